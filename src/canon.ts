@@ -1,0 +1,120 @@
+/**
+ * One text per value. Postgres finds one row under many spellings (a uuid in upper case, `42.5` for 42, any case in
+ * citext), and a cache key must not: so a value either has exactly one text here, or it is not canonical, and then the
+ * query goes to the database and touches no key. Never canonicalise for a fill: Prisma batches lookups of one tick and
+ * answers null for the one that was spelled differently.
+ */
+import type { ScalarField } from './schema.js'
+
+/** Answers the one text of a value, or undefined when the value is not canonical. */
+export type Canon = (value: unknown) => string | undefined
+
+/**
+ * How a field's values can name a row.
+ * - `exact`: equal in JavaScript if and only if equal in the database
+ * - `text`: as a rule exact, but a non-deterministic collation, which the schema does not show, may equate more; so a row
+ *   has to prove itself (its own value must give the same text) and "no such row" is believed only if asked for alone
+ * - `never`: no exact text; the field is never part of a key
+ */
+export type Spelling = 'exact' | 'text' | 'never'
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const DECIMAL = /^(?:0|-?0\.\d*[1-9]|-?[1-9]\d*(?:\.\d*[1-9])?)$/
+const INT64 = 2n ** 63n
+
+const never: Canon = () => undefined
+
+/**
+ * The canonical form of a field's values.
+ *
+ * @param field - a scalar field of the schema
+ * @returns how its values can name a row, and the function from value to text
+ */
+export function canonOf(field: ScalarField): { spelling: Spelling; canon: Canon } {
+  if (field.list) return { spelling: 'never', canon: never }
+  switch (field.type) {
+    case 'Int':
+      return { spelling: 'exact', canon: int }
+    case 'BigInt':
+      return { spelling: 'exact', canon: bigint }
+    case 'Boolean':
+      return { spelling: 'exact', canon: value => (typeof value === 'boolean' ? String(value) : undefined) }
+    case 'Enum': {
+      const members = new Set<unknown>(field.members)
+      return { spelling: 'exact', canon: value => (members.has(value) ? (value as string) : undefined) }
+    }
+    case 'Decimal':
+      return field.native === 'Money' ? { spelling: 'never', canon: never } : { spelling: 'exact', canon: decimal }
+    case 'Bytes':
+      return { spelling: 'exact', canon: bytes }
+    case 'DateTime':
+      return wholeMilliseconds(field.native)
+        ? { spelling: 'exact', canon: date }
+        : { spelling: 'never', canon: never }
+    case 'String':
+      return stringCanon(field.native)
+    default:
+      return { spelling: 'never', canon: never }
+  }
+}
+
+function stringCanon(native: string | undefined): { spelling: Spelling; canon: Canon } {
+  if (native === undefined || native === 'Text' || native.startsWith('VarChar')) return { spelling: 'text', canon: text }
+  if (native === 'Uuid') return { spelling: 'exact', canon: value => (UUID.test(value as string) ? text(value) : undefined) }
+  const char = /^Char(?:\((\d+)\))?$/.exec(native)
+  if (char === null) return { spelling: 'never', canon: never }
+  // Shorter spellings find the padded row too: only the padded form, which Postgres returns, is canonical.
+  const length = Number(char[1] ?? 1)
+  const canon: Canon = value => (typeof value === 'string' && [...value].length === length ? text(value) : undefined)
+  return { spelling: 'text', canon }
+}
+
+/** A JavaScript date has whole milliseconds; two finer timestamps may read as one date. Plain `DateTime` is timestamp(3). */
+function wholeMilliseconds(native: string | undefined): boolean {
+  return native === undefined || /^Timestamp(?:tz)?\([0-3]\)$/.test(native)
+}
+
+const int: Canon = value =>
+  // `| 0` keeps what a 32-bit integer can hold, and makes -0 a 0; 42.5 would find row 42.
+  typeof value === 'number' && (value | 0) === value ? String(value | 0) : undefined
+
+const bigint: Canon = value => {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value === 0 ? 0 : value) : undefined
+  return typeof value === 'bigint' && value >= -INT64 && value < INT64 ? String(value) : undefined
+}
+
+const decimal: Canon = value => {
+  let spelled: string
+  if (typeof value === 'number' || typeof value === 'string') spelled = String(value)
+  else if (isDecimal(value)) spelled = value.toFixed()
+  else return undefined
+  return DECIMAL.test(spelled) ? spelled : undefined
+}
+
+const date: Canon = value => {
+  if (!(value instanceof Date)) return undefined
+  const time = value.getTime()
+  return Number.isNaN(time) ? undefined : String(time)
+}
+
+const bytes: Canon = value =>
+  value instanceof Uint8Array
+    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')
+    : undefined
+
+// A lone surrogate is stored as U+FFFD, so two strings would be one row; NUL is refused by Postgres.
+const text: Canon = value =>
+  typeof value === 'string' && value.isWellFormed() && !value.includes('\0') ? value : undefined
+
+/** Whether a value is a decimal.js number of any copy of that library: Prisma's own check, by shape. */
+export function isDecimal(value: unknown): value is { toFixed(): string; toJSON(): string } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    's' in value &&
+    'e' in value &&
+    'd' in value &&
+    'toFixed' in value &&
+    typeof value.toFixed === 'function'
+  )
+}

@@ -1,0 +1,146 @@
+/**
+ * Rows to bytes and back, by the schema: the scalars of a row in schema order, each in the form that gives back exactly
+ * what Prisma returned. What can't be given back exactly is not cached.
+ */
+import { hash } from 'node:crypto'
+import { Packr } from 'msgpackr'
+import { isDecimal } from './canon.js'
+import type { ScalarField } from './schema.js'
+
+export type Row = Record<string, unknown>
+
+/** Prisma's own Decimal class: the core imports nothing of Prisma, so the door hands it in. */
+export type DecimalClass = new (text: string) => unknown
+
+export interface RowCodec {
+  /** 8 bytes over names and types of the fields. An entry with another fingerprint is a miss: old and new schema side by side. */
+  readonly fingerprint: Buffer
+  /** The payload, or undefined when a value can't be given back exactly. */
+  encode(row: Row): Buffer | undefined
+  /**
+   * A fresh row from the payload that begins at `start`: all fields in schema order, or those at `places`, in that order.
+   * Undefined when the bytes are not such a payload.
+   */
+  decode(bytes: Buffer, start: number, places?: readonly number[]): Row | undefined
+}
+
+const packr = new Packr({ useRecords: false })
+
+/** @param fields - the fields that are cached, in schema order */
+export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass): RowCodec {
+  const names = fields.map(field => field.name)
+  const encoders = fields.map(encoderOf)
+  const decoders = fields.map(field => decoderOf(field, Decimal))
+  const all = fields.map((_, place) => place)
+
+  // Messages of encoder and decoder may hold row data: they go nowhere.
+  return {
+    fingerprint: fingerprintOf(fields),
+    encode(row) {
+      try {
+        const values: unknown[] = []
+        for (const [place, name] of names.entries()) {
+          const value = row[name]
+          const encoded = value === null ? null : encoders[place]?.(value)
+          if (encoded === undefined) return undefined
+          values.push(encoded)
+        }
+        return packr.pack(values)
+      } catch {
+        return undefined
+      }
+    },
+    decode(bytes, start, places = all) {
+      try {
+        const values: unknown = packr.unpack(bytes, { start, end: bytes.length })
+        if (!Array.isArray(values) || values.length !== names.length) return undefined
+        const row: Row = {}
+        for (const place of places) {
+          const value: unknown = values[place]
+          const decode = decoders[place]
+          row[names[place] as string] = value === null || decode === undefined ? value : decode(value)
+        }
+        return row
+      } catch {
+        return undefined
+      }
+    },
+  }
+}
+
+function fingerprintOf(fields: readonly ScalarField[]): Buffer {
+  return Buffer.from(hash('sha256', JSON.stringify(fields), 'hex'), 'hex').subarray(0, 8)
+}
+
+// ---- one value: undefined means "can't be given back exactly"
+
+type Encode = (value: unknown) => unknown
+type Decode = (value: unknown) => unknown
+
+function encoderOf(field: ScalarField): Encode {
+  const one = scalarEncoder(field)
+  if (!field.list) return one
+  return value => {
+    if (!Array.isArray(value)) return undefined
+    const items = value.map(item => (item === null ? null : one(item)))
+    return items.includes(undefined) ? undefined : items
+  }
+}
+
+function scalarEncoder(field: ScalarField): Encode {
+  switch (field.type) {
+    case 'Float':
+      // msgpack writers turn -0 into 0.
+      return value => (typeof value !== 'number' ? undefined : Object.is(value, -0) ? '-0' : value)
+    case 'BigInt':
+      return value =>
+        typeof value !== 'bigint' ? undefined : BigInt.asIntN(53, value) === value ? Number(value) : value
+    case 'Decimal':
+      return value => (isDecimal(value) ? value.toJSON() : undefined)
+    case 'DateTime':
+      return value => (value instanceof Date ? value.getTime() : undefined)
+    case 'Bytes':
+      return value =>
+        value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : undefined
+    case 'Json':
+      return value => (exactInJson(value) ? JSON.stringify(value) : undefined)
+    case 'Int':
+      return value => (typeof value === 'number' ? value : undefined)
+    case 'Boolean':
+      return value => (typeof value === 'boolean' ? value : undefined)
+    default:
+      return value => (typeof value === 'string' ? value : undefined)
+  }
+}
+
+function decoderOf(field: ScalarField, Decimal: DecimalClass): Decode | undefined {
+  const one = scalarDecoder(field, Decimal)
+  if (!field.list || one === undefined) return one
+  return items => (items as unknown[]).map(item => (item === null ? null : one(item)))
+}
+
+function scalarDecoder(field: ScalarField, Decimal: DecimalClass): Decode | undefined {
+  switch (field.type) {
+    case 'Float':
+      return value => (value === '-0' ? -0 : value)
+    case 'BigInt':
+      return value => BigInt(value as number | bigint)
+    case 'Decimal':
+      return value => new Decimal(value as string)
+    case 'DateTime':
+      return value => new Date(value as number)
+    case 'Bytes':
+      return value => new Uint8Array(value as Uint8Array)
+    case 'Json':
+      return value => JSON.parse(value as string) as unknown
+    default:
+      return undefined
+  }
+}
+
+/** JSON text keeps everything that JSON can hold, except -0. */
+function exactInJson(value: unknown): boolean {
+  if (typeof value === 'number') return !Object.is(value, -0)
+  if (typeof value !== 'object' || value === null) return true
+  return Object.values(value).every(exactInJson)
+}

@@ -1,0 +1,200 @@
+/**
+ * The caller's ioredis client, and all that we ask of it: send some commands in one tick, answer all replies or, by the
+ * deadline, nothing. It never throws and never opens a connection of its own (a duplicate would keep the process alive
+ * after the caller quits). The caller's options (offline queue, retries, no time-out) can't hurt: nothing is sent unless
+ * the client is `ready`.
+ */
+import type { Cluster, Redis } from 'ioredis'
+
+export type Command = [name: string, ...args: (string | Buffer | number)[]]
+
+/** A reply as buffers, or the error that Redis answered. */
+export type Reply = unknown
+
+export interface ServerInfo {
+  readonly runIds: readonly string[]
+  readonly tooOld: string | undefined
+}
+
+const OLDEST = 7
+const CHUNK = 256
+
+export class Connection {
+  readonly #redis: Redis | Cluster
+  readonly #cluster: Cluster | undefined
+  #opened = false
+
+  constructor(redis: Redis | Cluster) {
+    this.#redis = redis
+    this.#cluster = redis.isCluster ? (redis as Cluster) : undefined
+    this.#opened = redis.status === 'ready'
+  }
+
+  get ready(): boolean {
+    return this.#redis.status === 'ready'
+  }
+
+  /** Calls back at each (re)connect and at each loss of the connection; answers how to stop that. */
+  watch(onReady: () => void, onClose: () => void): () => void {
+    const ready = () => {
+      this.#opened = true
+      onReady()
+    }
+    this.#redis.on('ready', ready)
+    this.#redis.on('close', onClose)
+    this.#redis.on('end', onClose)
+    return () => {
+      this.#redis.off('ready', ready)
+      this.#redis.off('close', onClose)
+      this.#redis.off('end', onClose)
+    }
+  }
+
+  /**
+   * Resolves when the client is ready, or when it is plain that it won't be within `ms`. Waits only for the very first
+   * connect, so that the first query of a process is cached too; starts it if the client is lazy.
+   */
+  async opened(ms: number): Promise<void> {
+    if (this.#opened || this.ready) return
+    const { status } = this.#redis
+    if (status === 'wait') this.#redis.connect().catch(() => undefined)
+    else if (status !== 'connecting' && status !== 'connect') return
+    let settle = () => {}
+    const change = new Promise<void>(resolve => {
+      settle = resolve
+    })
+    this.#redis.once('ready', settle)
+    this.#redis.once('close', settle)
+    await within(change, ms)
+    this.#redis.off('ready', settle)
+    this.#redis.off('close', settle)
+    // Waited once for nothing: from now on queries don't wait, the first `ready` tells us.
+    this.#opened = true
+  }
+
+  /** Values of many keys, in order; undefined when Redis did not answer all of them in time. */
+  async get(keys: readonly string[], ms: number): Promise<readonly (Buffer | null)[] | undefined> {
+    if (!this.ready) return undefined
+    const groups = this.#groups(keys)
+    if (groups.length === 1) {
+      const values = await within(this.#redis.mgetBuffer(keys as string[]), ms)
+      return values instanceof Late ? undefined : values
+    }
+    const replies = await this.send(
+      groups.map(group => ['mget', ...group]),
+      ms,
+    )
+    if (replies === undefined || replies.some(reply => reply instanceof Error)) return undefined
+    const found = new Map<string, Buffer | null>()
+    for (const [i, group] of groups.entries()) {
+      for (const [j, key] of group.entries()) found.set(key, (replies[i] as (Buffer | null)[])[j] ?? null)
+    }
+    return keys.map(key => found.get(key) ?? null)
+  }
+
+  /** Whether all keys are gone for certain. One command where the keys share a node. */
+  async del(keys: readonly string[], ms: number): Promise<boolean> {
+    const replies = await this.send(
+      this.#groups(keys).map(group => ['del', ...group]),
+      ms,
+    )
+    return replies?.every(reply => !(reply instanceof Error)) ?? false
+  }
+
+  /** Whether all holds are set for certain. Never `NX`: a later unknown outcome has to prolong an earlier one's hold. */
+  async hold(keys: readonly string[], holdMs: number, ms: number): Promise<boolean> {
+    const replies = await this.send(
+      keys.map(key => ['set', key, 1, 'PX', holdMs]),
+      ms,
+    )
+    return replies?.every(reply => !(reply instanceof Error)) ?? false
+  }
+
+  /** Keys that one command may name: chunks of all keys, or on a Cluster the keys of one hash tag. */
+  #groups(keys: readonly string[]): string[][] {
+    if (this.#cluster !== undefined) {
+      const tagged = new Map<string, string[]>()
+      for (const key of keys) {
+        const tag = /\{.+?\}/.exec(key)?.[0] ?? key
+        const group = tagged.get(tag)
+        if (group === undefined) tagged.set(tag, [key])
+        else group.push(key)
+      }
+      return [...tagged.values()]
+    }
+    const chunks: string[][] = []
+    for (let at = 0; at < keys.length; at += CHUNK) chunks.push(keys.slice(at, at + CHUNK))
+    return chunks
+  }
+
+  /** Replies in order, errors of Redis among them; undefined when not all replies came in time. */
+  async send(commands: readonly Command[], ms: number): Promise<readonly Reply[] | undefined> {
+    if (commands.length === 0) return []
+    if (!this.ready) return undefined
+    const replies = await within(this.#dispatch(commands), ms)
+    return replies instanceof Late ? undefined : replies
+  }
+
+  async #dispatch(commands: readonly Command[]): Promise<Reply[]> {
+    const [first] = commands
+    if (commands.length === 1 && first !== undefined) return [await this.#call(first)]
+    // A Cluster refuses pipelines over slots: there, commands of one tick go out one by one and come back in one tick.
+    if (this.#cluster !== undefined) return Promise.all(commands.map(command => this.#call(command)))
+    const pipeline = this.#redis.pipeline()
+    for (const command of commands) pipeline.callBuffer(...command)
+    const replies = await pipeline.exec()
+    return (replies ?? []).map(([error, value]) => error ?? value)
+  }
+
+  async #call([name, ...args]: Command): Promise<Reply> {
+    try {
+      return await this.#redis.callBuffer(name, ...args)
+    } catch (error) {
+      return error
+    }
+  }
+
+  /** The identity of each server process behind the client; undefined when Redis does not answer. */
+  async servers(ms: number): Promise<ServerInfo | undefined> {
+    if (!this.ready) return undefined
+    const nodes = this.#cluster === undefined ? [this.#redis as Redis] : this.#cluster.nodes('master')
+    const infos = await within(Promise.all(nodes.map(node => infoOf(node))), ms)
+    if (infos instanceof Late || infos.includes(undefined)) return undefined
+    const field = (info: string | undefined, name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info ?? '')?.[1]
+    // Where INFO is not permitted we can't tell servers apart: every connect is then one to an unknown server.
+    const runIds = infos.map(info => field(info, 'run_id') ?? '')
+    const versions = infos.map(info => field(info, 'redis_version')).filter(version => version !== undefined)
+    return { runIds, tooOld: versions.find(version => Number.parseInt(version, 10) < OLDEST) }
+  }
+}
+
+async function infoOf(node: Redis): Promise<string | undefined> {
+  try {
+    return await node.info('server')
+  } catch (error) {
+    return /NOPERM|unknown command/i.test(String(error)) ? '' : undefined
+  }
+}
+
+class Late {}
+const LATE = new Late()
+
+/**
+ * The promise's value, or `LATE` when it is not there after `ms`, or rejects: for us both mean that Redis is out of reach.
+ * A timer that fires looks again after `setImmediate`, or a stalled event loop would read as a slow Redis.
+ */
+function within<T>(promise: Promise<T>, ms: number): Promise<T | Late> {
+  return new Promise(resolve => {
+    const timer = setTimeout(() => setImmediate(resolve, LATE), Math.max(ms, 1))
+    promise.then(
+      value => {
+        clearTimeout(timer)
+        resolve(value)
+      },
+      () => {
+        clearTimeout(timer)
+        resolve(LATE)
+      },
+    )
+  })
+}

@@ -1,0 +1,106 @@
+/**
+ * The bytes around every value. An entry is one valid msgpack document, so that any Redis viewer shows it: an array whose
+ * first fields have fixed widths, because the fill script, and processes of other versions, read them at constant offsets.
+ *
+ * ```
+ *  0  97                fixarray(7); 92 for an entry that is only a token
+ *  1  01                format
+ *  2  c4 10 <16 bytes>  token: what a fill must find unchanged
+ * 20  c4 08 <8 bytes>   fingerprint of the schema that the payload was written by
+ * 30  c4 10 <16 bytes>  stamp: the epoch that the entry was made under
+ * 48  ce <4 bytes>      crc32 over kind and payload
+ * 53  kind              small integer
+ * 54  payload           any msgpack value
+ * ```
+ *
+ * Format and token keep their offsets for all time. `test/wire` pins the bytes.
+ */
+import { randomFillSync } from 'node:crypto'
+import { crc32 } from 'node:zlib'
+
+const FORMAT = 1
+const TOKEN_AT = 4
+const TOKEN_END = 20
+const FINGERPRINT_AT = 22
+const FINGERPRINT_END = 30
+const STAMP_AT = 32
+const STAMP_END = 48
+const CRC_AT = 49
+const KIND_AT = 53
+
+/** Where the payload begins: the size of the envelope. */
+export const PAYLOAD_AT = 54
+
+/** A token as Redis holds it: `[format, token]`, 20 bytes. The value of an epoch, and of a key under load. */
+export type Token = Buffer
+
+/** What an entry says; each kind names the epoch in its stamp. */
+export const Kind = {
+  /** A row, stamped with `@rows`. */
+  row: 1,
+  /** "There is no such row", stamped with `@any`. */
+  absent: 2,
+} as const
+
+const TOKEN_HEAD = Buffer.from([0x92, FORMAT, 0xc4, 16])
+const ENTRY_HEAD = Buffer.from([0x97, FORMAT, 0xc4, 16])
+
+let pool = Buffer.alloc(0)
+let used = 0
+
+/** A new random token. Random, never a counter: an eviction can't bring one back. */
+export function newToken(): Token {
+  if (used + 16 > pool.length) {
+    pool = randomFillSync(Buffer.allocUnsafe(4096))
+    used = 0
+  }
+  const token = Buffer.allocUnsafe(TOKEN_END)
+  TOKEN_HEAD.copy(token)
+  pool.copy(token, TOKEN_AT, used, used + 16)
+  used += 16
+  return token
+}
+
+/** Whether bytes begin with a token that this version can read: a token alone or an entry. */
+export function hasToken(bytes: Buffer): boolean {
+  if (bytes.length < TOKEN_END || bytes[1] !== FORMAT || bytes[2] !== 0xc4 || bytes[3] !== 16) return false
+  return bytes[0] === 0x97 || (bytes[0] === 0x92 && bytes.length === TOKEN_END)
+}
+
+/** The part of a token or an entry that the fill script compares: format and token. */
+export function guardOf(bytes: Buffer): Buffer {
+  return bytes.subarray(1, TOKEN_END)
+}
+
+/** Puts a payload into its envelope. `token` and `stamp` are tokens or entries that begin with one. */
+export function seal(kind: number, payload: Buffer, token: Token, stamp: Token, fingerprint: Buffer): Buffer {
+  const entry = Buffer.allocUnsafe(PAYLOAD_AT + payload.length)
+  ENTRY_HEAD.copy(entry)
+  token.copy(entry, TOKEN_AT, TOKEN_AT, TOKEN_END)
+  entry.writeUInt16BE(0xc408, TOKEN_END)
+  fingerprint.copy(entry, FINGERPRINT_AT)
+  entry.writeUInt16BE(0xc410, FINGERPRINT_END)
+  stamp.copy(entry, STAMP_AT, TOKEN_AT, TOKEN_END)
+  entry[STAMP_END] = 0xce
+  entry[KIND_AT] = kind
+  payload.copy(entry, PAYLOAD_AT)
+  entry.writeUInt32BE(crc32(entry.subarray(KIND_AT)), CRC_AT)
+  return entry
+}
+
+/**
+ * The kind of an entry whose bytes are whole and were written by this schema; undefined for everything else: a token
+ * alone, another format or fingerprint, bytes that are not ours, or were changed on their way (without the checksum half
+ * of all single-bit flips were served as wrong rows).
+ */
+export function kindOf(bytes: Buffer, fingerprint: Buffer): number | undefined {
+  if (bytes.length <= PAYLOAD_AT || bytes[0] !== 0x97 || !hasToken(bytes)) return undefined
+  if (bytes.compare(fingerprint, 0, 8, FINGERPRINT_AT, FINGERPRINT_END) !== 0) return undefined
+  if (bytes.readUInt32BE(CRC_AT) !== crc32(bytes.subarray(KIND_AT))) return undefined
+  return bytes[KIND_AT]
+}
+
+/** Whether an entry was made under an epoch as Redis holds it now. */
+export function stampedWith(entry: Buffer, epoch: Token): boolean {
+  return hasToken(epoch) && entry.compare(epoch, TOKEN_AT, TOKEN_END, STAMP_AT, STAMP_END) === 0
+}

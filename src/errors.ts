@@ -1,0 +1,27 @@
+/** Wrong configuration or wrong use of `$cache`. Compare by `code`: two copies of the package have two classes. */
+export class CacheAsideError extends Error {
+  override readonly name = 'CacheAsideError'
+  readonly code: CacheAsideErrorCode
+
+  constructor(code: CacheAsideErrorCode, message: string) {
+    super(`[prisma-extension-cache-aside] ${message}`)
+    this.code = code
+  }
+}
+
+export type CacheAsideErrorCode =
+  /** An option has a wrong value, or is not known. */
+  | 'INVALID_OPTION'
+  /** A configured model is not in the schema, or can't be cached. */
+  | 'INVALID_MODEL'
+  /** The client is not one that this version can extend. */
+  | 'UNSUPPORTED_CLIENT'
+  /** A call of `$cache` that makes no sense. */
+  | 'INVALID_CALL'
+
+/** A value as an error message shows it: short, and never a whole object. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
+  return String(value)
+}

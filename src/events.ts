@@ -1,0 +1,117 @@
+/**
+ * What the cache does, as data: counters that are always on, and events that are only built while somebody listens.
+ * Logs, metrics and traces are subscribers, here or on the `node:diagnostics_channel` of the same name.
+ */
+import { channel } from 'node:diagnostics_channel'
+
+/** The name of the diagnostics channel on which every event is published too. */
+export const CHANNEL = 'prisma-extension-cache-aside'
+
+export type CacheEvent =
+  /** A query was answered from Redis; `negative`: with the knowledge that there is no such row. */
+  | { type: 'hit'; model: string; operation: string; negative: boolean }
+  /** Redis had no valid entry: the database was asked. */
+  | { type: 'miss'; model: string; operation: string }
+  /** The answer of a load that was under way in this process was shared. */
+  | { type: 'shared'; model: string; operation: string }
+  /** The query went to the database untouched. */
+  | { type: 'bypass'; model: string; operation: string; why: string }
+  /** What became of a loaded answer. */
+  | { type: 'fill'; model: string; outcome: FillOutcome }
+  /** A write, a transaction, or a call by hand dropped what it made wrong. */
+  | { type: 'invalidate'; source: InvalidationSource; models: readonly string[]; outcome: 'done' | 'deferred' }
+  /** This process began or ceased to trust the cache. Without trust, reads go to the database. */
+  | { type: 'trust'; trusted: boolean }
+  | { type: 'error'; code: string; message: string }
+
+/** `sent`: stored, if its token is still there. The others say why nothing was sent. */
+export type FillOutcome = 'sent' | 'inexact' | 'other-id' | 'unproven' | 'off'
+
+export type InvalidationSource = 'write' | 'transaction' | 'manual'
+
+export interface Stats {
+  hits: number
+  negativeHits: number
+  misses: number
+  shared: number
+  bypassed: number
+  fills: number
+  fillsRefused: number
+  invalidations: number
+  invalidationsDeferred: number
+  errors: number
+}
+
+export type Emit = (event: CacheEvent) => void
+
+export class Events {
+  readonly stats: Stats = {
+    hits: 0,
+    negativeHits: 0,
+    misses: 0,
+    shared: 0,
+    bypassed: 0,
+    fills: 0,
+    fillsRefused: 0,
+    invalidations: 0,
+    invalidationsDeferred: 0,
+    errors: 0,
+  }
+  readonly #listeners = new Set<Emit>()
+  readonly #channel = channel(CHANNEL)
+
+  on(listener: Emit): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  hit(model: string, operation: string, negative: boolean): void {
+    this.stats.hits++
+    if (negative) this.stats.negativeHits++
+    if (this.#heard) this.emit({ type: 'hit', model, operation, negative })
+  }
+
+  miss(model: string, operation: string): void {
+    this.stats.misses++
+    if (this.#heard) this.emit({ type: 'miss', model, operation })
+  }
+
+  shared(model: string, operation: string): void {
+    this.stats.shared++
+    if (this.#heard) this.emit({ type: 'shared', model, operation })
+  }
+
+  bypass(model: string, operation: string, why: string): void {
+    this.stats.bypassed++
+    if (this.#heard) this.emit({ type: 'bypass', model, operation, why })
+  }
+
+  fill(model: string, outcome: FillOutcome): void {
+    if (outcome === 'sent') this.stats.fills++
+    else this.stats.fillsRefused++
+    if (this.#heard) this.emit({ type: 'fill', model, outcome })
+  }
+
+  invalidate(source: InvalidationSource, models: Iterable<string>, outcome: 'done' | 'deferred'): void {
+    this.stats.invalidations++
+    if (outcome === 'deferred') this.stats.invalidationsDeferred++
+    if (this.#heard) this.emit({ type: 'invalidate', source, models: [...models], outcome })
+  }
+
+  /** Rare events, of which there is no counter but for errors. */
+  readonly emit: Emit = event => {
+    if (event.type === 'error') this.stats.errors++
+    for (const listener of this.#listeners) {
+      try {
+        listener(event)
+      } catch (error) {
+        process.emitWarning(`A listener of $cache.on() threw: ${String(error)}`, 'CacheAsideWarning')
+      }
+    }
+    if (this.#channel.hasSubscribers) this.#channel.publish(event)
+  }
+
+  get #heard(): boolean {
+    return this.#listeners.size > 0 || this.#channel.hasSubscribers
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * Whether this process may trust what Redis says. It may not before the server is known (a new process at the other end,
+ * restored from a snapshot or failed over, may hold entries whose invalidation it never saw), nor while an invalidation
+ * of ours was not acknowledged. Getting there is one function, `#attempt`; it runs at each (re)connect and, after
+ * failures, in intervals. Meanwhile reads go to the database.
+ */
+import type { Connection } from './connection.js'
+import type { Emit } from './events.js'
+import { seenKey } from './keys.js'
+
+export interface HealthOptions {
+  readonly prefix: string
+  /** `@rows` and `@any` of every model: dropping them leaves no entry valid. */
+  readonly epochs: readonly string[]
+  readonly deadlineMs: number
+  readonly holdMs: number
+  readonly emit: Emit
+}
+
+const FAILURES_TO_DISTRUST = 3
+const FIRST_RETRY_MS = 50
+const LONGEST_RETRY_MS = 5_000
+const SEEN_MS = 7 * 24 * 3_600_000
+const JOURNAL_LIMIT = 10_000
+
+export class Health {
+  readonly #connection: Connection
+  readonly #options: HealthOptions
+  readonly #unwatch: () => void
+  readonly #owedKeys = new Set<string>()
+  readonly #owedHolds = new Set<string>()
+  #overflow = false
+  #trusted = false
+  #everTrusted = false
+  #failures = 0
+  #connects = 0
+  #healing: Promise<void> | undefined
+  #retry: NodeJS.Timeout | undefined
+  #retryMs = FIRST_RETRY_MS
+  #refused = false
+  #closed = false
+
+  constructor(connection: Connection, options: HealthOptions) {
+    this.#connection = connection
+    this.#options = options
+    const onReady = () => {
+      this.#connects++
+      this.#retryMs = FIRST_RETRY_MS
+      this.#heal()
+    }
+    this.#unwatch = connection.watch(onReady, () => this.#distrust())
+    if (connection.ready) this.#heal()
+  }
+
+  /** Whether reads may ask Redis now. */
+  get usable(): boolean {
+    return this.#trusted && this.#connection.ready
+  }
+
+  /** Invalidations that Redis has not acknowledged yet. */
+  get owed(): number {
+    return this.#owedKeys.size + this.#owedHolds.size + (this.#overflow ? this.#options.epochs.length : 0)
+  }
+
+  /** Waits, at the start of a process only, until the first connection is up and trusted. */
+  async started(ms: number): Promise<void> {
+    if (this.#everTrusted || this.#refused || this.#closed) return
+    const until = performance.now() + ms
+    await this.#connection.opened(ms)
+    const left = until - performance.now()
+    if (this.#healing === undefined || left <= 0) return
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, left)
+    })
+    await Promise.race([this.#healing, late])
+    clearTimeout(timer)
+  }
+
+  /** A round trip of a read came back. */
+  succeeded(): void {
+    this.#failures = 0
+  }
+
+  /** A round trip of a read got no answer in time. */
+  failed(): void {
+    if (++this.#failures < FAILURES_TO_DISTRUST) return
+    this.#distrust()
+    this.#schedule()
+  }
+
+  /** Keeps what Redis did not acknowledge: it is done before this process trusts the cache again. */
+  owe(holds: readonly string[], keys: readonly string[]): void {
+    for (const hold of holds) this.#owedHolds.add(hold)
+    for (const key of keys) this.#owedKeys.add(key)
+    if (this.#owedKeys.size > JOURNAL_LIMIT) {
+      this.#owedKeys.clear()
+      this.#overflow = true
+    }
+    this.#distrust()
+    this.#schedule()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#trusted = false
+    this.#unwatch()
+    clearTimeout(this.#retry)
+  }
+
+  #distrust(): void {
+    if (this.#trusted) this.#options.emit({ type: 'trust', trusted: false })
+    this.#trusted = false
+  }
+
+  #schedule(): void {
+    if (this.#retry !== undefined || this.#closed || this.#refused) return
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined
+      this.#heal()
+    }, this.#retryMs)
+    this.#retry.unref()
+    this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
+  }
+
+  #heal(): void {
+    if (this.#healing !== undefined || this.#closed || this.#refused) return
+    const connects = this.#connects
+    this.#healing = this.#attempt().then(healed => {
+      this.#healing = undefined
+      if (this.#closed) return
+      // A reconnect while we were at it may have brought another server: once more.
+      if (connects !== this.#connects) return this.#heal()
+      if (!healed) return this.#schedule()
+      this.#trusted = this.#everTrusted = true
+      this.#failures = 0
+      this.#retryMs = FIRST_RETRY_MS
+      this.#options.emit({ type: 'trust', trusted: true })
+    })
+  }
+
+  /** Epochs of an unknown server first, then holds, then keys; answers whether all of it is acknowledged. */
+  async #attempt(): Promise<boolean> {
+    const { prefix, epochs, deadlineMs, emit } = this.#options
+    const connection = this.#connection
+    const servers = await connection.servers(deadlineMs)
+    if (servers === undefined) return false
+    if (servers.tooOld !== undefined) {
+      this.#refused = true
+      emit({ type: 'error', code: 'REDIS_TOO_OLD', message: `Redis ${servers.tooOld} is older than 7.0: nothing is cached.` })
+      return false
+    }
+
+    const seen = servers.runIds.map(runId => seenKey(prefix, runId))
+    const marks = await connection.get(seen, deadlineMs)
+    if (marks === undefined) return false
+    if (marks.includes(null) || servers.runIds.includes('')) {
+      if (!(await connection.del(epochs, deadlineMs))) return false
+      const marked = await connection.send(
+        seen.map(key => ['set', key, 1, 'PX', SEEN_MS]),
+        deadlineMs,
+      )
+      if (marked === undefined || marked.some(reply => reply instanceof Error)) return false
+    }
+
+    while (this.owed > 0) {
+      const holds = [...this.#owedHolds]
+      const keys = this.#overflow ? epochs : [...this.#owedKeys]
+      // Taken out before, put back on failure: what other writes owe in the meantime is not lost.
+      this.#owedHolds.clear()
+      this.#owedKeys.clear()
+      this.#overflow = false
+      if (!(await this.#repay(holds, keys))) {
+        this.owe(holds, keys)
+        return false
+      }
+    }
+    return true
+  }
+
+  async #repay(holds: readonly string[], keys: readonly string[]): Promise<boolean> {
+    const { deadlineMs, holdMs } = this.#options
+    return (await this.#connection.hold(holds, holdMs, deadlineMs)) && (await this.#connection.del(keys, deadlineMs))
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * The names of everything in Redis (`docs/design.md`, "Keys and values"). Two identities never share a key: each part is
+ * percent-encoded where it holds a character with a meaning in our keys, in a hash tag or in a glob, the number of parts
+ * is fixed by the schema, and a long id is replaced by its SHA-256 behind `*`, which the encoding always escapes.
+ */
+import { hash } from 'node:crypto'
+
+const PLAIN = /^[\w.~-]*$/
+const LONGEST_ID = 64
+
+/** `42`, `eu:1001`, `ada%40x.org`, or `*<sha256>` for more than 64 bytes. */
+export function encodeId(parts: readonly string[]): string {
+  const id = parts.length === 1 ? encodePart(parts[0] as string) : parts.map(encodePart).join(':')
+  return id.length <= LONGEST_ID ? id : `*${hash("sha256", id, "hex")}`
+}
+
+function encodePart(part: string): string {
+  return PLAIN.test(part) ? part : encodeURIComponent(part).replace(/[*!'()]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+}
+
+/** The keys of one model. */
+export interface ModelKeys {
+  row(id: string): string
+  /** Unnamed-writes epoch: every entry about a row of the model was made under it. */
+  readonly rows: string
+  /** Every-write epoch: what negative entries depend on. */
+  readonly any: string
+  /** While it is there, the model's reads go to the database and fill nothing. */
+  readonly hold: string
+}
+
+/** One hash tag for the three, so that one `MGET` reads them on a Cluster too and commands to them keep their order. */
+export function modelKeys(prefix: string, model: string): ModelKeys {
+  const row = `${prefix}${model}:`
+  const tagged = `${prefix}{${model}}`
+  return { row: id => row + id, rows: `${tagged}@rows`, any: `${tagged}@any`, hold: `${tagged}@hold` }
+}
+
+/** Marks a Redis process (by its `run_id`) whose epochs were dropped once by somebody who met it first. */
+export function seenKey(prefix: string, runId: string): string {
+  return `${prefix}@seen:${runId}`
+}

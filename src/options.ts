@@ -1,0 +1,163 @@
+/** What users configure, checked once and frozen into a policy per model. */
+import type { Cluster, Redis } from 'ioredis'
+import { CacheAsideError, shown } from './errors.js'
+
+/** A number is seconds; a string carries its unit: `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'1d'`. */
+export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
+
+export interface ModelOptions {
+  /** How long a row is kept. Default: the top-level `ttl`. */
+  ttl?: Duration
+  /** How long "there is no such row" is kept. `0`: not at all. Default: 5 s. */
+  negativeTtl?: Duration
+}
+
+export interface CacheAsideOptions {
+  /** The ioredis client, yours: it is never closed or reconfigured. Redis 7.0 or newer, or Valkey. */
+  redis: Redis | Cluster
+  /**
+   * The models whose rows are cached, by their names in the Prisma schema. `'5m'` is short for `{ ttl: '5m' }`, `true`
+   * takes the default TTL. Writes to all other models are watched too: they may change rows of these.
+   */
+  models: Record<string, true | Duration | ModelOptions>
+  /** Default TTL of the models. Default: 3600 s. */
+  ttl?: Duration
+  /** Put before every key. One per database; never a version, or new processes could not drop what old ones read. Default: none. */
+  prefix?: string
+  /** `false`: nothing is read from the cache or filled; writes still drop what they make wrong. Default: `true`. */
+  enabled?: boolean
+  /** Longest time, in ms, that a query waits for Redis over all its round trips. Default: 50. */
+  deadlineMs?: number
+  /** Longest time, in ms, that a write waits for Redis to acknowledge its invalidation. Default: 500. */
+  invalidationDeadlineMs?: number
+}
+
+/** How one model is cached; times in ms. */
+export interface Policy {
+  readonly ttlMs: number
+  readonly negativeTtlMs: number
+}
+
+/** The options, checked and with defaults; times in ms. */
+export interface Config {
+  readonly redis: Redis | Cluster
+  readonly policies: ReadonlyMap<string, Policy>
+  readonly prefix: string
+  readonly enabled: boolean
+  readonly deadlineMs: number
+  readonly invalidationDeadlineMs: number
+}
+
+const KNOWN = ['redis', 'models', 'ttl', 'prefix', 'enabled', 'deadlineMs', 'invalidationDeadlineMs']
+const KNOWN_OF_MODEL = ['ttl', 'negativeTtl']
+const DEFAULT_TTL = 3600
+const DEFAULT_NEGATIVE_TTL = 5
+const LONGEST_TTL_MS = 365 * 24 * 3_600_000
+
+/** @throws CacheAsideError `INVALID_OPTION`: the rule, what was got, and the fix */
+export function checkOptions(options: CacheAsideOptions): Config {
+  if (!isPlainObject(options)) {
+    throw wrong(`cacheAside takes an object, got ${shown(options)}. Write cacheAside({ redis, models: { User: '5m' } }).`)
+  }
+  refuseUnknown(options, KNOWN, 'option')
+  const ttlMs = duration('ttl', options.ttl ?? DEFAULT_TTL)
+  return {
+    redis: checkRedis(options.redis),
+    policies: checkModels(options.models, ttlMs),
+    prefix: checkPrefix(options.prefix ?? ''),
+    enabled: checkBoolean('enabled', options.enabled ?? true),
+    deadlineMs: checkMilliseconds('deadlineMs', options.deadlineMs ?? 50),
+    invalidationDeadlineMs: checkMilliseconds('invalidationDeadlineMs', options.invalidationDeadlineMs ?? 500),
+  }
+}
+
+function checkModels(models: unknown, ttlMs: number): Map<string, Policy> {
+  if (!isPlainObject(models)) {
+    throw wrong(`models must be an object of model names, got ${shown(models)}. Write models: { User: '5m' }.`)
+  }
+  return new Map(
+    Object.entries(models).map(([name, value]) => {
+      const given = value === true ? {} : isPlainObject(value) ? value : { ttl: value }
+      refuseUnknown(given, KNOWN_OF_MODEL, `option of models.${name}`)
+      const policy = {
+        ttlMs: 'ttl' in given && given.ttl !== undefined ? duration(`models.${name}.ttl`, given.ttl) : ttlMs,
+        negativeTtlMs: duration(`models.${name}.negativeTtl`, given.negativeTtl ?? DEFAULT_NEGATIVE_TTL, 0),
+      }
+      return [name, policy]
+    }),
+  )
+}
+
+function checkRedis(redis: unknown): Redis | Cluster {
+  const client = redis as Partial<Redis> | null | undefined
+  if (typeof client?.mgetBuffer !== 'function' || typeof client.status !== 'string') {
+    throw wrong(
+      `redis must be an ioredis client (Redis or Cluster), got ${shown(redis)}. ` +
+        `Write: import { Redis } from 'ioredis', then redis: new Redis(process.env.REDIS_URL).`,
+    )
+  }
+  const { options, isCluster } = client
+  if (isCluster) {
+    const { scaleReads = 'master', redisOptions } = options as unknown as Cluster['options']
+    if (scaleReads !== 'master') {
+      throw wrong(
+        `a Cluster must read from masters, got scaleReads: ${shown(scaleReads)}: a replica may still hold what a ` +
+          `write has dropped. Remove scaleReads, or hand over a client of its own.`,
+      )
+    }
+    const keyPrefix = redisOptions?.keyPrefix ?? (options as { keyPrefix?: string }).keyPrefix
+    if (keyPrefix) {
+      throw wrong(`a Cluster must not have a keyPrefix, got ${shown(keyPrefix)}. Use the option prefix of cacheAside.`)
+    }
+  } else if ((options as Redis['options'] | undefined)?.role === 'slave') {
+    throw wrong(`redis must be connected to the master, got role: 'slave'. Remove role, or hand over a client of its own.`)
+  }
+  return client as Redis | Cluster
+}
+
+function checkPrefix(prefix: unknown): string {
+  if (typeof prefix === 'string' && /^[^{}*?[\]\\\s]{0,100}$/.test(prefix)) return prefix
+  throw wrong(
+    `prefix must be at most 100 characters without braces, glob characters or white space, got ${shown(prefix)}. ` +
+      `Write prefix: 'shop:'.`,
+  )
+}
+
+function checkBoolean(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw wrong(`${name} must be true or false, got ${shown(value)}.`)
+}
+
+function checkMilliseconds(name: string, value: unknown): number {
+  if (typeof value === 'number' && value >= 1 && value <= 60_000) return value
+  throw wrong(`${name} must be a number of milliseconds from 1 to 60000, got ${shown(value)}.`)
+}
+
+const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+function duration(name: string, value: unknown, leastMs = 1): number {
+  let ms = Number.NaN
+  if (typeof value === 'number') ms = value * 1000
+  if (typeof value === 'string') {
+    const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value) ?? []
+    if (amount !== undefined && unit !== undefined) ms = Number(amount) * (UNITS[unit] as number)
+  }
+  if (ms >= leastMs && ms <= LONGEST_TTL_MS) return ms
+  throw wrong(
+    `${name} must be a number of seconds or a duration such as '250ms', '30s', '5m', '2h' or '1d', ` +
+      `${leastMs === 0 ? 'at least 0' : 'more than 0'} and at most 365 days, got ${shown(value)}.`,
+  )
+}
+
+function refuseUnknown(given: object, known: readonly string[], what: string): void {
+  const unknown = Object.keys(given).find(name => !known.includes(name))
+  if (unknown !== undefined) throw wrong(`there is no ${what} named ${shown(unknown)}. There are: ${known.join(', ')}.`)
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function wrong(message: string): CacheAsideError {
+  return new CacheAsideError('INVALID_OPTION', message)
+}

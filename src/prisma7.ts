@@ -1,0 +1,157 @@
+/**
+ * The one module that knows Prisma 7: its internals, each looked for when the client is extended, and its errors. If one
+ * is missing, that is a clear error there; nothing is guessed. (Prisma 8 has a middleware interface instead: another door.)
+ */
+import { Decimal } from '@prisma/client/runtime/client'
+import { CacheAsideError } from './errors.js'
+import type { ClientShape } from './query.js'
+import { readSchema, type Schema } from './schema.js'
+
+/** Prisma's own Decimal class. */
+export { Decimal }
+
+/** What a query hook gets. */
+export interface Operation {
+  readonly model: string | undefined
+  readonly operation: string
+  readonly args: unknown
+  query(args: unknown, internal?: unknown): Promise<unknown>
+  readonly __internalParams?: Internal
+}
+
+interface Internal {
+  readonly transaction?: { readonly kind: 'itx' | 'batch'; readonly id: string | number }
+  readonly dataPath?: readonly string[]
+}
+
+/** The parts of a client that are read here. */
+interface ClientInternals {
+  readonly _engineConfig?: { readonly inlineSchema?: unknown }
+  readonly _runtimeDataModel?: { readonly models?: Record<string, { readonly fields: readonly { name: string }[] }> }
+  readonly _globalOmit?: Record<string, Record<string, unknown>>
+  readonly _extensions?: {
+    getAllComputedFields(model: string): Record<string, { readonly needs: readonly string[] }> | undefined
+  }
+}
+
+export interface ClientFacts {
+  readonly schema: Schema
+  readonly schemaText: string
+  readonly shape: ClientShape
+}
+
+/**
+ * Reads what we need of a client.
+ *
+ * @throws CacheAsideError `UNSUPPORTED_CLIENT`
+ */
+export function factsOf(client: object): ClientFacts {
+  const { _engineConfig, _runtimeDataModel, _globalOmit, _extensions } = client as ClientInternals
+  const schemaText = _engineConfig?.inlineSchema
+  const models = _runtimeDataModel?.models
+  if (typeof schemaText !== 'string' || models === undefined || typeof _extensions?.getAllComputedFields !== 'function') {
+    throw unsupported('the client does not carry its schema where Prisma 7 clients do')
+  }
+  const schema = readSchema(schemaText, name => {
+    const model = models[name]
+    return model && new Set(model.fields.map(field => field.name))
+  })
+  if (schema.provider !== 'postgresql' && schema.provider !== 'postgres') {
+    throw unsupported(`the schema's provider is "${schema.provider}", and only "postgresql" is supported`)
+  }
+  const jsName = (model: string) => model.charAt(0).toLowerCase() + model.slice(1)
+  return {
+    schema,
+    schemaText,
+    shape: {
+      globalOmit: model => _globalOmit?.[jsName(model)],
+      neededByComputed: (model, field) =>
+        Object.values(_extensions.getAllComputedFields(jsName(model)) ?? {}).some(({ needs }) => needs.includes(field)),
+    },
+  }
+}
+
+function unsupported(what: string): CacheAsideError {
+  return new CacheAsideError(
+    'UNSUPPORTED_CLIENT',
+    `${what}. This version works with @prisma/client 7.10 and newer 7.x on Postgres: install one of them, ` +
+      `or remove the extension.`,
+  )
+}
+
+// ---- one operation
+
+export type InTransaction = { readonly kind: 'interactive'; readonly id: string } | { readonly kind: 'batch' } | undefined
+
+/** In which transaction an operation runs. There is no public way to ask (prisma issue 20789). */
+export function transactionOf({ __internalParams }: Operation): InTransaction {
+  const transaction = __internalParams?.transaction
+  if (transaction === undefined) return undefined
+  return transaction.kind === 'itx' ? { kind: 'interactive', id: String(transaction.id) } : { kind: 'batch' }
+}
+
+/** Whether the operation is a fluent call (`findUnique(…).posts()`), whose result has another shape. */
+export function isFluent({ __internalParams }: Operation): boolean {
+  return __internalParams === undefined || (__internalParams.dataPath?.length ?? 0) > 0
+}
+
+/**
+ * Runs an operation with other args than the caller's. Prisma applies result extensions by the args it finds in the
+ * internal params afterwards: a copy leaves those of the caller in place.
+ */
+export async function queryWith({ query, __internalParams }: Operation, args: unknown): Promise<unknown> {
+  return await query(args, { ...__internalParams })
+}
+
+/** The text of a raw operation: a `Sql` or `TypedSql` object, or `[text, ...parameters]`. */
+export function rawTextOf(args: unknown): string | undefined {
+  if (Array.isArray(args)) return typeof args[0] === 'string' ? args[0] : undefined
+  const sql = (args as { sql?: unknown } | undefined)?.sql
+  return typeof sql === 'string' ? sql : undefined
+}
+
+// ---- transactions
+
+const SCOPE_CONTEXT = Symbol.for('prisma.client.transaction.scope_context')
+
+/** The id of the transaction that a client given to a `$transaction` callback is bound to. */
+export function transactionIdOf(tx: object): string | undefined {
+  return (tx as { [SCOPE_CONTEXT]?: { txId?: string } })[SCOPE_CONTEXT]?.txId
+}
+
+/** Whether a client is one that a `$transaction` callback was given: those can't connect. */
+export function isTransactionClient(client: object): boolean {
+  return (client as { $connect?: unknown }).$connect === undefined
+}
+
+// ---- errors
+
+/**
+ * What an error says of the write that failed.
+ * - `refused`: the database undid it, or never saw it
+ * - `failed`: the database answered, and what remains is not certain
+ * - `unknown`: the connection or the time was lost; the server may commit it after we have given up
+ */
+export type WriteOutcome = 'refused' | 'failed' | 'unknown'
+
+const REFUSED = /^P(?:1000|1001|1003|1010|2000|2002|2003|2004|2011|2014|2024|2025|2028|2034)$/
+const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/
+/** Connection exceptions, shutdowns, system and internal errors: not certain that they came before the commit. */
+const UNCERTAIN = /^(?:08|57P|58|F0|XX)/
+
+export function outcomeOf(error: unknown): WriteOutcome {
+  if (typeof error !== 'object' || error === null) return 'unknown'
+  const { name, code, meta, cause } = error as Record<string, unknown>
+  if (name === 'PrismaClientValidationError') return 'refused'
+  const driver = (meta as { driverAdapterError?: { cause?: unknown } } | undefined)?.driverAdapterError?.cause ?? cause
+  const state = (driver as { originalCode?: unknown } | undefined)?.originalCode
+  if (typeof state === 'string' && SQLSTATE.test(state)) return UNCERTAIN.test(state) ? 'unknown' : 'refused'
+  if (typeof code !== 'string') return 'unknown'
+  if (REFUSED.test(code)) return 'refused'
+  return code.startsWith('P2') && name === 'PrismaClientKnownRequestError' ? 'failed' : 'unknown'
+}
+
+/** Whether an error of `…OrThrow` says that there is no such row. */
+export function saysNotFound(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'P2025'
+}

@@ -1,0 +1,405 @@
+/**
+ * The Prisma schema as the cache needs it: models, keys, uniques, foreign keys and referential actions, read from the
+ * schema text that every generated client carries. Pure; knows nothing of Prisma at run time.
+ *
+ * The text is the canonically formatted schema, so a small reader is enough; `test/schema` holds it to Prisma's own DMMF.
+ */
+
+export type ScalarType =
+  | 'Int'
+  | 'BigInt'
+  | 'Float'
+  | 'Decimal'
+  | 'Boolean'
+  | 'String'
+  | 'DateTime'
+  | 'Bytes'
+  | 'Json'
+  | 'Enum'
+
+export type ReferentialAction = 'Cascade' | 'Restrict' | 'NoAction' | 'SetNull' | 'SetDefault'
+
+export interface ScalarField {
+  readonly name: string
+  readonly type: ScalarType
+  readonly list: boolean
+  readonly optional: boolean
+  /** Column name in the database. */
+  readonly column: string
+  /** Native type without `@db.`, such as `VarChar(40)`. */
+  readonly native: string | undefined
+  /** Members of the enum, in schema order; empty for other types. */
+  readonly members: readonly string[]
+}
+
+export interface RelationField {
+  readonly name: string
+  readonly model: Model
+  readonly target: Model
+  readonly list: boolean
+  readonly optional: boolean
+  /** Foreign key fields of `model`; empty on the side without the foreign key. */
+  readonly fields: readonly string[]
+  /** Fields of `target` that the foreign key references; empty on the side without the foreign key. */
+  readonly references: readonly string[]
+  /** With Prisma's defaults filled in. Meaningful on the side with the foreign key. */
+  readonly onDelete: ReferentialAction
+  readonly onUpdate: ReferentialAction
+  /** The same relation, seen from `target`. */
+  readonly opposite: RelationField
+}
+
+/** A primary key or a unique: `name` is what a `where` calls it (`id`, `tenantId_slug`, or a name of the schema's). */
+export interface Key {
+  readonly name: string
+  readonly fields: readonly ScalarField[]
+}
+
+export interface Model {
+  readonly name: string
+  readonly view: boolean
+  /** Table name in the database, and its database schema where one is declared. */
+  readonly table: string
+  readonly databaseSchema: string | undefined
+  /** Scalar fields in schema order: what a query without `select` returns. */
+  readonly scalars: readonly ScalarField[]
+  readonly relations: readonly RelationField[]
+  /** Undefined when the model has no `@id`. */
+  readonly primaryKey: Key | undefined
+  readonly uniques: readonly Key[]
+}
+
+export interface Schema {
+  readonly provider: string
+  readonly models: ReadonlyMap<string, Model>
+}
+
+/**
+ * Reads a schema.
+ *
+ * @param text - the schema text (`inlineSchema` of a generated client)
+ * @param known - names of the fields that the client knows, by model; fields it does not know (`@ignore`, `Unsupported`)
+ *   are left out, because no query returns or takes them
+ */
+export function readSchema(text: string, known: (model: string) => ReadonlySet<string> | undefined): Schema {
+  const blocks = parseBlocks(tokenize(text))
+  const enums = new Map(blocks.filter(b => b.kind === 'enum').map(b => [b.name, b.lines.flatMap(memberName)]))
+  const declared = blocks.filter(b => b.kind === 'model' || b.kind === 'view')
+  const names = new Set(declared.map(b => b.name))
+  const models = new Map<string, Model>()
+  const drafts: RelationDraft[] = []
+
+  for (const block of declared) {
+    const fieldNames = known(block.name)
+    if (fieldNames === undefined) continue
+    const { model, relations } = readModel(block, { names, enums, known: fieldNames })
+    models.set(model.name, model)
+    drafts.push(...relations)
+  }
+  linkRelations(drafts, models)
+  return { provider: datasourceProvider(blocks), models }
+}
+
+// ---- models
+
+interface RelationDraft {
+  name: string
+  owner: string
+  target: string
+  list: boolean
+  optional: boolean
+  relationName: string | undefined
+  fields: string[]
+  references: string[]
+  onDelete: string | undefined
+  onUpdate: string | undefined
+}
+
+type Writable<T> = { -readonly [P in keyof T]: T[P] }
+
+interface Declared {
+  names: ReadonlySet<string>
+  enums: ReadonlyMap<string, string[]>
+  known: ReadonlySet<string>
+}
+
+const SCALARS = new Set(['Int', 'BigInt', 'Float', 'Decimal', 'Boolean', 'String', 'DateTime', 'Bytes', 'Json'])
+
+function readModel(block: Block, declared: Declared): { model: Model; relations: RelationDraft[] } {
+  const scalars: ScalarField[] = []
+  const relations: RelationDraft[] = []
+  const idFields: string[] = []
+  const uniqueFields: string[] = []
+
+  for (const line of block.lines) {
+    const [name, typeName] = line
+    if (name?.kind !== 'word' || typeName?.kind !== 'word' || !declared.known.has(name.text)) continue
+    const attributes = readAttributes(line.slice(2))
+    const shape = {
+      name: name.text,
+      list: line[2]?.text === '[',
+      optional: line[2]?.text === '?',
+    }
+    if (declared.names.has(typeName.text)) {
+      relations.push({ ...shape, owner: block.name, target: typeName.text, ...relationArguments(attributes) })
+      continue
+    }
+    const members = declared.enums.get(typeName.text)
+    if (members === undefined && !SCALARS.has(typeName.text)) continue
+    scalars.push({
+      ...shape,
+      type: members === undefined ? (typeName.text as ScalarType) : 'Enum',
+      column: textArgument(attributes.get('map')) ?? shape.name,
+      native: nativeType(attributes),
+      members: members ?? [],
+    })
+    if (attributes.has('id')) idFields.push(shape.name)
+    if (attributes.has('unique')) uniqueFields.push(shape.name)
+  }
+
+  const byName = new Map(scalars.map(field => [field.name, field]))
+  const key = (fields: readonly string[], name?: string): Key | undefined => {
+    const resolved = fields.map(field => byName.get(field))
+    return resolved.some(field => field === undefined)
+      ? undefined
+      : { name: name ?? fields.join('_'), fields: resolved as ScalarField[] }
+  }
+  const blockKeys = (attribute: string) =>
+    block.attributes
+      .filter(a => a.name === attribute)
+      .map(a => key(listArgument(a, 'fields'), textArgument(a, 'name', false)))
+      .filter(k => k !== undefined)
+
+  const mapping = (attribute: string) => textArgument(block.attributes.find(a => a.name === attribute))
+  const model: Model = {
+    name: block.name,
+    view: block.kind === 'view',
+    table: mapping('map') ?? block.name,
+    databaseSchema: mapping('schema'),
+    scalars,
+    relations: [],
+    primaryKey: idFields.length > 0 ? key(idFields) : blockKeys('id')[0],
+    uniques: [...uniqueFields.map(field => key([field])).filter(k => k !== undefined), ...blockKeys('unique')],
+  }
+  return { model, relations }
+}
+
+function relationArguments(attributes: ReadonlyMap<string, Attribute>) {
+  const relation = attributes.get('relation')
+  return {
+    relationName: textArgument(relation, 'name'),
+    fields: listArgument(relation, 'fields', false),
+    references: listArgument(relation, 'references', false),
+    onDelete: wordArgument(relation, 'onDelete'),
+    onUpdate: wordArgument(relation, 'onUpdate'),
+  }
+}
+
+function nativeType(attributes: ReadonlyMap<string, Attribute>): string | undefined {
+  for (const attribute of attributes.values()) {
+    if (!attribute.name.startsWith('db.')) continue
+    const args = attribute.positional.map(value => (value.kind === 'list' ? '' : value.text)).join(',')
+    return attribute.name.slice(3) + (args === '' ? '' : `(${args})`)
+  }
+  return undefined
+}
+
+function linkRelations(drafts: readonly RelationDraft[], models: ReadonlyMap<string, Model>): void {
+  const linked = new Map<RelationDraft, Writable<RelationField>>()
+  for (const draft of drafts) {
+    const model = models.get(draft.owner)
+    const target = models.get(draft.target)
+    if (model === undefined || target === undefined) continue
+    const required = !draft.optional || draft.fields.some(f => model.scalars.find(s => s.name === f)?.optional === false)
+    const field: Partial<Writable<RelationField>> = {
+      name: draft.name,
+      model,
+      target,
+      list: draft.list,
+      optional: draft.optional,
+      fields: draft.fields,
+      references: draft.references,
+      onDelete: (draft.onDelete ?? (required ? 'Restrict' : 'SetNull')) as ReferentialAction,
+      onUpdate: (draft.onUpdate ?? 'Cascade') as ReferentialAction,
+    }
+    // `opposite` follows below, once both ends are there.
+    linked.set(draft, field as Writable<RelationField>)
+    ;(model.relations as RelationField[]).push(field as RelationField)
+  }
+  for (const [draft, field] of linked) {
+    const other = drafts.find(
+      d =>
+        d !== draft && d.owner === draft.target && d.target === draft.owner && d.relationName === draft.relationName,
+    )
+    const opposite = other && linked.get(other)
+    if (opposite === undefined) throw new Error(`The schema has no opposite of ${draft.owner}.${draft.name}.`)
+    field.opposite = opposite
+  }
+}
+
+function datasourceProvider(blocks: readonly Block[]): string {
+  const line = blocks.find(b => b.kind === 'datasource')?.lines.find(l => l[0]?.text === 'provider')
+  return line?.find(token => token.kind === 'string')?.text ?? ''
+}
+
+function memberName(line: readonly Token[]): string[] {
+  return line[0]?.kind === 'word' ? [line[0].text] : []
+}
+
+// ---- text: tokens, blocks, attributes
+
+interface Token {
+  readonly kind: 'word' | 'string' | 'number' | 'mark' | 'newline'
+  readonly text: string
+}
+
+interface Block {
+  kind: string
+  name: string
+  lines: Token[][]
+  attributes: Attribute[]
+}
+
+type Value = Token | { kind: 'list'; items: Token[] }
+
+interface Attribute {
+  name: string
+  positional: Value[]
+  named: Map<string, Value>
+}
+
+const TOKEN = /\/\/[^\n]*|"((?:\\.|[^"\\])*)"|([A-Za-z_][\w-]*(?:\.\w+)*)|(-?\d[\d.]*)|(@@|[@{}()[\],:=?!.])|(\n)|[^\S\n]+/gy
+
+function tokenize(text: string): Token[] {
+  const tokens: Token[] = []
+  TOKEN.lastIndex = 0
+  while (TOKEN.lastIndex < text.length) {
+    const at = TOKEN.lastIndex
+    const match = TOKEN.exec(text)
+    if (match === null) throw new Error(`The schema text can't be read at offset ${at}: "${text.slice(at, at + 20)}".`)
+    const [, string, word, number, mark, newline] = match
+    if (string !== undefined) tokens.push({ kind: 'string', text: unescape(string) })
+    else if (word !== undefined) tokens.push({ kind: 'word', text: word })
+    else if (number !== undefined) tokens.push({ kind: 'number', text: number })
+    else if (mark !== undefined) tokens.push({ kind: 'mark', text: mark })
+    else if (newline !== undefined) tokens.push({ kind: 'newline', text: newline })
+  }
+  return tokens
+}
+
+function unescape(text: string): string {
+  return text.replace(/\\(?:u([0-9a-fA-F]{4})|(.))/g, (_, unicode: string | undefined, plain: string) => {
+    if (unicode !== undefined) return String.fromCharCode(Number.parseInt(unicode, 16))
+    return { n: '\n', r: '\r', t: '\t' }[plain] ?? plain
+  })
+}
+
+function parseBlocks(tokens: readonly Token[]): Block[] {
+  const blocks: Block[] = []
+  let at = 0
+  while (at < tokens.length) {
+    const [kind, name, brace] = tokens.slice(at, at + 3)
+    if (kind?.kind !== 'word' || name?.kind !== 'word' || brace?.text !== '{') {
+      at++
+      continue
+    }
+    const block: Block = { kind: kind.text, name: name.text, lines: [], attributes: [] }
+    let line: Token[] = []
+    let depth = 0
+    for (at += 3; at < tokens.length; at++) {
+      const token = tokens[at] as Token
+      if (depth === 0 && (token.kind === 'newline' || token.text === '}') && token.kind !== 'string') {
+        if (line[0]?.text === '@@') block.attributes.push(...readAttributes(line).values())
+        else if (line.length > 0) block.lines.push(line)
+        line = []
+        if (token.text === '}') break
+        continue
+      }
+      if (token.kind === 'newline') continue
+      if (token.kind === 'mark' && '([{'.includes(token.text)) depth++
+      if (token.kind === 'mark' && ')]}'.includes(token.text)) depth--
+      line.push(token)
+    }
+    blocks.push(block)
+  }
+  return blocks
+}
+
+function readAttributes(line: readonly Token[]): Map<string, Attribute> {
+  const attributes = new Map<string, Attribute>()
+  for (let at = 0; at < line.length; at++) {
+    const name = line[at + 1]
+    if (line[at]?.kind !== 'mark' || !line[at]?.text.startsWith('@') || name === undefined) continue
+    const attribute: Attribute = { name: name.text, positional: [], named: new Map() }
+    attributes.set(name.text, attribute)
+    if (line[at + 2]?.text === '(') at = readArguments(line, at + 3, attribute)
+  }
+  return attributes
+}
+
+/** Reads arguments up to the closing parenthesis, answers its place. Calls inside arguments are skipped over. */
+function readArguments(line: readonly Token[], start: number, attribute: Attribute): number {
+  let at = start
+  let label: string | undefined
+  for (; at < line.length; at++) {
+    const token = line[at] as Token
+    if (token.kind === 'mark' && token.text === ')') return at
+    if (token.kind === 'mark' && token.text === ',') label = undefined
+    else if (token.kind === 'mark' && token.text === '(') at = closing(line, at)
+    else if (line[at + 1]?.text === ':' && token.kind === 'word') {
+      label = token.text
+      at++
+    } else {
+      let value: Value = token
+      if (token.kind === 'mark' && token.text === '[') {
+        const end = closing(line, at)
+        value = { kind: 'list', items: listItems(line.slice(at + 1, end)) }
+        at = end
+      }
+      if (label === undefined) attribute.positional.push(value)
+      else attribute.named.set(label, value)
+    }
+  }
+  return at
+}
+
+/** The words of a list, without what stands in parentheses behind them (`sort: Desc`, `ops: raw("…")`). */
+function listItems(tokens: readonly Token[]): Token[] {
+  const items: Token[] = []
+  for (let at = 0; at < tokens.length; at++) {
+    const token = tokens[at] as Token
+    if (token.text === '(') at = closing(tokens, at)
+    else if (token.kind === 'word') items.push(token)
+  }
+  return items
+}
+
+function closing(tokens: readonly Token[], open: number): number {
+  let depth = 0
+  for (let at = open; at < tokens.length; at++) {
+    const token = tokens[at] as Token
+    if (token.kind !== 'mark') continue
+    if ('(['.includes(token.text)) depth++
+    if (')]'.includes(token.text) && --depth === 0) return at
+  }
+  return tokens.length
+}
+
+function argument(attribute: Attribute | undefined, name: string, position: number | false): Value | undefined {
+  return attribute?.named.get(name) ?? (position === false ? undefined : attribute?.positional[position])
+}
+
+function textArgument(attribute: Attribute | undefined, name = 'name', position: number | false = 0) {
+  const value = argument(attribute, name, position)
+  return value?.kind === 'string' ? value.text : undefined
+}
+
+function wordArgument(attribute: Attribute | undefined, name: string): string | undefined {
+  const value = argument(attribute, name, false)
+  return value?.kind === 'word' ? value.text : undefined
+}
+
+function listArgument(attribute: Attribute | undefined, name: string, position: number | false = 0): string[] {
+  const value = argument(attribute, name, position)
+  return value?.kind === 'list' ? value.items.map(item => item.text) : []
+}

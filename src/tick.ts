@@ -1,0 +1,28 @@
+/**
+ * Collects what is asked for in one tick of the event loop into one batch. It is sent by `process.nextTick`, after all
+ * microtasks: queries that the application starts together reach us in different microtasks of the same tick.
+ */
+export class Tick<Batch extends { done: Promise<boolean> }> {
+  readonly #open: () => Batch
+  readonly #send: (batch: Batch) => Promise<boolean>
+  #batch: Batch | undefined
+
+  constructor(open: () => Batch, send: (batch: Batch) => Promise<boolean>) {
+    this.#open = open
+    this.#send = send
+  }
+
+  /** The batch of this tick; its `done` resolves when the batch was answered, to whether it was. */
+  current(): Batch {
+    if (this.#batch !== undefined) return this.#batch
+    const batch = this.#open()
+    this.#batch = batch
+    batch.done = new Promise(resolve => {
+      process.nextTick(() => {
+        this.#batch = undefined
+        resolve(this.#send(batch))
+      })
+    })
+    return batch
+  }
+}
