@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { messageOf, run } from './commands.js'
+import { watch } from './lifeline.js'
 import { type OwnServer, startOwnServer } from './own-process.js'
 
 export type PostgresServer = OwnServer
@@ -23,6 +24,7 @@ interface User {
 export async function startPostgres(): Promise<PostgresServer> {
   const user = unprivilegedUser()
   const dir = makeFolder(user)
+  const lifeline = watch({ remove: dir }) // until the server has its own
   try {
     const native = usableBinaries(dir, user)
     const data = join(dir, 'data')
@@ -55,6 +57,8 @@ export async function startPostgres(): Promise<PostgresServer> {
   } catch (error) {
     fs.rmSync(dir, { recursive: true, force: true })
     throw error
+  } finally {
+    await lifeline.release()
   }
 }
 

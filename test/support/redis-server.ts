@@ -38,7 +38,9 @@ export async function redisFromPath(): Promise<RedisBinary> {
 
 /** The distribution's packages, unpacked into a cache folder (Debian, Ubuntu); throws where that is impossible. */
 export async function redisFromPackages(): Promise<RedisBinary> {
-  const { command, env } = await unpackRedis()
+  const { command, env } = await unpackRedis().catch((error: unknown) => {
+    throw new Error(`distribution packages: ${messageOf(error)}`, { cause: error })
+  })
   return describe(command, env, 'unpacked from distribution packages')
 }
 
