@@ -30,7 +30,9 @@ export function watch(leftover: Leftover): { update(leftover: Leftover): void; r
   watched.add(id)
   tell(id, leftover)
   return {
-    update: next => tell(id, next),
+    update(next) {
+      if (watched.has(id)) tell(id, next)
+    },
     async release() {
       if (!watched.delete(id)) return
       tell(id, null)

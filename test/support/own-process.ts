@@ -51,7 +51,7 @@ export async function startOwnServer(program: Program): Promise<OwnServer> {
   const lifeline = watch({ remove: dir })
   const log = join(dir, 'server.log')
   let child: ChildProcess | undefined
-  let stopped = false
+  let stopped: Promise<void> | undefined
 
   async function start(port: number): Promise<void> {
     const logStart = existsSync(log) ? readFileSync(log).length : 0
@@ -72,7 +72,7 @@ export async function startOwnServer(program: Program): Promise<OwnServer> {
     })
     child = started
     if (started.pid) lifeline.update({ pid: started.pid, signal: stopSignal, remove: dir })
-    const written = (): string => readFileSync(log, 'utf8').slice(logStart)
+    const written = (): string => readFileSync(log).subarray(logStart).toString()
     for (const deadline = Date.now() + startWithinMs; !written().includes(program.readyLine); await sleep(10)) {
       if (failure) throw new Error(`${program.command} cannot be started: ${failure}`)
       if (hasEnded(started)) throw new Error(`${program.command} ended at start:\n${tail(written())}`)
@@ -83,22 +83,22 @@ export async function startOwnServer(program: Program): Promise<OwnServer> {
 
   async function kill(signal: EndOrPause): Promise<void> {
     if (!child?.pid || hasEnded(child)) return
+    if (signal === 'SIGSTOP' || signal === 'SIGCONT') {
+      child.kill(signal)
+      return
+    }
     child.ref() // or Node might find nothing left to wait for, and exit
     const gone = once(child, 'exit')
     child.kill(signal)
-    if (signal === 'SIGSTOP' || signal === 'SIGCONT') {
-      child.unref()
-      return
-    }
     child.kill('SIGCONT') // a paused process would not act on it
     const tooSlow = setTimeout(() => child?.kill('SIGKILL'), stopWithinMs)
     await gone
     clearTimeout(tooSlow)
   }
 
-  async function stop(): Promise<void> {
-    if (stopped) return
-    stopped = true
+  const stop = (): Promise<void> => (stopped ??= end())
+
+  async function end(): Promise<void> {
     await kill(stopSignal)
     rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
     await lifeline.release()
