@@ -48,9 +48,7 @@ export function canonOf(field: ScalarField): { spelling: Spelling; canon: Canon 
     case 'Bytes':
       return { spelling: 'exact', canon: bytes }
     case 'DateTime':
-      return wholeMilliseconds(field.native)
-        ? { spelling: 'exact', canon: date }
-        : { spelling: 'never', canon: never }
+      return wholeMilliseconds(field.native) ? { spelling: 'exact', canon: date } : { spelling: 'never', canon: never }
     case 'String':
       return stringCanon(field.native)
     default:
@@ -59,8 +57,10 @@ export function canonOf(field: ScalarField): { spelling: Spelling; canon: Canon 
 }
 
 function stringCanon(native: string | undefined): { spelling: Spelling; canon: Canon } {
-  if (native === undefined || native === 'Text' || native.startsWith('VarChar')) return { spelling: 'text', canon: text }
-  if (native === 'Uuid') return { spelling: 'exact', canon: value => (UUID.test(value as string) ? text(value) : undefined) }
+  if (native === undefined || native === 'Text' || native.startsWith('VarChar'))
+    return { spelling: 'text', canon: text }
+  if (native === 'Uuid')
+    return { spelling: 'exact', canon: value => (UUID.test(value as string) ? text(value) : undefined) }
   const char = /^Char(?:\((\d+)\))?$/.exec(native)
   if (char === null) return { spelling: 'never', canon: never }
   // Shorter spellings find the padded row too: only the padded form, which Postgres returns, is canonical.

@@ -78,7 +78,7 @@ export class Connection {
     const groups = this.#groups(keys)
     if (groups.length === 1) {
       const values = await within(this.#redis.mgetBuffer(keys as string[]), ms)
-      return values instanceof Late ? undefined : values
+      return values === LATE ? undefined : values
     }
     const replies = await this.send(
       groups.map(group => ['mget', ...group]),
@@ -132,7 +132,7 @@ export class Connection {
     if (commands.length === 0) return []
     if (!this.ready) return undefined
     const replies = await within(this.#dispatch(commands), ms)
-    return replies instanceof Late ? undefined : replies
+    return replies === LATE ? undefined : replies
   }
 
   async #dispatch(commands: readonly Command[]): Promise<Reply[]> {
@@ -159,8 +159,9 @@ export class Connection {
     if (!this.ready) return undefined
     const nodes = this.#cluster === undefined ? [this.#redis as Redis] : this.#cluster.nodes('master')
     const infos = await within(Promise.all(nodes.map(node => infoOf(node))), ms)
-    if (infos instanceof Late || infos.includes(undefined)) return undefined
-    const field = (info: string | undefined, name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info ?? '')?.[1]
+    if (infos === LATE || infos.includes(undefined)) return undefined
+    const field = (info: string | undefined, name: string) =>
+      new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info ?? '')?.[1]
     // Where INFO is not permitted we can't tell servers apart: every connect is then one to an unknown server.
     const runIds = infos.map(info => field(info, 'run_id') ?? '')
     const versions = infos.map(info => field(info, 'redis_version')).filter(version => version !== undefined)
@@ -176,14 +177,13 @@ async function infoOf(node: Redis): Promise<string | undefined> {
   }
 }
 
-class Late {}
-const LATE = new Late()
+const LATE = Symbol('late')
 
 /**
  * The promise's value, or `LATE` when it is not there after `ms`, or rejects: for us both mean that Redis is out of reach.
  * A timer that fires looks again after `setImmediate`, or a stalled event loop would read as a slow Redis.
  */
-function within<T>(promise: Promise<T>, ms: number): Promise<T | Late> {
+function within<T>(promise: Promise<T>, ms: number): Promise<T | typeof LATE> {
   return new Promise(resolve => {
     const timer = setTimeout(() => setImmediate(resolve, LATE), Math.max(ms, 1))
     promise.then(

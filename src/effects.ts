@@ -36,10 +36,19 @@ export class Effects {
     return true
   }
 
+  /** Keeps only what has a name. */
+  forgetUnnamed(): void {
+    this.#unnamed.clear()
+  }
+
   add(other: Effects): void {
     for (const model of other.#changed) this.#changed.add(model)
     for (const model of other.#unnamed) this.#unnamed.add(model)
     for (const [model, ids] of other.#rows) for (const id of ids) this.row(model, id)
+  }
+
+  get none(): boolean {
+    return this.#changed.size === 0
   }
 
   get models(): string[] {
@@ -113,6 +122,15 @@ export function everything(catalog: Catalog): Effects {
   const effects = new Effects()
   for (const model of catalog.values()) effects.unnamed(model)
   return effects
+}
+
+/** Any write to this model, and what the referential actions make of it. */
+export function anythingTo(catalog: Catalog, model: CatalogModel): Effects {
+  const walk = new Walk(catalog)
+  walk.effects.unnamed(model)
+  walk.deleted(model)
+  walk.updated(model, Object.fromEntries(model.model.scalars.map(field => [field.name, null])))
+  return walk.effects
 }
 
 function single(walk: Walk, model: CatalogModel, where: unknown, keyChanges: boolean): WritePlan {

@@ -147,7 +147,11 @@ export class Health {
     if (servers === undefined) return false
     if (servers.tooOld !== undefined) {
       this.#refused = true
-      emit({ type: 'error', code: 'REDIS_TOO_OLD', message: `Redis ${servers.tooOld} is older than 7.0: nothing is cached.` })
+      emit({
+        type: 'error',
+        code: 'REDIS_TOO_OLD',
+        message: `Redis ${servers.tooOld} is older than 7.0: nothing is cached.`,
+      })
       return false
     }
 

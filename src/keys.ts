@@ -11,11 +11,13 @@ const LONGEST_ID = 64
 /** `42`, `eu:1001`, `ada%40x.org`, or `*<sha256>` for more than 64 bytes. */
 export function encodeId(parts: readonly string[]): string {
   const id = parts.length === 1 ? encodePart(parts[0] as string) : parts.map(encodePart).join(':')
-  return id.length <= LONGEST_ID ? id : `*${hash("sha256", id, "hex")}`
+  return id.length <= LONGEST_ID ? id : `*${hash('sha256', id, 'hex')}`
 }
 
 function encodePart(part: string): string {
-  return PLAIN.test(part) ? part : encodeURIComponent(part).replace(/[*!'()]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+  return PLAIN.test(part)
+    ? part
+    : encodeURIComponent(part).replace(/[*!'()]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
 /** The keys of one model. */

@@ -57,7 +57,9 @@ const LONGEST_TTL_MS = 365 * 24 * 3_600_000
 /** @throws CacheAsideError `INVALID_OPTION`: the rule, what was got, and the fix */
 export function checkOptions(options: CacheAsideOptions): Config {
   if (!isPlainObject(options)) {
-    throw wrong(`cacheAside takes an object, got ${shown(options)}. Write cacheAside({ redis, models: { User: '5m' } }).`)
+    throw wrong(
+      `cacheAside takes an object, got ${shown(options)}. Write cacheAside({ redis, models: { User: '5m' } }).`,
+    )
   }
   refuseUnknown(options, KNOWN, 'option')
   const ttlMs = duration('ttl', options.ttl ?? DEFAULT_TTL)
@@ -109,8 +111,10 @@ function checkRedis(redis: unknown): Redis | Cluster {
     if (keyPrefix) {
       throw wrong(`a Cluster must not have a keyPrefix, got ${shown(keyPrefix)}. Use the option prefix of cacheAside.`)
     }
-  } else if ((options as Redis['options'] | undefined)?.role === 'slave') {
-    throw wrong(`redis must be connected to the master, got role: 'slave'. Remove role, or hand over a client of its own.`)
+  } else if (options?.role === 'slave') {
+    throw wrong(
+      `redis must be connected to the master, got role: 'slave'. Remove role, or hand over a client of its own.`,
+    )
   }
   return client as Redis | Cluster
 }

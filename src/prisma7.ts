@@ -3,7 +3,7 @@
  * is missing, that is a clear error there; nothing is guessed. (Prisma 8 has a middleware interface instead: another door.)
  */
 import { Decimal } from '@prisma/client/runtime/client'
-import { CacheAsideError } from './errors.js'
+import { CacheAsideError, shown } from './errors.js'
 import type { ClientShape } from './query.js'
 import { readSchema, type Schema } from './schema.js'
 
@@ -15,7 +15,7 @@ export interface Operation {
   readonly model: string | undefined
   readonly operation: string
   readonly args: unknown
-  query(args: unknown, internal?: unknown): Promise<unknown>
+  readonly query: (args: unknown, internal?: unknown) => Promise<unknown>
   readonly __internalParams?: Internal
 }
 
@@ -38,6 +38,8 @@ export interface ClientFacts {
   readonly schema: Schema
   readonly schemaText: string
   readonly shape: ClientShape
+  /** To be told of each client that is extended further: its computed fields count too. */
+  readonly extended: (client: object) => void
 }
 
 /**
@@ -49,26 +51,41 @@ export function factsOf(client: object): ClientFacts {
   const { _engineConfig, _runtimeDataModel, _globalOmit, _extensions } = client as ClientInternals
   const schemaText = _engineConfig?.inlineSchema
   const models = _runtimeDataModel?.models
-  if (typeof schemaText !== 'string' || models === undefined || typeof _extensions?.getAllComputedFields !== 'function') {
+  if (
+    typeof schemaText !== 'string' ||
+    models === undefined ||
+    typeof _extensions?.getAllComputedFields !== 'function'
+  ) {
     throw unsupported('the client does not carry its schema where Prisma 7 clients do')
   }
-  const schema = readSchema(schemaText, name => {
-    const model = models[name]
-    return model && new Set(model.fields.map(field => field.name))
-  })
+  const schema = readSchema(schemaText, name => new Set(models[name]?.fields.map(field => field.name)))
   if (schema.provider !== 'postgresql' && schema.provider !== 'postgres') {
-    throw unsupported(`the schema's provider is "${schema.provider}", and only "postgresql" is supported`)
+    throw unsupported(`the schema's provider is ${shown(schema.provider)}, and only "postgresql" is supported`)
   }
-  const jsName = (model: string) => model.charAt(0).toLowerCase() + model.slice(1)
+
+  const needed = new Set<string>()
+  const extended = (derived: object) => {
+    const extensions = (derived as ClientInternals)._extensions
+    for (const model of schema.models.keys()) {
+      for (const { needs } of Object.values(extensions?.getAllComputedFields(jsName(model)) ?? {})) {
+        for (const field of needs) needed.add(`${model}.${field}`)
+      }
+    }
+  }
+  extended(client)
   return {
     schema,
     schemaText,
+    extended,
     shape: {
       globalOmit: model => _globalOmit?.[jsName(model)],
-      neededByComputed: (model, field) =>
-        Object.values(_extensions.getAllComputedFields(jsName(model)) ?? {}).some(({ needs }) => needs.includes(field)),
+      neededByComputed: (model, field) => needed.has(`${model}.${field}`),
     },
   }
+}
+
+function jsName(model: string): string {
+  return model.charAt(0).toLowerCase() + model.slice(1)
 }
 
 function unsupported(what: string): CacheAsideError {
@@ -81,7 +98,10 @@ function unsupported(what: string): CacheAsideError {
 
 // ---- one operation
 
-export type InTransaction = { readonly kind: 'interactive'; readonly id: string } | { readonly kind: 'batch' } | undefined
+export type InTransaction =
+  | { readonly kind: 'interactive'; readonly id: string }
+  | { readonly kind: 'batch' }
+  | undefined
 
 /** In which transaction an operation runs. There is no public way to ask (prisma issue 20789). */
 export function transactionOf({ __internalParams }: Operation): InTransaction {
@@ -108,6 +128,23 @@ export function rawTextOf(args: unknown): string | undefined {
   if (Array.isArray(args)) return typeof args[0] === 'string' ? args[0] : undefined
   const sql = (args as { sql?: unknown } | undefined)?.sql
   return typeof sql === 'string' ? sql : undefined
+}
+
+/**
+ * How many lookups by unique of a model Prisma may have put into one statement: it batches those of one tick into an `IN`,
+ * and answers null to the one that was spelled differently than the row.
+ */
+export class Batches {
+  readonly #tick = new Map<string, { size: number }>()
+
+  /** Counts a lookup; the answer tells, once it is answered, how many there were. */
+  join(model: string): { readonly size: number } {
+    if (this.#tick.size === 0) setImmediate(() => this.#tick.clear())
+    let batch = this.#tick.get(model)
+    if (batch === undefined) this.#tick.set(model, (batch = { size: 0 }))
+    batch.size++
+    return batch
+  }
 }
 
 // ---- transactions
@@ -137,7 +174,7 @@ export type WriteOutcome = 'refused' | 'failed' | 'unknown'
 const REFUSED = /^P(?:1000|1001|1003|1010|2000|2002|2003|2004|2011|2014|2024|2025|2028|2034)$/
 const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/
 /** Connection exceptions, shutdowns, system and internal errors: not certain that they came before the commit. */
-const UNCERTAIN = /^(?:08|57P|58|F0|XX)/
+const UNCERTAIN = /^(?:08|40003|57P|58|F0|XX)/
 
 export function outcomeOf(error: unknown): WriteOutcome {
   if (typeof error !== 'object' || error === null) return 'unknown'
@@ -149,6 +186,12 @@ export function outcomeOf(error: unknown): WriteOutcome {
   if (typeof code !== 'string') return 'unknown'
   if (REFUSED.test(code)) return 'refused'
   return code.startsWith('P2') && name === 'PrismaClientKnownRequestError' ? 'failed' : 'unknown'
+}
+
+/** Whether an error says that the database user may not see some column that was asked for. */
+export function mayNotReadAll(error: unknown): boolean {
+  const meta = (error as { meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } } } } | null)?.meta
+  return meta?.driverAdapterError?.cause?.originalCode === '42501'
 }
 
 /** Whether an error of `…OrThrow` says that there is no such row. */

@@ -40,9 +40,13 @@ export async function readRow(reader: Reader, read: RowRead, source: Source): Pr
   for (;;) {
     const seen = await store.look(read.model.keys, read.key, deadline)
     const found = seen && entryOf(read, seen)
+    if (found === 'absent' && throwsWhenAbsent(source.operation)) {
+      events.bypass(model.name, source.operation, 'no such row: the error is Prisma’s own')
+      return source.original()
+    }
     if (found !== undefined) {
       events.hit(model.name, source.operation, found === 'absent')
-      return answer(source, found)
+      return found === 'absent' ? null : found
     }
 
     const flight = flights.under(read.key)
@@ -54,8 +58,9 @@ export async function readRow(reader: Reader, read: RowRead, source: Source): Pr
     const loaded = await flight.loaded
     if (!mayShare) continue // It asked the database before we came: look again, then load, or join the next load.
     if (loaded === undefined) return source.original() // It failed, or can't be copied. Nobody gets another's error.
+    if (loaded === 'absent' && throwsWhenAbsent(source.operation)) return source.original()
     events.shared(model.name, source.operation)
-    return answer(source, loaded === 'absent' ? loaded : read.cached.codec.decode(loaded, 0, read.places))
+    return loaded === 'absent' ? null : read.cached.codec.decode(loaded, 0, read.places)
   }
 }
 
@@ -118,16 +123,10 @@ function fill(
 function entryOf({ cached, places }: RowRead, { entry, rows, any, held }: Seen): Row | 'absent' | undefined {
   if (entry === null || held) return undefined
   const kind = kindOf(entry, cached.codec.fingerprint)
-  if (kind === Kind.row && rows !== null && stampedWith(entry, rows)) return cached.codec.decode(entry, PAYLOAD_AT, places)
+  if (kind === Kind.row && rows !== null && stampedWith(entry, rows))
+    return cached.codec.decode(entry, PAYLOAD_AT, places)
   if (kind === Kind.absent && any !== null && stampedWith(entry, any)) return 'absent'
   return undefined
-}
-
-function answer(source: Source, found: Row | 'absent' | undefined): unknown {
-  if (found === undefined) return source.original()
-  if (found !== 'absent') return found
-  // That there is no such row is never an error of ours: Prisma raises its own.
-  return throwsWhenAbsent(source.operation) ? source.original() : null
 }
 
 /** The part of a loaded row that the caller asked for. */

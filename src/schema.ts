@@ -78,10 +78,11 @@ export interface Schema {
  * Reads a schema.
  *
  * @param text - the schema text (`inlineSchema` of a generated client)
- * @param known - names of the fields that the client knows, by model; fields it does not know (`@ignore`, `Unsupported`)
- *   are left out, because no query returns or takes them
+ * @param known - names of the fields that the client knows, by model. What it does not know (`@ignore`, `@@ignore`,
+ *   `Unsupported`) is no scalar of its model, because no query returns or takes it; hidden models and relations are
+ *   there all the same, because the database cascades through them
  */
-export function readSchema(text: string, known: (model: string) => ReadonlySet<string> | undefined): Schema {
+export function readSchema(text: string, known: (model: string) => ReadonlySet<string>): Schema {
   const blocks = parseBlocks(tokenize(text))
   const enums = new Map(blocks.filter(b => b.kind === 'enum').map(b => [b.name, b.lines.flatMap(memberName)]))
   const declared = blocks.filter(b => b.kind === 'model' || b.kind === 'view')
@@ -90,9 +91,7 @@ export function readSchema(text: string, known: (model: string) => ReadonlySet<s
   const drafts: RelationDraft[] = []
 
   for (const block of declared) {
-    const fieldNames = known(block.name)
-    if (fieldNames === undefined) continue
-    const { model, relations } = readModel(block, { names, enums, known: fieldNames })
+    const { model, relations } = readModel(block, { names, enums, known: known(block.name) })
     models.set(model.name, model)
     drafts.push(...relations)
   }
@@ -105,6 +104,7 @@ export function readSchema(text: string, known: (model: string) => ReadonlySet<s
 interface RelationDraft {
   name: string
   owner: string
+  ownerRequires: ReadonlySet<string>
   target: string
   list: boolean
   optional: boolean
@@ -128,12 +128,13 @@ const SCALARS = new Set(['Int', 'BigInt', 'Float', 'Decimal', 'Boolean', 'String
 function readModel(block: Block, declared: Declared): { model: Model; relations: RelationDraft[] } {
   const scalars: ScalarField[] = []
   const relations: RelationDraft[] = []
+  const ownerRequires = new Set<string>()
   const idFields: string[] = []
   const uniqueFields: string[] = []
 
   for (const line of block.lines) {
     const [name, typeName] = line
-    if (name?.kind !== 'word' || typeName?.kind !== 'word' || !declared.known.has(name.text)) continue
+    if (name?.kind !== 'word' || typeName?.kind !== 'word') continue
     const attributes = readAttributes(line.slice(2))
     const shape = {
       name: name.text,
@@ -141,9 +142,17 @@ function readModel(block: Block, declared: Declared): { model: Model; relations:
       optional: line[2]?.text === '?',
     }
     if (declared.names.has(typeName.text)) {
-      relations.push({ ...shape, owner: block.name, target: typeName.text, ...relationArguments(attributes) })
+      relations.push({
+        ...shape,
+        owner: block.name,
+        ownerRequires,
+        target: typeName.text,
+        ...relationArguments(attributes),
+      })
       continue
     }
+    if (!shape.optional) ownerRequires.add(shape.name)
+    if (!declared.known.has(shape.name)) continue
     const members = declared.enums.get(typeName.text)
     if (members === undefined && !SCALARS.has(typeName.text)) continue
     scalars.push({
@@ -210,7 +219,8 @@ function linkRelations(drafts: readonly RelationDraft[], models: ReadonlyMap<str
     const model = models.get(draft.owner)
     const target = models.get(draft.target)
     if (model === undefined || target === undefined) continue
-    const required = !draft.optional || draft.fields.some(f => model.scalars.find(s => s.name === f)?.optional === false)
+    // As Prisma counts it: one required column of the foreign key makes the relation required.
+    const required = !draft.optional || draft.fields.some(field => draft.ownerRequires.has(field))
     const field: Partial<Writable<RelationField>> = {
       name: draft.name,
       model,
@@ -228,8 +238,7 @@ function linkRelations(drafts: readonly RelationDraft[], models: ReadonlyMap<str
   }
   for (const [draft, field] of linked) {
     const other = drafts.find(
-      d =>
-        d !== draft && d.owner === draft.target && d.target === draft.owner && d.relationName === draft.relationName,
+      d => d !== draft && d.owner === draft.target && d.target === draft.owner && d.relationName === draft.relationName,
     )
     const opposite = other && linked.get(other)
     if (opposite === undefined) throw new Error(`The schema has no opposite of ${draft.owner}.${draft.name}.`)
@@ -268,7 +277,8 @@ interface Attribute {
   named: Map<string, Value>
 }
 
-const TOKEN = /\/\/[^\n]*|"((?:\\.|[^"\\])*)"|([A-Za-z_][\w-]*(?:\.\w+)*)|(-?\d[\d.]*)|(@@|[@{}()[\],:=?!.])|(\n)|[^\S\n]+/gy
+const TOKEN =
+  /\/\/[^\n]*|"((?:\\.|[^"\\])*)"|([A-Za-z_][\w-]*(?:\.\w+)*)|(-?\d[\d.]*)|(@@|[@{}()[\],:=?!.])|(\n)|[^\S\n]+/gy
 
 function tokenize(text: string): Token[] {
   const tokens: Token[] = []

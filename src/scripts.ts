@@ -1,14 +1,7 @@
-/** The Lua that runs in Redis, with its KEYS, ARGV and the race that it closes. */
-import { hash } from 'node:crypto'
-
-export interface Script {
-  readonly source: string
-  readonly sha: string
-}
-
-function script(source: string): Script {
-  return { source, sha: hash('sha1', source, 'hex') }
-}
+/**
+ * The Lua that runs in Redis, with its KEYS, ARGV and the race that it closes. Sent whole, by `EVAL`: it is short, and a
+ * flushed script cache is then nothing special.
+ */
 
 /**
  * Stores an entry only if its key still holds the token that was read before the load: a write that landed while we were
@@ -17,7 +10,7 @@ function script(source: string): Script {
  * KEYS[1] entry key · ARGV[1] format and token as read before the load (19 bytes) · ARGV[2] entry · ARGV[3] TTL in ms ·
  * answers 1 if stored, else 0
  */
-export const FILL = script(`
+export const FILL = `
 if redis.call('GETRANGE', KEYS[1], 1, 19) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-return 1`)
+return 1`

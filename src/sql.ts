@@ -1,8 +1,7 @@
 /** What raw SQL is to the cache: a read for certain, or a write of anything. */
 
 const READ = /^\s*(?:select|show|explain|with|values|table)\b/i
-const WRITES =
-  /\b(?:insert|update|delete|merge|truncate|call|do|alter|create|drop|copy|refresh|into|execute|lock)\b/i
+const WRITES = /\b(?:insert|update|delete|merge|truncate|call|do|alter|create|drop|copy|refresh|into|execute|lock)\b/i
 const ROW_LOCK = /\bfor\s+(?:no\s+key\s+)?update\b/gi
 
 /**

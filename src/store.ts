@@ -46,10 +46,22 @@ export class Store {
   readonly #connection: Connection
   readonly #health: Health
   readonly #options: StoreOptions
-  readonly #looks = new Tick(() => new LookBatch(), batch => this.#look(batch))
-  readonly #acquires = new Tick(() => new AcquireBatch(), batch => this.#acquire(batch))
-  readonly #fills = new Tick(() => new FillBatch(), batch => this.#fill(batch))
-  readonly #drops = new Tick(() => new DropBatch(), batch => this.#drop(batch))
+  readonly #looks = new Tick(
+    () => new LookBatch(),
+    batch => this.#look(batch),
+  )
+  readonly #acquires = new Tick(
+    () => new AcquireBatch(),
+    batch => this.#acquire(batch),
+  )
+  readonly #fills = new Tick(
+    () => new FillBatch(),
+    batch => this.#fill(batch),
+  )
+  readonly #drops = new Tick(
+    () => new DropBatch(),
+    batch => this.#drop(batch),
+  )
   readonly #timers = new Set<NodeJS.Timeout>()
 
   constructor(connection: Connection, health: Health, options: StoreOptions) {
@@ -120,7 +132,7 @@ export class Store {
   /** Sends a fill; nobody waits for it. Extends the epochs, which have to outlive the entry. */
   fill(model: ModelKeys, key: string, ticket: Ticket, entry: Buffer, ttlMs: number): void {
     const batch = this.#fills.current()
-    batch.commands.push(['evalsha', FILL.sha, 1, key, guardOf(ticket.entry), entry, Math.ceil(ttlMs)])
+    batch.commands.push(['eval', FILL, 1, key, guardOf(ticket.entry), entry, Math.ceil(ttlMs)])
     batch.epochs.add(model.rows).add(model.any)
   }
 
@@ -181,11 +193,7 @@ export class Store {
   async #fill(batch: FillBatch): Promise<boolean> {
     const { deadlineMs, epochMs } = this.#options
     const extend = [...batch.epochs].map((key): Command => ['pexpire', key, epochMs, 'GT'])
-    const replies = await this.#connection.send([...batch.commands, ...extend], deadlineMs)
-    const again = batch.commands.filter((_, i) => isNoScript(replies?.[i]))
-    const whole = again.map(([, , ...args]): Command => ['eval', FILL.source, ...args])
-    await this.#connection.send(whole, deadlineMs)
-    return true
+    return (await this.#connection.send([...batch.commands, ...extend], deadlineMs)) !== undefined
   }
 
   async #drop(batch: DropBatch): Promise<boolean> {
@@ -202,10 +210,6 @@ export class Store {
 
 function readable(bytes: Buffer | null): Token | undefined {
   return bytes !== null && hasToken(bytes) ? bytes : undefined
-}
-
-function isNoScript(reply: Reply): boolean {
-  return reply instanceof Error && reply.message.startsWith('NOSCRIPT')
 }
 
 // ---- what one tick collects

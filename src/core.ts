@@ -1,0 +1,88 @@
+/** Everything that one database and one Redis share, put together once per schema. */
+import { buildCatalog } from './catalog.js'
+import { Connection } from './connection.js'
+import { CacheAsideError } from './errors.js'
+import { Events } from './events.js'
+import { Flights } from './flight.js'
+import { Health } from './health.js'
+import type { Config } from './options.js'
+import { Batches, type ClientFacts, Decimal } from './prisma7.js'
+import type { Loaded, Reader } from './read.js'
+import { Store } from './store.js'
+import { Transactions } from './transaction.js'
+import type { Writer } from './write.js'
+
+/**
+ * The parts that guard against races. Tests hand in ones without the guard, to show that the test then fails; this is not
+ * reachable from outside the package.
+ */
+export interface Parts {
+  readonly Store: typeof Store
+  readonly Flights: typeof Flights<Loaded>
+  readonly Transactions: typeof Transactions
+}
+
+export interface Core extends Reader, Writer {
+  readonly health: Health
+  readonly batches: Batches
+  /** Whether reads use the cache; the write half is always on. */
+  enabled: boolean
+  /** Models of which the database user may not read every column: their reads go to the database. */
+  readonly unreadable: Set<string>
+  close(): void
+}
+
+/** Longer than any statement should take: an unknown outcome is settled by then. */
+const HOLD_MS = 60_000
+
+/** @throws CacheAsideError `INVALID_MODEL` */
+export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, parts: Partial<Parts> = {}): Core {
+  const { policies, prefix, deadlineMs, invalidationDeadlineMs } = config
+  const catalog = buildCatalog(facts.schema, policies, prefix, Decimal)
+  for (const name of policies.keys()) {
+    const model = catalog.get(name)?.model
+    if (model === undefined || model.scalars.length === 0) throw unknownModel(name, [...catalog.keys()])
+    if (model.view)
+      throw new CacheAsideError('INVALID_MODEL', `models.${name} is a view: no write says when it changes.`)
+  }
+
+  const events = new Events()
+  const connection = new Connection(config.redis)
+  const epochs = [...catalog.values()].flatMap(({ keys }) => [keys.rows, keys.any])
+  const health = new Health(connection, {
+    prefix,
+    epochs,
+    deadlineMs: invalidationDeadlineMs,
+    holdMs: HOLD_MS,
+    emit: events.emit,
+  })
+  const longestMs = Math.max(0, ...[...policies.values()].flatMap(({ ttlMs, negativeTtlMs }) => [ttlMs, negativeTtlMs]))
+  const store = new (parts.Store ?? Store)(connection, health, {
+    deadlineMs,
+    invalidationDeadlineMs,
+    holdMs: HOLD_MS,
+    epochMs: Math.ceil(2 * longestMs),
+  })
+
+  return {
+    catalog,
+    store,
+    events,
+    health,
+    batches: new Batches(),
+    flights: new (parts.Flights ?? Flights<Loaded>)(),
+    transactions: new (parts.Transactions ?? Transactions)(),
+    enabled: config.enabled,
+    unreadable: new Set(),
+    close() {
+      health.close()
+      store.close()
+    },
+  }
+}
+
+function unknownModel(name: string, models: readonly string[]): CacheAsideError {
+  const meant = models.find(model => model.toLowerCase() === name.toLowerCase())
+  const fix = meant === undefined ? `There are: ${models.join(', ')}.` : `Write ${meant}, as in the schema.`
+  return new CacheAsideError('INVALID_MODEL', `models names "${name}", and the schema has no such model. ${fix}`)
+}

@@ -1,0 +1,208 @@
+/**
+ * The map: routes every operation of a client to the read story, to the write story, or straight to Prisma; adds `$cache`
+ * and `$uncached`; follows interactive transactions to their end.
+ */
+import { type CacheApi, cacheApi } from './cache.js'
+import type { Row } from './codec.js'
+import { type Core, createCore, type Parts } from './core.js'
+import { type CacheAsideOptions, checkOptions } from './options.js'
+import {
+  factsOf,
+  isFluent,
+  isTransactionClient,
+  mayNotReadAll,
+  type Operation,
+  outcomeOf,
+  queryWith,
+  saysNotFound,
+  transactionIdOf,
+  transactionOf,
+} from './prisma7.js'
+import { type ClientShape, isRead, planRead, type ReadPlan, type RowRead, throwsWhenAbsent } from './query.js'
+import { readRow, type Source } from './read.js'
+import type { Scope } from './transaction.js'
+import { drop, dropUnknown, writeModel, writeRaw } from './write.js'
+
+// oxlint-disable-next-line typescript/no-empty-object-type -- as Prisma's own extension types have it
+type Nothing = {}
+
+/** What `$extends` takes, with what it adds to the client. */
+type Extension<Client, Added> = (client: Client) => {
+  $extends: { extArgs: { result: Nothing; model: Nothing; query: Nothing; client: Added } }
+}
+
+/** The extension, for `$extends`. */
+export interface CacheAside<Client>
+  extends Extension<Client, { $cache: () => CacheApi<Client>; $uncached: () => Client }> {
+  /**
+   * The write half alone. An extension that turns an operation into another one on its own client (the usual soft delete)
+   * hides its writes from everything applied after it: apply this before it, and the whole after it. Dropping twice is
+   * harmless.
+   *
+   * @example base.$extends(cache.invalidation).$extends(softDelete).$extends(cache)
+   */
+  readonly invalidation: Extension<Client, Nothing>
+}
+
+/** The client as it is at run time; its types are those of the application. */
+interface AnyClient {
+  $extends(this: object, extension: unknown): AnyClient
+  $transaction(this: object, input: unknown, options?: unknown): Promise<unknown>
+}
+
+const NAME = 'prisma-extension-cache-aside'
+
+/** @param parts - for tests: parts without their guards */
+export function createExtension<Client>(options: CacheAsideOptions, parts?: Partial<Parts>): CacheAside<Client> {
+  const config = checkOptions(options)
+  const cores = new Map<string, Core>()
+  const open = (client: AnyClient) => {
+    const facts = factsOf(client)
+    let core = cores.get(facts.schemaText)
+    if (core === undefined) cores.set(facts.schemaText, (core = createCore(config, facts, parts)))
+    return { core, shape: facts.shape, members: clientMembers(client, core, facts.extended) }
+  }
+
+  const invalidation = (client: AnyClient) => {
+    const { core, shape, members } = open(client)
+    const $allOperations = (operation: Operation) => routeWrite(core, shape, operation) ?? passed(operation)
+    return client.$extends({ name: NAME, query: { $allOperations }, client: members })
+  }
+  const whole = (client: AnyClient) => {
+    const { core, shape, members } = open(client)
+    const $allOperations = (operation: Operation) => routeWrite(core, shape, operation) ?? read(core, shape, operation)
+    const added = { ...members, $cache: cacheApi(core), $uncached: invalidation(client) }
+    return client.$extends({ name: NAME, query: { $allOperations }, client: added })
+  }
+  // The types of both are those of the application's client, which only the caller knows.
+  return Object.assign(whole, { invalidation }) as unknown as CacheAside<Client>
+}
+
+function routeWrite(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> | undefined {
+  if (operation.model === undefined) return writeRaw(core, operation)
+  return isRead(operation.operation) ? undefined : writeModel(core, shape, operation)
+}
+
+async function passed(operation: Operation): Promise<unknown> {
+  return await operation.query(operation.args)
+}
+
+// ---- reads
+
+function read(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
+  const plan = planOf(core, shape, operation)
+  if (plan.kind === 'row') return readByKey(core, shape, operation, plan)
+  core.events.bypass(operation.model as string, operation.operation, plan.why)
+  if (operation.operation.startsWith('findUnique')) core.batches.join(operation.model as string)
+  return passed(operation)
+}
+
+function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan {
+  const { model, operation: name, args } = operation
+  if (!core.enabled) return { kind: 'bypass', why: 'the cache is turned off' }
+  // Also because a batch that is not passed on to Prisma hangs for ever.
+  if (transactionOf(operation) !== undefined) return { kind: 'bypass', why: 'in a transaction' }
+  if (isFluent(operation)) return { kind: 'bypass', why: 'a fluent call' }
+  if (core.unreadable.has(model as string)) return { kind: 'bypass', why: 'the whole row may not be read' }
+  return planRead(core.catalog.get(model as string), name, args, shape)
+}
+
+async function readByKey(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Promise<unknown> {
+  try {
+    return await readRow(core, plan, sourceOf(core, shape, operation, plan))
+  } catch (error) {
+    // The load asks for the whole row; the caller may be allowed what it asked for.
+    if (plan.places === undefined || !mayNotReadAll(error)) throw error
+    core.unreadable.add(operation.model as string)
+    return passed(operation)
+  }
+}
+
+function sourceOf(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Source {
+  const model = operation.model as string
+  const orThrow = throwsWhenAbsent(operation.operation)
+  const hidden = Object.keys(shape.globalOmit(model) ?? {})
+  const omit = hidden.length === 0 ? {} : { omit: Object.fromEntries(hidden.map(name => [name, false])) }
+  let batch = { size: 0 } as { readonly size: number }
+  return {
+    operation: operation.operation,
+    original: () => passed(operation),
+    load() {
+      batch = core.batches.join(model)
+      return queryWith(operation, { where: plan.where, ...omit }) as Promise<Row | null>
+    },
+    saysAbsent: error => orThrow && saysNotFound(error),
+    alone: () => batch.size === 1,
+  }
+}
+
+// ---- the client
+
+function clientMembers(client: AnyClient, core: Core, extended: (client: object) => void) {
+  return {
+    $extends(this: object, extension: unknown): object {
+      const derived = client.$extends.call(this, extension)
+      extended(derived)
+      return derived
+    },
+
+    /** With the receiver, or the transaction client would lose this and all later extensions. */
+    async $transaction(this: object, input: unknown, options?: unknown): Promise<unknown> {
+      const run = (argument: unknown) => client.$transaction.call(this, argument, options)
+      if (typeof input !== 'function') return run(input)
+      const callback = input as (tx: object) => Promise<unknown>
+      if (isTransactionClient(this)) {
+        const scope = core.transactions.scope(transactionIdOf(this) ?? '')
+        return run((tx: object) => callback(inTransaction(tx, core, scope)))
+      }
+      return runToItsEnd(core, run, callback)
+    },
+  }
+}
+
+/** Runs an interactive transaction and drops, when it has settled, what it made wrong. */
+async function runToItsEnd(
+  core: Core,
+  run: (callback: (tx: object) => Promise<unknown>) => Promise<unknown>,
+  callback: (tx: object) => Promise<unknown>,
+): Promise<unknown> {
+  let id = ''
+  let scope: Scope | undefined
+  let committing = false
+  let outcome: 'settled' | 'unknown' = 'settled'
+  try {
+    return await run(async tx => {
+      id = transactionIdOf(tx) ?? ''
+      if (id !== '') scope = core.transactions.open(id)
+      const result = await callback(inTransaction(tx, core, scope))
+      committing = true
+      return result
+    })
+  } catch (error) {
+    // Before COMMIT was sent, whatever went wrong is rolled back.
+    if (committing && outcomeOf(error) === 'unknown') outcome = 'unknown'
+    throw error
+  } finally {
+    if (scope !== undefined) {
+      await scope.quiet()
+      core.transactions.close(id)
+      if (!scope.effects.none) {
+        await (outcome === 'unknown' ? dropUnknown : drop)(core, scope.effects, 'transaction')
+      }
+    }
+  }
+}
+
+/** The transaction client, whose `$cache` and `$uncached` would otherwise leave the transaction. */
+function inTransaction(tx: object, core: Core, scope: Scope | undefined): object {
+  const cache = cacheApi(core, scope)
+  const client: object = new Proxy(tx, {
+    get(target, name) {
+      if (name === '$cache') return cache
+      // Reads of a transaction go to the database anyway.
+      if (name === '$uncached') return client
+      return Reflect.get(target, name) as unknown
+    },
+  })
+  return client
+}

@@ -1,0 +1,26 @@
+/** Types that follow the client which is extended. */
+import type { Types } from '@prisma/client/runtime/client'
+
+/** The model and operation map of a Prisma client, as its `$extends` knows it. */
+type TypeMapOf<Client> = Client extends {
+  $extends: Types.Extensions.ExtendsHook<'extends', infer _Callback, infer _Arguments, infer TypeMap>
+}
+  ? TypeMap
+  : never
+
+/** The names of the models in the schema, or any string where the client's type is not known. */
+export type ModelName<Client> = unknown extends Client
+  ? string
+  : TypeMapOf<Client> extends { model: infer Models }
+    ? Extract<keyof Models, string>
+    : string
+
+/** What `findUnique` of a model takes as `where`. */
+export type UniqueWhere<Client, Model> =
+  TypeMapOf<Client> extends { model: infer Models }
+    ? Model extends keyof Models
+      ? Models[Model] extends { operations: { findUnique: { args: { where: infer Where } } } }
+        ? Where
+        : never
+      : Record<string, unknown>
+    : Record<string, unknown>

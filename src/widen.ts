@@ -1,0 +1,60 @@
+/**
+ * The primary key in the result of a write, whatever the caller selected: the write itself names the row that it changed,
+ * at the price of a few columns in a statement that is run anyway. What was added is taken off the result again.
+ */
+import type { CatalogModel } from './catalog.js'
+import type { ClientShape } from './query.js'
+
+export interface Widened {
+  readonly args: unknown
+  readonly strip: (result: unknown) => unknown
+}
+
+type Selection = Record<string, unknown>
+
+/** @param target - the model whose row the result is, or undefined when the result names nothing */
+export function widen(target: CatalogModel | undefined, args: unknown, client: ClientShape): Widened {
+  const untouched = { args, strip: (result: unknown) => result }
+  if (target?.identity === undefined || !isObject(args)) return untouched
+  const keyFields = target.identity.key.fields.map(field => field.name)
+  // Under `omit` a computed field may need what we would strip; the write then counts as one without a name.
+  if (keyFields.some(field => client.neededByComputed(target.model.name, field))) return untouched
+
+  const { select, omit, include } = args
+  if (isGiven(select)) {
+    if (isGiven(omit) || isGiven(include) || !isPlainSelection(target, select)) return untouched
+    const added = keyFields.filter(field => select[field] !== true)
+    const wide = Object.fromEntries(added.map(field => [field, true]))
+    return { args: { ...args, select: { ...select, ...wide } }, strip: without(added) }
+  }
+  const omitted: Selection = { ...client.globalOmit(target.model.name), ...(isObject(omit) ? omit : {}) }
+  const added = keyFields.filter(field => omitted[field])
+  // Where nothing is left, Prisma has an error to raise.
+  if (added.length === 0 || target.model.scalars.every(field => omitted[field.name])) return untouched
+  const wide = Object.fromEntries(added.map(field => [field, false]))
+  return { args: { ...args, omit: { ...(isObject(omit) ? omit : {}), ...wide } }, strip: without(added) }
+}
+
+/** A selection that Prisma takes, of nothing but fields of the schema: no computed ones, which would see what we add. */
+function isPlainSelection({ model }: CatalogModel, select: unknown): select is Selection {
+  if (!isObject(select)) return false
+  const known = (name: string) =>
+    name === '_count' || [...model.scalars, ...model.relations].some(field => field.name === name)
+  const values = Object.entries(select).filter(([, value]) => value !== undefined && value !== false)
+  return values.length > 0 && values.every(([name, value]) => known(name) && (value === true || isObject(value)))
+}
+
+function without(fields: readonly string[]): (result: unknown) => unknown {
+  return result => {
+    if (isObject(result)) for (const field of fields) delete result[field]
+    return result
+  }
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}

@@ -1,0 +1,120 @@
+/**
+ * The story of a write. Run it, then drop what it made wrong, before the caller's promise resolves; on failure too. In an
+ * interactive transaction, collect, and drop when it has settled. Nothing is ever written through to the cache: a
+ * transaction can resolve and still have been rolled back.
+ */
+import type { Catalog } from './catalog.js'
+import { addResult, type Effects, everything, planWrite, type WritePlan } from './effects.js'
+import type { Events, InvalidationSource } from './events.js'
+import { type InTransaction, type Operation, outcomeOf, queryWith, rawTextOf, transactionOf } from './prisma7.js'
+import type { ClientShape } from './query.js'
+import { isPlainRead } from './sql.js'
+import type { Store } from './store.js'
+import type { Transactions } from './transaction.js'
+import { widen } from './widen.js'
+
+export interface Writer {
+  readonly catalog: Catalog
+  readonly store: Store
+  readonly events: Events
+  readonly transactions: Transactions
+}
+
+/** A write operation on a model. */
+export function writeModel(writer: Writer, client: ClientShape, operation: Operation): Promise<unknown> {
+  const model = writer.catalog.get(operation.model as string)
+  const plan: WritePlan =
+    model === undefined
+      ? { effects: everything(writer.catalog), target: undefined, named: true }
+      : planWrite(writer.catalog, model, operation.operation, operation.args)
+  const { args, strip } = widen(plan.target, operation.args, client)
+  return write(writer, operation, plan, async () => {
+    const result = await queryWith(operation, args)
+    addResult(plan, result)
+    return strip(result)
+  })
+}
+
+/** A raw operation: a write of anything, unless its text plainly reads. */
+export async function writeRaw(writer: Writer, operation: Operation): Promise<unknown> {
+  const text = rawTextOf(operation.args)
+  if (text !== undefined && isPlainRead(text)) return operation.query(operation.args)
+  const plan: WritePlan = { effects: everything(writer.catalog), target: undefined, named: true }
+  return write(writer, operation, plan, async () => await operation.query(operation.args))
+}
+
+async function write(
+  writer: Writer,
+  operation: Operation,
+  plan: WritePlan,
+  run: () => Promise<unknown>,
+): Promise<unknown> {
+  const transaction = transactionOf(operation)
+  if (transaction?.kind === 'interactive') return writeInTransaction(writer, transaction, plan, run)
+  let result: unknown
+  try {
+    // In a batch transaction this settles after COMMIT or ROLLBACK, like everywhere.
+    result = await run()
+  } catch (error) {
+    await dropAfterFailure(writer, plan, error)
+    throw error
+  }
+  await drop(writer, plan.effects, 'write')
+  return result
+}
+
+async function writeInTransaction(
+  writer: Writer,
+  { id }: InTransaction & { kind: 'interactive' },
+  plan: WritePlan,
+  run: () => Promise<unknown>,
+): Promise<unknown> {
+  const scope = writer.transactions.scope(id)
+  if (scope === undefined) {
+    // A transaction that did not begin through our client: we won't see its end, so it is of unknown outcome.
+    try {
+      return await run()
+    } finally {
+      addResult(plan, undefined)
+      await dropUnknown(writer, plan.effects, 'transaction')
+    }
+  }
+  return scope.run(async () => {
+    try {
+      return await run()
+    } catch (error) {
+      // Part of a nested write may be done, and the application may swallow the error and commit.
+      addResult(plan, undefined)
+      throw error
+    } finally {
+      scope.effects.add(plan.effects)
+    }
+  })
+}
+
+async function dropAfterFailure(writer: Writer, plan: WritePlan, error: unknown): Promise<void> {
+  const outcome = outcomeOf(error)
+  if (outcome === 'unknown') return dropUnknown(writer, plan.effects, 'write')
+  // Refused: undone, or never done. What has a name is dropped all the same, which costs next to nothing.
+  if (outcome === 'failed') addResult(plan, undefined)
+  else plan.effects.forgetUnnamed()
+  await drop(writer, plan.effects, 'write')
+}
+
+export async function drop(
+  { store, events }: Pick<Writer, 'store' | 'events'>,
+  effects: Effects,
+  source: InvalidationSource,
+): Promise<'done' | 'deferred'> {
+  const outcome = await store.drop(effects.drops())
+  events.invalidate(source, effects.models, outcome)
+  return outcome
+}
+
+export async function dropUnknown(
+  { store, events }: Pick<Writer, 'store' | 'events'>,
+  effects: Effects,
+  source: InvalidationSource,
+): Promise<void> {
+  events.invalidate(source, effects.models, await store.drop(effects.dropsOfUnknownOutcome()))
+}

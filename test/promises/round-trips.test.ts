@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { watchRedis } from '../support/monitor.js'
+import { createWorld, type CachedProcess, type World } from '../support/world.js'
+
+let world: World
+let cached: CachedProcess
+
+beforeAll(async () => {
+  world = await createWorld()
+  cached = world.process()
+})
+afterAll(() => world.close())
+
+async function users(count: number): Promise<number[]> {
+  const made = await world.plain.user.createManyAndReturn({
+    data: Array.from({ length: count }, (_, i) => ({ email: `${performance.now()}-${i}@x.org` })),
+  })
+  return made.map(user => user.id)
+}
+
+/** The epochs of the model and the connection are there. */
+async function warmUp(): Promise<void> {
+  const [id] = await users(1)
+  await cached.prisma.user.findUnique({ where: { id: id as number } })
+}
+
+describe('what a read costs', () => {
+  it('a hit is one Redis command and no SQL', async () => {
+    const [id] = await users(1)
+    const read = () => cached.prisma.user.findUnique({ where: { id: id as number } })
+    await read()
+    const seen = await watchRedis(world, async () => {
+      expect(await cached.countSql(read)).toBe(0)
+    })
+    expect(seen.commands()).toEqual(['mget'])
+  })
+
+  it('a miss is one more round trip before the load, and nothing after it that the caller waits for', async () => {
+    await warmUp()
+    const [id] = await users(1)
+    const seen = await watchRedis(world, async () => {
+      expect(await cached.countSql(() => cached.prisma.user.findUnique({ where: { id: id as number } }))).toBe(1)
+    })
+    expect(seen.commands()).toEqual(['mget', 'set', 'eval', 'pexpire', 'pexpire'])
+  })
+
+  it('20 missing rows of one tick are one MGET and one SELECT', async () => {
+    await warmUp()
+    const ids = await users(20)
+    const readAll = () =>
+      Promise.all(ids.map(id => cached.prisma.user.findUnique({ where: { id }, select: { email: true } })))
+    const seen = await watchRedis(world, async () => {
+      expect(await cached.countSql(readAll)).toBe(1)
+    })
+    expect(seen.commands().filter(name => name === 'mget')).toHaveLength(1)
+    expect(seen.commands().filter(name => name === 'set')).toHaveLength(20)
+
+    const again = await watchRedis(world, async () => {
+      expect(await cached.countSql(readAll)).toBe(0)
+    })
+    expect(again.commands()).toEqual(['mget'])
+  })
+
+  it('the same missing row asked for 20 times in one tick is loaded once', async () => {
+    await warmUp()
+    const [id] = await users(1)
+    const read = () =>
+      Promise.all(Array.from({ length: 20 }, () => cached.prisma.user.findUnique({ where: { id: id as number } })))
+    const before = cached.prisma.$cache.stats()
+    expect(await cached.countSql(read)).toBe(1)
+    const { misses, shared } = cached.prisma.$cache.stats()
+    expect({ misses: misses - before.misses, shared: shared - before.shared }).toEqual({ misses: 1, shared: 19 })
+  })
+
+  it('a write is one DEL', async () => {
+    const [id] = await users(1)
+    const seen = await watchRedis(world, async () => {
+      await cached.prisma.user.update({ where: { id: id as number }, data: { name: 'Ada' } })
+    })
+    expect(seen.commands()).toEqual(['del'])
+    expect(seen.lines[0]?.slice(1).toSorted()).toEqual(
+      [`${world.prefix}User:${id}`, `${world.prefix}{User}@any`].toSorted(),
+    )
+  })
+})

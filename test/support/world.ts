@@ -1,0 +1,141 @@
+/** What a test file works with: a database of its own, cached and plain clients on it, and eyes on SQL and Redis. */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PrismaPg } from '@prisma/adapter-pg'
+import { Redis } from 'ioredis'
+import { inject } from 'vitest'
+import { PrismaClient } from '../../generated/prisma/client.js'
+import type { Parts } from '../../src/core.js'
+import { createExtension } from '../../src/extension.js'
+import type { CacheAsideOptions } from '../../src/index.js'
+import { createDatabase, dropDatabase } from './database.js'
+
+export interface World {
+  readonly databaseUrl: string
+  readonly redisUrl: string
+  readonly prefix: string
+  /** The client without any extension. */
+  readonly plain: PrismaClient
+  /** A client of the test's own, to look at Redis. */
+  readonly redis: Redis
+  /** A cached client with its own Redis connection and its own state: what another process would have. */
+  process: (options?: Partial<CacheAsideOptions>, extra?: ProcessOptions) => CachedProcess
+  /** Every key of this world in Redis. */
+  keys: () => Promise<string[]>
+  close: () => Promise<void>
+}
+
+export interface ProcessOptions {
+  /** Parts without their guards. */
+  readonly parts?: Partial<Parts>
+  /** The client to extend, if not a fresh one. */
+  readonly base?: PrismaClient
+  readonly clientOptions?: Partial<ConstructorParameters<typeof PrismaClient>[0]>
+  readonly pool?: Record<string, unknown>
+}
+
+export type CachedProcess = ReturnType<typeof cachedProcess>
+
+const MODELS: CacheAsideOptions['models'] = {
+  User: { ttl: 300 },
+  Post: { ttl: '5m' },
+  Profile: true,
+  Comment: true,
+  Tag: true,
+  Category: true,
+  Bookmark: true,
+  Membership: true,
+  Product: true,
+  Brand: true,
+  Asset: true,
+  Order: true,
+  OrderLine: true,
+  Tenant: true,
+  Project: true,
+  Task: true,
+}
+
+/** @example const world = await createWorld(); afterAll(world.close) */
+export async function createWorld(servers: { redisUrl?: string } = {}): Promise<World> {
+  const admin = inject('databaseUrl')
+  const name = `cache_aside_${process.pid}_${randomBytes(4).toString('hex')}`
+  const databaseUrl = await createDatabase(admin, name, { template: inject('templateDatabase') })
+  const redisUrl = servers.redisUrl ?? inject('redisUrl')
+  const prefix = `${name}:`
+  const plain = newClient(databaseUrl)
+  const redis = new Redis(redisUrl)
+  redis.on('error', () => {})
+  const processes: CachedProcess[] = []
+  return {
+    databaseUrl,
+    redisUrl,
+    prefix,
+    plain,
+    redis,
+    process(options = {}, extra = {}) {
+      const made = cachedProcess({ databaseUrl, redisUrl, prefix }, options, extra)
+      processes.push(made)
+      return made
+    },
+    async keys() {
+      return (await redis.keys(`${prefix}*`)).map(key => key.slice(prefix.length)).toSorted()
+    },
+    async close() {
+      await Promise.all(processes.map(p => p.end()))
+      await plain.$disconnect()
+      const left = redis.status === 'ready' ? await redis.keys(`${prefix}*`) : []
+      if (left.length > 0) await redis.del(left)
+      redis.disconnect()
+      await dropDatabase(admin, name)
+    },
+  }
+}
+
+export function newClient(
+  databaseUrl: string,
+  options: ProcessOptions['clientOptions'] = {},
+  pool: Record<string, unknown> = {},
+) {
+  return new PrismaClient({
+    adapter: new PrismaPg({ connectionString: databaseUrl, ...pool }),
+    log: [{ level: 'query', emit: 'event' }],
+    ...(options as object),
+  })
+}
+
+function cachedProcess(
+  place: { databaseUrl: string; redisUrl: string; prefix: string },
+  options: Partial<CacheAsideOptions>,
+  { parts, base: given, clientOptions, pool }: ProcessOptions,
+) {
+  const base = given ?? newClient(place.databaseUrl, clientOptions, pool)
+  const sql: string[] = []
+  base.$on('query' as never, (event: { query: string }) => sql.push(event.query))
+  const redis = (options.redis as Redis | undefined) ?? new Redis(place.redisUrl)
+  redis.on('error', () => {})
+  const prisma = base.$extends(
+    createExtension(
+      { models: MODELS, prefix: place.prefix, deadlineMs: 2000, invalidationDeadlineMs: 5000, ...options, redis },
+      parts,
+    ),
+  )
+  return {
+    base,
+    prisma,
+    redis,
+    /** The statements that this process has sent. */
+    sql,
+    /** Runs something and answers how many statements it took. */
+    async countSql(run: () => Promise<unknown>): Promise<number> {
+      const before = sql.length
+      await run()
+      await sleep(5) // query events come in a later tick
+      return sql.length - before
+    },
+    async end() {
+      prisma.$cache.close()
+      await base.$disconnect()
+      redis.disconnect()
+    },
+  }
+}
