@@ -6,7 +6,7 @@ import { Events } from './events.js'
 import { Flights } from './flight.js'
 import { Health } from './health.js'
 import type { Config } from './options.js'
-import { Batches, type ClientFacts, Decimal } from './prisma7.js'
+import { Batches, type ClientFacts, Decimal, transactionOf } from './prisma7.js'
 import type { Loaded, Reader } from './read.js'
 import { Store } from './store.js'
 import { Transactions } from './transaction.js'
@@ -19,10 +19,11 @@ import type { Writer } from './write.js'
 export interface Parts {
   readonly Store: typeof Store
   readonly Flights: typeof Flights<Loaded>
-  readonly Transactions: typeof Transactions
+  readonly transactionOf: typeof transactionOf
 }
 
 export interface Core extends Reader, Writer {
+  readonly transactionOf: typeof transactionOf
   readonly health: Health
   readonly batches: Batches
   /** Whether reads use the cache; the write half is always on. */
@@ -71,7 +72,8 @@ export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, p
     health,
     batches: new Batches(),
     flights: new (parts.Flights ?? Flights<Loaded>)(),
-    transactions: new (parts.Transactions ?? Transactions)(),
+    transactions: new Transactions(),
+    transactionOf: parts.transactionOf ?? transactionOf,
     enabled: config.enabled,
     unreadable: new Set(),
     close() {

@@ -16,7 +16,6 @@ import {
   queryWith,
   saysNotFound,
   transactionIdOf,
-  transactionOf,
 } from './prisma7.js'
 import { type ClientShape, isRead, planRead, type ReadPlan, type RowRead, throwsWhenAbsent } from './query.js'
 import { readRow, type Source } from './read.js'
@@ -101,7 +100,7 @@ function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan 
   const { model, operation: name, args } = operation
   if (!core.enabled) return { kind: 'bypass', why: 'the cache is turned off' }
   // Also because a batch that is not passed on to Prisma hangs for ever.
-  if (transactionOf(operation) !== undefined) return { kind: 'bypass', why: 'in a transaction' }
+  if (core.transactionOf(operation) !== undefined) return { kind: 'bypass', why: 'in a transaction' }
   if (isFluent(operation)) return { kind: 'bypass', why: 'a fluent call' }
   if (core.unreadable.has(model as string)) return { kind: 'bypass', why: 'the whole row may not be read' }
   return planRead(core.catalog.get(model as string), name, args, shape)

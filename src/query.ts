@@ -59,8 +59,7 @@ export function planRead(
   if (!isObject(args)) return bypass('args of an unknown form')
   const unique = operation.startsWith('findUnique')
   for (const name of Object.keys(args)) {
-    if (name === 'where' || name === 'select' || name === 'omit' || name === 'relationLoadStrategy') continue
-    if (args[name] === undefined && name !== 'where') continue
+    if (name === 'where' || name === 'select' || name === 'omit' || args[name] === undefined) continue
     if (name === 'include' && args[name] === null) continue
     return bypass(`${name} is not cached`)
   }

@@ -6,7 +6,7 @@
 import type { Catalog } from './catalog.js'
 import { addResult, type Effects, everything, planWrite, type WritePlan } from './effects.js'
 import type { Events, InvalidationSource } from './events.js'
-import { type InTransaction, type Operation, outcomeOf, queryWith, rawTextOf, transactionOf } from './prisma7.js'
+import { type InTransaction, type Operation, outcomeOf, queryWith, rawTextOf } from './prisma7.js'
 import type { ClientShape } from './query.js'
 import { isPlainRead } from './sql.js'
 import type { Store } from './store.js'
@@ -18,6 +18,7 @@ export interface Writer {
   readonly store: Store
   readonly events: Events
   readonly transactions: Transactions
+  readonly transactionOf: (operation: Operation) => InTransaction
 }
 
 /** A write operation on a model. */
@@ -49,7 +50,7 @@ async function write(
   plan: WritePlan,
   run: () => Promise<unknown>,
 ): Promise<unknown> {
-  const transaction = transactionOf(operation)
+  const transaction = writer.transactionOf(operation)
   if (transaction?.kind === 'interactive') return writeInTransaction(writer, transaction, plan, run)
   let result: unknown
   try {
