@@ -23,6 +23,7 @@ export class Connection {
   readonly #redis: Redis | Cluster
   readonly #cluster: Cluster | undefined
   #opened = false
+  #opening: Promise<void> | undefined
 
   constructor(redis: Redis | Cluster) {
     this.#redis = redis
@@ -56,20 +57,20 @@ export class Connection {
    */
   async opened(ms: number): Promise<void> {
     if (this.#opened || this.ready) return
-    const { status } = this.#redis
-    if (status === 'wait') this.#redis.connect().catch(() => undefined)
-    else if (status !== 'connecting' && status !== 'connect') return
-    let settle = () => {}
-    const change = new Promise<void>(resolve => {
-      settle = resolve
-    })
-    this.#redis.once('ready', settle)
-    this.#redis.once('close', settle)
-    await within(change, ms)
-    this.#redis.off('ready', settle)
-    this.#redis.off('close', settle)
+    this.#opening ??= this.#firstConnect()
+    await within(this.#opening, ms)
     // Waited once for nothing: from now on queries don't wait, the first `ready` tells us.
     this.#opened = true
+  }
+
+  #firstConnect(): Promise<void> {
+    const { status } = this.#redis
+    if (status === 'wait') this.#redis.connect().catch(() => undefined)
+    else if (status !== 'connecting' && status !== 'connect') return Promise.resolve()
+    return new Promise(resolve => {
+      this.#redis.once('ready', () => resolve())
+      this.#redis.once('close', () => resolve())
+    })
   }
 
   /** Values of many keys, in order; undefined when Redis did not answer all of them in time. */
