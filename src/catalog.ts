@@ -3,7 +3,7 @@ import { canonOf, type Canon, type Spelling } from './canon.js'
 import { type DecimalClass, type RowCodec, rowCodec } from './codec.js'
 import { encodeId, type ModelKeys, modelKeys } from './keys.js'
 import type { Policy } from './options.js'
-import type { Key, Model, Schema } from './schema.js'
+import type { Key, Model, ScalarField, Schema } from './schema.js'
 
 export interface CatalogModel {
   readonly model: Model
@@ -18,15 +18,27 @@ export interface CatalogModel {
 export interface Cached {
   readonly policy: Policy
   readonly codec: RowCodec
-  /** Place of each field in schema order. */
+  /** Place of each cached field, in schema order: all but the excluded ones. */
   readonly places: ReadonlyMap<string, number>
+  /** The same, the other way round. */
+  readonly names: readonly string[]
+  readonly fields: ReadonlyMap<string, CachedField>
+  /** Uniques whose values have exact texts, and may stand in Redis. */
+  readonly uniques: readonly Identity[]
 }
 
-/** The primary key, as far as it can name rows. */
+export interface CachedField {
+  readonly field: ScalarField
+  readonly canon: Canon
+  readonly spelling: Spelling
+}
+
+/** A primary key or a unique, as far as it can name rows. */
 export interface Identity {
   readonly key: Key
+  readonly names: readonly string[]
   readonly spelling: Spelling
-  /** The id, encoded for a key, from the values of the key fields; undefined when one of them is not canonical. */
+  /** The values of the key fields, encoded for a key; undefined when one of them is not canonical. */
   idOf(values: Readonly<Record<string, unknown>>): string | undefined
 }
 
@@ -41,25 +53,38 @@ export function buildCatalog(
 ): Catalog {
   const catalog = new Map<string, CatalogModel>()
   for (const model of schema.models.values()) {
-    const identity = identityOf(model)
     const policy = policies.get(model.name)
-    const cached = policy && {
-      policy,
-      codec: rowCodec(model.scalars, Decimal),
-      places: new Map(model.scalars.map((field, place) => [field.name, place])),
-    }
-    catalog.set(model.name, { model, keys: modelKeys(prefix, model.name), identity, cached })
+    catalog.set(model.name, {
+      model,
+      keys: modelKeys(prefix, model.name),
+      identity: model.primaryKey && identityOf(model.primaryKey),
+      cached: policy && cachedOf(model, policy, Decimal),
+    })
   }
   return catalog
 }
 
-function identityOf(model: Model): Identity | undefined {
-  const key = model.primaryKey
-  if (key === undefined) return undefined
+function cachedOf(model: Model, policy: Policy, Decimal: DecimalClass): Cached {
+  const kept = model.scalars.filter(field => !policy.exclude.has(field.name))
+  return {
+    policy,
+    codec: rowCodec(kept, Decimal),
+    places: new Map(kept.map((field, place) => [field.name, place])),
+    names: kept.map(field => field.name),
+    fields: new Map(kept.map(field => [field.name, { field, ...canonOf(field) }])),
+    uniques: model.uniques
+      .filter(key => !key.fields.some(field => policy.exclude.has(field.name)))
+      .map(identityOf)
+      .filter(identity => identity !== undefined),
+  }
+}
+
+function identityOf(key: Key): Identity | undefined {
   const parts = key.fields.map(field => ({ name: field.name, ...canonOf(field) }))
   if (parts.some(part => part.spelling === 'never')) return undefined
   return {
     key,
+    names: key.fields.map(field => field.name),
     spelling: parts.every(part => part.spelling === 'exact') ? 'exact' : 'text',
     idOf: parts.length === 1 ? singleId(parts[0] as Part) : compoundId(parts),
   }

@@ -1,15 +1,18 @@
 /** Everything that one database and one Redis share, put together once per schema. */
 import { buildCatalog } from './catalog.js'
 import { Connection } from './connection.js'
-import { CacheAsideError } from './errors.js'
+import { CacheAsideError, shown } from './errors.js'
 import { Events } from './events.js'
 import { Flights } from './flight.js'
 import { Health } from './health.js'
+import { valuesEpoch } from './keys.js'
 import type { Config } from './options.js'
 import { Batches, type ClientFacts, Decimal, transactionOf } from './prisma7.js'
-import type { Loaded, Reader } from './read.js'
+import type { Reader, Shared } from './read.js'
+import type { Model } from './schema.js'
 import { Store } from './store.js'
 import { Transactions } from './transaction.js'
+import type { Values } from './values.js'
 import type { Writer } from './write.js'
 
 /**
@@ -18,11 +21,13 @@ import type { Writer } from './write.js'
  */
 export interface Parts {
   readonly Store: typeof Store
-  readonly Flights: typeof Flights<Loaded>
+  readonly Flights: typeof Flights<Shared>
   readonly transactionOf: typeof transactionOf
 }
 
-export interface Core extends Reader, Writer {
+export interface Core extends Reader, Writer, Values {
+  readonly prefix: string
+  readonly ttlMs: number
   readonly transactionOf: typeof transactionOf
   readonly health: Health
   readonly batches: Batches
@@ -38,7 +43,7 @@ const HOLD_MS = 60_000
 
 /** @throws CacheAsideError `INVALID_MODEL` */
 export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, parts: Partial<Parts> = {}): Core {
-  const { policies, prefix, deadlineMs, invalidationDeadlineMs } = config
+  const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
   const catalog = buildCatalog(facts.schema, policies, prefix, Decimal)
   for (const name of policies.keys()) {
     const model = catalog.get(name)?.model
@@ -49,7 +54,7 @@ export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, p
 
   const events = new Events()
   const connection = new Connection(config.redis)
-  const epochs = [...catalog.values()].flatMap(({ keys }) => [keys.rows, keys.any])
+  const epochs = [...catalog.values()].flatMap(({ keys }) => keys.epochs).concat(valuesEpoch(prefix))
   const health = new Health(connection, {
     prefix,
     epochs,
@@ -57,7 +62,10 @@ export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, p
     holdMs: HOLD_MS,
     emit: events.emit,
   })
-  const longestMs = Math.max(0, ...[...policies.values()].flatMap(({ ttlMs, negativeTtlMs }) => [ttlMs, negativeTtlMs]))
+  const longestMs = Math.max(
+    ttlMs,
+    ...[...policies.values()].flatMap(({ ttlMs, negativeTtlMs }) => [ttlMs, negativeTtlMs]),
+  )
   const store = new (parts.Store ?? Store)(connection, health, {
     deadlineMs,
     invalidationDeadlineMs,
@@ -66,12 +74,15 @@ export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, p
   })
 
   return {
+    prefix,
+    ttlMs,
     catalog,
     store,
     events,
     health,
     batches: new Batches(),
-    flights: new (parts.Flights ?? Flights<Loaded>)(),
+    flights: new (parts.Flights ?? Flights<Shared>)(),
+    valueFlights: new Flights(),
     transactions: new Transactions(),
     transactionOf: parts.transactionOf ?? transactionOf,
     enabled: config.enabled,
@@ -80,6 +91,24 @@ export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, p
       health.close()
       store.close()
     },
+  }
+}
+
+function refuseExcluded(name: string, { scalars, primaryKey }: Model, exclude: ReadonlySet<string>): void {
+  for (const field of exclude) {
+    if (!scalars.some(scalar => scalar.name === field)) {
+      const fields = scalars.map(scalar => scalar.name).join(', ')
+      throw new CacheAsideError(
+        'INVALID_MODEL',
+        `models.${name}.exclude names ${shown(field)}. Its fields are: ${fields}.`,
+      )
+    }
+    if (primaryKey?.fields.some(key => key.name === field)) {
+      throw new CacheAsideError(
+        'INVALID_MODEL',
+        `models.${name}.exclude names ${shown(field)}, which is part of its key.`,
+      )
+    }
   }
 }
 

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from 'pg'
 import { Flights, type Flight } from '../../src/flight.js'
-import type { Loaded } from '../../src/read.js'
+import type { Shared } from '../../src/read.js'
 import type { Parts } from '../../src/core.js'
 import { Store } from '../../src/store.js'
 import { Gates } from '../support/gates.js'
@@ -22,14 +22,14 @@ afterAll(() => world.close())
 
 /** Stores whatever was loaded, token or not. */
 class UnguardedFill extends Store {
-  override fill(...[, key, , entry, ttlMs]: Parameters<Store['fill']>): void {
+  override fill(...[key, entry, , ttlMs]: Parameters<Store['fill']>): void {
     void world.redis.set(key, entry, 'PX', Math.ceil(ttlMs))
   }
 }
 
 /** Lets every reader share every load in flight. */
-class JoinAny extends Flights<Loaded> {
-  override begin(key: string): Flight<Loaded> {
+class JoinAny extends Flights<Shared> {
+  override begin(key: string): Flight<Shared> {
     const flight = super.begin(key)
     flight.openTo = () => true
     return flight
