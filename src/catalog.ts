@@ -1,6 +1,7 @@
 /** Every model of the schema with its keys in Redis; of the configured ones, how they are cached. */
 import { canonOf, type Canon, type Spelling } from './canon.js'
 import { type DecimalClass, type RowCodec, rowCodec } from './codec.js'
+import { CacheAsideError, shown } from './errors.js'
 import { encodeId, type ModelKeys, modelKeys } from './keys.js'
 import type { Policy } from './options.js'
 import type { Key, Model, ScalarField, Schema } from './schema.js'
@@ -44,13 +45,17 @@ export interface Identity {
 
 export type Catalog = ReadonlyMap<string, CatalogModel>
 
-/** @param policies - by model, as configured; models without one are not cached, but their writes drop what is wrong */
+/**
+ * @param policies - by model, as configured; models without one are not cached, but their writes drop what is wrong
+ * @throws CacheAsideError `INVALID_MODEL`
+ */
 export function buildCatalog(
   schema: Schema,
   policies: ReadonlyMap<string, Policy>,
   prefix: string,
   Decimal: DecimalClass,
 ): Catalog {
+  checkPolicies(schema, policies)
   const catalog = new Map<string, CatalogModel>()
   for (const model of schema.models.values()) {
     const policy = policies.get(model.name)
@@ -112,4 +117,37 @@ function compoundId(parts: readonly Part[]): Identity['idOf'] {
     }
     return encodeId(texts)
   }
+}
+
+// ---- what is configured, held against the schema
+
+function checkPolicies({ models }: Schema, policies: ReadonlyMap<string, Policy>): void {
+  for (const [name, { exclude }] of policies) {
+    const model = models.get(name)
+    if (model === undefined || model.scalars.length === 0) throw unknownModel(name, [...models.keys()])
+    if (model.view) throw wrong(`models.${name} is a view: no write says when it changes. Remove it from models.`)
+    for (const field of exclude) checkExcluded(model, field)
+  }
+}
+
+function checkExcluded({ name, scalars, primaryKey }: Model, field: string): void {
+  if (!scalars.some(scalar => scalar.name === field)) {
+    const fields = scalars.map(scalar => scalar.name).join(', ')
+    throw wrong(`models.${name}.exclude names ${shown(field)}, which is no scalar field of it. There are: ${fields}.`)
+  }
+  if (primaryKey?.fields.some(key => key.name === field)) {
+    throw wrong(
+      `models.${name}.exclude names ${shown(field)}, which is part of its primary key. Remove it from exclude.`,
+    )
+  }
+}
+
+function unknownModel(name: string, models: readonly string[]): CacheAsideError {
+  const meant = models.find(model => model.toLowerCase() === name.toLowerCase())
+  const fix = meant === undefined ? `There are: ${models.join(', ')}.` : `Write ${meant}, as in the schema.`
+  return wrong(`models names ${shown(name)}, and the schema has no such model. ${fix}`)
+}
+
+function wrong(message: string): CacheAsideError {
+  return new CacheAsideError('INVALID_MODEL', message)
 }

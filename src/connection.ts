@@ -154,7 +154,7 @@ export class Connection {
     // A Cluster refuses pipelines over slots: there, commands of one tick go out one by one and come back in one tick.
     if (this.#cluster !== undefined) return Promise.all(commands.map(command => this.#call(command)))
     const pipeline = this.#redis.pipeline()
-    for (const [name, ...args] of commands) methodOf(pipeline, name).apply(pipeline, args)
+    for (const [name, ...args] of commands) void methodOf(pipeline, name).apply(pipeline, args)
     const replies = await pipeline.exec()
     return (replies ?? []).map(([error, value]) => error ?? value)
   }

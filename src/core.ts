@@ -1,7 +1,6 @@
 /** Everything that one database and one Redis share, put together once per schema. */
 import { buildCatalog } from './catalog.js'
 import { Connection } from './connection.js'
-import { CacheAsideError, shown } from './errors.js'
 import { Events } from './events.js'
 import { Flights } from './flight.js'
 import { Health } from './health.js'
@@ -9,7 +8,6 @@ import { valuesEpoch } from './keys.js'
 import type { Config } from './options.js'
 import { Batches, type ClientFacts, Decimal, transactionOf } from './prisma7.js'
 import type { Reader, Shared } from './read.js'
-import type { Model } from './schema.js'
 import { Store } from './store.js'
 import { Transactions } from './transaction.js'
 import type { Values } from './values.js'
@@ -45,13 +43,6 @@ const HOLD_MS = 60_000
 export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, parts: Partial<Parts> = {}): Core {
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
   const catalog = buildCatalog(facts.schema, policies, prefix, Decimal)
-  for (const name of policies.keys()) {
-    const model = catalog.get(name)?.model
-    if (model === undefined || model.scalars.length === 0) throw unknownModel(name, [...catalog.keys()])
-    if (model.view)
-      throw new CacheAsideError('INVALID_MODEL', `models.${name} is a view: no write says when it changes.`)
-  }
-
   const events = new Events()
   const connection = new Connection(config.redis)
   const epochs = [...catalog.values()].flatMap(({ keys }) => keys.epochs).concat(valuesEpoch(prefix))
@@ -62,10 +53,7 @@ export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, p
     holdMs: HOLD_MS,
     emit: events.emit,
   })
-  const longestMs = Math.max(
-    ttlMs,
-    ...[...policies.values()].flatMap(({ ttlMs, negativeTtlMs }) => [ttlMs, negativeTtlMs]),
-  )
+  const longestMs = Math.max(ttlMs, ...[...policies.values()].flatMap(policy => [policy.ttlMs, policy.negativeTtlMs]))
   const store = new (parts.Store ?? Store)(connection, health, {
     deadlineMs,
     invalidationDeadlineMs,
@@ -92,28 +80,4 @@ export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, p
       store.close()
     },
   }
-}
-
-function refuseExcluded(name: string, { scalars, primaryKey }: Model, exclude: ReadonlySet<string>): void {
-  for (const field of exclude) {
-    if (!scalars.some(scalar => scalar.name === field)) {
-      const fields = scalars.map(scalar => scalar.name).join(', ')
-      throw new CacheAsideError(
-        'INVALID_MODEL',
-        `models.${name}.exclude names ${shown(field)}. Its fields are: ${fields}.`,
-      )
-    }
-    if (primaryKey?.fields.some(key => key.name === field)) {
-      throw new CacheAsideError(
-        'INVALID_MODEL',
-        `models.${name}.exclude names ${shown(field)}, which is part of its key.`,
-      )
-    }
-  }
-}
-
-function unknownModel(name: string, models: readonly string[]): CacheAsideError {
-  const meant = models.find(model => model.toLowerCase() === name.toLowerCase())
-  const fix = meant === undefined ? `There are: ${models.join(', ')}.` : `Write ${meant}, as in the schema.`
-  return new CacheAsideError('INVALID_MODEL', `models names "${name}", and the schema has no such model. ${fix}`)
 }

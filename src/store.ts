@@ -113,7 +113,7 @@ export class Store {
     const epochsKnown = known.every(epoch => epoch !== undefined)
     // Nothing missing: tokens from trip 1 were read before the load just as well, and a hold that came after it has
     // dropped the epochs that the fill will be stamped with.
-    if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known as Token[] }
+    if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known }
 
     const batch = this.#acquires.current()
     batch.until(deadline)
@@ -127,7 +127,7 @@ export class Store {
     const entry = token ?? batch.granted(entryAt)
     const epochs = known.map((epoch, i) => epoch ?? batch.granted(epochsAt[i]))
     if (epochs.every(epoch => epoch !== undefined) && (entry !== undefined || key === undefined)) {
-      return { entry, epochs: epochs as Token[] }
+      return { entry, epochs }
     }
     void this.#connection.del(batch.foreign(), this.#options.deadlineMs)
     return undefined

@@ -135,8 +135,8 @@ describe('shapes share the one row entry', () => {
     expect(miss).toStrictEqual(await hiding.base.user.findUnique({ where }))
     expect(hit).toStrictEqual(miss)
     expect(hit).not.toHaveProperty('email')
-    const shapes: object[] = [{ omit: { email: false } }, { select: { email: true } }, { omit: { name: true } }]
-    for (const shape of shapes) {
+    const asked: object[] = [{ omit: { email: false } }, { select: { email: true } }, { omit: { name: true } }]
+    for (const shape of asked) {
       expect(await hiding.prisma.user.findUnique({ where, ...shape })).toStrictEqual(
         await hiding.base.user.findUnique({ where, ...shape }),
       )
