@@ -155,7 +155,7 @@ describe('bytes that are not ours', () => {
   ]
   for (const [title, put] of rubbish) {
     it.each(['User:%', '{User}@rows', '{User}@any'])(
-      `${title} at ${'%s'}: the database answers, and the key heals`,
+      `${title} at %s: the database answers, and the key heals`,
       async name => {
         const cached = world.process(deadlines)
         const id = await newUser()

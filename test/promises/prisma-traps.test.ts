@@ -169,7 +169,7 @@ describe('extensions beside ours', () => {
     const methods = Prisma.defineExtension({
       model: {
         $allModels: {
-          async exists<T>(this: T, where: object): Promise<boolean> {
+          async exists(this: unknown, where: object): Promise<boolean> {
             const context = Prisma.getExtensionContext(this) as unknown as { findFirst(args: object): Promise<unknown> }
             return (await context.findFirst({ where })) !== null
           },
