@@ -1,0 +1,89 @@
+/** On a Redis Cluster keys live on different nodes: the promises are the same. */
+import { Cluster } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { cacheAside } from '../../src/index.js'
+import { type RedisCluster, startCluster } from '../support/cluster.js'
+import { type CachedProcess, createWorld, type World } from '../support/world.js'
+
+let cluster: RedisCluster
+let world: World
+beforeAll(async () => {
+  cluster = await startCluster(['--appendonly', 'yes', '--appendfsync', 'always'])
+  world = await createWorld()
+})
+afterAll(async () => {
+  await world.close()
+  await cluster.stop()
+})
+
+function process(): CachedProcess {
+  const redis = new Cluster([...cluster.addresses])
+  redis.on('error', () => {})
+  return world.process({ redis, deadlineMs: 2000, invalidationDeadlineMs: 5000 })
+}
+
+async function newUsers(count: number): Promise<number[]> {
+  const made = await world.plain.user.createManyAndReturn({
+    data: Array.from({ length: count }, () => ({ email: `${Math.random()}@x.org`, name: 'v0' })),
+  })
+  return made.map(user => user.id)
+}
+
+const namesOf = (cached: CachedProcess, ids: number[]) =>
+  Promise.all(ids.map(async id => (await cached.prisma.user.findUnique({ where: { id } }))?.name))
+
+async function inUse(cached: CachedProcess, ids: number[]): Promise<void> {
+  await expect
+    .poll(async () => {
+      const { hits } = cached.prisma.$cache.stats()
+      await namesOf(cached, ids)
+      return cached.prisma.$cache.stats().hits - hits
+    })
+    .toBe(ids.length)
+}
+
+describe('a Redis Cluster', () => {
+  it('serves rows on all nodes, and writes drop them for every process', async () => {
+    const [writer, reader] = [process(), process()]
+    const ids = await newUsers(30)
+    await inUse(writer, ids)
+    await inUse(reader, ids)
+    expect(await reader.countSql(() => namesOf(reader, ids))).toBe(0)
+    await writer.prisma.$transaction(
+      ids.slice(0, 10).map(id => writer.prisma.user.update({ where: { id }, data: { name: 'v1' } })),
+    )
+    await writer.prisma.user.updateMany({ where: { id: ids[10] as number }, data: { name: 'v1' } })
+    const expected = ids.map((_, i) => (i <= 10 ? 'v1' : 'v0'))
+    expect(await namesOf(reader, ids)).toEqual(expected)
+    expect(await namesOf(writer, ids)).toEqual(expected)
+    expect(await reader.prisma.user.findUnique({ where: { id: -1 } })).toBeNull()
+    expect(await reader.prisma.user.findFirst({ where: { email: 'nobody' } })).toBeNull()
+    expect(await reader.prisma.$cache.getOrSet('k', () => 1, { tags: ['a', 'b'] })).toBe(1)
+    expect(await reader.prisma.$cache.invalidateTags(['a'])).toBe('done')
+    expect(await reader.prisma.$cache.getOrSet('k', () => 2, { tags: ['a', 'b'] })).toBe(2)
+  })
+
+  it('of which a node comes back with what it held before is not trusted before its epochs are dropped', async () => {
+    const cached = process()
+    const ids = await newUsers(30)
+    await inUse(cached, ids)
+    // Each node in turn: whichever holds a row, another one may hold the epochs.
+    for (const [round, node] of cluster.nodes.entries()) {
+      const name = `v${round + 1}`
+      await node.kill('SIGKILL')
+      await cached.prisma.user.updateMany({ where: { id: { in: ids } }, data: { name } })
+      expect(await namesOf(cached, ids)).toEqual(ids.map(() => name))
+      await node.restart()
+      await inUse(cached, ids)
+      expect(await namesOf(cached, ids)).toEqual(ids.map(() => name))
+    }
+  })
+
+  it('is refused with options that break what is promised', () => {
+    const models = { User: true } as const
+    const replicas = new Cluster([...cluster.addresses], { scaleReads: 'slave', lazyConnect: true })
+    expect(() => cacheAside({ redis: replicas, models })).toThrow(/scaleReads/)
+    const prefixed = new Cluster([...cluster.addresses], { redisOptions: { keyPrefix: 'x:' }, lazyConnect: true })
+    expect(() => cacheAside({ redis: prefixed, models })).toThrow(/keyPrefix/)
+  })
+})

@@ -1,0 +1,230 @@
+/** Faults that an attack on an earlier state found; each has a run that showed it. */
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type RedisServer, startRedis } from '../support/servers.js'
+import { type CachedProcess, createWorld, type World } from '../support/world.js'
+
+let world: World
+let cached: CachedProcess
+beforeAll(async () => {
+  world = await createWorld()
+  cached = world.process()
+})
+afterAll(() => world.close())
+
+let serial = 0
+const fresh = (what: string) => `${what}-${++serial}`
+
+async function newUser(): Promise<number> {
+  return (await world.plain.user.create({ data: { email: fresh('e'), name: 'v0' } })).id
+}
+
+const nameOf = async (process: CachedProcess, id: number) =>
+  (await process.prisma.user.findUnique({ where: { id } }))?.name
+
+describe('a fluent call on a write', () => {
+  it('answers with the whole relation, and drops the row that was written and not the one that it answers with', async () => {
+    const user = await world.plain.user.create({
+      data: { email: fresh('e'), posts: { create: { title: 'old', slug: 's' } } },
+    })
+    const post = await world.plain.post.findFirstOrThrow({ where: { authorId: user.id } })
+    await cached.prisma.post.findUnique({ where: { id: post.id } })
+    const author = await cached.prisma.post
+      .update({ where: { authorId_slug: { authorId: user.id, slug: 's' } }, data: { title: 'new' } })
+      .author()
+    expect(author).toStrictEqual(await world.plain.user.findUnique({ where: { id: user.id } }))
+    expect((await cached.prisma.post.findUnique({ where: { id: post.id } }))?.title).toBe('new')
+  })
+})
+
+describe('raw SQL that commits by itself and then fails', () => {
+  it.each([
+    [`DO $$ BEGIN UPDATE "User" SET name = 'v1'; COMMIT; RAISE EXCEPTION 'x'; END $$`],
+    [`UPDATE "User" SET name = 'v1'; COMMIT; SELECT 1/0`],
+  ])('%s', async sql => {
+    const id = await newUser()
+    await nameOf(cached, id)
+    await expect(cached.prisma.$executeRawUnsafe(sql)).rejects.toThrow()
+    expect(await nameOf(cached, id)).toBe('v1')
+  })
+})
+
+describe('a load of the whole row that fails for a column that the caller did not ask for', () => {
+  it('lets the caller’s own query answer', async () => {
+    const own = await createWorld()
+    const process = own.process()
+    const user = await own.plain.user.create({ data: { email: 'e', name: 'v0' } })
+    await own.plain.$executeRaw`ALTER TYPE "Role" ADD VALUE 'NEWER'`
+    await own.plain.$executeRaw`UPDATE "User" SET role = 'NEWER'`
+    const select = { id: true, email: true }
+    for (let i = 0; i < 2; i++) {
+      expect(await process.prisma.user.findUnique({ where: { id: user.id }, select })).toEqual({
+        id: user.id,
+        email: 'e',
+      })
+    }
+    await expect(process.prisma.user.findUnique({ where: { id: user.id } })).rejects.toMatchObject({ code: 'P2023' })
+    await own.plain.$executeRaw`ALTER TABLE "User" DROP COLUMN name`
+    expect(await process.prisma.user.findUnique({ where: { id: user.id }, select })).toEqual({
+      id: user.id,
+      email: 'e',
+    })
+    await own.close()
+  })
+
+  it('nor for a column that the database user may not read', async () => {
+    const own = await createWorld()
+    await own.plain.user.create({ data: { email: 'e', name: 'v0' } })
+    const role = `reader_${process.pid}_${Date.now()}`
+    await own.plain.$executeRawUnsafe(`CREATE ROLE ${role} LOGIN PASSWORD 'x'`)
+    await own.plain.$executeRawUnsafe(`GRANT SELECT (id, email) ON "User" TO ${role}`)
+    const url = new URL(own.databaseUrl)
+    url.username = role
+    url.password = 'x'
+    const { newClient } = await import('../support/world.js')
+    const base = newClient(url.href)
+    const reader = own.process({}, { base })
+    const read = () => reader.prisma.user.findUnique({ where: { id: 1 }, select: { email: true } })
+    expect(await read()).toEqual({ email: 'e' })
+    expect(await reader.countSql(read)).toBe(1) // it is known by now: one statement, not two
+    await reader.end()
+    await own.plain.$executeRawUnsafe(`DROP OWNED BY ${role}`)
+    await own.plain.$executeRawUnsafe(`DROP ROLE ${role}`)
+    await own.close()
+  })
+})
+
+describe('options of the caller’s ioredis client', () => {
+  it.each([
+    ['enableAutoPipelining', { enableAutoPipelining: true }],
+    ['keyPrefix', { keyPrefix: 'theirs:' }],
+    ['stringNumbers', { stringNumbers: true }],
+    ['no offline queue, no retries', { enableOfflineQueue: false, maxRetriesPerRequest: 0 }],
+    ['endless retries', { maxRetriesPerRequest: null }],
+    ['RESP2', { protocol: 2 as const }],
+    ['a command time-out', { commandTimeout: 1000 }],
+  ])('%s: rows are cached and dropped', async (_, options) => {
+    const process = world.process({ redis: new Redis(world.redisUrl, options) })
+    const id = await newUser()
+    await nameOf(process, id)
+    await process.redis.ping()
+    expect(await process.countSql(() => nameOf(process, id))).toBe(0)
+    await process.prisma.user.update({ where: { id }, data: { name: 'v1' } })
+    expect(await nameOf(process, id)).toBe('v1')
+    expect(process.prisma.$cache.stats().invalidationsDeferred).toBe(0)
+    await process.redis.del(`${world.prefix}User:${id}`, `${world.prefix}{User}@rows`, `${world.prefix}{User}@any`)
+  })
+
+  it('a MULTI of the application’s on the shared connection does not swallow a DEL', async () => {
+    const process = world.process()
+    const id = await newUser()
+    await nameOf(process, id)
+    await process.redis.ping()
+    await process.redis.multi({ pipeline: false })
+    await process.prisma.user.update({ where: { id }, data: { name: 'v1' } })
+    await process.redis.discard()
+    expect(process.prisma.$cache.stats().invalidationsDeferred).toBe(1)
+    expect(await nameOf(process, id)).toBe('v1')
+    await expect.poll(() => process.prisma.$cache.stats().pendingInvalidations).toBe(0)
+    expect(await nameOf(world.process(), id)).toBe('v1')
+  })
+})
+
+describe('results and values at the edge', () => {
+  it('a frozen result of an inner extension does not make a committed write reject', async () => {
+    const id = await newUser()
+    const db = cached.prisma.$extends({
+      query: { user: { update: async ({ args, query }) => Object.freeze(await query(args)) } },
+    })
+    expect(await db.user.update({ where: { id }, data: { name: 'v1' }, select: { name: true } })).toEqual({
+      name: 'v1',
+    })
+  })
+
+  it('a JSON number beyond a double is not kept', async () => {
+    const { id } = await world.plain.product.create({
+      data: { brandSlug: 'unbranded', model: fresh('m'), sku: fresh('s'), name: 'n', price: 1, sizes: [] },
+    })
+    await world.plain.$executeRaw`UPDATE "Product" SET attributes = '{"a": 1e400}'::jsonb WHERE id = ${id}::uuid`
+    for (let i = 0; i < 3; i++) {
+      expect(await cached.prisma.product.findUnique({ where: { id } })).toStrictEqual(
+        await world.plain.product.findUnique({ where: { id } }),
+      )
+    }
+  })
+
+  it('a write on a transaction client whose transaction has ended sets no hold', async () => {
+    const id = await newUser()
+    const left = await cached.prisma.$transaction(async tx => tx)
+    const late = (left as unknown as CachedProcess['prisma']).user.update({ where: { id }, data: { name: 'late' } })
+    await expect(late).rejects.toMatchObject({ code: 'P2028' })
+    expect(await world.redis.exists(`${world.prefix}{User}@hold`)).toBe(0)
+  })
+
+  it('waiting for a slow database is not taken for a slow Redis', async () => {
+    const process = world.process({ deadlineMs: 50 })
+    const ids = await Promise.all([newUser(), newUser(), newUser(), newUser()])
+    await nameOf(process, ids[0])
+    const slow = process.prisma.$extends({
+      query: {
+        user: {
+          async findUnique({ args, query }) {
+            const result = await query(args)
+            await world.plain.$executeRaw`SELECT pg_sleep(0.12)`
+            return result
+          },
+        },
+      },
+    })
+    const trust: boolean[] = []
+    process.prisma.$cache.on(event => {
+      if (event.type === 'trust') trust.push(event.trusted)
+    })
+    await process.prisma.$cache.invalidateModel('User')
+    const read = (id: number) => (async () => slow.user.findUnique({ where: { id } }))()
+    const early = ids.map(read)
+    await world.plain.$executeRaw`SELECT pg_sleep(0.05)` // so that the next ones come after the database was asked
+    await Promise.all([...early, ...ids.map(read)])
+    expect(trust).toEqual([])
+  })
+})
+
+describe('another Redis at the other end', () => {
+  let one: RedisServer
+  let two: RedisServer
+  beforeAll(async () => {
+    ;[one, two] = await Promise.all([startRedis(), startRedis()])
+  })
+  afterAll(async () => {
+    await Promise.all([one.stop(), two.stop()])
+  })
+
+  it('failing over to a second server and back to the first, which missed the drops, serves nothing old', async () => {
+    const redis = new Redis(one.url)
+    const process = world.process({ redis })
+    const id = await newUser()
+    await nameOf(process, id)
+    await redis.ping()
+    expect(await process.countSql(() => nameOf(process, id))).toBe(0)
+
+    const moveTo = async (server: RedisServer) => {
+      const trusted = new Promise<void>(resolve => {
+        const off = process.prisma.$cache.on(event => {
+          if (event.type !== 'trust' || !event.trusted) return
+          off()
+          resolve()
+        })
+      })
+      const ended = new Promise(resolve => redis.once('end', resolve))
+      redis.disconnect()
+      await ended
+      redis.options.port = server.port
+      await redis.connect()
+      await trusted
+    }
+    await moveTo(two)
+    await process.prisma.user.update({ where: { id }, data: { name: 'v1' } })
+    await moveTo(one)
+    expect(await nameOf(process, id)).toBe('v1')
+  })
+})
