@@ -238,6 +238,10 @@ describe.each(Object.entries(TABLE))('%s', (_, row) => {
     expect(canon(value)).toBe(text)
   })
 
+  it('has no text, and throws nothing, for values that have no text at all', () => {
+    for (const value of [Symbol('x'), Object.create(null), { toString: 1, valueOf: 1 }]) expect(canon(value)).toBe(NO)
+  })
+
   it('has no text for null, undefined and objects', () => {
     for (const value of [null, undefined, {}, [], { equals: 1 }, () => 1]) expect(canon(value)).toBe(NO)
   })

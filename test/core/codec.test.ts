@@ -174,6 +174,9 @@ describe('what can not come back exactly is not cached', () => {
   const refused: [string, ScalarField, unknown][] = [
     ['-0 in Json', of('Json'), { a: [-0] }],
     ['-0 as Json', of('Json'), -0],
+    // What Prisma makes of 1e400, which jsonb can hold.
+    ['Infinity in Json', of('Json'), { a: [Number.POSITIVE_INFINITY] }],
+    ['Infinity as Json', of('Json'), Number.NEGATIVE_INFINITY],
     ['a field that is not there', of('Int'), undefined],
     ['an Int that is a text', of('Int'), '1'],
     ['a BigInt that is a number', of('BigInt'), 1],

@@ -124,6 +124,16 @@ describe('redis', () => {
     )
   })
 
+  it('that is the class: the message does not show its source', () => {
+    expect(message({ redis: Redis, models: {} })).toBe(
+      `redis must be an ioredis client (Redis or Cluster), got a function. ${fix}`,
+    )
+  })
+
+  it('that is a URL: the message does not show the password in it', () => {
+    expect(message({ redis: 'redis://:secret@127.0.0.1:6379', models: {} })).not.toContain('secret')
+  })
+
   it('that is missing', () => {
     expect(message({ models: {} })).toBe(`redis must be an ioredis client (Redis or Cluster), got undefined. ${fix}`)
   })
@@ -171,6 +181,18 @@ describe('models', () => {
   ])('that are %j', (models, got) => {
     expect(message({ redis, models })).toBe(
       `models must be an object of model names, got ${got}. Write models: { User: '5m' }.`,
+    )
+  })
+
+  it('that are a Map: they would be taken for none at all', () => {
+    expect(message({ redis, models: new Map([['User', '5m']]) })).toMatch(
+      /^models must be an object of model names, got /,
+    )
+  })
+
+  it('of which one is undefined: that is neither on nor off', () => {
+    expect(message({ redis, models: { User: undefined } })).toMatch(
+      /^models\.User\.?(?:ttl)? must be .*, got undefined\.$/,
     )
   })
 

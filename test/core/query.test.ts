@@ -249,6 +249,7 @@ describe('other args', () => {
         ['include false', { where, include: false }, 'include is not cached'],
         ['an unknown one', { where, cache: false }, 'cache is not cached'],
         ['null where Prisma takes none', { where, take: null }, 'take is not cached'],
+        ['relationLoadStrategy', { where, relationLoadStrategy: 'join' }, 'relationLoadStrategy is not cached'],
         ['undefined', { where, take: undefined, skip: undefined, orderBy: undefined, cache: undefined }, 'User:1'],
         ['include null', { where, include: null }, 'User:1'],
         ['include undefined', { where, include: undefined }, 'User:1'],

@@ -56,6 +56,7 @@ describe('text that writes', () => {
     'SELECT 1;delete from "User"',
     'SELECT 1/**/;/**/UPDATE/**/"User" SET "name" = 1',
     'select 1;\nupdate"User"set"name"=1',
+    'WITH moved AS ( -- the ones we look for\n  UPDATE "User" SET "name" = 1 RETURNING *) SELECT * FROM moved',
     'BEGIN',
     'COMMIT',
     'PREPARE x AS SELECT 1',
