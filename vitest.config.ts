@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 30_000,
+    testTimeout: 20_000,
     hookTimeout: 60_000,
     // Two cores run servers and tests: files in threads of one process start faster than in processes.
     pool: 'threads',

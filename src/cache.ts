@@ -1,18 +1,48 @@
 /** `prisma.$cache`: the cache by hand. */
 import type { CatalogModel } from './catalog.js'
 import type { Core } from './core.js'
-import { anythingTo, Effects, everything, pinnedId } from './effects.js'
+import { anythingTo, Effects, everything, pinnedId, planWrite } from './effects.js'
 import { CacheAsideError, shown } from './errors.js'
 import type { Emit, Stats } from './events.js'
+import { tagKey, valueKey, valuesEpoch } from './keys.js'
+import { type Duration, duration } from './options.js'
+import { type ClientShape, isRead, planRead } from './query.js'
+import type { Drops } from './store.js'
 import type { Scope } from './transaction.js'
 import type { ModelName, UniqueWhere } from './types.js'
-import { drop } from './write.js'
+import { readValue } from './values.js'
 
 /** What is added to the client as `$cache`. `Client` is the Prisma client that was extended. */
 export interface CacheApi<Client> {
   /**
+   * Cache-aside for any value: looks in the cache, on a miss calls `fetch` and stores what it gives. One load at a time per
+   * key and process, guarded like rows: an `invalidateTags` during the load wins. When Redis is out of reach, `fetch`
+   * answers. In a transaction it answers too, and nothing is stored.
+   *
+   * `null`, `undefined`, dates, bigints, `Uint8Array`s, plain objects and arrays come back as they were; a value that would
+   * not (an instance of a class, say) is not stored, unless `serialize` and `deserialize` say how.
+   *
+   * Redis: one `MGET`; on a miss `SET … NX GET` before `fetch` and one script after it.
+   *
+   * @param key - kept under `=<key>`
+   * @param fetch - gives the value; what it throws goes to the caller
+   * @param options - `ttl`: a number of seconds or a duration such as `'5m'`. Default: the top-level `ttl`
+   * @throws CacheAsideError `INVALID_CALL` when an argument is wrong
+   * @example const rates = await prisma.$cache.getOrSet('rates', fetchRates, { ttl: '10m', tags: ['rates'] })
+   */
+  getOrSet<T>(key: string, fetch: () => T | PromiseLike<T>, options?: GetOrSetOptions<T>): Promise<T>
+
+  /**
+   * Drops all values of `getOrSet` that have one of these tags.
+   *
+   * Redis: one `DEL` of the tags, however many values have them.
+   */
+  invalidateTags(tags: readonly string[]): Promise<'done' | 'deferred'>
+
+  /**
    * Drops a row, for a write made elsewhere. Also drops what is known about missing rows of the model. A `where` that does
-   * not pin the primary key names no row: then all rows of the model are dropped.
+   * not pin the primary key names no row: then all rows of the model are dropped. What a delete elsewhere cascades to is
+   * not dropped: `invalidateModel` does that.
    *
    * Redis: one `DEL` of the row and of `{Model}@any`. In a transaction: when it has settled.
    *
@@ -37,6 +67,14 @@ export interface CacheApi<Client> {
   /** Drops everything: after a restore of the database, or SQL that nobody knows the effects of. */
   invalidateAll(): Promise<'done' | 'deferred'>
 
+  /**
+   * Says, without running anything, how a query would be cached or why it would not, and what a write would drop (as far
+   * as its args tell: its result may name more).
+   *
+   * @example prisma.$cache.explain('User', 'findUnique', { where: { id: 42 } }) // { cached: true, key: 'User:42', via: 'id' }
+   */
+  explain(model: ModelName<Client>, operation: string, args?: object): Explanation
+
   /** Turns reading and filling off, in this process; writes still drop what they make wrong. */
   disable(): void
   enable(): void
@@ -45,7 +83,8 @@ export interface CacheApi<Client> {
   stats(): Stats & { pendingInvalidations: number }
 
   /**
-   * Calls back at each event. Nothing is built while nobody listens.
+   * Calls back at each event. Nothing is built while nobody listens. The same events are on the
+   * `node:diagnostics_channel` named `prisma-extension-cache-aside`.
    *
    * @returns ends it
    */
@@ -55,23 +94,56 @@ export interface CacheApi<Client> {
   close(): void
 }
 
+export interface GetOrSetOptions<T> {
+  ttl?: Duration
+  /** `invalidateTags` with any of them drops the value. */
+  tags?: readonly string[]
+  /** Makes something of the value that msgpack can hold: a string, a `Buffer`, plain data. */
+  serialize?: (value: T) => unknown
+  /** The way back. Throws if it can't: that is a miss. */
+  deserialize?: (stored: unknown) => T
+}
+
+export type Explanation =
+  /** `key`: what is looked up in Redis. `via`: the unique that the query pins. */
+  | { cached: true; key: string; via: string }
+  | { cached: false; why: string }
+  /** A write. `drops`: keys of rows and epochs. `unnamed`: models of which it can't name all rows, so that all are dropped. */
+  | { cached: false; why: 'a write'; drops: readonly string[]; unnamed: readonly string[] }
+
 /** @param scope - the transaction whose end invalidations wait for, if the API is that of a transaction client */
-export function cacheApi<Client>(core: Core, scope?: Scope): CacheApi<Client> {
-  const invalidate = async (effects: Effects): Promise<'done' | 'deferred'> => {
-    if (scope === undefined) return drop(core, effects, 'manual')
-    scope.effects.add(effects)
-    return 'deferred'
+export function cacheApi<Client>(
+  core: Core,
+  client: ClientShape,
+  inTransaction: { readonly scope: Scope | undefined } | undefined,
+): CacheApi<Client> {
+  const invalidate = async (effects: Effects, drops: Drops = effects.drops()): Promise<'done' | 'deferred'> => {
+    if (inTransaction?.scope !== undefined) {
+      inTransaction.scope.effects.add(effects)
+      inTransaction.scope.keys.push(...drops.keys)
+      return 'deferred'
+    }
+    const outcome = await core.store.drop(drops)
+    core.events.invalidate('manual', effects.models, outcome)
+    return outcome
   }
   const modelOf = (name: unknown): CatalogModel => {
     const model = typeof name === 'string' ? core.catalog.get(name) : undefined
     if (model !== undefined) return model
-    throw new CacheAsideError(
-      'INVALID_CALL',
-      `there is no model named ${shown(name)}. There are: ${[...core.catalog.keys()].join(', ')}.`,
-    )
+    throw wrongCall(`there is no model named ${shown(name)}. There are: ${[...core.catalog.keys()].join(', ')}.`)
   }
 
   return {
+    async getOrSet(key, fetch, options = {}) {
+      const read = valueReadOf(core, key, fetch, options)
+      if (inTransaction !== undefined || !core.enabled) return fetch()
+      return readValue(core, read)
+    },
+    async invalidateTags(tags) {
+      checkTags(tags)
+      const keys = tags.map(tag => tagKey(core.prefix, tag))
+      return invalidate(new Effects(), { holds: [], keys })
+    },
     async invalidate(name, where) {
       const model = modelOf(name)
       const effects = new Effects()
@@ -84,7 +156,21 @@ export function cacheApi<Client>(core: Core, scope?: Scope): CacheApi<Client> {
       return invalidate(anythingTo(core.catalog, modelOf(name)))
     },
     async invalidateAll() {
-      return invalidate(everything(core.catalog))
+      const effects = everything(core.catalog)
+      return invalidate(effects, { holds: [], keys: [...effects.drops().keys, valuesEpoch(core.prefix)] })
+    },
+    explain(name, operation, args = {}) {
+      const model = modelOf(name)
+      if (!isRead(operation)) {
+        const { effects } = planWrite(core.catalog, model, operation, args)
+        return { cached: false, why: 'a write', drops: effects.drops().keys, unnamed: effects.unnamedModels }
+      }
+      if (inTransaction !== undefined) return { cached: false, why: 'in a transaction' }
+      if (!core.enabled) return { cached: false, why: 'the cache is turned off' }
+      const plan = planRead(model, operation, args, client)
+      return plan.kind === 'row'
+        ? { cached: true, key: plan.key, via: plan.by.key.name }
+        : { cached: false, why: plan.why }
     },
     disable() {
       core.enabled = false
@@ -96,4 +182,35 @@ export function cacheApi<Client>(core: Core, scope?: Scope): CacheApi<Client> {
     on: listener => core.events.on(listener),
     close: () => core.close(),
   }
+}
+
+function valueReadOf<T>(core: Core, key: unknown, fetch: () => T | PromiseLike<T>, options: GetOrSetOptions<T>) {
+  if (typeof key !== 'string' || key === '')
+    throw wrongCall(`getOrSet takes a key of at least one character, got ${shown(key)}.`)
+  if (!key.isWellFormed()) throw wrongCall('getOrSet takes a well-formed key, got one with a lone surrogate.')
+  if (typeof fetch !== 'function') throw wrongCall(`getOrSet takes a function as second argument, got ${shown(fetch)}.`)
+  const { ttl, tags = [], serialize, deserialize } = options
+  checkTags(tags)
+  if ((serialize === undefined) !== (deserialize === undefined)) {
+    throw wrongCall('getOrSet takes serialize and deserialize together, got one of them.')
+  }
+  // In one order, because the stamp of the value is made over the tags in order.
+  const epochs = [valuesEpoch(core.prefix), ...[...new Set(tags)].toSorted().map(tag => tagKey(core.prefix, tag))]
+  return {
+    redisKey: valueKey(core.prefix, key),
+    on: { epochs, holds: [] },
+    ttlMs: ttl === undefined ? core.ttlMs : duration('the ttl of getOrSet', ttl),
+    fetch,
+    serialize,
+    deserialize,
+  }
+}
+
+function checkTags(tags: unknown): void {
+  if (Array.isArray(tags) && tags.every(tag => typeof tag === 'string' && tag !== '' && tag.isWellFormed())) return
+  throw wrongCall(`tags must be an array of strings, none of them empty, got ${shown(tags)}.`)
+}
+
+function wrongCall(message: string): CacheAsideError {
+  return new CacheAsideError('INVALID_CALL', message)
 }

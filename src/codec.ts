@@ -138,9 +138,9 @@ function scalarDecoder(field: ScalarField, Decimal: DecimalClass): Decode | unde
   }
 }
 
-/** JSON text keeps everything that JSON can hold, except -0. */
+/** JSON text keeps everything that JSON can hold, except -0 and numbers beyond a double (`1e400` reads as `Infinity`). */
 function exactInJson(value: unknown): boolean {
-  if (typeof value === 'number') return !Object.is(value, -0)
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0)
   if (typeof value !== 'object' || value === null) return true
   return Object.values(value).every(exactInJson)
 }

@@ -23,6 +23,7 @@ export class Connection {
   readonly #redis: Redis | Cluster
   readonly #cluster: Cluster | undefined
   #opened = false
+  #opening: Promise<void> | undefined
 
   constructor(redis: Redis | Cluster) {
     this.#redis = redis
@@ -34,19 +35,30 @@ export class Connection {
     return this.#redis.status === 'ready'
   }
 
-  /** Calls back at each (re)connect and at each loss of the connection; answers how to stop that. */
+  /** Calls back at each (re)connect and at each loss of a connection, on a Cluster of any node; answers how to stop that. */
   watch(onReady: () => void, onClose: () => void): () => void {
     const ready = () => {
       this.#opened = true
       onReady()
     }
-    this.#redis.on('ready', ready)
-    this.#redis.on('close', onClose)
-    this.#redis.on('end', onClose)
+    const attach = (client: Redis | Cluster) => client.on('ready', ready).on('close', onClose).on('end', onClose)
+    const detach = (client: Redis | Cluster) => client.off('ready', ready).off('close', onClose).off('end', onClose)
+    attach(this.#redis)
+    if (this.#cluster === undefined) return () => detach(this.#redis)
+
+    // A Cluster says nothing of a node that comes back, perhaps from an old snapshot.
+    const cluster = this.#cluster
+    const joined = (node: Redis) => {
+      detach(node)
+      attach(node)
+      onClose()
+    }
+    for (const node of cluster.nodes()) attach(node)
+    cluster.on('+node', joined)
     return () => {
-      this.#redis.off('ready', ready)
-      this.#redis.off('close', onClose)
-      this.#redis.off('end', onClose)
+      detach(cluster)
+      cluster.off('+node', joined)
+      for (const node of cluster.nodes()) detach(node)
     }
   }
 
@@ -56,20 +68,20 @@ export class Connection {
    */
   async opened(ms: number): Promise<void> {
     if (this.#opened || this.ready) return
-    const { status } = this.#redis
-    if (status === 'wait') this.#redis.connect().catch(() => undefined)
-    else if (status !== 'connecting' && status !== 'connect') return
-    let settle = () => {}
-    const change = new Promise<void>(resolve => {
-      settle = resolve
-    })
-    this.#redis.once('ready', settle)
-    this.#redis.once('close', settle)
-    await within(change, ms)
-    this.#redis.off('ready', settle)
-    this.#redis.off('close', settle)
+    this.#opening ??= this.#firstConnect()
+    await within(this.#opening, ms)
     // Waited once for nothing: from now on queries don't wait, the first `ready` tells us.
     this.#opened = true
+  }
+
+  #firstConnect(): Promise<void> {
+    const { status } = this.#redis
+    if (status === 'wait') this.#redis.connect().catch(() => undefined)
+    else if (status !== 'connecting' && status !== 'connect') return Promise.resolve()
+    return new Promise(resolve => {
+      this.#redis.once('ready', () => resolve())
+      this.#redis.once('close', () => resolve())
+    })
   }
 
   /** Values of many keys, in order; undefined when Redis did not answer all of them in time. */
@@ -78,13 +90,13 @@ export class Connection {
     const groups = this.#groups(keys)
     if (groups.length === 1) {
       const values = await within(this.#redis.mgetBuffer(keys as string[]), ms)
-      return values === LATE ? undefined : values
+      return Array.isArray(values) ? values : undefined
     }
     const replies = await this.send(
       groups.map(group => ['mget', ...group]),
       ms,
     )
-    if (replies === undefined || replies.some(reply => reply instanceof Error)) return undefined
+    if (replies === undefined || !replies.every(reply => Array.isArray(reply))) return undefined
     const found = new Map<string, Buffer | null>()
     for (const [i, group] of groups.entries()) {
       for (const [j, key] of group.entries()) found.set(key, (replies[i] as (Buffer | null)[])[j] ?? null)
@@ -98,7 +110,8 @@ export class Connection {
       this.#groups(keys).map(group => ['del', ...group]),
       ms,
     )
-    return replies?.every(reply => !(reply instanceof Error)) ?? false
+    // A number: on a connection that is inside somebody's MULTI the answer is `QUEUED`.
+    return replies?.every(reply => /^\d+$/.test(String(reply))) ?? false
   }
 
   /** Whether all holds are set for certain. Never `NX`: a later unknown outcome has to prolong an earlier one's hold. */
@@ -107,7 +120,7 @@ export class Connection {
       keys.map(key => ['set', key, 1, 'PX', holdMs]),
       ms,
     )
-    return replies?.every(reply => !(reply instanceof Error)) ?? false
+    return replies?.every(reply => String(reply) === 'OK') ?? false
   }
 
   /** Keys that one command may name: chunks of all keys, or on a Cluster the keys of one hash tag. */
@@ -141,14 +154,14 @@ export class Connection {
     // A Cluster refuses pipelines over slots: there, commands of one tick go out one by one and come back in one tick.
     if (this.#cluster !== undefined) return Promise.all(commands.map(command => this.#call(command)))
     const pipeline = this.#redis.pipeline()
-    for (const command of commands) pipeline.callBuffer(...command)
+    for (const [name, ...args] of commands) void methodOf(pipeline, name).apply(pipeline, args)
     const replies = await pipeline.exec()
     return (replies ?? []).map(([error, value]) => error ?? value)
   }
 
   async #call([name, ...args]: Command): Promise<Reply> {
     try {
-      return await this.#redis.callBuffer(name, ...args)
+      return await methodOf(this.#redis, name).apply(this.#redis, args)
     } catch (error) {
       return error
     }
@@ -163,7 +176,7 @@ export class Connection {
     const field = (info: string | undefined, name: string) =>
       new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info ?? '')?.[1]
     // Where INFO is not permitted we can't tell servers apart: every connect is then one to an unknown server.
-    const runIds = infos.map(info => field(info, 'run_id') ?? '')
+    const runIds = infos.map(info => field(info, 'run_id') ?? '').toSorted()
     const versions = infos.map(info => field(info, 'redis_version')).filter(version => version !== undefined)
     return { runIds, tooOld: versions.find(version => Number.parseInt(version, 10) < OLDEST) }
   }
@@ -175,6 +188,13 @@ async function infoOf(node: Redis): Promise<string | undefined> {
   } catch (error) {
     return /NOPERM|unknown command/i.test(String(error)) ? '' : undefined
   }
+}
+
+type Method = (...args: readonly (string | Buffer | number)[]) => Promise<unknown>
+
+/** The method that answers buffers. By name, not by `call`: ioredis loses the name of a call that it pipelines by itself. */
+function methodOf(client: object, name: string): Method {
+  return (client as Record<string, Method>)[`${name}Buffer`] as Method
 }
 
 const LATE = Symbol('late')

@@ -1,15 +1,16 @@
 /** Everything that one database and one Redis share, put together once per schema. */
 import { buildCatalog } from './catalog.js'
 import { Connection } from './connection.js'
-import { CacheAsideError } from './errors.js'
 import { Events } from './events.js'
 import { Flights } from './flight.js'
 import { Health } from './health.js'
+import { valuesEpoch } from './keys.js'
 import type { Config } from './options.js'
-import { Batches, type ClientFacts, Decimal } from './prisma7.js'
-import type { Loaded, Reader } from './read.js'
+import { Batches, type ClientFacts, Decimal, transactionOf } from './prisma7.js'
+import type { Reader, Shared } from './read.js'
 import { Store } from './store.js'
 import { Transactions } from './transaction.js'
+import type { Values } from './values.js'
 import type { Writer } from './write.js'
 
 /**
@@ -18,11 +19,14 @@ import type { Writer } from './write.js'
  */
 export interface Parts {
   readonly Store: typeof Store
-  readonly Flights: typeof Flights<Loaded>
-  readonly Transactions: typeof Transactions
+  readonly Flights: typeof Flights<Shared>
+  readonly transactionOf: typeof transactionOf
 }
 
-export interface Core extends Reader, Writer {
+export interface Core extends Reader, Writer, Values {
+  readonly prefix: string
+  readonly ttlMs: number
+  readonly transactionOf: typeof transactionOf
   readonly health: Health
   readonly batches: Batches
   /** Whether reads use the cache; the write half is always on. */
@@ -37,18 +41,11 @@ const HOLD_MS = 60_000
 
 /** @throws CacheAsideError `INVALID_MODEL` */
 export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, parts: Partial<Parts> = {}): Core {
-  const { policies, prefix, deadlineMs, invalidationDeadlineMs } = config
+  const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
   const catalog = buildCatalog(facts.schema, policies, prefix, Decimal)
-  for (const name of policies.keys()) {
-    const model = catalog.get(name)?.model
-    if (model === undefined || model.scalars.length === 0) throw unknownModel(name, [...catalog.keys()])
-    if (model.view)
-      throw new CacheAsideError('INVALID_MODEL', `models.${name} is a view: no write says when it changes.`)
-  }
-
   const events = new Events()
   const connection = new Connection(config.redis)
-  const epochs = [...catalog.values()].flatMap(({ keys }) => [keys.rows, keys.any])
+  const epochs = [...catalog.values()].flatMap(({ keys }) => keys.epochs).concat(valuesEpoch(prefix))
   const health = new Health(connection, {
     prefix,
     epochs,
@@ -56,7 +53,7 @@ export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, p
     holdMs: HOLD_MS,
     emit: events.emit,
   })
-  const longestMs = Math.max(0, ...[...policies.values()].flatMap(({ ttlMs, negativeTtlMs }) => [ttlMs, negativeTtlMs]))
+  const longestMs = Math.max(ttlMs, ...[...policies.values()].flatMap(policy => [policy.ttlMs, policy.negativeTtlMs]))
   const store = new (parts.Store ?? Store)(connection, health, {
     deadlineMs,
     invalidationDeadlineMs,
@@ -65,13 +62,17 @@ export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, p
   })
 
   return {
+    prefix,
+    ttlMs,
     catalog,
     store,
     events,
     health,
     batches: new Batches(),
-    flights: new (parts.Flights ?? Flights<Loaded>)(),
-    transactions: new (parts.Transactions ?? Transactions)(),
+    flights: new (parts.Flights ?? Flights<Shared>)(),
+    valueFlights: new Flights(),
+    transactions: new Transactions(),
+    transactionOf: parts.transactionOf ?? transactionOf,
     enabled: config.enabled,
     unreadable: new Set(),
     close() {
@@ -79,10 +80,4 @@ export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, p
       store.close()
     },
   }
-}
-
-function unknownModel(name: string, models: readonly string[]): CacheAsideError {
-  const meant = models.find(model => model.toLowerCase() === name.toLowerCase())
-  const fix = meant === undefined ? `There are: ${models.join(', ')}.` : `Write ${meant}, as in the schema.`
-  return new CacheAsideError('INVALID_MODEL', `models names "${name}", and the schema has no such model. ${fix}`)
 }

@@ -55,6 +55,10 @@ export class Effects {
     return [...this.#changed].map(({ model }) => model.name)
   }
 
+  get unnamedModels(): string[] {
+    return [...this.#unnamed].map(({ model }) => model.name)
+  }
+
   /** The keys to drop. */
   drops(): Drops {
     const keys: string[] = []

@@ -38,9 +38,29 @@ export type Token = Buffer
 export const Kind = {
   /** A row, stamped with `@rows`. */
   row: 1,
-  /** "There is no such row", stamped with `@any`. */
+  /** "There is no such row", at the key of a row or of a pointer; stamped with `@any`. */
   absent: 2,
+  /** A row that was loaded by another unique, so that its token could not be taken before; stamped with `@any`. */
+  rowUnderAny: 3,
+  /** The id of a row that had a value of a unique; proves itself by the row. */
+  pointer: 4,
+  /** A value of `getOrSet`; stamped with a digest of all epochs that it depends on. */
+  value: 5,
 } as const
+
+/** The payload of an entry that says nothing more: msgpack's nil. */
+export const NOTHING = Buffer.from([0xc0])
+
+/** A short text as payload, always as msgpack's `str 8`, so that it begins at a constant offset. */
+export function textPayload(text: string): Buffer {
+  const bytes = Buffer.from(text)
+  return Buffer.concat([Buffer.from([0xd9, bytes.length]), bytes])
+}
+
+/** The text of an entry whose payload is one. */
+export function textOf(entry: Buffer): string {
+  return entry.toString('utf8', PAYLOAD_AT + 2)
+}
 
 const TOKEN_HEAD = Buffer.from([0x92, FORMAT, 0xc4, 16])
 const ENTRY_HEAD = Buffer.from([0x97, FORMAT, 0xc4, 16])
@@ -102,5 +122,7 @@ export function kindOf(bytes: Buffer, fingerprint: Buffer): number | undefined {
 
 /** Whether an entry was made under an epoch as Redis holds it now. */
 export function stampedWith(entry: Buffer, epoch: Token): boolean {
-  return hasToken(epoch) && entry.compare(epoch, TOKEN_AT, TOKEN_END, STAMP_AT, STAMP_END) === 0
+  return (
+    hasToken(epoch) && entry.length >= STAMP_END && entry.compare(epoch, TOKEN_AT, TOKEN_END, STAMP_AT, STAMP_END) === 0
+  )
 }

@@ -24,8 +24,12 @@ export type CacheEvent =
   | { type: 'trust'; trusted: boolean }
   | { type: 'error'; code: string; message: string }
 
-/** `sent`: stored, if its token is still there. The others say why nothing was sent. */
-export type FillOutcome = 'sent' | 'inexact' | 'other-id' | 'unproven' | 'off'
+/**
+ * `sent`: stored, if its token is still there. The others say why nothing was sent: `inexact`, a value could not be given
+ * back exactly; `too-large`, more than `maxBytes`; `other-id`, the database spells the key differently than the query;
+ * `unproven`, an absence that Prisma's batching may have made up; `off`, `negativeTtl` is 0.
+ */
+export type FillOutcome = 'sent' | 'inexact' | 'too-large' | 'other-id' | 'unproven' | 'off'
 
 export type InvalidationSource = 'write' | 'transaction' | 'manual'
 

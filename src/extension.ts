@@ -7,16 +7,17 @@ import type { Row } from './codec.js'
 import { type Core, createCore, type Parts } from './core.js'
 import { type CacheAsideOptions, checkOptions } from './options.js'
 import {
+  type ClientFacts,
   factsOf,
   isFluent,
   isTransactionClient,
+  mayBeOfOtherColumns,
   mayNotReadAll,
   type Operation,
   outcomeOf,
   queryWith,
   saysNotFound,
   transactionIdOf,
-  transactionOf,
 } from './prisma7.js'
 import { type ClientShape, isRead, planRead, type ReadPlan, type RowRead, throwsWhenAbsent } from './query.js'
 import { readRow, type Source } from './read.js'
@@ -60,18 +61,18 @@ export function createExtension<Client>(options: CacheAsideOptions, parts?: Part
     const facts = factsOf(client)
     let core = cores.get(facts.schemaText)
     if (core === undefined) cores.set(facts.schemaText, (core = createCore(config, facts, parts)))
-    return { core, shape: facts.shape, members: clientMembers(client, core, facts.extended) }
+    return { core, shape: facts.shape, members: clientMembers(client, core, facts) }
   }
 
   const invalidation = (client: AnyClient) => {
     const { core, shape, members } = open(client)
-    const $allOperations = (operation: Operation) => routeWrite(core, shape, operation) ?? passed(operation)
+    const $allOperations = (operation: Operation) => routeWrite(core, shape, operation) ?? passOn(core, operation)
     return client.$extends({ name: NAME, query: { $allOperations }, client: members })
   }
   const whole = (client: AnyClient) => {
     const { core, shape, members } = open(client)
     const $allOperations = (operation: Operation) => routeWrite(core, shape, operation) ?? read(core, shape, operation)
-    const added = { ...members, $cache: cacheApi(core), $uncached: invalidation(client) }
+    const added = { ...members, $cache: cacheApi(core, shape, undefined), $uncached: invalidation(client) }
     return client.$extends({ name: NAME, query: { $allOperations }, client: added })
   }
   // The types of both are those of the application's client, which only the caller knows.
@@ -81,6 +82,12 @@ export function createExtension<Client>(options: CacheAsideOptions, parts?: Part
 function routeWrite(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> | undefined {
   if (operation.model === undefined) return writeRaw(core, operation)
   return isRead(operation.operation) ? undefined : writeModel(core, shape, operation)
+}
+
+/** Counted, because Prisma may put it into one statement with loads of ours. */
+function passOn(core: Core, operation: Operation): Promise<unknown> {
+  if (operation.operation.startsWith('findUnique')) core.batches.join(operation.model as string)
+  return passed(operation)
 }
 
 async function passed(operation: Operation): Promise<unknown> {
@@ -93,15 +100,14 @@ function read(core: Core, shape: ClientShape, operation: Operation): Promise<unk
   const plan = planOf(core, shape, operation)
   if (plan.kind === 'row') return readByKey(core, shape, operation, plan)
   core.events.bypass(operation.model as string, operation.operation, plan.why)
-  if (operation.operation.startsWith('findUnique')) core.batches.join(operation.model as string)
-  return passed(operation)
+  return passOn(core, operation)
 }
 
 function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan {
   const { model, operation: name, args } = operation
   if (!core.enabled) return { kind: 'bypass', why: 'the cache is turned off' }
   // Also because a batch that is not passed on to Prisma hangs for ever.
-  if (transactionOf(operation) !== undefined) return { kind: 'bypass', why: 'in a transaction' }
+  if (core.transactionOf(operation) !== undefined) return { kind: 'bypass', why: 'in a transaction' }
   if (isFluent(operation)) return { kind: 'bypass', why: 'a fluent call' }
   if (core.unreadable.has(model as string)) return { kind: 'bypass', why: 'the whole row may not be read' }
   return planRead(core.catalog.get(model as string), name, args, shape)
@@ -111,9 +117,9 @@ async function readByKey(core: Core, shape: ClientShape, operation: Operation, p
   try {
     return await readRow(core, plan, sourceOf(core, shape, operation, plan))
   } catch (error) {
-    // The load asks for the whole row; the caller may be allowed what it asked for.
-    if (plan.places === undefined || !mayNotReadAll(error)) throw error
-    core.unreadable.add(operation.model as string)
+    // The load asks for the whole row, and what is wrong may be with a column that the caller did not ask for.
+    if (plan.places === undefined || !mayBeOfOtherColumns(error)) throw error
+    if (mayNotReadAll(error)) core.unreadable.add(operation.model as string)
     return passed(operation)
   }
 }
@@ -121,15 +127,18 @@ async function readByKey(core: Core, shape: ClientShape, operation: Operation, p
 function sourceOf(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Source {
   const model = operation.model as string
   const orThrow = throwsWhenAbsent(operation.operation)
-  const hidden = Object.keys(shape.globalOmit(model) ?? {})
-  const omit = hidden.length === 0 ? {} : { omit: Object.fromEntries(hidden.map(name => [name, false])) }
+  const omit = {
+    ...Object.fromEntries(Object.keys(shape.globalOmit(model) ?? {}).map(name => [name, false])),
+    ...Object.fromEntries([...plan.cached.policy.exclude].map(name => [name, true])),
+  }
+  const args = Object.keys(omit).length === 0 ? { where: plan.where } : { where: plan.where, omit }
   let batch = { size: 0 } as { readonly size: number }
   return {
     operation: operation.operation,
     original: () => passed(operation),
     load() {
       batch = core.batches.join(model)
-      return queryWith(operation, { where: plan.where, ...omit }) as Promise<Row | null>
+      return queryWith(operation, args) as Promise<Row | null>
     },
     saysAbsent: error => orThrow && saysNotFound(error),
     alone: () => batch.size === 1,
@@ -138,7 +147,7 @@ function sourceOf(core: Core, shape: ClientShape, operation: Operation, plan: Ro
 
 // ---- the client
 
-function clientMembers(client: AnyClient, core: Core, extended: (client: object) => void) {
+function clientMembers(client: AnyClient, core: Core, { shape, extended }: ClientFacts) {
   return {
     $extends(this: object, extension: unknown): object {
       const derived = client.$extends.call(this, extension)
@@ -153,9 +162,9 @@ function clientMembers(client: AnyClient, core: Core, extended: (client: object)
       const callback = input as (tx: object) => Promise<unknown>
       if (isTransactionClient(this)) {
         const scope = core.transactions.scope(transactionIdOf(this) ?? '')
-        return run((tx: object) => callback(inTransaction(tx, core, scope)))
+        return run((tx: object) => callback(inTransaction(tx, core, shape, scope)))
       }
-      return runToItsEnd(core, run, callback)
+      return runToItsEnd(core, shape, run, callback)
     },
   }
 }
@@ -163,6 +172,7 @@ function clientMembers(client: AnyClient, core: Core, extended: (client: object)
 /** Runs an interactive transaction and drops, when it has settled, what it made wrong. */
 async function runToItsEnd(
   core: Core,
+  shape: ClientShape,
   run: (callback: (tx: object) => Promise<unknown>) => Promise<unknown>,
   callback: (tx: object) => Promise<unknown>,
 ): Promise<unknown> {
@@ -174,7 +184,7 @@ async function runToItsEnd(
     return await run(async tx => {
       id = transactionIdOf(tx) ?? ''
       if (id !== '') scope = core.transactions.open(id)
-      const result = await callback(inTransaction(tx, core, scope))
+      const result = await callback(inTransaction(tx, core, shape, scope))
       committing = true
       return result
     })
@@ -186,16 +196,16 @@ async function runToItsEnd(
     if (scope !== undefined) {
       await scope.quiet()
       core.transactions.close(id)
-      if (!scope.effects.none) {
-        await (outcome === 'unknown' ? dropUnknown : drop)(core, scope.effects, 'transaction')
+      if (!scope.effects.none || scope.keys.length > 0) {
+        await (outcome === 'unknown' ? dropUnknown : drop)(core, scope.effects, 'transaction', scope.keys)
       }
     }
   }
 }
 
 /** The transaction client, whose `$cache` and `$uncached` would otherwise leave the transaction. */
-function inTransaction(tx: object, core: Core, scope: Scope | undefined): object {
-  const cache = cacheApi(core, scope)
+function inTransaction(tx: object, core: Core, shape: ClientShape, scope: Scope | undefined): object {
+  const cache = cacheApi(core, shape, { scope })
   const client: object = new Proxy(tx, {
     get(target, name) {
       if (name === '$cache') return cache

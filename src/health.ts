@@ -19,7 +19,7 @@ export interface HealthOptions {
 
 const FAILURES_TO_DISTRUST = 3
 const FIRST_RETRY_MS = 50
-const LONGEST_RETRY_MS = 5_000
+const LONGEST_RETRY_MS = 1_000
 const SEEN_MS = 7 * 24 * 3_600_000
 const JOURNAL_LIMIT = 10_000
 
@@ -34,6 +34,9 @@ export class Health {
   #everTrusted = false
   #failures = 0
   #connects = 0
+  #generation = 0
+  #hanging = false
+  #lastTrusted: readonly string[] | undefined
   #healing: Promise<void> | undefined
   #retry: NodeJS.Timeout | undefined
   #retryMs = FIRST_RETRY_MS
@@ -48,13 +51,30 @@ export class Health {
       this.#retryMs = FIRST_RETRY_MS
       this.#heal()
     }
-    this.#unwatch = connection.watch(onReady, () => this.#distrust())
+    this.#unwatch = connection.watch(onReady, () => {
+      this.#distrust()
+      // A Cluster stays ready when one of its nodes goes, and may not say when it is back.
+      if (connection.ready) this.#schedule()
+    })
     if (connection.ready) this.#heal()
   }
 
   /** Whether reads may ask Redis now. */
   get usable(): boolean {
     return this.#trusted && this.#connection.ready
+  }
+
+  /**
+   * Changes whenever trust is lost. A reply to a command that was sent under another one is not to be used: ioredis sends
+   * what is under way again after a reconnect, to a server that nobody has looked at yet.
+   */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Whether an invalidation is worth sending: not while commands go unanswered. */
+  get answering(): boolean {
+    return this.#connection.ready && !this.#hanging
   }
 
   /** Invalidations that Redis has not acknowledged yet. */
@@ -85,12 +105,14 @@ export class Health {
   /** A round trip of a read got no answer in time. */
   failed(): void {
     if (++this.#failures < FAILURES_TO_DISTRUST) return
+    this.#hanging = true
     this.#distrust()
     this.#schedule()
   }
 
   /** Keeps what Redis did not acknowledge: it is done before this process trusts the cache again. */
   owe(holds: readonly string[], keys: readonly string[]): void {
+    if (this.#connection.ready) this.#hanging = true
     for (const hold of holds) this.#owedHolds.add(hold)
     for (const key of keys) this.#owedKeys.add(key)
     if (this.#owedKeys.size > JOURNAL_LIMIT) {
@@ -109,6 +131,7 @@ export class Health {
   }
 
   #distrust(): void {
+    this.#generation++
     if (this.#trusted) this.#options.emit({ type: 'trust', trusted: false })
     this.#trusted = false
   }
@@ -129,10 +152,11 @@ export class Health {
     this.#healing = this.#attempt().then(healed => {
       this.#healing = undefined
       if (this.#closed) return
-      // A reconnect while we were at it may have brought another server: once more.
-      if (connects !== this.#connects) return this.#heal()
-      if (!healed) return this.#schedule()
+      // A reconnect while we were at it may have brought another server, a write another debt: once more.
+      if (connects !== this.#connects || (healed && this.owed > 0)) return this.#heal()
+      if (!healed) return this.#connection.ready ? this.#schedule() : undefined
       this.#trusted = this.#everTrusted = true
+      this.#hanging = false
       this.#failures = 0
       this.#retryMs = FIRST_RETRY_MS
       this.#options.emit({ type: 'trust', trusted: true })
@@ -158,7 +182,9 @@ export class Health {
     const seen = servers.runIds.map(runId => seenKey(prefix, runId))
     const marks = await connection.get(seen, deadlineMs)
     if (marks === undefined) return false
-    if (marks.includes(null) || servers.runIds.includes('')) {
+    // Also when it is not the one we trusted last: it was seen before, and has missed what was dropped elsewhere since.
+    const other = this.#lastTrusted !== undefined && this.#lastTrusted.join() !== servers.runIds.join()
+    if (other || marks.includes(null) || servers.runIds.includes('')) {
       if (!(await connection.del(epochs, deadlineMs))) return false
       const marked = await connection.send(
         seen.map(key => ['set', key, 1, 'PX', SEEN_MS]),
@@ -179,11 +205,13 @@ export class Health {
         return false
       }
     }
+    this.#lastTrusted = servers.runIds
     return true
   }
 
   async #repay(holds: readonly string[], keys: readonly string[]): Promise<boolean> {
     const { deadlineMs, holdMs } = this.#options
-    return (await this.#connection.hold(holds, holdMs, deadlineMs)) && (await this.#connection.del(keys, deadlineMs))
+    const held = await this.#connection.hold(holds, holdMs, deadlineMs)
+    return (await this.#connection.del(keys, deadlineMs)) && held
   }
 }

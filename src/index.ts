@@ -26,7 +26,7 @@ export function cacheAside<Client = any>(options: CacheAsideOptions): CacheAside
 }
 
 export default cacheAside
-export type { CacheApi } from './cache.js'
+export type { CacheApi, Explanation, GetOrSetOptions } from './cache.js'
 export { CacheAsideError, type CacheAsideErrorCode } from './errors.js'
 export type { CacheEvent, Stats } from './events.js'
 export type { CacheAside } from './extension.js'

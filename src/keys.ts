@@ -20,22 +20,57 @@ function encodePart(part: string): string {
     : encodeURIComponent(part).replace(/[*!'()]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
+/** What an entry depends on: it is valid only under these epochs, and only while none of the holds is there. */
+export interface Dependencies {
+  readonly epochs: readonly string[]
+  readonly holds: readonly string[]
+}
+
 /** The keys of one model. */
-export interface ModelKeys {
+export interface ModelKeys extends Dependencies {
   row(id: string): string
-  /** Unnamed-writes epoch: every entry about a row of the model was made under it. */
+  /** Where a value of a unique points to the id of its row. */
+  pointer(unique: string, id: string): string
+  /** Unnamed-writes epoch: every entry about a row of the model was made under it. `epochs[ROWS]`. */
   readonly rows: string
-  /** Every-write epoch: what negative entries depend on. */
+  /** Every-write epoch: what negative entries, and rows whose id was not known before the load, depend on. `epochs[ANY]`. */
   readonly any: string
   /** While it is there, the model's reads go to the database and fill nothing. */
   readonly hold: string
 }
 
+/** Places in the `epochs` of a model. */
+export const ROWS = 0
+export const ANY = 1
+
 /** One hash tag for the three, so that one `MGET` reads them on a Cluster too and commands to them keep their order. */
 export function modelKeys(prefix: string, model: string): ModelKeys {
-  const row = `${prefix}${model}:`
   const tagged = `${prefix}{${model}}`
-  return { row: id => row + id, rows: `${tagged}@rows`, any: `${tagged}@any`, hold: `${tagged}@hold` }
+  const [rows, any, hold] = [`${tagged}@rows`, `${tagged}@any`, `${tagged}@hold`]
+  return {
+    row: id => `${prefix}${model}:${id}`,
+    pointer: (unique, id) => `${prefix}${model}.${unique}:${id}`,
+    rows,
+    any,
+    hold,
+    epochs: [rows, any],
+    holds: [hold],
+  }
+}
+
+/** The epoch of all values of `getOrSet`. */
+export function valuesEpoch(prefix: string): string {
+  return `${prefix}@values`
+}
+
+/** A value of `getOrSet`. */
+export function valueKey(prefix: string, key: string): string {
+  return `${prefix}=${encodeId([key])}`
+}
+
+/** A tag of values of `getOrSet`. */
+export function tagKey(prefix: string, tag: string): string {
+  return `${prefix}#${encodeId([tag])}`
 }
 
 /** Marks a Redis process (by its `run_id`) whose epochs were dropped once by somebody who met it first. */

@@ -10,6 +10,12 @@ export interface ModelOptions {
   ttl?: Duration
   /** How long "there is no such row" is kept. `0`: not at all. Default: 5 s. */
   negativeTtl?: Duration
+  /** Fields that never reach Redis. Queries that ask for one go to the database. Not for fields of the primary key. */
+  exclude?: readonly string[]
+  /** Larger entries are not kept. Default: 1 MiB (1048576). */
+  maxBytes?: number
+  /** How much shorter than its TTL an entry may live, as a fraction from 0 to 1. Default: 0.1. */
+  jitter?: number
 }
 
 export interface CacheAsideOptions {
@@ -36,12 +42,17 @@ export interface CacheAsideOptions {
 export interface Policy {
   readonly ttlMs: number
   readonly negativeTtlMs: number
+  readonly exclude: ReadonlySet<string>
+  readonly maxBytes: number
+  readonly jitter: number
 }
 
 /** The options, checked and with defaults; times in ms. */
 export interface Config {
   readonly redis: Redis | Cluster
   readonly policies: ReadonlyMap<string, Policy>
+  /** The default TTL. */
+  readonly ttlMs: number
   readonly prefix: string
   readonly enabled: boolean
   readonly deadlineMs: number
@@ -49,7 +60,7 @@ export interface Config {
 }
 
 const KNOWN = ['redis', 'models', 'ttl', 'prefix', 'enabled', 'deadlineMs', 'invalidationDeadlineMs']
-const KNOWN_OF_MODEL = ['ttl', 'negativeTtl']
+const KNOWN_OF_MODEL = ['ttl', 'negativeTtl', 'exclude', 'maxBytes', 'jitter']
 const DEFAULT_TTL = 3600
 const DEFAULT_NEGATIVE_TTL = 5
 const LONGEST_TTL_MS = 365 * 24 * 3_600_000
@@ -65,11 +76,18 @@ export function checkOptions(options: CacheAsideOptions): Config {
   const ttlMs = duration('ttl', options.ttl ?? DEFAULT_TTL)
   return {
     redis: checkRedis(options.redis),
+    ttlMs,
     policies: checkModels(options.models, ttlMs),
     prefix: checkPrefix(options.prefix ?? ''),
     enabled: checkBoolean('enabled', options.enabled ?? true),
-    deadlineMs: checkMilliseconds('deadlineMs', options.deadlineMs ?? 50),
-    invalidationDeadlineMs: checkMilliseconds('invalidationDeadlineMs', options.invalidationDeadlineMs ?? 500),
+    deadlineMs: checkRange('deadlineMs', options.deadlineMs ?? 50, 1, 60_000, 'milliseconds'),
+    invalidationDeadlineMs: checkRange(
+      'invalidationDeadlineMs',
+      options.invalidationDeadlineMs ?? 500,
+      1,
+      60_000,
+      'milliseconds',
+    ),
   }
 }
 
@@ -84,6 +102,9 @@ function checkModels(models: unknown, ttlMs: number): Map<string, Policy> {
       const policy = {
         ttlMs: 'ttl' in given && given.ttl !== undefined ? duration(`models.${name}.ttl`, given.ttl) : ttlMs,
         negativeTtlMs: duration(`models.${name}.negativeTtl`, given.negativeTtl ?? DEFAULT_NEGATIVE_TTL, 0),
+        exclude: checkExclude(`models.${name}.exclude`, given.exclude ?? []),
+        maxBytes: checkRange(`models.${name}.maxBytes`, given.maxBytes ?? 1_048_576, 1, 512 * 1_048_576, 'bytes'),
+        jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
       }
       return [name, policy]
     }),
@@ -132,14 +153,20 @@ function checkBoolean(name: string, value: unknown): boolean {
   throw wrong(`${name} must be true or false, got ${shown(value)}.`)
 }
 
-function checkMilliseconds(name: string, value: unknown): number {
-  if (typeof value === 'number' && value >= 1 && value <= 60_000) return value
-  throw wrong(`${name} must be a number of milliseconds from 1 to 60000, got ${shown(value)}.`)
+function checkRange(name: string, value: unknown, least: number, most: number, of: string): number {
+  if (typeof value === 'number' && value >= least && value <= most) return value
+  throw wrong(`${name} must be a number (of ${of}) from ${least} to ${most}, got ${shown(value)}.`)
+}
+
+function checkExclude(name: string, value: unknown): ReadonlySet<string> {
+  if (Array.isArray(value) && value.every(field => typeof field === 'string')) return new Set(value)
+  throw wrong(`${name} must be an array of field names, got ${shown(value)}. Write exclude: ['passwordHash'].`)
 }
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-function duration(name: string, value: unknown, leastMs = 1): number {
+/** Milliseconds of a duration. */
+export function duration(name: string, value: unknown, leastMs = 1): number {
   let ms = Number.NaN
   if (typeof value === 'number') ms = value * 1000
   if (typeof value === 'string') {

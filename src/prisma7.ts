@@ -188,6 +188,20 @@ export function outcomeOf(error: unknown): WriteOutcome {
   return code.startsWith('P2') && name === 'PrismaClientKnownRequestError' ? 'failed' : 'unknown'
 }
 
+/** Whether an error says that the transaction had ended before the operation came: it did nothing. */
+export function saysClosed(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'P2028'
+}
+
+/**
+ * Whether an error may be about columns that the caller did not ask for: one that is not there yet or any more, an enum
+ * value that the client does not know, a column without a grant.
+ */
+export function mayBeOfOtherColumns(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' && /^P2(?!024|025|028)/.test(code)
+}
+
 /** Whether an error says that the database user may not see some column that was asked for. */
 export function mayNotReadAll(error: unknown): boolean {
   const meta = (error as { meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } } } } | null)?.meta

@@ -2,7 +2,8 @@
  * What a read is to the cache: a row by its identity, with the shape that the caller wants of it, or why not. Every part
  * of the args has to be of a form known here; anything else goes to the database and gets Prisma's own answer or error.
  */
-import type { Cached, CatalogModel, Identity } from './catalog.js'
+import type { Cached, CachedField, CatalogModel, Identity } from './catalog.js'
+import type { Row } from './codec.js'
 
 export type ReadPlan = RowRead | Bypass
 
@@ -11,18 +12,29 @@ export interface Bypass {
   readonly why: string
 }
 
-/** One row by primary key. */
+/** One row, by primary key or by another unique. */
 export interface RowRead {
   readonly kind: 'row'
   readonly model: CatalogModel
-  readonly identity: Identity
   readonly cached: Cached
+  readonly identity: Identity
+  /** What the `where` pins: the primary key itself, or another unique. */
+  readonly by: Identity
+  /** The pinned values, encoded. */
   readonly id: string
+  /** The row's key, or that of the pointer to it. */
   readonly key: string
-  /** The `where` of the load: nothing but the key. */
+  /** The `where` of the load: the pinned key and nothing else. */
   readonly where: object
+  /** Further equality filters, which the row has to satisfy. */
+  readonly filters: readonly Filter[]
   /** Places of the fields that the caller gets, in the order of the result; undefined for all. */
   readonly places: readonly number[] | undefined
+}
+
+export interface Filter extends CachedField {
+  /** The canonical text that the field has to have; null for NULL. */
+  readonly text: string | null
 }
 
 /** What depends on the client and not on the schema. */
@@ -46,6 +58,14 @@ export function throwsWhenAbsent(operation: string): boolean {
   return operation.endsWith('OrThrow')
 }
 
+/** Whether a row is what the caller filters for. */
+export function satisfies(row: Row, filters: readonly Filter[]): boolean {
+  return filters.every(({ field, canon, text }) => {
+    const value = row[field.name]
+    return text === null ? value === null : canon(value) === text
+  })
+}
+
 /** Plans a read. Pure: runs nothing. */
 export function planRead(
   model: CatalogModel | undefined,
@@ -54,34 +74,30 @@ export function planRead(
   client: ClientShape,
 ): ReadPlan {
   if (model?.cached === undefined) return bypass('the model is not configured')
+  const { identity, cached, keys } = model
   if (!ROW_READS.has(operation)) return bypass(`${operation} is not cached`)
-  if (model.identity === undefined) return bypass('the model has no primary key with an exact text')
+  if (identity === undefined) return bypass('the model has no primary key with an exact text')
   if (!isObject(args)) return bypass('args of an unknown form')
-  const unique = operation.startsWith('findUnique')
   for (const name of Object.keys(args)) {
-    if (name === 'where' || name === 'select' || name === 'omit' || name === 'relationLoadStrategy') continue
-    if (args[name] === undefined && name !== 'where') continue
-    if (name === 'include' && args[name] === null) continue
+    if (name === 'where' || name === 'select' || name === 'omit') continue
+    if (name === 'include' && (args[name] === undefined || args[name] === null)) continue
     return bypass(`${name} is not cached`)
   }
 
-  const where = unique ? keyOfUnique(args.where, model.identity) : keyOfFirst(args.where, model.identity)
-  if (where === undefined) return bypass('where does not pin the primary key, and nothing else')
-  const id = model.identity.idOf(where)
-  if (id === undefined) return bypass('the id is not spelled canonically')
+  const pinned = operation.startsWith('findUnique')
+    ? pinnedByUnique(args.where, identity, cached)
+    : pinnedByFirst(args.where, identity, cached)
+  if (pinned === undefined) return bypass('where does not pin a unique key')
+  const { by, values, where, rest } = pinned
+  const id = by.idOf(values)
+  if (id === undefined) return bypass(`${by.key.name} is not spelled canonically`)
+  const filters = filtersOf(rest, cached)
+  if ('why' in filters) return filters
 
-  const shape = shapeOf(model, model.cached, args, client)
+  const shape = shapeOf(model, cached, args, client)
   if ('why' in shape) return shape
-  return {
-    kind: 'row',
-    model,
-    identity: model.identity,
-    cached: model.cached,
-    id,
-    key: model.keys.row(id),
-    where: args.where as object,
-    places: shape.places,
-  }
+  const key = by === identity ? keys.row(id) : keys.pointer(by.key.name, id)
+  return { kind: 'row', model, cached, identity, by, id, key, where, filters, places: shape.places }
 }
 
 function bypass(why: string): Bypass {
@@ -94,33 +110,73 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 // ---- where
 
-/** `{ id: 1 }` or `{ tenantId_slug: { tenantId, slug } }`, with no other filter. */
-function keyOfUnique(where: unknown, { key }: Identity): Record<string, unknown> | undefined {
-  if (!isObject(where) || !hasOnly(where, [key.name])) return undefined
-  if (key.fields.length === 1) return where
-  const parts = where[key.name]
-  return isObject(parts) && hasOnly(parts, namesOf(key)) ? parts : undefined
+interface Pinned {
+  readonly by: Identity
+  readonly values: Readonly<Record<string, unknown>>
+  /** The part of the `where` that pins the key. */
+  readonly where: object
+  /** Everything else in it. */
+  readonly rest: Readonly<Record<string, unknown>>
 }
 
-/** `{ id: 1 }` or `{ tenantId: 1, slug: 'a' }`, each also as `{ equals }`, with no other filter. */
-function keyOfFirst(where: unknown, { key }: Identity): Record<string, unknown> | undefined {
-  const names = namesOf(key)
-  if (!isObject(where) || !hasOnly(where, names)) return undefined
-  return Object.fromEntries(names.map(name => [name, equalsOf(where[name])]))
+const NONE = Object.freeze({})
+
+/** `{ id: 1 }` or `{ tenantId_slug: { tenantId, slug } }`, beside whatever else: the primary key if it is there. */
+function pinnedByUnique(where: unknown, identity: Identity, cached: Cached): Pinned | undefined {
+  if (!isObject(where)) return undefined
+  for (const by of [identity, ...cached.uniques]) {
+    const { name } = by.key
+    const value = where[name]
+    if (value === undefined) continue
+    const values = by.names.length === 1 ? where : value
+    if (!isObject(values) || (values !== where && !hasOnly(values, by.names))) return undefined
+    if (Object.keys(where).length === 1) return { by, values, where, rest: NONE }
+    const { [name]: _, ...rest } = where
+    return { by, values, where: { [name]: value }, rest }
+  }
+  return undefined
+}
+
+/** `{ id: 1 }` or `{ tenantId: 1, slug: 'a' }`, each also as `{ equals }`, beside whatever else. */
+function pinnedByFirst(where: unknown, identity: Identity, cached: Cached): Pinned | undefined {
+  if (!isObject(where)) return undefined
+  for (const by of [identity, ...cached.uniques]) {
+    if (!by.names.every(name => where[name] !== undefined && where[name] !== null)) continue
+    const rest = { ...where }
+    for (const name of by.names) delete rest[name]
+    const values = Object.fromEntries(by.names.map(name => [name, equalsOf(where[name])]))
+    return { by, values, where: values, rest }
+  }
+  return undefined
+}
+
+/**
+ * Filters of types where equal in JavaScript is equal in the database. (A text that differs here may still be equal under
+ * its collation: then the database is asked.)
+ */
+const FILTER_TYPES = new Set(['Int', 'BigInt', 'Boolean', 'Enum', 'String'])
+
+function filtersOf(rest: Readonly<Record<string, unknown>>, { fields }: Cached): readonly Filter[] | Bypass {
+  const filters: Filter[] = []
+  for (const name of Object.keys(rest)) {
+    const cachedField = fields.get(name)
+    if (cachedField === undefined) return bypass(`where.${name} is not a plain filter`)
+    const { field, canon, spelling } = cachedField
+    const value = equalsOf(rest[name])
+    if (value === null && field.optional && field.type !== 'Json') filters.push({ ...cachedField, text: null })
+    else {
+      const text = FILTER_TYPES.has(field.type) && spelling !== 'never' ? canon(value) : undefined
+      if (text === undefined) return bypass(`where.${name} is not a plain filter`)
+      filters.push({ ...cachedField, text })
+    }
+  }
+  return filters
 }
 
 function equalsOf(filter: unknown): unknown {
   return isObject(filter) && Object.getPrototypeOf(filter) === Object.prototype && hasOnly(filter, ['equals'])
     ? filter.equals
     : filter
-}
-
-const fieldNames = new WeakMap<object, readonly string[]>()
-
-function namesOf(key: Identity['key']): readonly string[] {
-  let names = fieldNames.get(key)
-  if (names === undefined) fieldNames.set(key, (names = key.fields.map(field => field.name)))
-  return names
 }
 
 function hasOnly(object: object, names: readonly string[]): boolean {
@@ -136,19 +192,19 @@ const WHOLE: Shape = { places: undefined }
 
 function shapeOf(
   { model }: CatalogModel,
-  { places }: Cached,
+  { places, policy }: Cached,
   args: Readonly<Record<string, unknown>>,
   client: ClientShape,
 ): Shape {
   // Prisma takes null for "not given" here.
   const { select, omit } = args
-  const globalOmit = client.globalOmit(model.name)
   if (select !== undefined && select !== null) {
-    if (omit !== undefined && omit !== null) return bypass('select beside omit')
-    return selected(select, places)
+    return omit === undefined || omit === null ? selected(select, places) : bypass('select beside omit')
   }
-  if ((omit === undefined || omit === null) && globalOmit === undefined) return WHOLE
-  return remaining({ ...globalOmit, ...(omit as object | null) }, model.name, places, client)
+  const globalOmit = client.globalOmit(model.name)
+  if ((omit === undefined || omit === null) && globalOmit === undefined && policy.exclude.size === 0) return WHOLE
+  const names = model.scalars.map(field => field.name)
+  return remaining({ ...globalOmit, ...(omit as object | null) }, names, model.name, places, client)
 }
 
 function selected(select: unknown, places: Cached['places']): Shape {
@@ -156,7 +212,7 @@ function selected(select: unknown, places: Cached['places']): Shape {
   const wanted: number[] = []
   for (const name of Object.keys(select)) {
     const place = places.get(name)
-    if (place === undefined) return bypass(`select.${name} is not a scalar field`)
+    if (place === undefined) return bypass(`select.${name} is not a cached field`)
     if (select[name] === true) wanted.push(place)
     else if (select[name] !== false) return bypass(`select.${name} is neither true nor false`)
   }
@@ -165,18 +221,23 @@ function selected(select: unknown, places: Cached['places']): Shape {
 
 function remaining(
   omit: Readonly<Record<string, unknown>>,
+  names: readonly string[],
   model: string,
   places: Cached['places'],
   client: ClientShape,
 ): Shape {
-  const left = new Map(places)
   for (const name of Object.keys(omit)) {
-    if (!places.has(name)) return bypass(`omit.${name} is not a scalar field`)
-    if (omit[name] === false) continue
-    if (omit[name] !== true) return bypass(`omit.${name} is neither true nor false`)
-    if (client.neededByComputed(model, name)) return bypass(`omit.${name}: a computed field needs it`)
-    left.delete(name)
+    if (!names.includes(name)) return bypass(`omit.${name} is not a scalar field`)
+    if (omit[name] !== true && omit[name] !== false) return bypass(`omit.${name} is neither true nor false`)
+    if (omit[name] && client.neededByComputed(model, name)) return bypass(`omit.${name}: a computed field needs it`)
   }
-  if (left.size === places.size) return WHOLE
-  return left.size === 0 ? bypass('omit leaves nothing') : { places: [...left.values()] }
+  const wanted: number[] = []
+  for (const name of names) {
+    if (omit[name] === true) continue
+    const place = places.get(name)
+    if (place === undefined) return bypass(`${name} is excluded from the cache`)
+    wanted.push(place)
+  }
+  if (wanted.length === names.length) return WHOLE
+  return wanted.length === 0 ? bypass('omit leaves nothing') : { places: wanted }
 }

@@ -3,64 +3,66 @@
  * between. Whatever Redis does, the caller gets an answer of the database or an error of Prisma, never one of ours.
  */
 import type { Row } from './codec.js'
-import { Kind, kindOf, PAYLOAD_AT, seal, stampedWith } from './envelope.js'
-import type { Events, FillOutcome } from './events.js'
+import type { Events } from './events.js'
+import { fillRow } from './fill.js'
 import type { Flights } from './flight.js'
-import { type RowRead, throwsWhenAbsent } from './query.js'
-import type { Seen, Store, Ticket } from './store.js'
+import { isLookedAt, type Looked, lookUp } from './lookup.js'
+import { type RowRead, satisfies, throwsWhenAbsent } from './query.js'
+import type { Store, Ticket } from './store.js'
 
 /** How the database is asked; both may reject with Prisma's errors. */
 export interface Source {
   readonly operation: string
   /** The caller's own query. */
   original(): Promise<unknown>
-  /** The whole row: null, or for `…OrThrow` a rejection, when there is none. */
+  /** The whole row by its key alone: null, or for `…OrThrow` a rejection, when there is none. */
   load(): Promise<Row | null>
   /** Whether an error of `load` says that there is no such row. */
   saysAbsent(error: unknown): boolean
-  /** Whether `load` was alone in its batch: Prisma answers null for an alias of a row in a batch. */
+  /** Whether `load` was alone in its batch. */
   alone(): boolean
 }
 
 /** What a load found, for those who share it: the payload of a row, or that there is none. */
-export type Loaded = Buffer | 'absent'
+export type Shared = Buffer | 'absent'
 
 export interface Reader {
   readonly store: Store
-  readonly flights: Flights<Loaded>
+  readonly flights: Flights<Shared>
   readonly events: Events
 }
 
 export async function readRow(reader: Reader, read: RowRead, source: Source): Promise<unknown> {
   const { store, flights, events } = reader
-  const { model } = read.model
+  const model = read.model.model.name
   const began = flights.now()
-  const deadline = store.deadline()
+  let deadline = store.deadline()
 
   for (;;) {
-    const seen = await store.look(read.model.keys, read.key, deadline)
-    const found = seen && entryOf(read, seen)
-    if (found === 'absent' && throwsWhenAbsent(source.operation)) {
-      events.bypass(model.name, source.operation, 'no such row: the error is Prisma’s own')
-      return source.original()
-    }
-    if (found !== undefined) {
-      events.hit(model.name, source.operation, found === 'absent')
-      return found === 'absent' ? null : found
+    const looked = await lookUp(store, read, deadline)
+    if (looked.found !== undefined) {
+      const answer = answerOf(read, source, looked.found, isLookedAt(read))
+      if (answer === ASK) return askInstead(events, model, source)
+      events.hit(model, source.operation, answer === null)
+      return answer
     }
 
     const flight = flights.under(read.key)
     if (flight === undefined) {
-      events.miss(model.name, source.operation)
-      return load(reader, read, source, seen, deadline)
+      events.miss(model, source.operation)
+      return load(reader, read, source, looked, deadline)
     }
     const mayShare = flight.openTo(began)
-    const loaded = await flight.loaded
+    const waiting = performance.now()
+    const shared = await flight.loaded
+    deadline += performance.now() - waiting // the database's time, not that of Redis
     if (!mayShare) continue // It asked the database before we came: look again, then load, or join the next load.
-    if (loaded === undefined) return source.original() // It failed, or can't be copied. Nobody gets another's error.
-    if (loaded === 'absent' && throwsWhenAbsent(source.operation)) return source.original()
-    events.shared(model.name, source.operation)
-    return loaded === 'absent' ? null : read.cached.codec.decode(loaded, 0, read.places)
+    if (shared === undefined) return source.original() // It failed, or can't be copied. Nobody gets another's error.
+    const row = shared === 'absent' ? shared : read.cached.codec.decode(shared, 0)
+    const answer = row === undefined ? ASK : answerOf(read, source, row, true)
+    if (answer === ASK) return askInstead(events, model, source)
+    events.shared(model, source.operation)
+    return answer
   }
 }
 
@@ -68,78 +70,56 @@ async function load(
   { store, flights, events }: Reader,
   read: RowRead,
   source: Source,
-  seen: Seen | undefined,
+  { seen, rowKey }: Looked,
   deadline: number,
 ): Promise<unknown> {
   const flight = flights.begin(read.key)
   let ticket: Ticket | undefined
-  let loaded: Loaded | undefined
+  let shared: Shared | undefined
   const keep = (row: Row | null) => {
-    loaded = row === null ? 'absent' : read.cached.codec.encode(row)
-    if (ticket !== undefined) events.fill(read.model.model.name, fill(store, read, ticket, row, loaded, source.alone()))
+    const payload = row === null ? undefined : read.cached.codec.encode(row)
+    shared = row === null ? 'absent' : payload
+    if (ticket === undefined) return
+    const outcome = fillRow(store, read, ticket, rowKey, { row, payload, alone: source.alone() })
+    events.fill(read.model.model.name, outcome)
   }
   try {
-    ticket = seen && (await store.acquire(read.model.keys, read.key, seen, deadline))
+    ticket = seen && (await store.acquire(rowKey, read.model.keys, seen, deadline))
     flight.asked()
     const row = await source.load()
     keep(row)
-    return row === null ? null : shaped(read, row)
+    const answer = answerOf(read, source, row ?? 'absent', true)
+    return answer === ASK ? await source.original() : answer
   } catch (error) {
     if (source.saysAbsent(error)) keep(null)
     throw error
   } finally {
-    flight.end(loaded)
+    flight.end(shared)
   }
 }
 
-/** Sends what was loaded, under the tokens from before the load; nobody waits for it. */
-function fill(
-  store: Store,
-  read: RowRead,
-  ticket: Ticket,
-  row: Row | null,
-  loaded: Loaded | undefined,
-  alone: boolean,
-): FillOutcome {
-  const { identity, cached, model, key } = read
-  const { policy, codec } = cached
-  if (row === null) {
-    if (policy.negativeTtlMs === 0) return 'off'
-    // In a batch Prisma answers null for a row that is there under another spelling of the id.
-    if (identity.spelling === 'text' && !alone) return 'unproven'
-    const entry = seal(Kind.absent, NOTHING, ticket.entry, ticket.any, codec.fingerprint)
-    store.fill(model.keys, key, ticket, entry, jittered(policy.negativeTtlMs))
-    return 'sent'
-  }
-  if (loaded === undefined || loaded === 'absent') return 'inexact'
-  // A row proves itself: it is kept only under its own id, as the database spells it.
-  if (identity.idOf(row) !== read.id) return 'other-id'
-  const entry = seal(Kind.row, loaded, ticket.entry, ticket.rows, codec.fingerprint)
-  store.fill(model.keys, key, ticket, entry, jittered(policy.ttlMs))
-  return 'sent'
+/** Only the database can answer. */
+const ASK = Symbol('ask the database')
+
+/**
+ * The answer that follows from a row, or from there being none. That a row is missing is never an error of ours: Prisma
+ * raises its own. A row that does not satisfy the filters here may do so there, under a collation.
+ *
+ * @param whole - whether the row has all its fields, or those that the caller asked for
+ */
+function answerOf(read: RowRead, source: Source, row: Row | 'absent', whole: boolean): Row | null | typeof ASK {
+  if (row === 'absent') return throwsWhenAbsent(source.operation) ? ASK : null
+  if (!satisfies(row, read.filters)) return ASK
+  return whole ? shaped(read, row) : row
 }
 
-/** What Redis holds, if it may be served: the row as the caller wants it, or that there is none. */
-function entryOf({ cached, places }: RowRead, { entry, rows, any, held }: Seen): Row | 'absent' | undefined {
-  if (entry === null || held) return undefined
-  const kind = kindOf(entry, cached.codec.fingerprint)
-  if (kind === Kind.row && rows !== null && stampedWith(entry, rows))
-    return cached.codec.decode(entry, PAYLOAD_AT, places)
-  if (kind === Kind.absent && any !== null && stampedWith(entry, any)) return 'absent'
-  return undefined
+function askInstead(events: Events, model: string, source: Source): Promise<unknown> {
+  events.bypass(model, source.operation, 'only the database can answer')
+  return source.original()
 }
 
-/** The part of a loaded row that the caller asked for. */
-function shaped({ places, model }: RowRead, row: Row): Row {
+/** The part of a whole row that the caller asked for. */
+function shaped({ places, cached }: RowRead, row: Row): Row {
   if (places === undefined) return row
-  const names = model.model.scalars
-  return Object.fromEntries(places.map(place => names[place]?.name as string).map(name => [name, row[name]]))
+  return Object.fromEntries(places.map(place => cached.names[place] as string).map(name => [name, row[name]]))
 }
-
-/** 0-10 % shorter, never longer: entries that were filled together do not expire together. */
-function jittered(ttlMs: number): number {
-  return Math.max(1, ttlMs * (1 - Math.random() * 0.1))
-}
-
-/** msgpack's nil. */
-const NOTHING = Buffer.from([0xc0])

@@ -5,23 +5,23 @@
 import type { Command, Connection, Reply } from './connection.js'
 import { guardOf, hasToken, newToken, type Token } from './envelope.js'
 import type { Health } from './health.js'
-import type { ModelKeys } from './keys.js'
+import type { Dependencies } from './keys.js'
 import { FILL } from './scripts.js'
 import { Tick } from './tick.js'
 
-/** What stands in Redis about an entry and the epochs of its model. */
+/** What stands in Redis about an entry and what it depends on. */
 export interface Seen {
   readonly entry: Buffer | null
-  readonly rows: Token | null
-  readonly any: Token | null
+  /** In the order of the dependencies' epochs. */
+  readonly epochs: readonly (Token | null)[]
   readonly held: boolean
 }
 
 /** The tokens, all read before the load, that a fill is made under. */
 export interface Ticket {
-  readonly entry: Token
-  readonly rows: Token
-  readonly any: Token
+  /** That of the entry's key; undefined when it was not known before the load which key that is. */
+  readonly entry: Token | undefined
+  readonly epochs: readonly Token[]
 }
 
 export interface StoreOptions {
@@ -75,65 +75,75 @@ export class Store {
     return performance.now() + this.#options.deadlineMs
   }
 
-  /** Trip 1: the entry and the model's epochs and hold. Undefined: Redis is out of reach. */
-  async look(model: ModelKeys, key: string, deadline: number): Promise<Seen | undefined> {
+  /** Trip 1: an entry and what it depends on. Undefined: Redis is out of reach. */
+  async look(key: string, on: Dependencies, deadline: number): Promise<Seen | undefined> {
     if (!this.#health.usable) {
       await this.#health.started(deadline - performance.now())
       if (!this.#health.usable) return undefined
     }
     const batch = this.#looks.current()
-    const epochs = batch.epochs(model)
+    const at = batch.dependencies(on)
     const entry = batch.add(key)
     batch.until(deadline)
     if (!(await batch.done)) return undefined
     const { replies } = batch
+    const holdsAt = at + on.epochs.length
     return {
       entry: replies[entry] ?? null,
-      rows: replies[epochs] ?? null,
-      any: replies[epochs + 1] ?? null,
-      held: replies[epochs + 2] !== null,
+      epochs: replies.slice(at, holdsAt),
+      held: on.holds.some((_, i) => replies[holdsAt + i] !== null),
     }
   }
 
   /**
-   * Trip 2, before a load: takes the token of the key and of each missing epoch. Undefined: this load fills nothing,
-   * because Redis is out of reach, a write of unknown outcome holds the model, or foreign bytes were in the way (they
-   * are dropped).
+   * Trip 2, before a load: takes the token of the key (where it is known) and of each missing epoch. Undefined: this load
+   * fills nothing, because Redis is out of reach, a write of unknown outcome holds a model, or foreign bytes were in the
+   * way (they are dropped).
    */
-  async acquire(model: ModelKeys, key: string, seen: Seen, deadline: number): Promise<Ticket | undefined> {
+  async acquire(
+    key: string | undefined,
+    on: Dependencies,
+    seen: Seen,
+    deadline: number,
+    epochMs = this.#options.epochMs,
+  ): Promise<Ticket | undefined> {
     if (seen.held) return undefined
     const token = readable(seen.entry)
-    const rows = readable(seen.rows)
-    const any = readable(seen.any)
+    const known = seen.epochs.map(readable)
+    const epochsKnown = known.every(epoch => epoch !== undefined)
     // Nothing missing: tokens from trip 1 were read before the load just as well, and a hold that came after it has
     // dropped the epochs that the fill will be stamped with.
-    if (token && rows && any) return { entry: token, rows, any }
+    if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known }
 
     const batch = this.#acquires.current()
     batch.until(deadline)
-    const entryPlace = token ? undefined : batch.token(key, TOKEN_MS)
-    const rowsPlace = rows ? undefined : batch.token(model.rows, this.#options.epochMs)
-    const anyPlace = any ? undefined : batch.token(model.any, this.#options.epochMs)
+    const entryAt = token !== undefined || key === undefined ? undefined : batch.token(key, TOKEN_MS)
+    const epochsAt = known.map((epoch, i) => (epoch ? undefined : batch.token(on.epochs[i] as string, epochMs)))
     // A hold that was set in between is seen behind the SETs of the epochs, on their node.
-    if (rowsPlace || anyPlace) batch.ask(model.hold)
+    if (!epochsKnown) for (const hold of on.holds) batch.ask(hold)
     if (!(await batch.done)) return undefined
-    if (batch.held(model.hold)) return undefined
+    if (on.holds.some(hold => batch.held(hold))) return undefined
 
-    const ticket = {
-      entry: token ?? batch.granted(entryPlace),
-      rows: rows ?? batch.granted(rowsPlace),
-      any: any ?? batch.granted(anyPlace),
+    const entry = token ?? batch.granted(entryAt)
+    const epochs = known.map((epoch, i) => epoch ?? batch.granted(epochsAt[i]))
+    if (epochs.every(epoch => epoch !== undefined) && (entry !== undefined || key === undefined)) {
+      return { entry, epochs }
     }
-    if (ticket.entry && ticket.rows && ticket.any) return ticket as Ticket
     void this.#connection.del(batch.foreign(), this.#options.deadlineMs)
     return undefined
   }
 
-  /** Sends a fill; nobody waits for it. Extends the epochs, which have to outlive the entry. */
-  fill(model: ModelKeys, key: string, ticket: Ticket, entry: Buffer, ttlMs: number): void {
+  /**
+   * Sends a fill; nobody waits for it. With a `guard` it takes effect only if the key still holds that token; without, it
+   * has to prove itself when it is read. Extends the epochs, which have to outlive the entry.
+   */
+  fill(key: string, entry: Buffer, on: Dependencies, ttlMs: number, guard: Token | 'none' | 'if-absent'): void {
+    const ms = Math.ceil(ttlMs)
     const batch = this.#fills.current()
-    batch.commands.push(['eval', FILL, 1, key, guardOf(ticket.entry), entry, Math.ceil(ttlMs)])
-    batch.epochs.add(model.rows).add(model.any)
+    if (guard === 'none') batch.commands.push(['set', key, entry, 'PX', ms])
+    else if (guard === 'if-absent') batch.commands.push(['set', key, entry, 'PX', ms, 'NX'])
+    else batch.commands.push(['eval', FILL, 1, key, guardOf(guard), entry, ms])
+    for (const epoch of on.epochs) batch.extend(epoch, Math.max(this.#options.epochMs, 2 * ms))
   }
 
   /**
@@ -144,6 +154,11 @@ export class Store {
     if (keys.length === 0 && holds.length === 0) return 'done'
     const deadline = performance.now() + this.#options.invalidationDeadlineMs
     if (!this.#connection.ready) await this.#connection.opened(this.#options.invalidationDeadlineMs)
+    if (!this.#health.answering) {
+      this.#health.owe(holds, keys)
+      if (holds.length > 0) this.#repeatAtEndOfHold(keys)
+      return 'deferred'
+    }
     const batch = this.#drops.current()
     batch.until(deadline)
     for (const hold of holds) batch.holds.add(hold)
@@ -169,7 +184,9 @@ export class Store {
   }
 
   async #look(batch: LookBatch): Promise<boolean> {
+    const { generation } = this.#health
     const replies = await this.#connection.get(batch.keys, batch.msLeft())
+    if (generation !== this.#health.generation) return false
     if (replies === undefined) {
       this.#health.failed()
       return false
@@ -181,7 +198,9 @@ export class Store {
 
   async #acquire(batch: AcquireBatch): Promise<boolean> {
     const asks = [...batch.holds].map((key): Command => ['get', key])
+    const { generation } = this.#health
     const replies = await this.#connection.send([...batch.commands, ...asks], batch.msLeft())
+    if (generation !== this.#health.generation) return false
     if (replies === undefined) {
       this.#health.failed()
       return false
@@ -191,18 +210,17 @@ export class Store {
   }
 
   async #fill(batch: FillBatch): Promise<boolean> {
-    const { deadlineMs, epochMs } = this.#options
-    const extend = [...batch.epochs].map((key): Command => ['pexpire', key, epochMs, 'GT'])
-    return (await this.#connection.send([...batch.commands, ...extend], deadlineMs)) !== undefined
+    const extend = [...batch.epochs].map(([key, ms]): Command => ['pexpire', key, ms, 'GT'])
+    return (await this.#connection.send([...batch.commands, ...extend], this.#options.deadlineMs)) !== undefined
   }
 
   async #drop(batch: DropBatch): Promise<boolean> {
     const keys = [...batch.keys]
     const holds = [...batch.holds]
     // Holds are answered before the first DEL goes out, or a load between them could fill what the server commits later.
-    const dropped =
-      (await this.#connection.hold(holds, this.#options.holdMs, batch.msLeft())) &&
-      (await this.#connection.del(keys, batch.msLeft()))
+    // A hold that Redis refuses (it may be full) is no reason to keep what is wrong.
+    const held = await this.#connection.hold(holds, this.#options.holdMs, batch.msLeft())
+    const dropped = (await this.#connection.del(keys, batch.msLeft())) && held
     if (!dropped) this.#health.owe(holds, keys)
     return dropped
   }
@@ -230,7 +248,7 @@ class Timed {
 
 class LookBatch extends Timed {
   readonly keys: string[] = []
-  readonly #places = new Map<string | ModelKeys, number>()
+  readonly #places = new Map<string | Dependencies, number>()
   replies: readonly (Buffer | null)[] = []
 
   add(key: string): number {
@@ -241,12 +259,13 @@ class LookBatch extends Timed {
     return place
   }
 
-  /** The place of `@rows`; `@any` and `@hold` follow it. */
-  epochs(model: ModelKeys): number {
-    const known = this.#places.get(model)
+  /** The place of the first epoch; the others and the holds follow it. */
+  dependencies(on: Dependencies): number {
+    const known = this.#places.get(on)
     if (known !== undefined) return known
-    const place = this.keys.push(model.rows, model.any, model.hold) - 3
-    this.#places.set(model, place)
+    const place = this.keys.length
+    this.keys.push(...on.epochs, ...on.holds)
+    this.#places.set(on, place)
     return place
   }
 }
@@ -301,7 +320,11 @@ class AcquireBatch extends Timed {
 class FillBatch {
   done: Promise<boolean> = Promise.resolve(false)
   readonly commands: Command[] = []
-  readonly epochs = new Set<string>()
+  readonly epochs = new Map<string, number>()
+
+  extend(epoch: string, ms: number): void {
+    this.epochs.set(epoch, Math.max(ms, this.epochs.get(epoch) ?? 0))
+  }
 }
 
 class DropBatch extends Timed {

@@ -25,6 +25,8 @@ export class Transactions {
 
 export class Scope {
   readonly effects = new Effects()
+  /** Keys that were asked for by hand. */
+  readonly keys: string[] = []
   readonly #running = new Set<Promise<unknown>>()
 
   /** Runs a write of the transaction; it is waited for even if the application does not. */

@@ -46,8 +46,8 @@ function isPlainSelection({ model }: CatalogModel, select: unknown): select is S
 
 function without(fields: readonly string[]): (result: unknown) => unknown {
   return result => {
-    if (isObject(result)) for (const field of fields) delete result[field]
-    return result
+    if (fields.length === 0 || !isObject(result)) return result
+    return Object.fromEntries(Object.entries(result).filter(([name]) => !fields.includes(name)))
   }
 }
 

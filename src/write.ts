@@ -6,7 +6,7 @@
 import type { Catalog } from './catalog.js'
 import { addResult, type Effects, everything, planWrite, type WritePlan } from './effects.js'
 import type { Events, InvalidationSource } from './events.js'
-import { type InTransaction, type Operation, outcomeOf, queryWith, rawTextOf, transactionOf } from './prisma7.js'
+import { type InTransaction, isFluent, type Operation, outcomeOf, queryWith, rawTextOf, saysClosed } from './prisma7.js'
 import type { ClientShape } from './query.js'
 import { isPlainRead } from './sql.js'
 import type { Store } from './store.js'
@@ -18,6 +18,7 @@ export interface Writer {
   readonly store: Store
   readonly events: Events
   readonly transactions: Transactions
+  readonly transactionOf: (operation: Operation) => InTransaction
 }
 
 /** A write operation on a model. */
@@ -25,12 +26,14 @@ export function writeModel(writer: Writer, client: ClientShape, operation: Opera
   const model = writer.catalog.get(operation.model as string)
   const plan: WritePlan =
     model === undefined
-      ? { effects: everything(writer.catalog), target: undefined, named: true }
+      ? writeOfAnything(writer)
       : planWrite(writer.catalog, model, operation.operation, operation.args)
-  const { args, strip } = widen(plan.target, operation.args, client)
+  // The result of a fluent call is not the row that was written.
+  const named = isFluent(operation) ? undefined : plan.target
+  const { args, strip } = widen(named, operation.args, client)
   return write(writer, operation, plan, async () => {
     const result = await queryWith(operation, args)
-    addResult(plan, result)
+    addResult(plan, named && result)
     return strip(result)
   })
 }
@@ -39,8 +42,11 @@ export function writeModel(writer: Writer, client: ClientShape, operation: Opera
 export async function writeRaw(writer: Writer, operation: Operation): Promise<unknown> {
   const text = rawTextOf(operation.args)
   if (text !== undefined && isPlainRead(text)) return operation.query(operation.args)
-  const plan: WritePlan = { effects: everything(writer.catalog), target: undefined, named: true }
-  return write(writer, operation, plan, async () => await operation.query(operation.args))
+  return write(writer, operation, writeOfAnything(writer), async () => await operation.query(operation.args))
+}
+
+function writeOfAnything({ catalog }: Writer): WritePlan {
+  return { effects: everything(catalog), target: undefined, named: true }
 }
 
 async function write(
@@ -49,14 +55,14 @@ async function write(
   plan: WritePlan,
   run: () => Promise<unknown>,
 ): Promise<unknown> {
-  const transaction = transactionOf(operation)
+  const transaction = writer.transactionOf(operation)
   if (transaction?.kind === 'interactive') return writeInTransaction(writer, transaction, plan, run)
   let result: unknown
   try {
     // In a batch transaction this settles after COMMIT or ROLLBACK, like everywhere.
     result = await run()
   } catch (error) {
-    await dropAfterFailure(writer, plan, error)
+    await dropAfterFailure(writer, operation, plan, error)
     throw error
   }
   await drop(writer, plan.effects, 'write')
@@ -72,11 +78,15 @@ async function writeInTransaction(
   const scope = writer.transactions.scope(id)
   if (scope === undefined) {
     // A transaction that did not begin through our client: we won't see its end, so it is of unknown outcome.
+    let closed = false
     try {
       return await run()
+    } catch (error) {
+      closed = saysClosed(error)
+      throw error
     } finally {
       addResult(plan, undefined)
-      await dropUnknown(writer, plan.effects, 'transaction')
+      if (!closed) await dropUnknown(writer, plan.effects, 'transaction')
     }
   }
   return scope.run(async () => {
@@ -92,29 +102,34 @@ async function writeInTransaction(
   })
 }
 
-async function dropAfterFailure(writer: Writer, plan: WritePlan, error: unknown): Promise<void> {
+async function dropAfterFailure(writer: Writer, operation: Operation, plan: WritePlan, error: unknown): Promise<void> {
   const outcome = outcomeOf(error)
   if (outcome === 'unknown') return dropUnknown(writer, plan.effects, 'write')
-  // Refused: undone, or never done. What has a name is dropped all the same, which costs next to nothing.
-  if (outcome === 'failed') addResult(plan, undefined)
+  // Refused: undone, or never done. What has a name is dropped all the same, which costs next to nothing. Raw SQL may
+  // have committed by itself before it failed.
+  if (outcome === 'failed' || operation.model === undefined) addResult(plan, undefined)
   else plan.effects.forgetUnnamed()
   await drop(writer, plan.effects, 'write')
 }
 
+/** Drops what is known to be wrong. */
 export async function drop(
   { store, events }: Pick<Writer, 'store' | 'events'>,
   effects: Effects,
   source: InvalidationSource,
-): Promise<'done' | 'deferred'> {
-  const outcome = await store.drop(effects.drops())
-  events.invalidate(source, effects.models, outcome)
-  return outcome
+  more: readonly string[] = [],
+): Promise<void> {
+  const { holds, keys } = effects.drops()
+  events.invalidate(source, effects.models, await store.drop({ holds, keys: [...keys, ...more] }))
 }
 
+/** Drops what may be wrong, and holds the models: the server may still commit. */
 export async function dropUnknown(
   { store, events }: Pick<Writer, 'store' | 'events'>,
   effects: Effects,
   source: InvalidationSource,
+  more: readonly string[] = [],
 ): Promise<void> {
-  events.invalidate(source, effects.models, await store.drop(effects.dropsOfUnknownOutcome()))
+  const { holds, keys } = effects.dropsOfUnknownOutcome()
+  events.invalidate(source, effects.models, await store.drop({ holds, keys: [...keys, ...more] }))
 }

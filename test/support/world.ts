@@ -110,7 +110,8 @@ function cachedProcess(
 ) {
   const base = given ?? newClient(place.databaseUrl, clientOptions, pool)
   const sql: string[] = []
-  base.$on('query' as never, (event: { query: string }) => sql.push(event.query))
+  // An extended client has no $on: its SQL is not counted.
+  base.$on?.('query' as never, (event: { query: string }) => sql.push(event.query))
   const redis = (options.redis as Redis | undefined) ?? new Redis(place.redisUrl)
   redis.on('error', () => {})
   const prisma = base.$extends(

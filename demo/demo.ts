@@ -1,0 +1,142 @@
+/** `npm run demo`: the main job on real servers, one step after the other. */
+import { PrismaPg } from '@prisma/adapter-pg'
+import { Redis } from 'ioredis'
+import { PrismaClient } from '../generated/prisma/client.js'
+import { cacheAside } from '../src/index.js' // in your project: from 'prisma-extension-cache-aside'
+import { applyMigrations, createDatabase, dropDatabase } from '../test/support/database.js'
+import { seed } from '../test/support/seed.js'
+import { startServers } from '../test/support/servers.js'
+
+const servers = await startServers()
+console.log(servers.chosen.join('\n'))
+const database = `cache_aside_demo_${process.pid}`
+const databaseUrl = await createDatabase(servers.databaseUrl, database)
+await applyMigrations(databaseUrl)
+
+// ---- what you write: the client, wrapped once
+
+const redis = new Redis(servers.redisUrl)
+const client = new PrismaClient({
+  adapter: new PrismaPg({ connectionString: databaseUrl }),
+  log: [{ level: 'query', emit: 'event' }],
+})
+const prisma = client.$extends(
+  cacheAside({
+    redis,
+    prefix: `${database}:`, // so that the demo leaves nothing behind in a Redis of yours
+    models: { User: { ttl: 300 }, Post: '5m', Bookmark: true },
+  }),
+)
+
+// ---- what it does, told by its events
+
+const told: string[] = []
+prisma.$cache.on(event => {
+  if (event.type === 'hit') told.push(event.negative ? 'hit: no such row' : 'hit')
+  if (event.type === 'miss' || event.type === 'shared') told.push(event.type)
+  if (event.type === 'bypass') told.push(`database: ${event.why}`)
+  if (event.type === 'invalidate') told.push(`dropped, of ${event.models.join(', ')}`)
+})
+let statements = 0
+client.$on('query', () => statements++)
+
+async function step<T>(what: string, run: () => PromiseLike<T>): Promise<T> {
+  told.length = 0
+  statements = 0
+  const began = performance.now()
+  const result = await run()
+  const ms = performance.now() - began
+  await new Promise(resolve => setTimeout(resolve, 10)) // events of the database come a little later
+  const counts = [...new Set(told)].map(told1 => {
+    const times = told.filter(other => other === told1).length
+    return times === 1 ? told1 : `${times} × ${told1}`
+  })
+  console.log(
+    `  ${what.padEnd(58)} ${String(statements).padStart(2)} SQL  ${ms.toFixed(1).padStart(6)} ms   ${counts.join('; ')}`,
+  )
+  return result
+}
+
+const keys = async () =>
+  (await redis.keys(`${database}:*`)).map(key => key.slice(database.length + 1)).filter(key => !key.startsWith('@'))
+
+await seed(client, { users: 25 })
+const ada = { id: 1 }
+
+console.log('\nA row is loaded once, and then comes from Redis')
+await step('user.findUnique({ where: { id: 1 } })', () => prisma.user.findUnique({ where: ada }))
+await step('the same again', () => prisma.user.findUnique({ where: ada }))
+await step('findFirst, with a select: the same entry', () =>
+  prisma.user.findFirst({ where: ada, select: { name: true, email: true } }),
+)
+await step('20 users in one tick: one MGET, one SELECT', () =>
+  Promise.all(Array.from({ length: 20 }, (_, i) => prisma.user.findUnique({ where: { id: i + 2 } }))),
+)
+await step('the 20 again: one MGET', () =>
+  Promise.all(Array.from({ length: 20 }, (_, i) => prisma.user.findUnique({ where: { id: i + 2 } }))),
+)
+await step('a user that is not there', () => prisma.user.findUnique({ where: { id: 9999 } }))
+await step('the same again', () => prisma.user.findUnique({ where: { id: 9999 } }))
+
+console.log('\nA write drops what it made wrong, before its promise resolves')
+await step("user.update({ where: { id: 1 }, data: { name: 'Ada' } })", () =>
+  prisma.user.update({ where: ada, data: { name: 'Ada' } }),
+)
+const { name } = await step('read again: fresh', () => prisma.user.findUniqueOrThrow({ where: ada }))
+await step('another user: still there', () => prisma.user.findUnique({ where: { id: 2 } }))
+await step('$executeRaw`UPDATE …`', () => prisma.$executeRaw`UPDATE "User" SET name = 'Ada L.' WHERE id = 1`)
+await step('read again: fresh', () => prisma.user.findUnique({ where: ada }))
+
+console.log('\nA transaction is seen when it has committed, and leaves no trace when it has not')
+const rolledBack = await step('$transaction: update, read, throw', () =>
+  prisma
+    .$transaction(async tx => {
+      await tx.user.update({ where: ada, data: { name: 'never' } })
+      const inside = await tx.user.findUniqueOrThrow({ where: ada })
+      throw new Error(inside.name ?? '')
+    })
+    .catch((error: Error) => error.message),
+)
+const after = await step('read again', () => prisma.user.findUniqueOrThrow({ where: ada }))
+console.log(
+  `  (inside it was ${JSON.stringify(rolledBack)}, outside it is ${JSON.stringify(after.name)}, before it was ${JSON.stringify(name)})`,
+)
+
+console.log('\nIn Redis')
+const sample = (await keys()).filter(key => /^(\{User\}|User:1$|User:9999$)/.test(key)).toSorted()
+for (const key of sample) {
+  console.log(
+    `  ${key.padEnd(16)} ${String(await redis.strlen(`${database}:${key}`)).padStart(4)} bytes, for ${Math.round((await redis.pttl(`${database}:${key}`)) / 1000)} s`,
+  )
+}
+
+console.log('\nRedis goes away')
+redis.disconnect()
+await step('user.findUnique({ where: { id: 1 } })', () => prisma.user.findUnique({ where: ada }))
+await step("user.update({ where: { id: 1 }, data: { name: 'B' } })", () =>
+  prisma.user.update({ where: ada, data: { name: 'B' } }),
+)
+const { pendingInvalidations } = prisma.$cache.stats()
+console.log(`  (${pendingInvalidations} invalidations wait in the journal)`)
+await redis.connect()
+await new Promise<void>(resolve => {
+  const off = prisma.$cache.on(event => {
+    if (event.type !== 'trust' || !event.trusted) return
+    off()
+    resolve()
+  })
+})
+console.log('Redis is back; the journal was replayed before anything is read from it')
+const last = await step('user.findUnique({ where: { id: 1 } })', () => prisma.user.findUniqueOrThrow({ where: ada }))
+console.log(`  (it is ${JSON.stringify(last.name)})`)
+
+const { hits, misses } = prisma.$cache.stats()
+console.log(`\n${hits} hits, ${misses} misses.`)
+
+const left = await redis.keys(`${database}:*`)
+if (left.length > 0) await redis.del(left)
+prisma.$cache.close()
+await client.$disconnect()
+await redis.quit()
+await dropDatabase(servers.databaseUrl, database)
+await servers.stop()

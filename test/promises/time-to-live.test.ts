@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createWorld, type World } from '../support/world.js'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld()
+})
+afterAll(() => world.close())
+
+async function users(count: number): Promise<number[]> {
+  const made = await world.plain.user.createManyAndReturn({
+    data: Array.from({ length: count }, () => ({ email: `${Math.random()}@x.org` })),
+  })
+  return made.map(user => user.id)
+}
+
+/** Fills are sent and not waited for: one more command on the same connection is answered after them. */
+const filled = (cached: { redis: { ping: () => Promise<unknown> } }) => cached.redis.ping()
+
+it('every key has a TTL, whatever was read and written', async () => {
+  const cached = world.process()
+  const [id] = await users(1)
+  await cached.prisma.user.findUnique({ where: { id: id as number } })
+  await cached.prisma.user.findUnique({ where: { id: -1 } })
+  await cached.prisma.post.findUnique({ where: { id: -1 } })
+  await cached.prisma.user.updateMany({ data: { name: 'x' } })
+  await cached.prisma.user.findUnique({ where: { id: id as number } })
+  await filled(cached)
+  const keys = await world.keys()
+  expect(keys).toContain(`User:${id}`)
+  expect(keys.some(key => key.startsWith('@seen:'))).toBe(true)
+  for (const key of keys) expect(await world.redis.pttl(world.prefix + key), key).toBeGreaterThan(0)
+})
+
+it('a TTL is up to 10 % shorter than configured, never longer, and not the same for all', async () => {
+  const cached = world.process({ models: { User: '100s' } })
+  const ids = await users(50)
+  await Promise.all(ids.map(id => cached.prisma.user.findUnique({ where: { id } })))
+  await filled(cached)
+  const ttls = await Promise.all(ids.map(id => world.redis.pttl(`${world.prefix}User:${id}`)))
+  expect(Math.max(...ttls)).toBeLessThanOrEqual(100_000)
+  expect(Math.min(...ttls)).toBeGreaterThan(85_000)
+  expect(new Set(ttls).size).toBeGreaterThan(10)
+})
+
+it('an entry outlives no epoch: each fill extends those it was made under', async () => {
+  const cached = world.process({ models: { User: 60 } })
+  const [first, second] = (await users(2)) as [number, number]
+  await cached.prisma.user.findUnique({ where: { id: first } })
+  await filled(cached)
+  // As if the epochs had been made long ago.
+  const epochs = [`${world.prefix}{User}@rows`, `${world.prefix}{User}@any`]
+  for (const epoch of epochs) expect(await world.redis.pexpire(epoch, 5000)).toBe(1)
+  await cached.prisma.user.findUnique({ where: { id: second } })
+  await filled(cached)
+  const entry = await world.redis.pttl(`${world.prefix}User:${second}`)
+  expect(entry).toBeGreaterThan(50_000)
+  for (const epoch of epochs) expect(await world.redis.pttl(epoch)).toBeGreaterThan(entry)
+  // Only hits from here on: they need not extend anything.
+  expect(await cached.countSql(() => cached.prisma.user.findUnique({ where: { id: second } }))).toBe(0)
+  for (const epoch of epochs) expect(await world.redis.pttl(epoch)).toBeGreaterThan(entry - 1000)
+})
+
+it('negativeTtl: 0 keeps no absent rows', async () => {
+  const cached = world.process({ models: { User: { ttl: 60, negativeTtl: 0 } } })
+  const read = () => cached.prisma.user.findUnique({ where: { id: -5 } })
+  await read()
+  expect(await cached.countSql(read)).toBe(1)
+})

@@ -1,0 +1,353 @@
+/**
+ * The interleavings that leave stale rows in other caches, step by step, on real servers. Each is run once as it is and
+ * once without the guard, to show that the test sees the fault: the parts without guards are in this file and nowhere else.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Client } from 'pg'
+import { Flights, type Flight } from '../../src/flight.js'
+import type { Shared } from '../../src/read.js'
+import type { Parts } from '../../src/core.js'
+import { Store } from '../../src/store.js'
+import { Gates } from '../support/gates.js'
+import { createWorld, type CachedProcess, type World } from '../support/world.js'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld()
+})
+afterAll(() => world.close())
+
+// ---- parts without their guards
+
+/** Stores whatever was loaded, token or not. */
+class UnguardedFill extends Store {
+  override fill(...[key, entry, , ttlMs]: Parameters<Store['fill']>): void {
+    void world.redis.set(key, entry, 'PX', Math.ceil(ttlMs))
+  }
+}
+
+/** Lets every reader share every load in flight. */
+class JoinAny extends Flights<Shared> {
+  override begin(key: string): Flight<Shared> {
+    const flight = super.begin(key)
+    flight.openTo = () => true
+    return flight
+  }
+}
+
+/** Takes an unknown outcome for a plain failure: drops, and sets no hold. */
+class NoHold extends Store {
+  override drop({ keys }: Parameters<Store['drop']>[0]): ReturnType<Store['drop']> {
+    return super.drop({ holds: [], keys })
+  }
+}
+
+/** Drops nothing. */
+class NoDrop extends Store {
+  override async drop(): ReturnType<Store['drop']> {
+    return 'done'
+  }
+}
+
+const guarded: Partial<Parts> = {}
+
+// ---- what the schedules are made of
+
+let serial = 0
+async function newUser(name = 'v0'): Promise<number> {
+  const user = await world.plain.user.create({ data: { email: `race-${++serial}@x.org`, name } })
+  return user.id
+}
+
+const nameOf = async (cached: CachedProcess, id: number) =>
+  (await cached.prisma.user.findUnique({ where: { id } }))?.name
+
+/** Prisma's promises run nothing before somebody waits for them. */
+const started = async <T>(query: PromiseLike<T>): Promise<T> => await query
+
+/** Whatever was started before has looked into Redis: replies of one connection come in order. */
+async function looked(cached: CachedProcess): Promise<void> {
+  await nextTurn()
+  await cached.redis.ping()
+  await nextTurn()
+}
+
+/** The epochs exist and the connection is up, so that the schedule is about the row alone. */
+async function ready(...processes: CachedProcess[]): Promise<void> {
+  const id = await newUser()
+  for (const cached of processes) await nameOf(cached, id)
+}
+
+describe('a load that is overtaken by a write', () => {
+  const overtaken = async (parts: Partial<Parts>, writeElsewhere: boolean) => {
+    const reader = world.process({}, { parts })
+    const writer = writeElsewhere ? world.process({}, { parts }) : reader
+    await ready(reader, writer)
+    const gates = new Gates()
+    const slow = reader.prisma.$extends(gates.extension)
+    const id = await newUser()
+
+    const gate = gates.hold('findUnique', 'after')
+    const read = started(slow.user.findUnique({ where: { id } }))
+    await gate.arrived // the database has answered v0
+    await writer.prisma.user.update({ where: { id }, data: { name: 'v1' } })
+    gate.open()
+    expect((await read)?.name).toBe('v0') // it began before the write
+    await world.redis.ping()
+    return { again: await nameOf(reader, id), elsewhere: await nameOf(world.process({}, { parts }), id) }
+  }
+
+  it.each([
+    ['in one process', false],
+    ['in two processes', true],
+  ])('does not leave its row behind the write, %s', async (_, writeElsewhere) => {
+    expect(await overtaken(guarded, writeElsewhere)).toEqual({ again: 'v1', elsewhere: 'v1' })
+  })
+
+  it('(without the token it would)', async () => {
+    expect(await overtaken({ Store: UnguardedFill }, true)).toEqual({ again: 'v0', elsewhere: 'v0' })
+  })
+
+  it('does not fill after an eviction or a flush either', async () => {
+    const reader = world.process()
+    await ready(reader)
+    const gates = new Gates()
+    const slow = reader.prisma.$extends(gates.extension)
+    const id = await newUser()
+    const gate = gates.hold('findUnique', 'after')
+    const read = started(slow.user.findUnique({ where: { id } }))
+    await gate.arrived
+    await world.redis.del(`${world.prefix}User:${id}`)
+    await world.plain.user.update({ where: { id }, data: { name: 'v1' } })
+    gate.open()
+    await read
+    expect(await nameOf(reader, id)).toBe('v1')
+  })
+
+  it('is dead on arrival when an unnamed write bumps the epoch meanwhile', async () => {
+    const reader = world.process()
+    const writer = world.process()
+    await ready(reader, writer)
+    const gates = new Gates()
+    const slow = reader.prisma.$extends(gates.extension)
+    const id = await newUser()
+    const gate = gates.hold('findUnique', 'after')
+    const read = started(slow.user.findUnique({ where: { id } }))
+    await gate.arrived
+    await writer.prisma.user.updateMany({ where: { id: { gte: id } }, data: { name: 'v1' } })
+    gate.open()
+    await read
+    expect(await nameOf(reader, id)).toBe('v1')
+    expect(await nameOf(writer, id)).toBe('v1')
+  })
+
+  it('of an absent row does not hide a row that was created meanwhile', async () => {
+    const reader = world.process()
+    const writer = world.process()
+    await ready(reader, writer)
+    const gates = new Gates()
+    const slow = reader.prisma.$extends(gates.extension)
+    const gate = gates.hold('findUnique', 'after')
+    const read = started(slow.brand.findUnique({ where: { slug: 'late' } }))
+    await gate.arrived
+    await writer.prisma.brand.create({ data: { slug: 'late', name: 'b' } })
+    gate.open()
+    expect(await read).toBeNull()
+    expect(await reader.prisma.brand.findUnique({ where: { slug: 'late' } })).not.toBeNull()
+  })
+})
+
+describe('sharing a load', () => {
+  const acrossWrite = async (parts: Partial<Parts>) => {
+    const cached = world.process({}, { parts })
+    await ready(cached)
+    const gates = new Gates()
+    const slow = cached.prisma.$extends(gates.extension)
+    const id = await newUser()
+
+    const gate = gates.hold('findUnique', 'after')
+    const before = started(slow.user.findUnique({ where: { id } }))
+    await gate.arrived
+    await cached.prisma.user.update({ where: { id }, data: { name: 'v1' } })
+    const after = [1, 2, 3].map(() => started(slow.user.findUnique({ where: { id } })))
+    await looked(cached)
+    const sql = await cached.countSql(async () => {
+      gate.open()
+      await Promise.all([before, ...after])
+    })
+    return { before: (await before)?.name, after: (await Promise.all(after)).map(user => user?.name), loads: sql }
+  }
+
+  it('never hands a value from before a write to a reader from after it; those share one next load', async () => {
+    expect(await acrossWrite(guarded)).toEqual({ before: 'v0', after: ['v1', 'v1', 'v1'], loads: 1 })
+  })
+
+  it('(joining any load in flight would)', async () => {
+    expect(await acrossWrite({ Flights: JoinAny })).toEqual({ before: 'v0', after: ['v0', 'v0', 'v0'], loads: 0 })
+  })
+
+  it('gives each reader a copy of its own', async () => {
+    const cached = world.process()
+    await ready(cached)
+    const id = await newUser()
+    const [a, b, c] = await Promise.all([1, 2, 3].map(() => cached.prisma.user.findUnique({ where: { id } })))
+    expect(a).toEqual(b)
+    expect(new Set([a, b, c]).size).toBe(3)
+    expect(a?.createdAt).not.toBe(b?.createdAt)
+  })
+
+  it('of a load that fails, nobody fails for another: each asks for itself', async () => {
+    const cached = world.process()
+    await ready(cached)
+    const gates = new Gates()
+    let fail = true
+    const broken = cached.prisma.$extends(gates.extension).$extends({
+      query: {
+        user: {
+          findUnique({ args, query }) {
+            if (!fail) return query(args)
+            fail = false
+            throw new Error('the connection of the first one broke')
+          },
+        },
+      },
+    })
+    const id = await newUser()
+    const reads = await Promise.allSettled([1, 2, 3].map(() => broken.user.findUnique({ where: { id } })))
+    expect(reads.map(read => read.status)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
+  })
+})
+
+describe('a transaction in flight', () => {
+  const inFlight = async (parts: Partial<Parts>) => {
+    const writer = world.process({}, { parts })
+    const reader = world.process({}, { parts })
+    await ready(writer, reader)
+    const id = await newUser()
+    let during: unknown
+    await writer.prisma.$transaction(async tx => {
+      await tx.user.update({ where: { id }, data: { name: 'v1' } })
+      during = [await nameOf(reader, id), await nameOf(writer, id)] // fills what is committed
+      await tx.user.findUnique({ where: { id } })
+    })
+    return { during, after: [await nameOf(reader, id), await nameOf(writer, id)] }
+  }
+
+  it('is not seen before COMMIT, and is seen by all after it', async () => {
+    expect(await inFlight(guarded)).toEqual({ during: ['v0', 'v0'], after: ['v1', 'v1'] })
+  })
+
+  it('(dropped before COMMIT, the old row would stay)', async () => {
+    const { after } = await inFlight({ transactionOf: () => undefined })
+    expect(after).not.toEqual(['v1', 'v1'])
+  })
+
+  const rolledBack = async (parts: Partial<Parts>) => {
+    const writer = world.process({}, { parts })
+    await ready(writer)
+    const id = await newUser()
+    const roll = writer.prisma.$transaction(async tx => {
+      await tx.user.update({ where: { id }, data: { name: 'dirty' } })
+      await tx.user.findUnique({ where: { id } })
+      await tx.user.findFirst({ where: { id } })
+      throw new Error('rolled back')
+    })
+    await expect(roll).rejects.toThrow('rolled back')
+    return nameOf(world.process({}, { parts }), id)
+  }
+
+  it('leaves no trace when it is rolled back', async () => {
+    expect(await rolledBack(guarded)).toBe('v0')
+  })
+
+  it('(with reads of a transaction in the cache it would)', async () => {
+    expect(await rolledBack({ transactionOf: () => undefined })).toBe('dirty')
+  })
+
+  it('that goes back to a savepoint shows neither before nor after what was undone', async () => {
+    const writer = world.process()
+    const reader = world.process()
+    await ready(writer, reader)
+    const [kept, undone] = [await newUser(), await newUser()]
+    await nameOf(reader, kept)
+    await nameOf(reader, undone)
+    await writer.prisma.$transaction(async tx => {
+      await tx.user.update({ where: { id: kept }, data: { name: 'v1' } })
+      const nested = tx as unknown as CachedProcess['prisma']
+      const inner = nested.$transaction(async deep => {
+        await deep.user.update({ where: { id: undone }, data: { name: 'dirty' } })
+        expect((await deep.user.findUnique({ where: { id: undone } }))?.name).toBe('dirty')
+        throw new Error('to the savepoint')
+      })
+      await expect(inner).rejects.toThrow('to the savepoint')
+    })
+    expect([await nameOf(reader, kept), await nameOf(reader, undone)]).toEqual(['v1', 'v0'])
+  })
+})
+
+describe('a write of unknown outcome, which the server commits later', () => {
+  const committedLater = async (parts: Partial<Parts>, kind: 'plain' | 'transaction') => {
+    const writer = world.process({}, { parts, pool: { query_timeout: 300 } })
+    const reader = world.process({}, { parts })
+    await ready(writer, reader)
+    const [id, other] = [await newUser(), await newUser()]
+    await world.redis.del(`${world.prefix}{User}@hold`) // of the schedule before
+    await nameOf(reader, id)
+
+    const lock = new Client({ connectionString: world.databaseUrl })
+    await lock.connect()
+    await lock.query('BEGIN')
+    await lock.query('SELECT 1 FROM "User" WHERE id = $1 FOR UPDATE', [id])
+    const write =
+      kind === 'plain'
+        ? writer.prisma.user.update({ where: { id }, data: { name: 'v1' } })
+        : writer.prisma.$transaction([writer.prisma.user.update({ where: { id }, data: { name: 'v1' } })])
+    await expect(write).rejects.toThrow()
+
+    // The writer has given up and dropped. A reader comes, and a second writer, whose DEL takes no hold away.
+    expect(await nameOf(reader, id)).toBe('v0')
+    await world.process().prisma.user.updateMany({ where: { id: other }, data: { name: 'second' } })
+    expect(await nameOf(reader, id)).toBe('v0')
+
+    await lock.query('COMMIT')
+    await lock.end()
+    const committed = async () => (await world.plain.user.findUnique({ where: { id } }))?.name === 'v1'
+    if (kind === 'plain') await expect.poll(committed).toBe(true)
+    return { database: (await world.plain.user.findUnique({ where: { id } }))?.name, cache: await nameOf(reader, id) }
+  }
+
+  it('leaves no stale row, with a second writer in between', async () => {
+    expect(await committedLater(guarded, 'plain')).toEqual({ database: 'v1', cache: 'v1' })
+  })
+
+  it('(without the hold it would)', async () => {
+    expect(await committedLater({ Store: NoHold }, 'plain')).toEqual({ database: 'v1', cache: 'v0' })
+  })
+
+  it('in a batch transaction: the cache agrees with whatever the server made of it', async () => {
+    const { database, cache } = await committedLater(guarded, 'transaction')
+    expect(cache).toBe(database)
+  })
+
+  it('is over when its hold ends: the hold has a TTL and nobody deletes it', async () => {
+    const hold = `${world.prefix}{User}@hold`
+    const ttl = await world.redis.pttl(hold)
+    expect(ttl).toBeGreaterThan(0)
+    expect(ttl).toBeLessThanOrEqual(60_000)
+    await world.process().prisma.$cache.invalidateAll()
+    expect(await world.redis.exists(hold)).toBe(1)
+    await world.redis.del(hold) // for the tests that follow
+  })
+})
+
+describe('the oracle of the other tests', () => {
+  it('(sees a write that drops nothing)', async () => {
+    const cached = world.process({}, { parts: { Store: NoDrop } })
+    await ready(cached)
+    const id = await newUser()
+    await nameOf(cached, id)
+    await cached.prisma.user.update({ where: { id }, data: { name: 'v1' } })
+    expect(await nameOf(cached, id)).toBe('v0')
+  })
+})
