@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { getDMMF } from '@prisma/get-dmmf'
 import { Decimal } from '@prisma/client/runtime/client'
 import { buildCatalog, type CatalogModel } from '../../src/catalog.js'
+import type { Policy } from '../../src/options.js'
 import { readSchema, type ScalarField, type Schema } from '../../src/schema.js'
 
 const text = await readFile(new URL('../../prisma/schema.prisma', import.meta.url), 'utf8')
@@ -15,12 +16,20 @@ export const schema: Schema = readSchema(
   name => new Set(models.find(model => model.name === name)?.fields.map(f => f.name)),
 )
 
-const policy = { ttlMs: 60_000, negativeTtlMs: 5000 }
+export const policy: Policy = {
+  ttlMs: 60_000,
+  negativeTtlMs: 5000,
+  exclude: new Set(),
+  maxBytes: 1_048_576,
+  jitter: 0.1,
+}
 
-/** Every model of the schema is configured, but for the audit log. */
+const UNCACHED = ['AuditEntry', 'TenantImport']
+
+/** Every model that the client knows is configured, but for the audit log. */
 export const catalog = buildCatalog(
   schema,
-  new Map([...schema.models.keys()].filter(name => name !== 'AuditEntry').map(name => [name, policy])),
+  new Map([...schema.models.keys()].filter(name => !UNCACHED.includes(name)).map(name => [name, policy])),
   '',
   Decimal,
 )

@@ -159,16 +159,19 @@ describe('two identities', () => {
 
 describe('the keys of a model', () => {
   it('are three epochs in one hash tag, and rows outside it', () => {
-    const { rows, any, hold, ...keys } = modelKeys('shop:', 'User')
+    const { rows, any, hold, epochs, holds, ...keys } = modelKeys('shop:', 'User')
+    expect({ epochs, holds }).toEqual({ epochs: [rows, any], holds: [hold] })
     expect({ rows, any, hold }).toEqual({ rows: 'shop:{User}@rows', any: 'shop:{User}@any', hold: 'shop:{User}@hold' })
     expect(keys.row('42')).toBe('shop:User:42')
+    expect(keys.pointer('email', encodeId(['ada@x.org']))).toBe('shop:User.email:ada%40x.org')
   })
 
   it('are never those of another model, whatever the id', () => {
     const owner = new Map<string, string>()
     for (const { model, keys } of catalog.values()) {
       const ids = ['', ':', '@rows', '{Post}@any', 'Post:1', '}@hold', '1'].map(id => encodeId([id]))
-      for (const key of [keys.rows, keys.any, keys.hold, ...ids.map(id => keys.row(id))]) {
+      const pointers = model.uniques.flatMap(({ name }) => ids.map(id => keys.pointer(name, id)))
+      for (const key of [keys.rows, keys.any, keys.hold, ...ids.map(id => keys.row(id)), ...pointers]) {
         expect(owner.get(key)).toBeUndefined()
         owner.set(key, model.name)
       }

@@ -42,6 +42,7 @@ describe('options that are right', () => {
     expect(check(OK)).toEqual({
       redis,
       policies: new Map(),
+      ttlMs: 3_600_000,
       prefix: '',
       enabled: true,
       deadlineMs: 50,
@@ -64,7 +65,8 @@ describe('options that are right', () => {
         H: '1.5s',
       },
     })
-    expect(Object.fromEntries(policies)).toEqual({
+    const times = [...policies].map(([name, { ttlMs, negativeTtlMs }]) => [name, { ttlMs, negativeTtlMs }] as const)
+    expect(Object.fromEntries(times)).toEqual({
       A: { ttlMs: 7_200_000, negativeTtlMs: 5000 },
       B: { ttlMs: 10_000, negativeTtlMs: 5000 },
       C: { ttlMs: 300_000, negativeTtlMs: 5000 },
@@ -198,7 +200,7 @@ describe('models', () => {
 
   it('with an option that there is not', () => {
     expect(message({ redis, models: { User: { tll: 5 } } })).toBe(
-      'there is no option of models.User named "tll". There are: ttl, negativeTtl.',
+      'there is no option of models.User named "tll". There are: ttl, negativeTtl, exclude, maxBytes, jitter.',
     )
   })
 })
@@ -254,6 +256,34 @@ describe('durations', () => {
   })
 })
 
+describe('what else a model has', () => {
+  it('has defaults', () => {
+    expect(check({ redis, models: { User: true } }).policies.get('User')).toMatchObject({
+      exclude: new Set(),
+      maxBytes: 1_048_576,
+      jitter: 0.1,
+    })
+  })
+
+  it.each(['name', ['name', 5], {}, true, 5])('exclude: %j is refused', exclude => {
+    expect(message({ redis, models: { User: { exclude } } })).toMatch(
+      /^models\.User\.exclude must be an array of field names, got .*\. Write exclude: \['passwordHash'\]\.$/,
+    )
+  })
+
+  it.each([0, -1, Number.NaN, '1', 512 * 1_048_576 + 1])('maxBytes: %j is refused', maxBytes => {
+    expect(message({ redis, models: { User: { maxBytes } } })).toMatch(
+      /^models\.User\.maxBytes must be a number \(of bytes\) from 1 to 536870912, got .*\.$/,
+    )
+  })
+
+  it.each([-0.1, 1.1, Number.NaN, '0.1', true])('jitter: %j is refused', jitter => {
+    expect(message({ redis, models: { User: { jitter } } })).toMatch(
+      /^models\.User\.jitter must be a number \(of the TTL, as a fraction\) from 0 to 1, got .*\.$/,
+    )
+  })
+})
+
 describe('prefix', () => {
   it.each(['{shop}:', 'a}b', 'a*', 'a?', '[a]', 'a\\', 'a b', 'a\n', 'x'.repeat(101), 5, true, {}, []])(
     '%j is refused',
@@ -276,7 +306,7 @@ describe.each(['deadlineMs', 'invalidationDeadlineMs'])('%s', name => {
     '%s is refused',
     value => {
       expect(message({ ...OK, [name]: value })).toMatch(
-        new RegExp(`^${name} must be a number of milliseconds from 1 to 60000, got .*\\.$`),
+        new RegExp(`^${name} must be a number \\(of milliseconds\\) from 1 to 60000, got .*\\.$`),
       )
     },
   )

@@ -1,11 +1,12 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import { describe, expect, it } from 'vitest'
-import { type ClientShape, isRead, planRead, throwsWhenAbsent } from '../../src/query.js'
+import { type ClientShape, isRead, planRead, satisfies, throwsWhenAbsent } from '../../src/query.js'
 import { catalog, modelNamed } from './catalog.js'
 
 const UUID = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
-const NOT_PINNED = 'where does not pin the primary key, and nothing else'
-const NOT_CANONICAL = 'the id is not spelled canonically'
+const P1 = 'b0000000-0000-4000-8000-000000000001'
+const NOT_PINNED = 'where does not pin a unique key'
+const NOT_CANONICAL = 'id is not spelled canonically'
 
 interface Hidden {
   readonly omit?: Record<string, unknown>
@@ -21,7 +22,8 @@ function plan(model: string, operation: string, args: unknown, hidden?: Hidden):
   const planned = planRead(modelNamed(model), operation, args, shape(hidden))
   if (planned.kind === 'bypass') return planned.why
   const names = planned.places?.map(place => planned.model.model.scalars[place]?.name)
-  return `${planned.key}${names === undefined ? '' : ` ${names.join()}`}`
+  const filters = planned.filters.map(({ field, text }) => ` + ${field.name}=${text}`).join('')
+  return `${planned.key}${names === undefined ? '' : ` ${names.join()}`}${filters}`
 }
 
 type Table = readonly (readonly [what: string, args: unknown, plan: string])[]
@@ -99,16 +101,16 @@ describe('where of findUnique', () => {
   holds('User', 'findUnique', [
     ['the id', { where: { id: 42 } }, 'User:42'],
     ['minus zero', { where: { id: -0 } }, 'User:0'],
-    ['another unique', { where: { email: 'a@x.org' } }, NOT_PINNED],
-    ['the id and another unique', { where: { id: 1, email: 'a@x.org' } }, NOT_PINNED],
-    ['the id and undefined', { where: { id: 1, email: undefined } }, NOT_PINNED],
-    ['the id and AND', { where: { id: 1, AND: [] } }, NOT_PINNED],
-    ['the id and OR', { where: { id: 1, OR: [{ id: 2 }] } }, NOT_PINNED],
-    ['the id and NOT', { where: { id: 1, NOT: { name: 'x' } } }, NOT_PINNED],
-    ['the id and a relation', { where: { id: 1, posts: { some: {} } } }, NOT_PINNED],
+    ['another unique', { where: { email: 'a@x.org' } }, 'User.email:a%40x.org'],
+    ['the id and another unique', { where: { id: 1, email: 'a@x.org' } }, 'User:1 + email=a@x.org'],
+    ['the id and undefined', { where: { id: 1, email: undefined } }, 'where.email is not a plain filter'],
+    ['the id and AND', { where: { id: 1, AND: [] } }, 'where.AND is not a plain filter'],
+    ['the id and OR', { where: { id: 1, OR: [{ id: 2 }] } }, 'where.OR is not a plain filter'],
+    ['the id and NOT', { where: { id: 1, NOT: { name: 'x' } } }, 'where.NOT is not a plain filter'],
+    ['the id and a relation', { where: { id: 1, posts: { some: {} } } }, 'where.posts is not a plain filter'],
     ['a filter object', { where: { id: { equals: 1 } } }, NOT_CANONICAL],
     ['in', { where: { id: { in: [1] } } }, NOT_CANONICAL],
-    ['undefined', { where: { id: undefined } }, NOT_CANONICAL],
+    ['undefined', { where: { id: undefined } }, NOT_PINNED],
     ['null', { where: { id: null } }, NOT_CANONICAL],
     ['a text', { where: { id: '1' } }, NOT_CANONICAL],
     ['a fraction', { where: { id: 42.5 } }, NOT_CANONICAL],
@@ -121,7 +123,6 @@ describe('where of findUnique', () => {
     ['null as a whole', { where: null }, NOT_PINNED],
     ['a text as a whole', { where: 'id' }, NOT_PINNED],
     ['a list as a whole', { where: [{ id: 1 }] }, NOT_PINNED],
-    ['an id that is inherited', { where: Object.create({ id: 1 }) as object }, NOT_PINNED],
     ['__proto__', { where: JSON.parse('{"__proto__": 1}') as object }, NOT_PINNED],
   ])
 })
@@ -132,19 +133,27 @@ describe('where of findUnique with a compound id', () => {
     ['in another order', { where: { userId_tenantId: { tenantId: UUID, userId: 1 } } }, `Membership:1:${UUID}`],
     ['without a part', { where: { userId_tenantId: { userId: 1 } } }, NOT_PINNED],
     ['with a part more', { where: { userId_tenantId: { userId: 1, tenantId: UUID, role: 'ADMIN' } } }, NOT_PINNED],
-    ['a null part', { where: { userId_tenantId: { userId: 1, tenantId: null } } }, NOT_CANONICAL],
+    [
+      'a null part',
+      { where: { userId_tenantId: { userId: 1, tenantId: null } } },
+      'userId_tenantId is not spelled canonically',
+    ],
     [
       'a part that is a filter',
       { where: { userId_tenantId: { userId: { equals: 1 }, tenantId: UUID } } },
-      NOT_CANONICAL,
+      'userId_tenantId is not spelled canonically',
     ],
     [
       'a part in another spelling',
       { where: { userId_tenantId: { userId: 1, tenantId: UUID.toUpperCase() } } },
-      NOT_CANONICAL,
+      'userId_tenantId is not spelled canonically',
     ],
     ['the fields alone', { where: { userId: 1, tenantId: UUID } }, NOT_PINNED],
-    ['beside another filter', { where: { userId_tenantId: { userId: 1, tenantId: UUID }, role: 'ADMIN' } }, NOT_PINNED],
+    [
+      'beside another filter',
+      { where: { userId_tenantId: { userId: 1, tenantId: UUID }, role: 'ADMIN' } },
+      `Membership:1:${UUID} + role=ADMIN`,
+    ],
     ['null', { where: { userId_tenantId: null } }, NOT_PINNED],
   ])
 })
@@ -157,9 +166,22 @@ describe('where of findUnique with a compound id that has a name', () => {
 })
 
 describe('where of findUnique by a unique that is not the id', () => {
-  holds('Post', 'findUnique', [['compound', { where: { authorId_slug: { authorId: 1, slug: 'a' } } }, NOT_PINNED]])
+  holds('Post', 'findUnique', [
+    ['compound', { where: { authorId_slug: { authorId: 1, slug: 'a:b' } } }, 'Post.authorId_slug:1:a%3Ab'],
+    [
+      'compound with a null part',
+      { where: { authorId_slug: { authorId: 1, slug: null } } },
+      'authorId_slug is not spelled canonically',
+    ],
+    ['compound without a part', { where: { authorId_slug: { authorId: 1 } } }, NOT_PINNED],
+  ])
   holds('OrderLine', 'findUnique', [
-    ['beside a compound id', { where: { orderId_sku: { orderId: 1n, sku: 'a' } } }, NOT_PINNED],
+    ['beside a compound id', { where: { orderId_sku: { orderId: 1n, sku: 'a' } } }, 'OrderLine.orderId_sku:1:a'],
+    [
+      'both: the id goes first',
+      { where: { orderId_sku: { orderId: 1n, sku: 'a' }, orderId_position: { orderId: 1n, position: 2 } } },
+      'where.orderId_sku is not a plain filter',
+    ],
     ['the compound id', { where: { orderId_position: { orderId: 1n, position: 2 } } }, 'OrderLine:1:2'],
     ['the compound id, as numbers', { where: { orderId_position: { orderId: 1, position: 2 } } }, 'OrderLine:1:2'],
   ])
@@ -174,16 +196,16 @@ describe('where of findFirst', () => {
     ['equals undefined', { where: { id: { equals: undefined } } }, NOT_CANONICAL],
     ['not', { where: { id: { not: 42 } } }, NOT_CANONICAL],
     ['in', { where: { id: { in: [42] } } }, NOT_CANONICAL],
-    ['undefined: any user', { where: { id: undefined } }, NOT_CANONICAL],
-    ['null', { where: { id: null } }, NOT_CANONICAL],
+    ['undefined: any user', { where: { id: undefined } }, NOT_PINNED],
+    ['null', { where: { id: null } }, NOT_PINNED],
     ['nothing', { where: {} }, NOT_PINNED],
     ['none', {}, NOT_PINNED],
     ['another field', { where: { name: 'Ada' } }, NOT_PINNED],
-    ['another unique', { where: { email: 'a@x.org' } }, NOT_PINNED],
-    ['the id and another field', { where: { id: 1, name: 'Ada' } }, NOT_PINNED],
-    ['the id and undefined', { where: { id: 1, name: undefined } }, NOT_PINNED],
+    ['another unique', { where: { email: 'a@x.org' } }, 'User.email:a%40x.org'],
+    ['the id and another field', { where: { id: 1, name: 'Ada' } }, 'User:1 + name=Ada'],
+    ['the id and undefined', { where: { id: 1, name: undefined } }, 'where.name is not a plain filter'],
     ['AND', { where: { AND: [{ id: 1 }] } }, NOT_PINNED],
-    ['the id and OR', { where: { id: 1, OR: [] } }, NOT_PINNED],
+    ['the id and OR', { where: { id: 1, OR: [] } }, 'where.OR is not a plain filter'],
   ])
 })
 
@@ -194,7 +216,7 @@ describe('where of findFirst with a compound id', () => {
     ['one as equals', { where: { userId: { equals: 1 }, postId: 2 } }, 'Bookmark:1:2'],
     ['one field', { where: { userId: 1 } }, NOT_PINNED],
     ['one field twice', { where: { userId: 1, note: null } }, NOT_PINNED],
-    ['a null field', { where: { userId: 1, postId: null } }, NOT_CANONICAL],
+    ['a null field', { where: { userId: 1, postId: null } }, NOT_PINNED],
     ['the name of the id, which only findUnique knows', { where: { userPost: { userId: 1, postId: 2 } } }, NOT_PINNED],
   ])
 })
@@ -232,6 +254,93 @@ describe('ids of other types', () => {
   })
 })
 
+describe('further filters', () => {
+  const where = { id: P1 }
+  holds('Product', 'findUnique', [
+    ['Int', { where: { ...where, stock: 1 } }, `Product:${P1} + stock=1`],
+    ['Int as equals', { where: { ...where, stock: { equals: 1 } } }, `Product:${P1} + stock=1`],
+    ['a fraction', { where: { ...where, stock: 1.5 } }, 'where.stock is not a plain filter'],
+    ['BigInt', { where: { ...where, unitsSold: 1 } }, `Product:${P1} + unitsSold=1`],
+    ['Boolean', { where: { ...where, active: false } }, `Product:${P1} + active=false`],
+    ['enum', { where: { ...where, condition: 'USED' } }, `Product:${P1} + condition=USED`],
+    ['a member that there is not', { where: { ...where, condition: 'OLD' } }, 'where.condition is not a plain filter'],
+    ['text', { where: { ...where, name: 'x' } }, `Product:${P1} + name=x`],
+    ['another unique', { where: { ...where, sku: 's1' } }, `Product:${P1} + sku=s1`],
+    ['several', { where: { ...where, name: 'x', stock: 1 } }, `Product:${P1} + name=x + stock=1`],
+    ['null of an optional field', { where: { ...where, description: null } }, `Product:${P1} + description=null`],
+    ['null of an optional Float', { where: { ...where, rating: null } }, `Product:${P1} + rating=null`],
+    ['null of a required field', { where: { ...where, name: null } }, 'where.name is not a plain filter'],
+    [
+      'null of Json, of which there are two',
+      { where: { ...where, datasheet: null } },
+      'where.datasheet is not a plain filter',
+    ],
+    ['Float', { where: { ...where, vatRate: 0.5 } }, 'where.vatRate is not a plain filter'],
+    ['Decimal', { where: { ...where, price: 1 } }, 'where.price is not a plain filter'],
+    ['DateTime', { where: { ...where, createdAt: new Date(0) } }, 'where.createdAt is not a plain filter'],
+    ['Bytes', { where: { ...where, thumbnail: new Uint8Array() } }, 'where.thumbnail is not a plain filter'],
+    ['Json', { where: { ...where, attributes: {} } }, 'where.attributes is not a plain filter'],
+    ['a list', { where: { ...where, sizes: [1] } }, 'where.sizes is not a plain filter'],
+    ['a list as equals', { where: { ...where, sizes: { equals: [1] } } }, 'where.sizes is not a plain filter'],
+    ['an operator', { where: { ...where, name: { contains: 'x' } } }, 'where.name is not a plain filter'],
+    [
+      'equals and a mode',
+      { where: { ...where, name: { equals: 'x', mode: 'insensitive' } } },
+      'where.name is not a plain filter',
+    ],
+    ['equals undefined', { where: { ...where, name: { equals: undefined } } }, 'where.name is not a plain filter'],
+    ['a relation', { where: { ...where, brand: { slug: 'x' } } }, 'where.brand is not a plain filter'],
+    ['a relation that is null', { where: { ...where, brand: null } }, 'where.brand is not a plain filter'],
+    [
+      'a field that the client does not know',
+      { where: { ...where, legacyCode: 'x' } },
+      'where.legacyCode is not a plain filter',
+    ],
+    ['the id twice', { where: { ...where, AND: { id: P1 } } }, 'where.AND is not a plain filter'],
+  ])
+
+  it('are met by a row that has just those values', () => {
+    const planned = planRead(
+      modelNamed('Product'),
+      'findUnique',
+      { where: { ...where, stock: 1, description: null } },
+      shape(),
+    )
+    const filters = planned.kind === 'row' ? planned.filters : []
+    expect(satisfies({ stock: 1, description: null }, filters)).toBe(true)
+    expect(satisfies({ stock: 2, description: null }, filters)).toBe(false)
+    expect(satisfies({ stock: 1, description: '' }, filters)).toBe(false)
+  })
+
+  it('are left out of the load: "absent" would be filled for a row that is there', () => {
+    for (const [operation, args] of [
+      ['findUnique', { where: { id: P1, stock: 1 } }],
+      ['findFirst', { where: { id: { equals: P1 }, stock: 1 } }],
+    ] as const) {
+      expect(planRead(modelNamed('Product'), operation, args, shape())).toMatchObject({ where: { id: P1 } })
+    }
+    const first = { where: { orderId: 1n, sku: 'a', quantity: 3 } }
+    expect(planRead(modelNamed('OrderLine'), 'findFirst', first, shape())).toMatchObject({
+      where: { orderId: 1n, sku: 'a' },
+    })
+  })
+})
+
+describe('where of findFirst by a unique that is not the id', () => {
+  holds('Post', 'findFirst', [
+    ['all fields', { where: { authorId: 1, slug: 'a' } }, 'Post.authorId_slug:1:a'],
+    ['a null part: many rows may have that', { where: { authorId: 1, slug: null } }, NOT_PINNED],
+    ['one part', { where: { authorId: 1 } }, NOT_PINNED],
+    ['beside another filter', { where: { authorId: 1, slug: 'a', views: 0 } }, 'Post.authorId_slug:1:a + views=0'],
+    ['the id beside it', { where: { id: 1, authorId: 2, slug: 'a' } }, 'Post:1 + authorId=2 + slug=a'],
+  ])
+  holds('Profile', 'findFirst', [
+    ['a nullable unique', { where: { handle: 'x' } }, 'Profile.handle:x'],
+    ['a nullable unique that is null', { where: { handle: null } }, NOT_PINNED],
+    ['two uniques', { where: { avatarId: 2, userId: 1 } }, 'Profile.userId:1 + avatarId=2'],
+  ])
+})
+
 describe('other args', () => {
   const where = { id: 1 }
   for (const operation of ['findUnique', 'findFirst']) {
@@ -250,7 +359,11 @@ describe('other args', () => {
         ['an unknown one', { where, cache: false }, 'cache is not cached'],
         ['null where Prisma takes none', { where, take: null }, 'take is not cached'],
         ['relationLoadStrategy', { where, relationLoadStrategy: 'join' }, 'relationLoadStrategy is not cached'],
-        ['undefined', { where, take: undefined, skip: undefined, orderBy: undefined, cache: undefined }, 'User:1'],
+        [
+          'undefined, which may be an error with strictUndefinedChecks',
+          { where, take: undefined },
+          'take is not cached',
+        ],
         ['include null', { where, include: null }, 'User:1'],
         ['include undefined', { where, include: undefined }, 'User:1'],
       ])
@@ -268,19 +381,19 @@ describe('select', () => {
     ['nothing', { where, select: {} }, 'select selects nothing'],
     ['null', { where, select: null }, 'User:1'],
     ['undefined', { where, select: undefined }, 'User:1'],
-    ['a list', { where, select: ['id'] }, 'select.0 is not a scalar field'],
+    ['a list', { where, select: ['id'] }, 'select.0 is not a cached field'],
     ['true', { where, select: true }, 'select of an unknown form'],
     ['a text', { where, select: 'id' }, 'select of an unknown form'],
     ['undefined inside', { where, select: { id: true, name: undefined } }, 'select.name is neither true nor false'],
     ['null inside', { where, select: { id: null } }, 'select.id is neither true nor false'],
     ['a number inside', { where, select: { id: 1 } }, 'select.id is neither true nor false'],
     ['an object inside', { where, select: { id: {} } }, 'select.id is neither true nor false'],
-    ['a relation', { where, select: { id: true, posts: true } }, 'select.posts is not a scalar field'],
-    ['a relation with args', { where, select: { posts: { take: 1 } } }, 'select.posts is not a scalar field'],
-    ['a relation that is false', { where, select: { id: true, posts: false } }, 'select.posts is not a scalar field'],
-    ['_count', { where, select: { _count: true } }, 'select._count is not a scalar field'],
-    ['a computed field', { where, select: { fullName: true } }, 'select.fullName is not a scalar field'],
-    ['a name that every object has', { where, select: { toString: true } }, 'select.toString is not a scalar field'],
+    ['a relation', { where, select: { id: true, posts: true } }, 'select.posts is not a cached field'],
+    ['a relation with args', { where, select: { posts: { take: 1 } } }, 'select.posts is not a cached field'],
+    ['a relation that is false', { where, select: { id: true, posts: false } }, 'select.posts is not a cached field'],
+    ['_count', { where, select: { _count: true } }, 'select._count is not a cached field'],
+    ['a computed field', { where, select: { fullName: true } }, 'select.fullName is not a cached field'],
+    ['a name that every object has', { where, select: { toString: true } }, 'select.toString is not a cached field'],
     ['beside omit', { where, select: { id: true }, omit: { name: true } }, 'select beside omit'],
     ['beside an empty omit', { where, select: { id: true }, omit: {} }, 'select beside omit'],
     ['beside omit: null', { where, select: { id: true }, omit: null }, 'User:1 id'],

@@ -2,9 +2,10 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { Decimal } from '@prisma/client/runtime/client'
 import { expect, it } from 'vitest'
 import { buildCatalog, type CatalogModel } from '../../src/catalog.js'
-import { Kind, kindOf, PAYLOAD_AT, seal, stampedWith } from '../../src/envelope.js'
-import { seenKey } from '../../src/keys.js'
+import { Kind, kindOf, NOTHING, PAYLOAD_AT, seal, stampedWith, textPayload } from '../../src/envelope.js'
+import { encodeId, seenKey, tagKey, valueKey, valuesEpoch } from '../../src/keys.js'
 import { readSchema } from '../../src/schema.js'
+import { policy } from '../core/catalog.js'
 
 // What is in Redis is read by processes of other versions, and dropped by programs in other languages. Here every byte of
 // it is pinned. The schema is one of this test's own: nothing but the wire format can change what is compared.
@@ -144,21 +145,42 @@ interface Golden {
 
 const catalog = buildCatalog(
   readSchema(SCHEMA, model => new Set(FIELDS[model]?.split(' '))),
-  new Map(Object.keys(FIELDS).map(name => [name, { ttlMs: 1000, negativeTtlMs: 1000 }])),
+  new Map(Object.keys(FIELDS).map(name => [name, policy])),
   'shop:',
   Decimal,
 )
 
 const current: Golden = {
-  keys: { ...named('Everything'), seen: seenKey('shop:', 'c0ffee') },
+  keys: {
+    ...named('Everything'),
+    pointer: modelNamed('Everything').keys.pointer('text', encodeId(['ada@x.org'])),
+    values: valuesEpoch('shop:'),
+    value: valueKey('shop:', 'some: key'),
+    tag: tagKey('shop:', '{tag}'),
+    seen: seenKey('shop:', 'c0ffee'),
+  },
   fingerprints: Object.fromEntries(Object.keys(FIELDS).map(name => [name, codecOf(name).fingerprint.toString('hex')])),
   entries: Object.fromEntries([
-    ...ROWS.map(([name, model, row]) => {
-      const payload = codecOf(model).encode(row)
-      if (payload === undefined) throw new Error(`${name} can't be encoded`)
-      return [name, { key: keyOf(model, row), bytes: sealed(Kind.row, payload, model) }]
-    }),
-    ['no such row', { key: keyOf('Text', { id: 'gone' }), bytes: sealed(Kind.absent, Buffer.from([0xc0]), 'Text') }],
+    ...ROWS.map(([name, model, row]) => [
+      name,
+      { key: keyOf(model, row), bytes: sealed(Kind.row, encoded(model, row), model) },
+    ]),
+    ['no such row', { key: keyOf('Text', { id: 'gone' }), bytes: sealed(Kind.absent, NOTHING, 'Text') }],
+    [
+      'a row that was found by another unique',
+      { key: keyOf('Text', { id: 'a' }), bytes: sealed(Kind.rowUnderAny, encoded('Text', { id: 'a' }), 'Text') },
+    ],
+    [
+      'a pointer',
+      { key: modelNamed('Text').keys.pointer('id', 'a'), bytes: sealed(Kind.pointer, textPayload('a%3Ab'), 'Text') },
+    ],
+    [
+      'a pointer to a long id',
+      {
+        key: modelNamed('Text').keys.pointer('id', 'b'),
+        bytes: sealed(Kind.pointer, textPayload(encodeId(['x'.repeat(65)])), 'Text'),
+      },
+    ],
   ]) as Golden['entries'],
 }
 
@@ -191,6 +213,12 @@ it.each(ROWS)('%s is read from the bytes of the file', (name, model, row) => {
   expect(stampedWith(bytes, STAMP), NEW_FORMAT).toBe(true)
   expect(codecOf(model).decode(bytes, PAYLOAD_AT), NEW_FORMAT).toEqual(row)
 })
+
+function encoded(model: string, row: Record<string, unknown>): Buffer {
+  const payload = codecOf(model).encode(row)
+  if (payload === undefined) throw new Error(`a row of ${model} can't be encoded`)
+  return payload
+}
 
 function sealed(kind: number, payload: Buffer, model: string): string {
   return seal(kind, payload, TOKEN, STAMP, codecOf(model).fingerprint).toString('hex')
