@@ -1,0 +1,46 @@
+/** The catalog of this repository's own schema, for tests of the pure core. */
+import { readFile } from 'node:fs/promises'
+import { getDMMF } from '@prisma/get-dmmf'
+import { Decimal } from '@prisma/client/runtime/client'
+import { buildCatalog, type CatalogModel } from '../../src/catalog.js'
+import type { Policy } from '../../src/options.js'
+import { readSchema, type ScalarField, type Schema } from '../../src/schema.js'
+
+const text = await readFile(new URL('../../prisma/schema.prisma', import.meta.url), 'utf8')
+const document = getDMMF({ datamodel: text })
+if ('reason' in document) throw document.error
+const { models } = document.datamodel
+
+export const schema: Schema = readSchema(
+  text,
+  name => new Set(models.find(model => model.name === name)?.fields.map(f => f.name)),
+)
+
+export const policy: Policy = {
+  ttlMs: 60_000,
+  negativeTtlMs: 5000,
+  exclude: new Set(),
+  maxBytes: 1_048_576,
+  jitter: 0.1,
+}
+
+const UNCACHED = ['AuditEntry', 'TenantImport']
+
+/** Every model that the client knows is configured, but for the audit log. */
+export const catalog = buildCatalog(
+  schema,
+  new Map([...schema.models.keys()].filter(name => !UNCACHED.includes(name)).map(name => [name, policy])),
+  '',
+  Decimal,
+)
+
+export function modelNamed(name: string): CatalogModel {
+  const model = catalog.get(name)
+  if (model === undefined) throw new Error(`no model ${name}`)
+  return model
+}
+
+/** A field that is in no schema. */
+export function field(of: Partial<ScalarField> & Pick<ScalarField, 'type'>): ScalarField {
+  return { name: 'id', list: false, optional: false, column: 'id', native: undefined, members: [], ...of }
+}

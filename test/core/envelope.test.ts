@@ -1,0 +1,189 @@
+import { Decimal } from '@prisma/client/runtime/client'
+import * as fc from 'fast-check'
+import { unpack } from 'msgpackr'
+import { describe, expect, it } from 'vitest'
+import { rowCodec } from '../../src/codec.js'
+import { guardOf, hasToken, Kind, kindOf, newToken, PAYLOAD_AT, seal, stampedWith } from '../../src/envelope.js'
+import { modelNamed } from './catalog.js'
+
+const codec = rowCodec(modelNamed('User').model.scalars, Decimal)
+const USER = { id: 42, email: 'ada@x.org', name: null, role: 'ADMIN', createdAt: new Date(5), updatedAt: new Date(6) }
+const payload = codec.encode(USER) as Buffer
+const token = newToken()
+const stamp = newToken()
+const entry = seal(Kind.row, payload, token, stamp, codec.fingerprint)
+
+/** The row that a reader would be given, as `read.ts` does it. */
+function served(bytes: Buffer, epoch = stamp, fingerprint = codec.fingerprint): unknown {
+  if (kindOf(bytes, fingerprint) !== Kind.row || !stampedWith(bytes, epoch)) return undefined
+  return codec.decode(bytes, PAYLOAD_AT)
+}
+
+describe('an entry', () => {
+  it('is served under the epoch that it was made under', () => expect(served(entry)).toEqual(USER))
+
+  it('is one valid msgpack document', () => {
+    expect(unpack(entry)).toEqual([
+      1,
+      token.subarray(4),
+      Buffer.from(codec.fingerprint),
+      stamp.subarray(4),
+      expect.any(Number),
+      Kind.row,
+      [42, 'ada@x.org', null, 'ADMIN', 5, 6],
+    ])
+    const absent = seal(Kind.absent, Buffer.from([0xc0]), token, stamp, codec.fingerprint)
+    expect((unpack(absent) as unknown[]).slice(5)).toEqual([Kind.absent, null])
+  })
+
+  it('begins with the token of the load that made it, which the fill script compares', () => {
+    expect(guardOf(entry)).toEqual(guardOf(token))
+    expect(guardOf(entry)).toHaveLength(19)
+    expect(entry.subarray(1, 20)).toEqual(token.subarray(1, 20))
+  })
+
+  it('may be sealed with entries in the place of tokens: an entry begins with one', () => {
+    const again = seal(Kind.row, payload, entry, entry, codec.fingerprint)
+    expect(guardOf(again)).toEqual(guardOf(token))
+    expect(stampedWith(again, token)).toBe(true)
+    expect(stampedWith(again, stamp)).toBe(false)
+  })
+
+  it('is refused under another epoch', () => {
+    expect(served(entry, newToken())).toBeUndefined()
+    expect(served(entry, token)).toBeUndefined()
+  })
+
+  it('is refused under another fingerprint', () => {
+    for (const other of ['Post', 'Tag', 'Product']) {
+      const { fingerprint } = rowCodec(modelNamed(other).model.scalars, Decimal)
+      expect(kindOf(entry, fingerprint)).toBeUndefined()
+    }
+  })
+
+  it('of another format is refused, and so is its token', () => {
+    for (let format = 0; format < 256; format++) {
+      if (format === 1) continue
+      const other = Buffer.from(entry)
+      other[1] = format
+      expect(served(other)).toBeUndefined()
+      expect(hasToken(other)).toBe(false)
+      const epoch = Buffer.from(stamp)
+      epoch[1] = format
+      expect(served(entry, epoch)).toBeUndefined()
+    }
+  })
+
+  it('of a kind that this version does not know is not a row', () => {
+    for (const kind of [0, 3, 0x7f]) {
+      expect(kindOf(seal(kind, payload, token, stamp, codec.fingerprint), codec.fingerprint)).toBe(kind)
+      expect(served(seal(kind, payload, token, stamp, codec.fingerprint))).toBeUndefined()
+    }
+  })
+})
+
+describe('bytes that changed on their way', () => {
+  it('by one bit are refused, or give the same row', () => {
+    const outcomes = { refused: 0, same: 0 }
+    for (let bit = 0; bit < entry.length * 8; bit++) {
+      const flipped = Buffer.from(entry)
+      flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7))
+      const row = served(flipped)
+      if (row === undefined) outcomes.refused++
+      else {
+        expect(row, `bit ${bit}`).toEqual(USER)
+        outcomes.same++
+        // Nothing that says what the row is: the token, or the frame of a field of fixed width.
+        expect([...range(4, 20), 20, 21, 30, 31, 48], `bit ${bit}`).toContain(bit >> 3)
+      }
+    }
+    expect(outcomes.refused).toBeGreaterThan(outcomes.same)
+  })
+
+  it('by one bit in the stamp match no epoch, and in the token no load', () => {
+    for (let bit = 0; bit < 128; bit++) {
+      const flip = (at: number) => {
+        const flipped = Buffer.from(entry)
+        flipped[at + (bit >> 3)] = (flipped[at + (bit >> 3)] as number) ^ (1 << (bit & 7))
+        return flipped
+      }
+      expect(stampedWith(flip(32), stamp)).toBe(false)
+      expect(guardOf(flip(4)).equals(guardOf(token))).toBe(false)
+    }
+  })
+
+  it('by some bits anywhere never give another row', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(entry.length * 8 - 1), { minLength: 1, maxLength: 8 }), bits => {
+        const flipped = Buffer.from(entry)
+        for (const bit of bits) flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7))
+        const row = served(flipped)
+        if (row !== undefined) expect(row).toEqual(USER)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  it('cut off at any length are refused', () => {
+    for (let length = 0; length < entry.length; length++) {
+      expect(kindOf(entry.subarray(0, length), codec.fingerprint), `${length}`).toBeUndefined()
+    }
+  })
+
+  it('with more behind them are refused', () => {
+    for (const more of [[0], [0xc0], [...entry]]) {
+      expect(kindOf(Buffer.concat([entry, Buffer.from(more)]), codec.fingerprint)).toBeUndefined()
+    }
+  })
+
+  it('into garbage never throw', () => {
+    const garbage = fc.oneof(
+      fc.uint8Array({ maxLength: 300 }),
+      // Garbage behind a good header.
+      fc.uint8Array({ maxLength: 100 }).map(tail => Buffer.concat([entry.subarray(0, PAYLOAD_AT), tail])),
+    )
+    fc.assert(
+      fc.property(garbage, bytes => {
+        const buffer = Buffer.from(bytes)
+        expect(served(buffer)).toBeUndefined()
+        expect(stampedWith(entry, buffer)).toBe(false)
+        hasToken(buffer)
+        guardOf(buffer)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+})
+
+describe('a token', () => {
+  it('is one valid msgpack document of 20 bytes: format and 16 random bytes', () => {
+    const one = newToken()
+    expect(one).toHaveLength(20)
+    expect(unpack(one)).toEqual([1, one.subarray(4)])
+    expect(hasToken(one)).toBe(true)
+  })
+
+  it('never comes twice', () => {
+    const tokens = Array.from({ length: 100_000 }, () => newToken().toString('latin1'))
+    expect(new Set(tokens).size).toBe(tokens.length)
+  })
+
+  it('stays as it is when more are made', () => {
+    const one = newToken()
+    const copy = Buffer.from(one)
+    for (let i = 0; i < 1000; i++) newToken()
+    expect(one).toEqual(copy)
+  })
+
+  it('is no entry, and no epoch when it is cut off or goes on', () => {
+    expect(kindOf(stamp, codec.fingerprint)).toBeUndefined()
+    for (let length = 0; length < 20; length++) expect(hasToken(stamp.subarray(0, length))).toBe(false)
+    expect(hasToken(Buffer.concat([stamp, Buffer.from([0])]))).toBe(false)
+    expect(hasToken(Buffer.from('1'))).toBe(false)
+    expect(hasToken(Buffer.alloc(0))).toBe(false)
+  })
+})
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i)
+}

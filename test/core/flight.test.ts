@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest'
+import { Flights } from '../../src/flight.js'
+
+const KEY = 'User:1'
+
+describe('a load may be shared', () => {
+  it('by a reader who came before it began', () => {
+    const flights = new Flights<string>()
+    const came = flights.now()
+    expect(flights.begin(KEY).openTo(came)).toBe(true)
+  })
+
+  it('by a reader who came while it was under way, as long as the database was not asked', () => {
+    const flights = new Flights<string>()
+    const flight = flights.begin(KEY)
+    const came = flights.now()
+    expect(flight.openTo(came)).toBe(true)
+    flight.asked()
+    expect(flight.openTo(came)).toBe(true)
+  })
+
+  it('by nobody who came after the database was asked: they may have written, or seen a write', () => {
+    const flights = new Flights<string>()
+    const flight = flights.begin(KEY)
+    const before = flights.now()
+    flight.asked()
+    const after = flights.now()
+    expect([flight.openTo(before), flight.openTo(after)]).toEqual([true, false])
+    expect(flight.openTo(flights.now())).toBe(false)
+  })
+
+  it('in the order in which things happened, also when the clock of the computer stands still', () => {
+    const flights = new Flights<string>()
+    const moments = Array.from({ length: 1000 }, () => flights.now())
+    expect(new Set(moments).size).toBe(1000)
+    expect(moments.toSorted((a, b) => a - b)).toEqual(moments)
+  })
+})
+
+describe('a load', () => {
+  it('is found under its key from its beginning to its end', () => {
+    const flights = new Flights<string>()
+    expect(flights.under(KEY)).toBeUndefined()
+    const flight = flights.begin(KEY)
+    expect(flights.under(KEY)).toBe(flight)
+    expect(flights.under('User:2')).toBeUndefined()
+    flight.asked()
+    expect(flights.under(KEY)).toBe(flight)
+    flight.end('row')
+    expect(flights.under(KEY)).toBeUndefined()
+  })
+
+  it('answers all who share it, also who asks after its end', async () => {
+    const flights = new Flights<string>()
+    const flight = flights.begin(KEY)
+    const waiting = Promise.all([flight.loaded, flight.loaded])
+    flight.end('row')
+    expect(await waiting).toEqual(['row', 'row'])
+    expect(await flight.loaded).toBe('row')
+  })
+
+  it('that failed answers nothing, and rejects nobody', async () => {
+    const flight = new Flights<string>().begin(KEY)
+    flight.end(undefined)
+    expect(await flight.loaded).toBeUndefined()
+  })
+
+  it('is gone before those who waited go on: the next of them begins the single next load', async () => {
+    const flights = new Flights<string>()
+    const first = flights.begin(KEY)
+    first.asked()
+    const began: string[] = []
+    const late = async (name: string) => {
+      await first.loaded
+      const current = flights.under(KEY)
+      if (current !== undefined) return current.loaded
+      began.push(name)
+      const next = flights.begin(KEY)
+      await Promise.resolve()
+      next.asked()
+      next.end(`row of ${name}`)
+      return next.loaded
+    }
+    const answers = Promise.all([late('a'), late('b'), late('c')])
+    first.end('old row')
+    expect(await answers).toEqual(['row of a', 'row of a', 'row of a'])
+    expect(began).toEqual(['a'])
+  })
+})

@@ -1,0 +1,317 @@
+import { Cluster, Redis } from 'ioredis'
+import { afterAll, describe, expect, it } from 'vitest'
+import { CacheAsideError } from '../../src/errors.js'
+import { type CacheAsideOptions, checkOptions } from '../../src/options.js'
+
+const redis = new Redis({ lazyConnect: true })
+const clusters: Cluster[] = []
+afterAll(() => {
+  redis.disconnect()
+  for (const one of clusters) one.disconnect()
+})
+
+function cluster(options: ConstructorParameters<typeof Cluster>[1]): Cluster {
+  const made = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true, ...options })
+  clusters.push(made)
+  return made
+}
+
+/** Checks options whose types say that they are wrong. */
+function check(options: unknown): ReturnType<typeof checkOptions> {
+  return checkOptions(options as CacheAsideOptions)
+}
+
+function message(options: unknown): string {
+  try {
+    check(options)
+  } catch (error) {
+    expect(error).toBeInstanceOf(CacheAsideError)
+    const { code, name, message: text } = error as CacheAsideError
+    expect({ code, name }).toEqual({ code: 'INVALID_OPTION', name: 'CacheAsideError' })
+    expect(text).toMatch(/^\[prisma-extension-cache-aside\] /)
+    expect(text).toMatch(/\.$/)
+    return text.replace('[prisma-extension-cache-aside] ', '')
+  }
+  return 'nothing is wrong'
+}
+
+const OK = { redis, models: {} }
+
+describe('options that are right', () => {
+  it('have defaults', () => {
+    expect(check(OK)).toEqual({
+      redis,
+      policies: new Map(),
+      ttlMs: 3_600_000,
+      prefix: '',
+      enabled: true,
+      deadlineMs: 50,
+      invalidationDeadlineMs: 500,
+    })
+  })
+
+  it('give each model its policy, in ms', () => {
+    const { policies } = check({
+      redis,
+      ttl: '2h',
+      models: {
+        A: true,
+        B: 10,
+        C: '5m',
+        D: {},
+        E: { ttl: '1d' },
+        F: { ttl: undefined, negativeTtl: 0 },
+        G: { negativeTtl: '250ms', ttl: 0.5 },
+        H: '1.5s',
+      },
+    })
+    const times = [...policies].map(([name, { ttlMs, negativeTtlMs }]) => [name, { ttlMs, negativeTtlMs }] as const)
+    expect(Object.fromEntries(times)).toEqual({
+      A: { ttlMs: 7_200_000, negativeTtlMs: 5000 },
+      B: { ttlMs: 10_000, negativeTtlMs: 5000 },
+      C: { ttlMs: 300_000, negativeTtlMs: 5000 },
+      D: { ttlMs: 7_200_000, negativeTtlMs: 5000 },
+      E: { ttlMs: 86_400_000, negativeTtlMs: 5000 },
+      F: { ttlMs: 7_200_000, negativeTtlMs: 0 },
+      G: { ttlMs: 500, negativeTtlMs: 250 },
+      H: { ttlMs: 1500, negativeTtlMs: 5000 },
+    })
+  })
+
+  it('take an hour as the default TTL', () => {
+    expect(check({ redis, models: { A: true } }).policies.get('A')?.ttlMs).toBe(3_600_000)
+  })
+
+  it('take a Redis, and a Cluster that reads from masters', () => {
+    expect(check({ ...OK, redis: cluster({}) }).redis).toBeInstanceOf(Cluster)
+    expect(check({ ...OK, redis: cluster({ scaleReads: 'master' }) }).redis).toBeInstanceOf(Cluster)
+    const prefixed = new Redis({ lazyConnect: true, keyPrefix: 'app:' })
+    expect(check({ ...OK, redis: prefixed }).redis).toBe(prefixed)
+    prefixed.disconnect()
+  })
+
+  it.each(['', 'shop:', 'a-b.c/d@e#f', 'ü'])('take the prefix %j', prefix => {
+    expect(check({ ...OK, prefix }).prefix).toBe(prefix)
+  })
+})
+
+describe('options as a whole', () => {
+  it.each([
+    [undefined, "cacheAside takes an object, got undefined. Write cacheAside({ redis, models: { User: '5m' } })."],
+    [null, "cacheAside takes an object, got null. Write cacheAside({ redis, models: { User: '5m' } })."],
+    [[], "cacheAside takes an object, got an array. Write cacheAside({ redis, models: { User: '5m' } })."],
+    ['x', `cacheAside takes an object, got "x". Write cacheAside({ redis, models: { User: '5m' } }).`],
+    [
+      { ...OK, tll: 5 },
+      'there is no option named "tll". There are: redis, models, ttl, prefix, enabled, deadlineMs, invalidationDeadlineMs.',
+    ],
+    [
+      { ...OK, tll: undefined },
+      'there is no option named "tll". There are: redis, models, ttl, prefix, enabled, deadlineMs, invalidationDeadlineMs.',
+    ],
+  ])('%j', (options, text) => expect(message(options)).toBe(text))
+})
+
+describe('redis', () => {
+  const fix = `Write: import { Redis } from 'ioredis', then redis: new Redis(process.env.REDIS_URL).`
+  it.each([
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [{}, 'an object'],
+    [{ get: () => null, set: () => null, status: 'ready' }, 'an object'],
+    [6379, '6379'],
+  ])('that is %s', (value, got) => {
+    expect(message({ redis: value, models: {} })).toBe(
+      `redis must be an ioredis client (Redis or Cluster), got ${got}. ${fix}`,
+    )
+  })
+
+  it('that is the class: the message does not show its source', () => {
+    expect(message({ redis: Redis, models: {} })).toBe(
+      `redis must be an ioredis client (Redis or Cluster), got a function. ${fix}`,
+    )
+  })
+
+  it('that is a URL: the message does not show the password in it', () => {
+    expect(message({ redis: 'redis://:secret@127.0.0.1:6379', models: {} })).not.toContain('secret')
+  })
+
+  it('that is missing', () => {
+    expect(message({ models: {} })).toBe(`redis must be an ioredis client (Redis or Cluster), got undefined. ${fix}`)
+  })
+
+  it.each(['slave', 'all'] as const)('a Cluster that reads from %s', scaleReads => {
+    expect(message({ ...OK, redis: cluster({ scaleReads }) })).toBe(
+      `a Cluster must read from masters, got scaleReads: "${scaleReads}": a replica may still hold what a write has dropped. ` +
+        'Remove scaleReads, or hand over a client of its own.',
+    )
+  })
+
+  it('a Cluster that reads from nodes of its own choice', () => {
+    expect(message({ ...OK, redis: cluster({ scaleReads: (nodes: readonly Redis[]) => nodes[0] }) })).toMatch(
+      /^a Cluster must read from masters, got scaleReads: /,
+    )
+  })
+
+  it.each([{ keyPrefix: 'app:' }, { redisOptions: { keyPrefix: 'app:' } }])('a Cluster with %j', options => {
+    expect(message({ ...OK, redis: cluster(options) })).toBe(
+      'a Cluster must not have a keyPrefix, got "app:". Use the option prefix of cacheAside.',
+    )
+  })
+
+  it('a Redis behind Sentinel that reads from a replica', () => {
+    const replica = new Redis({
+      lazyConnect: true,
+      sentinels: [{ host: '127.0.0.1', port: 1 }],
+      name: 'm',
+      role: 'slave',
+    })
+    expect(message({ ...OK, redis: replica })).toBe(
+      `redis must be connected to the master, got role: 'slave'. Remove role, or hand over a client of its own.`,
+    )
+    replica.disconnect()
+  })
+})
+
+describe('models', () => {
+  it.each([
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [['User'], 'an array'],
+    ['User', '"User"'],
+    [true, 'true'],
+  ])('that are %j', (models, got) => {
+    expect(message({ redis, models })).toBe(
+      `models must be an object of model names, got ${got}. Write models: { User: '5m' }.`,
+    )
+  })
+
+  it('that are a Map: they would be taken for none at all', () => {
+    expect(message({ redis, models: new Map([['User', '5m']]) })).toMatch(
+      /^models must be an object of model names, got /,
+    )
+  })
+
+  it('of which one is undefined: that is neither on nor off', () => {
+    expect(message({ redis, models: { User: undefined } })).toMatch(
+      /^models\.User\.?(?:ttl)? must be .*, got undefined\.$/,
+    )
+  })
+
+  it('with an option that there is not', () => {
+    expect(message({ redis, models: { User: { tll: 5 } } })).toBe(
+      'there is no option of models.User named "tll". There are: ttl, negativeTtl, exclude, maxBytes, jitter.',
+    )
+  })
+})
+
+describe('durations', () => {
+  const rule = (name: string, least: string, got: string) =>
+    `${name} must be a number of seconds or a duration such as '250ms', '30s', '5m', '2h' or '1d', ` +
+    `${least} and at most 365 days, got ${got}.`
+
+  it.each([
+    ['5 m', '"5 m"'],
+    ['5M', '"5M"'],
+    ['5', '"5"'],
+    ['m', '"m"'],
+    ['', '""'],
+    ['-5s', '"-5s"'],
+    ['1e3s', '"1e3s"'],
+    ['5min', '"5min"'],
+    [' 5s', '" 5s"'],
+    ['5s\n', '"5s\\n"'],
+    ['.5s', '".5s"'],
+    ['0s', '"0s"'],
+    ['0.5ms', '"0.5ms"'],
+    ['366d', '"366d"'],
+    [0, '0'],
+    [-1, '-1'],
+    [Number.NaN, 'NaN'],
+    [Number.POSITIVE_INFINITY, 'Infinity'],
+    [366 * 86_400, '31622400'],
+    [10n, '10'],
+    [null, 'null'],
+    [false, 'false'],
+    [[], 'an array'],
+    [new Date(0), 'an object'],
+    [`${'9'.repeat(70)}s`, `"${'9'.repeat(60)}…"`],
+  ])('%s is none', (ttl, got) => {
+    const text = rule('models.User.ttl', 'more than 0', got)
+    expect(message({ redis, models: { User: { ttl } } })).toBe(text)
+    if (typeof ttl !== 'object' || ttl === null) expect(message({ redis, models: { User: ttl } })).toBe(text)
+    if (ttl !== null) expect(message({ ...OK, ttl })).toBe(rule('ttl', 'more than 0', got))
+  })
+
+  it.each(['1ms', '250ms', '30s', '5m', '2h', '1d', '365d', '0.5s', 0.001, 1, 3600])('%j is one', ttl => {
+    expect(message({ redis, ttl, models: { User: ttl } })).toBe('nothing is wrong')
+  })
+
+  it('of negatives may be 0, and nothing less', () => {
+    expect(message({ redis, models: { User: { negativeTtl: 0 } } })).toBe('nothing is wrong')
+    expect(message({ redis, models: { User: { negativeTtl: '0s' } } })).toBe('nothing is wrong')
+    expect(message({ redis, models: { User: { negativeTtl: -1 } } })).toBe(
+      rule('models.User.negativeTtl', 'at least 0', '-1'),
+    )
+  })
+})
+
+describe('what else a model has', () => {
+  it('has defaults', () => {
+    expect(check({ redis, models: { User: true } }).policies.get('User')).toMatchObject({
+      exclude: new Set(),
+      maxBytes: 1_048_576,
+      jitter: 0.1,
+    })
+  })
+
+  it.each(['name', ['name', 5], {}, true, 5])('exclude: %j is refused', exclude => {
+    expect(message({ redis, models: { User: { exclude } } })).toMatch(
+      /^models\.User\.exclude must be an array of field names, got .*\. Write exclude: \['passwordHash'\]\.$/,
+    )
+  })
+
+  it.each([0, -1, Number.NaN, '1', 512 * 1_048_576 + 1])('maxBytes: %j is refused', maxBytes => {
+    expect(message({ redis, models: { User: { maxBytes } } })).toMatch(
+      /^models\.User\.maxBytes must be a number \(of bytes\) from 1 to 536870912, got .*\.$/,
+    )
+  })
+
+  it.each([-0.1, 1.1, Number.NaN, '0.1', true])('jitter: %j is refused', jitter => {
+    expect(message({ redis, models: { User: { jitter } } })).toMatch(
+      /^models\.User\.jitter must be a number \(of the TTL, as a fraction\) from 0 to 1, got .*\.$/,
+    )
+  })
+})
+
+describe('prefix', () => {
+  it.each(['{shop}:', 'a}b', 'a*', 'a?', '[a]', 'a\\', 'a b', 'a\n', 'x'.repeat(101), 5, true, {}, []])(
+    '%j is refused',
+    prefix => {
+      expect(message({ ...OK, prefix })).toMatch(
+        /^prefix must be at most 100 characters without braces, glob characters or white space, got .*\. Write prefix: 'shop:'\.$/,
+      )
+    },
+  )
+})
+
+describe('enabled', () => {
+  it.each([0, 1, 'true', 'false', {}])('%j is refused', enabled => {
+    expect(message({ ...OK, enabled })).toMatch(/^enabled must be true or false, got .*\.$/)
+  })
+})
+
+describe.each(['deadlineMs', 'invalidationDeadlineMs'])('%s', name => {
+  it.each([0, -1, 0.5, 60_001, Number.NaN, Number.POSITIVE_INFINITY, '50', '50ms', 50n, true])(
+    '%s is refused',
+    value => {
+      expect(message({ ...OK, [name]: value })).toMatch(
+        new RegExp(`^${name} must be a number \\(of milliseconds\\) from 1 to 60000, got .*\\.$`),
+      )
+    },
+  )
+
+  it.each([1, 50, 60_000])('%s is taken', value =>
+    expect(check({ ...OK, [name]: value })).toMatchObject({ [name]: value }),
+  )
+})
