@@ -22,6 +22,8 @@ export interface World {
   process: (options?: Partial<CacheAsideOptions>, extra?: ProcessOptions) => CachedProcess
   /** Every key of this world in Redis. */
   keys: () => Promise<string[]>
+  /** Takes every key of this world out of Redis, as an eviction would. */
+  evict: () => Promise<void>
   close: () => Promise<void>
 }
 
@@ -79,6 +81,10 @@ export async function createWorld(servers: { redisUrl?: string } = {}): Promise<
     },
     async keys() {
       return (await redis.keys(`${prefix}*`)).map(key => key.slice(prefix.length)).toSorted()
+    },
+    async evict() {
+      const keys = await redis.keys(`${prefix}*`)
+      if (keys.length > 0) await redis.del(keys)
     },
     async close() {
       await Promise.all(processes.map(p => p.end()))

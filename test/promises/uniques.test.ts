@@ -1,0 +1,548 @@
+/** Reads by a unique other than the primary key: by way of a pointer that proves itself by the row it leads to. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Prisma } from '../../generated/prisma/client.js'
+import { newToken } from '../../src/envelope.js'
+import { ANY } from '../../src/keys.js'
+import { Store } from '../../src/store.js'
+import { delegate, outcome } from '../support/delegates.js'
+import { Gates } from '../support/gates.js'
+import { watchRedis } from '../support/monitor.js'
+import { type CachedProcess, createWorld, type World } from '../support/world.js'
+
+let world: World
+let cached: CachedProcess
+let other: CachedProcess
+
+beforeAll(async () => {
+  world = await createWorld()
+  cached = world.process()
+  other = world.process()
+})
+afterAll(() => world.close())
+
+let serial = 0
+const fresh = (name = 'u') => `${name}-${++serial}@x.org`
+const newUser = (data: Partial<Prisma.UserCreateInput> = {}) =>
+  world.plain.user.create({ data: { email: fresh(), name: 'v0', ...data } })
+
+/** Fills are sent and not waited for: one more command on the same connection is answered after them. */
+const filled = (...processes: CachedProcess[]) => Promise.all(processes.map(({ redis }) => redis.ping()))
+
+type Read = readonly [model: string, where: object]
+
+/** Every read, from both processes, twice: first whatever is in the cache now, then warm. All as plain Prisma answers. */
+async function agree(...reads: Read[]): Promise<void> {
+  for (const [model, where] of reads) {
+    const truth = await delegate(world.plain, model).findUnique({ where })
+    for (const { prisma } of [cached, other, cached, other]) {
+      const answer = await delegate(prisma, model).findUnique({ where })
+      expect(answer, `${model} ${JSON.stringify(where)}`).toStrictEqual(truth)
+    }
+  }
+  await filled(cached, other)
+}
+
+describe('a unique finds its row', () => {
+  const unique: Record<string, { model: string; where: object; first: object }> = {}
+  const names = [
+    'single',
+    'compound with a nullable part',
+    'compound with a nullable foreign key',
+    'compound with a name',
+    'nullable',
+    'of a one to one',
+    'nullable, of a one to one',
+    'compound beside a compound key',
+    'of a model with a uuid',
+    'of a model with a big integer',
+    'of a model with a text id',
+    'long',
+  ]
+
+  beforeAll(async () => {
+    const db = world.plain
+    const user = await newUser({ email: 'single@x.org' })
+    const long = await newUser({ email: `${'l'.repeat(300)}@x.org` })
+    const post = await db.post.create({ data: { title: 't', slug: 'a:b', authorId: user.id } })
+    const avatar = await db.asset.create({ data: { mimeType: 'image/png', content: Buffer.from('x') } })
+    await db.profile.create({ data: { userId: user.id, avatarId: avatar.id, handle: 'ada', bio: null } })
+    const root = await db.category.create({ data: { name: 'root' } })
+    await db.category.create({ data: { name: 'leaf', parentId: root.id } })
+    await db.brand.create({ data: { slug: 'acme', name: 'Acme' } })
+    const product = await db.product.create({
+      data: { sku: 'SKU/1', brandSlug: 'acme', model: 'M 1', name: 'n', price: '1.5', sizes: [] },
+    })
+    await db.tag.create({ data: { name: 'tag' } })
+    const order = await db.order.create({ data: { number: 'N-1', customerId: user.id } })
+    await db.orderLine.create({
+      data: { orderId: order.id, position: 1, sku: product.sku, quantity: 1, unitPrice: '1' },
+    })
+    const both = (model: string, where: object, first = where) => ({ model, where, first })
+    Object.assign(unique, {
+      single: both('User', { email: user.email }),
+      'compound with a nullable part': both(
+        'Post',
+        { authorId_slug: { authorId: user.id, slug: post.slug } },
+        { slug: post.slug, authorId: { equals: user.id } },
+      ),
+      'compound with a nullable foreign key': both(
+        'Category',
+        { parentId_name: { parentId: root.id, name: 'leaf' } },
+        { parentId: root.id, name: 'leaf' },
+      ),
+      'compound with a name': both(
+        'Product',
+        { brandModel: { brandSlug: 'acme', model: 'M 1' } },
+        { brandSlug: 'acme', model: 'M 1' },
+      ),
+      nullable: both('Profile', { handle: 'ada' }),
+      'of a one to one': both('Profile', { userId: user.id }),
+      'nullable, of a one to one': both('Profile', { avatarId: avatar.id }),
+      'compound beside a compound key': both(
+        'OrderLine',
+        { orderId_sku: { orderId: order.id, sku: product.sku } },
+        { orderId: order.id, sku: product.sku },
+      ),
+      'of a model with a uuid': both('Product', { sku: product.sku }),
+      'of a model with a big integer': both('Order', { number: 'N-1' }),
+      'of a model with a text id': both('Tag', { name: 'tag' }),
+      long: both('User', { email: long.email }),
+    })
+  })
+
+  it.each(names)('%s: as Prisma does, the second time from two round trips to Redis and no SQL', async name => {
+    const { model, where, first } = unique[name]!
+    for (const operation of ['findUnique', 'findUniqueOrThrow', 'findFirst', 'findFirstOrThrow'] as const) {
+      await filled(cached)
+      await world.evict()
+      const args = { where: operation.startsWith('findFirst') ? first : where }
+      const truth = await delegate(world.plain, model)[operation](args)
+      expect(truth).not.toBeNull()
+      const read = async () => expect(await delegate(cached.prisma, model)[operation](args)).toStrictEqual(truth)
+      await read()
+      expect(await cached.countSql(read), operation).toBe(0)
+    }
+    const seen = await watchRedis(world, () => delegate(cached.prisma, model).findUnique({ where }))
+    expect(seen.commands()).toEqual(['mget', 'mget'])
+  })
+
+  it('null in a compound unique names no row: findFirst finds one of many, by asking the database', async () => {
+    await world.plain.category.createMany({ data: [{ name: 'twin' }, { name: 'twin' }] })
+    const where = { parentId: null, name: 'twin' }
+    const read = () => cached.prisma.category.findFirst({ where })
+    for (let i = 0; i < 2; i++) {
+      expect(await cached.countSql(async () => expect((await read())?.name).toBe('twin'))).toBe(1)
+    }
+    const asUnique = { where: { parentId_name: where } }
+    expect(await outcome(delegate(cached.prisma, 'Category').findUnique(asUnique))).toStrictEqual(
+      await outcome(delegate(world.plain, 'Category').findUnique(asUnique)),
+    )
+  })
+
+  it('select and omit are served from the row that the pointer leads to', async () => {
+    const { email } = await newUser()
+    await cached.prisma.user.findUnique({ where: { email }, select: { name: true } })
+    await filled(cached)
+    const shapes: object[] = [
+      {},
+      { select: { id: true } },
+      { select: { role: true, name: true } },
+      { omit: { email: true } },
+    ]
+    for (const shape of shapes) {
+      const truth = await world.plain.user.findUnique({ where: { email }, ...shape })
+      expect(
+        await cached.countSql(async () => {
+          expect(await cached.prisma.user.findUnique({ where: { email }, ...shape })).toStrictEqual(truth)
+        }),
+      ).toBe(0)
+    }
+  })
+
+  it('20 of one tick are two MGETs', async () => {
+    const users = await world.plain.user.createManyAndReturn({
+      data: Array.from({ length: 20 }, () => ({ email: fresh('many') })),
+    })
+    const readAll = () => Promise.all(users.map(({ email }) => cached.prisma.user.findUnique({ where: { email } })))
+    expect(await readAll()).toStrictEqual(users)
+    await filled(cached)
+    const seen = await watchRedis(world, async () => expect(await readAll()).toStrictEqual(users))
+    expect(seen.commands()).toEqual(['mget', 'mget'])
+  })
+})
+
+describe('pointer and row', () => {
+  it('with a warm row and a cold pointer the database is asked once, and then both are warm', async () => {
+    const { id, email } = await newUser()
+    await cached.prisma.user.findUnique({ where: { id } })
+    const byEmail = () => cached.prisma.user.findUnique({ where: { email } })
+    expect(await cached.countSql(byEmail)).toBe(1)
+    expect(await cached.countSql(byEmail)).toBe(0)
+    expect(await cached.countSql(() => cached.prisma.user.findUnique({ where: { id } }))).toBe(0)
+  })
+
+  it('with a warm pointer and a cold row the database is asked once, and then both are warm', async () => {
+    const { id, email } = await newUser()
+    const byEmail = () => cached.prisma.user.findUnique({ where: { email } })
+    await byEmail()
+    await filled(cached)
+    expect(await world.redis.del(`${world.prefix}User:${id}`)).toBe(1)
+    expect(await cached.countSql(byEmail)).toBe(1)
+    expect(await cached.countSql(byEmail)).toBe(0)
+    expect(await cached.countSql(() => cached.prisma.user.findUnique({ where: { id } }))).toBe(0)
+  })
+
+  it('a row found by its key serves on while other rows are written, by its key and by its unique', async () => {
+    const { id, email } = await newUser()
+    const bystander = await newUser()
+    await cached.prisma.user.findUnique({ where: { id } })
+    await cached.prisma.user.findUnique({ where: { email } })
+    await other.prisma.user.update({ where: { id: bystander.id }, data: { name: 'w' } })
+    expect(await cached.countSql(() => cached.prisma.user.findUnique({ where: { email } }))).toBe(0)
+    expect(await cached.countSql(() => cached.prisma.user.findUnique({ where: { id } }))).toBe(0)
+  })
+
+  it('a row first found by its unique serves until the next write to the model; a load replaces it by one that stays', async () => {
+    const bystander = await newUser()
+    const writeAnother = () => other.prisma.user.update({ where: { id: bystander.id }, data: { name: 'w' } })
+    for (const by of ['id', 'email'] as const) {
+      const { id, email } = await newUser()
+      await cached.prisma.user.findUnique({ where: { email } })
+      await filled(cached)
+      const read = () => cached.prisma.user.findUnique({ where: by === 'id' ? { id } : { email } })
+      expect(await cached.countSql(read)).toBe(0)
+      await writeAnother()
+      expect(await cached.countSql(read)).toBe(1)
+      await writeAnother()
+      expect(await cached.countSql(read)).toBe(0)
+    }
+  })
+
+  const writes: [string, (db: CachedProcess['prisma'], id: number) => PromiseLike<unknown>][] = [
+    ['create', db => db.user.create({ data: { email: fresh() } })],
+    ['createMany', db => db.user.createMany({ data: [{ email: fresh() }] })],
+    ['update', (db, id) => db.user.update({ where: { id }, data: { name: 'w' } })],
+    ['updateMany', (db, id) => db.user.updateMany({ where: { id }, data: { name: 'w' } })],
+    ['upsert', (db, id) => db.user.upsert({ where: { id }, create: { email: fresh() }, update: { name: 'w' } })],
+    ['delete', (db, id) => db.user.delete({ where: { id } })],
+    ['deleteMany', (db, id) => db.user.deleteMany({ where: { id } })],
+    ['raw SQL', (db, id) => db.$executeRaw`UPDATE "User" SET name = 'w' WHERE id = ${id}`],
+    ['a nested create', db => db.post.create({ data: { title: 't', author: { create: { email: fresh() } } } })],
+    ['a transaction', (db, id) => db.$transaction(tx => tx.user.update({ where: { id }, data: { name: 'w' } }))],
+  ]
+  it.each(writes)('a row first found by its unique is dropped by %s of another row', async (_, write) => {
+    const { email } = await newUser()
+    const bystander = await newUser()
+    const read = () => cached.prisma.user.findUnique({ where: { email } })
+    await read()
+    expect(await cached.countSql(read)).toBe(0)
+    await write(other.prisma, bystander.id)
+    expect(await cached.countSql(read)).toBe(1)
+    await agree(['User', { email }])
+  })
+})
+
+describe('a unique that moves takes its readers along, in both processes', () => {
+  it('when it changes, written by key, by itself, in bulk, by raw SQL', async () => {
+    const changes = [
+      (db: CachedProcess['prisma'], id: number, _: string, email: string) =>
+        db.user.update({ where: { id }, data: { email } }),
+      (db: CachedProcess['prisma'], _: number, from: string, email: string) =>
+        db.user.update({ where: { email: from }, data: { email } }),
+      (db: CachedProcess['prisma'], _: number, from: string, email: string) =>
+        db.user.update({ where: { email: from }, data: { email }, select: { name: true } }),
+      (db: CachedProcess['prisma'], id: number, _: string, email: string) =>
+        db.user.updateMany({ where: { id }, data: { email } }),
+      (db: CachedProcess['prisma'], id: number, _: string, email: string) =>
+        db.$executeRaw`UPDATE "User" SET email = ${email} WHERE id = ${id}`,
+    ]
+    const user = await newUser()
+    let from = user.email
+    for (const [i, change] of changes.entries()) {
+      const to = fresh('moved')
+      const reads: Read[] = [
+        ['User', { email: from }],
+        ['User', { email: to }],
+        ['User', { id: user.id }],
+      ]
+      await agree(...reads)
+      await change((i % 2 === 0 ? cached : other).prisma, user.id, from, to)
+      await agree(...reads)
+      from = to
+    }
+  })
+
+  it('when two rows swap it in one transaction', async () => {
+    const [a, b] = [await newUser(), await newUser()]
+    const reads: Read[] = [
+      ['User', { email: a.email }],
+      ['User', { email: b.email }],
+      ['User', { id: a.id }],
+      ['User', { id: b.id }],
+    ]
+    const [first, second] = [{ id: a.id }, { id: b.id }]
+    await agree(...reads)
+    await cached.prisma.$transaction(async tx => {
+      await tx.user.update({ where: first, data: { email: fresh('between') } })
+      await tx.user.update({ where: second, data: { email: a.email } })
+      await tx.user.update({ where: first, data: { email: b.email } })
+    })
+    await agree(...reads)
+    expect((await cached.prisma.user.findUnique({ where: { email: a.email } }))?.id).toBe(b.id)
+    const between = fresh('between')
+    await other.prisma.$transaction([
+      other.prisma.user.update({ where: { email: a.email }, data: { email: between } }),
+      other.prisma.user.update({ where: { email: b.email }, data: { email: a.email } }),
+      other.prisma.user.update({ where: { email: between }, data: { email: b.email } }),
+    ])
+    await agree(...reads)
+    expect((await cached.prisma.user.findUnique({ where: { email: a.email } }))?.id).toBe(a.id)
+  })
+
+  it('when it is freed and taken by another row, and given back', async () => {
+    const [a, b] = [await newUser(), await newUser()]
+    const { email } = a
+    const reads: Read[] = [
+      ['User', { email }],
+      ['User', { id: a.id }],
+      ['User', { id: b.id }],
+    ]
+    await agree(...reads)
+    await cached.prisma.user.update({ where: { id: a.id }, data: { email: fresh() } })
+    await agree(...reads)
+    await other.prisma.user.update({ where: { id: b.id }, data: { email } })
+    await agree(...reads)
+    await cached.prisma.user.delete({ where: { email } })
+    await agree(...reads)
+    await other.prisma.user.update({ where: { id: a.id }, data: { email } })
+    await agree(...reads)
+  })
+
+  it('when it is set to null and back', async () => {
+    const user = await newUser()
+    const { id } = await world.plain.profile.create({ data: { userId: user.id, handle: 'nully' } })
+    const reads: Read[] = [
+      ['Profile', { handle: 'nully' }],
+      ['Profile', { userId: user.id }],
+      ['Profile', { id }],
+    ]
+    await agree(...reads)
+    await cached.prisma.profile.update({ where: { id }, data: { handle: null } })
+    await agree(...reads)
+    await other.prisma.profile.update({ where: { userId: user.id }, data: { handle: 'nully' } })
+    await agree(...reads)
+  })
+
+  it('when a part of a compound one changes, also by the cascade of another model', async () => {
+    const [a, b] = [await newUser(), await newUser()]
+    const { id } = await world.plain.post.create({ data: { title: 't', slug: 's', authorId: a.id } })
+    const reads: Read[] = [
+      ['Post', { authorId_slug: { authorId: a.id, slug: 's' } }],
+      ['Post', { authorId_slug: { authorId: b.id, slug: 's' } }],
+      ['Post', { id }],
+    ]
+    await agree(...reads)
+    await cached.prisma.post.update({ where: { id }, data: { author: { connect: { id: b.id } } } })
+    await agree(...reads)
+    await other.prisma.user.update({ where: { id: a.id }, data: { posts: { connect: { id } } } })
+    await agree(...reads)
+
+    const slug = fresh('brand')
+    const sku = fresh('sku')
+    await world.plain.brand.create({ data: { slug, name: 'b' } })
+    await world.plain.product.create({ data: { sku, brandSlug: slug, model: 'm', name: 'n', price: '1', sizes: [] } })
+    const renamed: Read[] = [
+      ['Product', { brandModel: { brandSlug: slug, model: 'm' } }],
+      ['Product', { brandModel: { brandSlug: `${slug}2`, model: 'm' } }],
+      ['Product', { sku }],
+      ['Brand', { slug }],
+      ['Brand', { slug: `${slug}2` }],
+    ]
+    await agree(...renamed)
+    await cached.prisma.brand.update({ where: { slug }, data: { slug: `${slug}2` } })
+    await agree(...renamed)
+  })
+
+  it('when its row is deleted under a warm pointer: by key, by unique, in bulk, by a cascade', async () => {
+    const deletions = [
+      (db: CachedProcess['prisma'], user: { id: number; email: string }) =>
+        db.user.delete({ where: { email: user.email } }),
+      (db: CachedProcess['prisma'], user: { id: number }) => db.user.delete({ where: { id: user.id } }),
+      (db: CachedProcess['prisma'], user: { id: number }) => db.user.deleteMany({ where: { id: user.id } }),
+    ]
+    for (const [i, remove] of deletions.entries()) {
+      const user = await newUser()
+      await world.plain.post.create({ data: { title: 't', slug: 's', authorId: user.id } })
+      const reads: Read[] = [
+        ['User', { email: user.email }],
+        ['Post', { authorId_slug: { authorId: user.id, slug: 's' } }],
+      ]
+      await agree(...reads)
+      await remove((i % 2 === 0 ? cached : other).prisma, user)
+      await agree(...reads)
+      expect(await cached.prisma.user.findUnique({ where: { email: user.email } })).toBeNull()
+    }
+  })
+})
+
+describe('that nobody has a value', () => {
+  const endings: [string, (db: CachedProcess['prisma'], email: string, id: number) => PromiseLike<unknown>][] = [
+    ['create', (db, email) => db.user.create({ data: { email } })],
+    ['createMany', (db, email) => db.user.createMany({ data: [{ email }] })],
+    ['update of another row', (db, email, id) => db.user.update({ where: { id }, data: { email } })],
+    ['updateMany', (db, email, id) => db.user.updateMany({ where: { id }, data: { email } })],
+    ['upsert that creates', (db, email) => db.user.upsert({ where: { email }, create: { email }, update: {} })],
+    [
+      'upsert that updates',
+      (db, email, id) => db.user.upsert({ where: { id }, create: { email: fresh() }, update: { email } }),
+    ],
+    ['a nested create', (db, email) => db.post.create({ data: { title: 't', author: { create: { email } } } })],
+    [
+      'connectOrCreate',
+      (db, email) =>
+        db.post.create({ data: { title: 't', author: { connectOrCreate: { where: { email }, create: { email } } } } }),
+    ],
+    ['raw SQL', (db, email, id) => db.$executeRaw`UPDATE "User" SET email = ${email} WHERE id = ${id}`],
+    ['a raw query', (db, email, id) => db.$queryRaw`UPDATE "User" SET email = ${email} WHERE id = ${id} RETURNING id`],
+    ['a transaction', (db, email) => db.$transaction(tx => tx.user.create({ data: { email } }))],
+  ]
+  it.each(endings)('is known after one query, in one round trip, and ended by %s', async (_, end) => {
+    const email = fresh('none')
+    const { id } = await newUser()
+    const read = (cache: CachedProcess) => cache.prisma.user.findUnique({ where: { email } })
+    expect(await read(cached)).toBeNull()
+    expect(await cached.countSql(async () => expect(await read(cached)).toBeNull())).toBe(0)
+    expect(await read(other)).toBeNull()
+    await end(cached.prisma, email, id)
+    expect((await read(cached))?.email).toBe(email)
+    expect((await read(other))?.email).toBe(email)
+    await agree(['User', { email }])
+  })
+
+  it('costs one round trip', async () => {
+    const email = fresh('none')
+    await cached.prisma.user.findUnique({ where: { email } })
+    await filled(cached)
+    const seen = await watchRedis(world, () => cached.prisma.user.findFirst({ where: { email } }))
+    expect(seen.commands()).toEqual(['mget'])
+  })
+
+  it.each(['findUniqueOrThrow', 'findFirstOrThrow'] as const)('is Prisma’s own error with %s', async operation => {
+    const args = { where: { email: fresh('none') } }
+    const truth = await outcome(delegate(world.plain, 'User')[operation](args))
+    expect(truth).toMatchObject({ code: 'P2025' })
+    for (let i = 0; i < 2; i++) {
+      expect(await outcome(delegate(cached.prisma, 'User')[operation](args))).toStrictEqual(truth)
+    }
+    const { email } = args.where
+    expect(await cached.prisma.user.findUnique({ where: { email } })).toBeNull()
+    await other.prisma.user.create({ data: { email } })
+    expect(await outcome(delegate(cached.prisma, 'User')[operation](args))).toMatchObject({ value: { email } })
+  })
+})
+
+describe('a load by unique that is overtaken by a write', () => {
+  /** Stamps what was loaded by a unique with the epoch of now, and not with that of before the load. */
+  class RestampedFill extends Store {
+    static pending: Promise<unknown>[] = []
+    override fill(...[key, entry, on, ttlMs, guard]: Parameters<Store['fill']>): void {
+      if (typeof guard !== 'string') return super.fill(key, entry, on, ttlMs, guard)
+      const any = on.epochs[ANY] as string
+      const restamp = async () => {
+        await world.redis.set(any, newToken(), 'PX', 60_000, 'NX')
+        const epoch = (await world.redis.getBuffer(any)) as Buffer
+        epoch.copy(entry, 32, 4, 20) // `test/wire` pins these places
+        await world.redis.set(key, entry, 'PX', Math.ceil(ttlMs))
+      }
+      RestampedFill.pending.push(restamp())
+    }
+  }
+  beforeEach(() => {
+    RestampedFill.pending = []
+  })
+
+  async function overtaken(
+    parts: { Store?: typeof Store },
+    email: string,
+    write: (db: CachedProcess['prisma']) => PromiseLike<unknown>,
+  ) {
+    const reader = world.process({}, { parts })
+    const writer = world.process()
+    const bystander = await newUser()
+    for (const { prisma } of [reader, writer]) await prisma.user.findUnique({ where: { id: bystander.id } })
+    const gates = new Gates()
+    const slow = reader.prisma.$extends(gates.extension)
+    const gate = gates.hold('findUnique', 'after')
+    const read = (async () => await slow.user.findUnique({ where: { email } }))()
+    await gate.arrived // the database has answered
+    await write(writer.prisma)
+    gate.open()
+    await read
+    await filled(reader)
+    await Promise.all(RestampedFill.pending)
+    const again = await reader.prisma.user.findUnique({ where: { email } })
+    const elsewhere = await writer.prisma.user.findUnique({ where: { email } })
+    return [again, elsewhere].map(user => user && { id: user.id, name: user.name })
+  }
+
+  async function rowChanges(parts: { Store?: typeof Store }) {
+    const { id, email } = await newUser()
+    const seen = await overtaken(parts, email, db => db.user.update({ where: { id }, data: { name: 'v1' } }))
+    return seen.map(user => user?.name)
+  }
+
+  async function someoneComes(parts: { Store?: typeof Store }) {
+    const email = fresh('late')
+    const seen = await overtaken(parts, email, db => db.user.create({ data: { email, name: 'v1' } }))
+    return seen.map(user => user?.name)
+  }
+
+  it('leaves no old row behind it', async () => {
+    expect(await rowChanges({})).toEqual(['v1', 'v1'])
+  })
+
+  it('(stamped with the epoch of after the load it would)', async () => {
+    expect(await rowChanges({ Store: RestampedFill })).toEqual(['v0', 'v0'])
+  })
+
+  it('leaves no “nobody” behind a create', async () => {
+    expect(await someoneComes({})).toEqual(['v1', 'v1'])
+  })
+
+  it('(stamped with the epoch of after the load it would)', async () => {
+    expect(await someoneComes({ Store: RestampedFill })).toEqual([undefined, undefined])
+  })
+
+  it('leaves a pointer that nobody follows, when the value has gone to another row meanwhile', async () => {
+    const [a, b] = [await newUser(), await newUser()]
+    const seen = await overtaken({}, a.email, db =>
+      db.$transaction([
+        db.user.update({ where: { id: a.id }, data: { email: fresh() } }),
+        db.user.update({ where: { id: b.id }, data: { email: a.email, name: 'taken' } }),
+      ]),
+    )
+    expect(seen).toEqual([
+      { id: b.id, name: 'taken' },
+      { id: b.id, name: 'taken' },
+    ])
+  })
+
+  it('leaves nothing when its pointer was warm and its row cold', async () => {
+    const { id, email } = await newUser()
+    await cached.prisma.user.findUnique({ where: { email } })
+    await filled(cached)
+    await world.redis.del(`${world.prefix}User:${id}`)
+    const seen = await overtaken({}, email, db => db.user.update({ where: { id }, data: { name: 'v1' } }))
+    expect(seen.map(user => user?.name)).toEqual(['v1', 'v1'])
+  })
+
+  it('leaves nothing when the row was cached by its key meanwhile, and then written', async () => {
+    const { id, email } = await newUser()
+    const seen = await overtaken({}, email, async db => {
+      await db.user.findUnique({ where: { id } })
+      await db.user.update({ where: { id }, data: { name: 'v1' } })
+      await db.user.findUnique({ where: { id } })
+    })
+    expect(seen.map(user => user?.name)).toEqual(['v1', 'v1'])
+  })
+})
