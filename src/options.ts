@@ -98,6 +98,9 @@ function checkModels(models: unknown, ttlMs: number): Map<string, Policy> {
   return new Map(
     Object.entries(models).map(([name, value]) => {
       const given = value === true ? {} : isPlainObject(value) ? value : { ttl: value }
+      if (value === undefined) {
+        throw wrong(`models.${name} must be true, a TTL or an object of options, got undefined.`)
+      }
       refuseUnknown(given, KNOWN_OF_MODEL, `option of models.${name}`)
       const policy = {
         ttlMs: 'ttl' in given && given.ttl !== undefined ? duration(`models.${name}.ttl`, given.ttl) : ttlMs,
@@ -115,7 +118,8 @@ function checkRedis(redis: unknown): Redis | Cluster {
   const client = redis as Partial<Redis> | null | undefined
   if (typeof client?.mgetBuffer !== 'function' || typeof client.status !== 'string') {
     throw wrong(
-      `redis must be an ioredis client (Redis or Cluster), got ${shown(redis)}. ` +
+      // Never the value of a string: it may be a URL with a password.
+      `redis must be an ioredis client (Redis or Cluster), got ${typeof redis === 'string' ? 'a string' : shown(redis)}. ` +
         `Write: import { Redis } from 'ioredis', then redis: new Redis(process.env.REDIS_URL).`,
     )
   }
@@ -176,7 +180,7 @@ export function duration(name: string, value: unknown, leastMs = 1): number {
   if (ms >= leastMs && ms <= LONGEST_TTL_MS) return ms
   throw wrong(
     `${name} must be a number of seconds or a duration such as '250ms', '30s', '5m', '2h' or '1d', ` +
-      `${leastMs === 0 ? 'at least 0' : 'more than 0'} and at most 365 days, got ${shown(value)}.`,
+      `${leastMs === 0 ? 'at least 0' : 'at least 1 ms'} and at most 365 days, got ${shown(value)}.`,
   )
 }
 
@@ -186,7 +190,9 @@ function refuseUnknown(given: object, known: readonly string[], what: string): v
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
 }
 
 function wrong(message: string): CacheAsideError {

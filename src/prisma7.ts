@@ -64,10 +64,12 @@ export function factsOf(client: object): ClientFacts {
   }
 
   const needed = new Set<string>()
+  const computed = new Set<string>()
   const extended = (derived: object) => {
     const extensions = (derived as ClientInternals)._extensions
     for (const model of schema.models.keys()) {
-      for (const { needs } of Object.values(extensions?.getAllComputedFields(jsName(model)) ?? {})) {
+      for (const [name, { needs }] of Object.entries(extensions?.getAllComputedFields(jsName(model)) ?? {})) {
+        computed.add(`${model}.${name}`)
         for (const field of needs) needed.add(`${model}.${field}`)
       }
     }
@@ -79,6 +81,7 @@ export function factsOf(client: object): ClientFacts {
     extended,
     shape: {
       globalOmit: model => _globalOmit?.[jsName(model)],
+      computes: (model, name) => computed.has(`${model}.${name}`),
       neededByComputed: (model, field) => needed.has(`${model}.${field}`),
     },
   }

@@ -41,6 +41,8 @@ export interface Filter extends CachedField {
 export interface ClientShape {
   /** Fields that the client leaves out of every result of the model unless told otherwise. */
   globalOmit(model: string): Readonly<Record<string, unknown>> | undefined
+  /** Whether the model has a computed field of this name; it may hide a column. */
+  computes(model: string, name: string): boolean
   /** Whether a computed field of the model needs this field: Prisma then loads it although it is omitted. */
   neededByComputed(model: string, field: string): boolean
 }
@@ -199,7 +201,9 @@ function shapeOf(
   // Prisma takes null for "not given" here.
   const { select, omit } = args
   if (select !== undefined && select !== null) {
-    return omit === undefined || omit === null ? selected(select, places) : bypass('select beside omit')
+    return omit === undefined || omit === null
+      ? selected(select, model.name, places, client)
+      : bypass('select beside omit')
   }
   const globalOmit = client.globalOmit(model.name)
   if ((omit === undefined || omit === null) && globalOmit === undefined && policy.exclude.size === 0) return WHOLE
@@ -207,12 +211,13 @@ function shapeOf(
   return remaining({ ...globalOmit, ...(omit as object | null) }, names, model.name, places, client)
 }
 
-function selected(select: unknown, places: Cached['places']): Shape {
+function selected(select: unknown, model: string, places: Cached['places'], client: ClientShape): Shape {
   if (!isObject(select)) return bypass('select of an unknown form')
   const wanted: number[] = []
   for (const name of Object.keys(select)) {
     const place = places.get(name)
     if (place === undefined) return bypass(`select.${name} is not a cached field`)
+    if (client.computes(model, name)) return bypass(`select.${name} is a computed field`)
     if (select[name] === true) wanted.push(place)
     else if (select[name] !== false) return bypass(`select.${name} is neither true nor false`)
   }

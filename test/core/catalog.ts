@@ -42,5 +42,14 @@ export function modelNamed(name: string): CatalogModel {
 
 /** A field that is in no schema. */
 export function field(of: Partial<ScalarField> & Pick<ScalarField, 'type'>): ScalarField {
-  return { name: 'id', list: false, optional: false, column: 'id', native: undefined, members: [], ...of }
+  return {
+    name: 'id',
+    list: false,
+    optional: false,
+    column: 'id',
+    native: undefined,
+    updatedAt: false,
+    members: [],
+    ...of,
+  }
 }

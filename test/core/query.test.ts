@@ -14,7 +14,11 @@ interface Hidden {
 }
 
 function shape({ omit, needed = [] }: Hidden = {}): ClientShape {
-  return { globalOmit: () => omit, neededByComputed: (model, name) => needed.includes(`${model}.${name}`) }
+  return {
+    globalOmit: () => omit,
+    computes: () => false,
+    neededByComputed: (model, name) => needed.includes(`${model}.${name}`),
+  }
 }
 
 /** The key and the fields of a row read, or why there is none. */

@@ -511,6 +511,7 @@ interface DmmfField {
   isRequired: boolean
   isId: boolean
   isUnique: boolean
+  isUpdatedAt?: boolean
   nativeType?: readonly [string, readonly string[]] | null
   relationName?: string
   relationFromFields?: readonly string[]
@@ -565,6 +566,7 @@ function expected({ models, enums }: Dmmf) {
           native: field.nativeType
             ? field.nativeType[0] + (field.nativeType[1].length > 0 ? `(${field.nativeType[1].join()})` : '')
             : undefined,
+          updatedAt: field.isUpdatedAt ?? false,
           members: [...(enums.find(e => e.name === field.type)?.values.map(value => value.name) ?? [])],
         })),
       primaryKey: id.length === 0 ? undefined : keyText(nameOf(m.primaryKey?.name ?? null, id), id),
