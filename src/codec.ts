@@ -69,7 +69,10 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass):
 }
 
 function fingerprintOf(fields: readonly ScalarField[]): Buffer {
-  const shapes = fields.map(({ updatedAt: _, ...shape }) => shape)
+  // What decides how a value is read; what Prisma does at a write does not.
+  const shapes = fields.map(({ name, type, list, optional, column, native, members }) => {
+    return { name, type, list, optional, column, native, members }
+  })
   return Buffer.from(hash('sha256', JSON.stringify(shapes), 'hex'), 'hex').subarray(0, 8)
 }
 
