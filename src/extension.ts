@@ -98,7 +98,9 @@ async function passed(operation: Operation): Promise<unknown> {
 
 function read(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
   const plan = planOf(core, shape, operation)
-  if (plan.kind === 'row') return readByKey(core, shape, operation, plan)
+  if (plan.kind === 'row') {
+    return readRow(core, plan, operation.operation, () => sourceOf(core, shape, operation, plan))
+  }
   core.events.bypass(operation.model as string, operation.operation, plan.why)
   return passOn(core, operation)
 }
@@ -113,17 +115,6 @@ function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan 
   return planRead(core.catalog.get(model as string), name, args, shape)
 }
 
-async function readByKey(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Promise<unknown> {
-  try {
-    return await readRow(core, plan, sourceOf(core, shape, operation, plan))
-  } catch (error) {
-    // The load asks for the whole row, and what is wrong may be with a column that the caller did not ask for.
-    if (plan.places === undefined || !mayBeOfOtherColumns(error)) throw error
-    if (mayNotReadAll(error)) core.unreadable.add(operation.model as string)
-    return passed(operation)
-  }
-}
-
 function sourceOf(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Source {
   const model = operation.model as string
   const orThrow = throwsWhenAbsent(operation.operation)
@@ -134,13 +125,18 @@ function sourceOf(core: Core, shape: ClientShape, operation: Operation, plan: Ro
   const args = Object.keys(omit).length === 0 ? { where: plan.where } : { where: plan.where, omit }
   let batch = { size: 0 } as { readonly size: number }
   return {
-    operation: operation.operation,
     original: () => passed(operation),
     load() {
       batch = core.batches.join(model)
       return queryWith(operation, args) as Promise<Row | null>
     },
     saysAbsent: error => orThrow && saysNotFound(error),
+    async insteadOf(error) {
+      // The load asks for the whole row, and what is wrong may be with a column that the caller did not ask for.
+      if (plan.places === undefined || !mayBeOfOtherColumns(error)) throw error
+      if (mayNotReadAll(error)) core.unreadable.add(model)
+      return passed(operation)
+    },
     alone: () => batch.size === 1,
   }
 }

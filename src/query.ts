@@ -87,13 +87,13 @@ export function planRead(
   }
 
   const pinned = operation.startsWith('findUnique')
-    ? pinnedByUnique(args.where, identity, cached)
-    : pinnedByFirst(args.where, identity, cached)
+    ? pinnedByUnique(args.where, cached)
+    : pinnedByFirst(args.where, cached)
   if (pinned === undefined) return bypass('where does not pin a unique key')
   const { by, values, where, rest } = pinned
   const id = by.idOf(values)
   if (id === undefined) return bypass(`${by.key.name} is not spelled canonically`)
-  const filters = filtersOf(rest, cached)
+  const filters = rest === NONE ? [] : filtersOf(rest, cached)
   if ('why' in filters) return filters
 
   const shape = shapeOf(model, cached, args, client)
@@ -124,9 +124,9 @@ interface Pinned {
 const NONE = Object.freeze({})
 
 /** `{ id: 1 }` or `{ tenantId_slug: { tenantId, slug } }`, beside whatever else: the primary key if it is there. */
-function pinnedByUnique(where: unknown, identity: Identity, cached: Cached): Pinned | undefined {
+function pinnedByUnique(where: unknown, { pins }: Cached): Pinned | undefined {
   if (!isObject(where)) return undefined
-  for (const by of [identity, ...cached.uniques]) {
+  for (const by of pins) {
     const { name } = by.key
     const value = where[name]
     if (value === undefined) continue
@@ -140,9 +140,9 @@ function pinnedByUnique(where: unknown, identity: Identity, cached: Cached): Pin
 }
 
 /** `{ id: 1 }` or `{ tenantId: 1, slug: 'a' }`, each also as `{ equals }`, beside whatever else. */
-function pinnedByFirst(where: unknown, identity: Identity, cached: Cached): Pinned | undefined {
+function pinnedByFirst(where: unknown, { pins }: Cached): Pinned | undefined {
   if (!isObject(where)) return undefined
-  for (const by of [identity, ...cached.uniques]) {
+  for (const by of pins) {
     if (!by.names.every(name => where[name] !== undefined && where[name] !== null)) continue
     const rest = { ...where }
     for (const name of by.names) delete rest[name]
