@@ -22,7 +22,7 @@ import {
 import { type ClientShape, isRead, planRead, type ReadPlan, type RowRead, throwsWhenAbsent } from './query.js'
 import { readRow, type Source } from './read.js'
 import type { Scope } from './transaction.js'
-import { drop, dropUnknown, writeModel, writeRaw } from './write.js'
+import { drop, writeModel, writeRaw } from './write.js'
 
 // oxlint-disable-next-line typescript/no-empty-object-type -- as Prisma's own extension types have it
 type Nothing = {}
@@ -175,7 +175,7 @@ async function runToItsEnd(
   let id = ''
   let scope: Scope | undefined
   let committing = false
-  let outcome: 'settled' | 'unknown' = 'settled'
+  let outcome: 'known' | 'unknown' = 'known'
   try {
     return await run(async tx => {
       id = transactionIdOf(tx) ?? ''
@@ -193,7 +193,7 @@ async function runToItsEnd(
       await scope.quiet()
       core.transactions.close(id)
       if (!scope.effects.none || scope.keys.length > 0) {
-        await (outcome === 'unknown' ? dropUnknown : drop)(core, scope.effects, 'transaction', scope.keys)
+        await drop(core, scope.effects, 'transaction', outcome, scope.keys)
       }
     }
   }

@@ -86,7 +86,7 @@ async function writeInTransaction(
       throw error
     } finally {
       addResult(plan, undefined)
-      if (!closed) await dropUnknown(writer, plan.effects, 'transaction')
+      if (!closed) await drop(writer, plan.effects, 'transaction', 'unknown')
     }
   }
   return scope.run(async () => {
@@ -104,7 +104,7 @@ async function writeInTransaction(
 
 async function dropAfterFailure(writer: Writer, operation: Operation, plan: WritePlan, error: unknown): Promise<void> {
   const outcome = outcomeOf(error)
-  if (outcome === 'unknown') return dropUnknown(writer, plan.effects, 'write')
+  if (outcome === 'unknown') return drop(writer, plan.effects, 'write', outcome)
   // Refused: undone, or never done. What has a name is dropped all the same, which costs next to nothing. Raw SQL may
   // have committed by itself before it failed.
   if (outcome === 'failed' || operation.model === undefined) addResult(plan, undefined)
@@ -112,24 +112,17 @@ async function dropAfterFailure(writer: Writer, operation: Operation, plan: Writ
   await drop(writer, plan.effects, 'write')
 }
 
-/** Drops what is known to be wrong. */
+/**
+ * Drops what is wrong now, and keys that were asked for by hand. Of an `unknown` outcome, what may be: the server may still
+ * commit, so the models are held.
+ */
 export async function drop(
   { store, events }: Pick<Writer, 'store' | 'events'>,
   effects: Effects,
   source: InvalidationSource,
-  more: readonly string[] = [],
+  outcome: 'known' | 'unknown' = 'known',
+  byHand: readonly string[] = [],
 ): Promise<void> {
-  const { holds, keys } = effects.drops()
-  events.invalidate(source, effects.models, await store.drop({ holds, keys: [...keys, ...more] }))
-}
-
-/** Drops what may be wrong, and holds the models: the server may still commit. */
-export async function dropUnknown(
-  { store, events }: Pick<Writer, 'store' | 'events'>,
-  effects: Effects,
-  source: InvalidationSource,
-  more: readonly string[] = [],
-): Promise<void> {
-  const { holds, keys } = effects.dropsOfUnknownOutcome()
-  events.invalidate(source, effects.models, await store.drop({ holds, keys: [...keys, ...more] }))
+  const { holds, keys } = outcome === 'unknown' ? effects.dropsOfUnknownOutcome() : effects.drops()
+  events.invalidate(source, effects.models, await store.drop({ holds, keys: [...keys, ...byHand] }))
 }
