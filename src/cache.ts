@@ -1,16 +1,16 @@
 /** `prisma.$cache`: the cache by hand. */
-import type { CatalogModel } from './catalog.js'
+import type { CatalogModel } from './plan/catalog.js'
 import type { Core } from './core.js'
-import { anythingTo, Effects, everything, pinnedId, planWrite } from './effects.js'
+import { anythingTo, Effects, everything, pinnedId, planWrite } from './plan/effects.js'
 import { CacheAsideError, shown } from './errors.js'
 import type { Emit, Stats } from './events.js'
-import { tagKey, valueKey, valuesEpoch } from './keys.js'
+import { tagKey, valueKey, valuesEpoch } from './wire/keys.js'
 import { type Duration, duration } from './options.js'
-import { type ClientShape, isRead, planRead } from './query.js'
-import type { Drops } from './store.js'
-import type { Scope } from './transaction.js'
+import { type ClientShape, isRead, planRead } from './plan/query.js'
+import type { Drops } from './redis/store.js'
+import type { Scope } from './stories/transaction.js'
 import type { ModelName, UniqueWhere } from './types.js'
-import { readValue } from './values.js'
+import { readValue } from './stories/values.js'
 
 /** What is added to the client as `$cache`. `Client` is the Prisma client that was extended. */
 export interface CacheApi<Client> {

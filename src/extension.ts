@@ -3,7 +3,7 @@
  * and `$uncached`; follows interactive transactions to their end.
  */
 import { type CacheApi, cacheApi } from './cache.js'
-import type { Row } from './codec.js'
+import type { Row } from './wire/codec.js'
 import { type Core, createCore, type Parts } from './core.js'
 import { type CacheAsideOptions, checkOptions } from './options.js'
 import {
@@ -19,10 +19,10 @@ import {
   saysNotFound,
   transactionIdOf,
 } from './prisma7.js'
-import { type ClientShape, isRead, planRead, type ReadPlan, type RowRead, throwsWhenAbsent } from './query.js'
-import { readRow, type Source } from './read.js'
-import type { Scope } from './transaction.js'
-import { drop, writeModel, writeRaw } from './write.js'
+import { type ClientShape, isRead, planRead, type ReadPlan, type RowRead, throwsWhenAbsent } from './plan/query.js'
+import { readRow, type Source } from './stories/read.js'
+import type { Scope } from './stories/transaction.js'
+import { drop, writeModel, writeRaw } from './stories/write.js'
 
 // oxlint-disable-next-line typescript/no-empty-object-type -- as Prisma's own extension types have it
 type Nothing = {}

@@ -4,8 +4,8 @@
  */
 import { Decimal } from '@prisma/client/runtime/client'
 import { CacheAsideError, shown } from './errors.js'
-import type { ClientShape } from './query.js'
-import { readSchema, type Schema } from './schema.js'
+import type { ClientShape } from './plan/query.js'
+import { readSchema, type Schema } from './plan/schema.js'
 
 /** Prisma's own Decimal class. */
 export { Decimal }

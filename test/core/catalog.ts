@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { getDMMF } from '@prisma/get-dmmf'
 import { Decimal } from '@prisma/client/runtime/client'
-import { buildCatalog, type CatalogModel } from '../../src/catalog.js'
+import { buildCatalog, type CatalogModel } from '../../src/plan/catalog.js'
 import type { Policy } from '../../src/options.js'
-import { readSchema, type ScalarField, type Schema } from '../../src/schema.js'
+import { readSchema, type ScalarField, type Schema } from '../../src/plan/schema.js'
 
 const text = await readFile(new URL('../../prisma/schema.prisma', import.meta.url), 'utf8')
 const document = getDMMF({ datamodel: text })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { addResult, planWrite } from '../../src/effects.js'
-import type { ClientShape } from '../../src/query.js'
-import { widen } from '../../src/widen.js'
+import { addResult, planWrite } from '../../src/plan/effects.js'
+import type { ClientShape } from '../../src/plan/query.js'
+import { widen } from '../../src/plan/widen.js'
 import { createWorld, type World } from '../support/world.js'
 import { catalog, modelNamed } from './catalog.js'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Flights } from '../../src/flight.js'
+import { Flights } from '../../src/stories/flight.js'
 
 const KEY = 'User:1'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isPlainRead } from '../../src/sql.js'
+import { isPlainRead } from '../../src/plan/sql.js'
 
 describe('text that only reads', () => {
   it.each([

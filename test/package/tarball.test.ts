@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PrismaClient } from '../../generated/prisma/client.js'
 import { createExtension } from '../../src/extension.js'
 import type * as Package from '../../src/index.js'
-import { Store } from '../../src/store.js'
+import { Store } from '../../src/redis/store.js'
 import { run } from '../support/commands.js'
 import { createWorld, newClient, type World } from '../support/world.js'
 

@@ -2,13 +2,13 @@
  * The story of a read. Look into Redis; on a miss take tokens, ask the database, and store what it said if no write came
  * between. Whatever Redis does, the caller gets an answer of the database or an error of Prisma, never one of ours.
  */
-import type { Row } from './codec.js'
-import type { Events } from './events.js'
+import type { Row } from '../wire/codec.js'
+import type { Events } from '../events.js'
 import { fillRow } from './fill.js'
 import type { Flights } from './flight.js'
 import { isLookedAt, type Looked, lookUp } from './lookup.js'
-import { type RowRead, satisfies, throwsWhenAbsent } from './query.js'
-import type { Store, Ticket } from './store.js'
+import { type RowRead, satisfies, throwsWhenAbsent } from '../plan/query.js'
+import type { Store, Ticket } from '../redis/store.js'
 
 /** How the database is asked; all may reject with Prisma's errors. */
 export interface Source {

@@ -1,9 +1,9 @@
 /** Every model of the schema with its keys in Redis; of the configured ones, how they are cached. */
 import { canonOf, type Canon, type Spelling } from './canon.js'
-import { type DecimalClass, type RowCodec, rowCodec } from './codec.js'
-import { CacheAsideError, shown } from './errors.js'
-import { encodeId, type ModelKeys, modelKeys } from './keys.js'
-import type { Policy } from './options.js'
+import { type DecimalClass, type RowCodec, rowCodec } from '../wire/codec.js'
+import { CacheAsideError, shown } from '../errors.js'
+import { encodeId, type ModelKeys, modelKeys } from '../wire/keys.js'
+import type { Policy } from '../options.js'
 import type { Key, Model, ScalarField, Schema } from './schema.js'
 
 export interface CatalogModel {

@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { Packr } from 'msgpackr'
-import { hasToken, Kind, kindOf, PAYLOAD_AT, seal, stampedWith, type Token } from './envelope.js'
-import type { Events } from './events.js'
+import { hasToken, Kind, kindOf, PAYLOAD_AT, seal, stampedWith, type Token } from '../wire/envelope.js'
+import type { Events } from '../events.js'
 import type { Flights } from './flight.js'
-import type { Dependencies } from './keys.js'
-import type { Seen, Store, Ticket } from './store.js'
+import type { Dependencies } from '../wire/keys.js'
+import type { Seen, Store, Ticket } from '../redis/store.js'
 
 export interface ValueRead<T> {
   readonly redisKey: string

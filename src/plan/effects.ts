@@ -6,7 +6,7 @@
  */
 import type { Catalog, CatalogModel } from './catalog.js'
 import type { RelationField } from './schema.js'
-import type { Drops } from './store.js'
+import type { Drops } from '../redis/store.js'
 
 /** What one write, or one transaction, has changed so far. */
 export class Effects {

@@ -3,7 +3,7 @@
  * of the args has to be of a form known here; anything else goes to the database and gets Prisma's own answer or error.
  */
 import type { Cached, CachedField, CatalogModel, Identity } from './catalog.js'
-import type { Row } from './codec.js'
+import type { Row } from '../wire/codec.js'
 
 export type ReadPlan = RowRead | Bypass
 

@@ -3,15 +3,23 @@
  * interactive transaction, collect, and drop when it has settled. Nothing is ever written through to the cache: a
  * transaction can resolve and still have been rolled back.
  */
-import type { Catalog } from './catalog.js'
-import { addResult, type Effects, everything, planWrite, type WritePlan } from './effects.js'
-import type { Events, InvalidationSource } from './events.js'
-import { type InTransaction, isFluent, type Operation, outcomeOf, queryWith, rawTextOf, saysClosed } from './prisma7.js'
-import type { ClientShape } from './query.js'
-import { isPlainRead } from './sql.js'
-import type { Store } from './store.js'
+import type { Catalog } from '../plan/catalog.js'
+import { addResult, type Effects, everything, planWrite, type WritePlan } from '../plan/effects.js'
+import type { Events, InvalidationSource } from '../events.js'
+import {
+  type InTransaction,
+  isFluent,
+  type Operation,
+  outcomeOf,
+  queryWith,
+  rawTextOf,
+  saysClosed,
+} from '../prisma7.js'
+import type { ClientShape } from '../plan/query.js'
+import { isPlainRead } from '../plan/sql.js'
+import type { Store } from '../redis/store.js'
 import type { Transactions } from './transaction.js'
-import { widen } from './widen.js'
+import { widen } from '../plan/widen.js'
 
 export interface Writer {
   readonly catalog: Catalog

@@ -4,8 +4,8 @@
  */
 import { hash } from 'node:crypto'
 import { Packr } from 'msgpackr'
-import { isDecimal } from './canon.js'
-import type { ScalarField } from './schema.js'
+import { isDecimal } from '../plan/canon.js'
+import type { ScalarField } from '../plan/schema.js'
 
 export type Row = Record<string, unknown>
 
