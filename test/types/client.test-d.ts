@@ -97,8 +97,7 @@ describe('$transaction', () => {
 
   it('hands the function a client with $cache and $uncached', async () => {
     await prisma.$transaction(async tx => {
-      expectTypeOf(tx.$cache).toEqualTypeOf(prisma.$cache)
-      expectTypeOf(tx.$uncached.user).toEqualTypeOf(prisma.$uncached.user)
+      expectTypeOf(await tx.$uncached.user.findUnique({ where })).toEqualTypeOf<User | null>()
       await tx.$cache.invalidate('User', where)
       // @ts-expect-error -- no such model
       await tx.$cache.invalidate('Usr', where)
@@ -130,10 +129,13 @@ describe('further extensions', () => {
   })
 
   it('keep $cache and $uncached', async () => {
-    expectTypeOf(layered.$cache).toEqualTypeOf(prisma.$cache)
-    expectTypeOf(layered.$uncached).toEqualTypeOf(prisma.$uncached)
+    await layered.$cache.invalidate('User', where)
+    // @ts-expect-error -- no such model
+    await layered.$cache.invalidate('Usr', where)
+    expectTypeOf(await layered.$uncached.user.findUnique({ where })).toEqualTypeOf<User | null>()
     await layered.$transaction(async tx => {
-      expectTypeOf(tx.$cache).toEqualTypeOf(prisma.$cache)
+      // @ts-expect-error -- no such model
+      await tx.$cache.invalidate('Usr', where)
       expectTypeOf((await tx.user.findFirstOrThrow()).shout).toEqualTypeOf<string>()
     })
   })
