@@ -27,3 +27,8 @@ export function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
   return String(value)
 }
+
+/** What kind of error it is, and no more: messages, of decoders for one, may hold data of rows. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error
+}

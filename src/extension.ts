@@ -5,6 +5,7 @@
 import { type CacheApi, cacheApi } from './cache.js'
 import type { Row } from './wire/codec.js'
 import { type Core, createCore, type Parts } from './core.js'
+import { nameOf } from './errors.js'
 import { type CacheAsideOptions, checkOptions } from './options.js'
 import {
   type ClientFacts,
@@ -27,8 +28,17 @@ import { drop, writeModel, writeRaw } from './stories/write.js'
 // oxlint-disable-next-line typescript/no-empty-object-type -- as Prisma's own extension types have it
 type Nothing = {}
 
-/** What `$extends` takes, with what it adds to the client. */
-type Extension<Client, Added> = (client: Client) => {
+/**
+ * What `$extends` takes, with what it adds to the client. `$extends` infers `Client` from the last signature; the first one
+ * lets an extension be typed before there is a client: `$extends` gives it a client without `$on`, which is no `PrismaClient`.
+ */
+interface Extension<Client, Added> {
+  // oxlint-disable-next-line typescript/no-explicit-any
+  (client: any): Extended<Added>
+  (client: Client): Extended<Added>
+}
+
+interface Extended<Added> {
   $extends: { extArgs: { result: Nothing; model: Nothing; query: Nothing; client: Added } }
 }
 
@@ -54,7 +64,10 @@ interface AnyClient {
 const NAME = 'prisma-extension-cache-aside'
 
 /** @param parts - for tests: parts without their guards */
-export function createExtension<Client>(options: CacheAsideOptions, parts?: Partial<Parts>): CacheAside<Client> {
+export function createExtension<Client>(
+  options: CacheAsideOptions<Client>,
+  parts?: Partial<Parts>,
+): CacheAside<Client> {
   const config = checkOptions(options)
   const cores = new Map<string, Core>()
   const open = (client: AnyClient) => {
@@ -112,7 +125,13 @@ function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan 
   if (core.transactionOf(operation) !== undefined) return { kind: 'bypass', why: 'in a transaction' }
   if (isFluent(operation)) return { kind: 'bypass', why: 'a fluent call' }
   if (core.unreadable.has(model as string)) return { kind: 'bypass', why: 'the whole row may not be read' }
-  return planRead(core.catalog.get(model as string), name, args, shape)
+  try {
+    return planRead(core.catalog.get(model as string), name, args, shape)
+  } catch (error) {
+    // Args that we can't make sense of are Prisma's to judge.
+    core.events.emit({ type: 'error', code: 'PLAN', message: `A ${name} could not be planned: ${nameOf(error)}.` })
+    return { kind: 'bypass', why: 'args of an unknown form' }
+  }
 }
 
 function sourceOf(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Source {

@@ -5,7 +5,7 @@
 import type { Row } from '../wire/codec.js'
 import type { Events } from '../events.js'
 import { fillRow } from './fill.js'
-import type { Flights } from './flight.js'
+import { type Flights, STUCK } from './flight.js'
 import { isLookedAt, type Looked, lookUp } from './lookup.js'
 import { type RowRead, satisfies, throwsWhenAbsent } from '../plan/query.js'
 import type { Store, Ticket } from '../redis/store.js'
@@ -64,8 +64,9 @@ export async function readRow(
     }
     const mayShare = flight.openTo(began)
     const waiting = performance.now()
-    const shared = await flight.loaded
+    const shared = await flight.wait()
     deadline += performance.now() - waiting // the database's time, not that of Redis
+    if (shared === STUCK) return sourceOf().original()
     if (!mayShare) continue // It asked the database before we came: look again, then load, or join the next load.
     if (shared === undefined) return sourceOf().original() // It failed, or can't be copied. Nobody gets another's error.
     const row = shared === 'absent' ? shared : read.cached.codec.decode(shared, 0)

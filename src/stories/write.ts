@@ -5,6 +5,7 @@
  */
 import type { Catalog } from '../plan/catalog.js'
 import { addResult, type Effects, everything, planWrite, type WritePlan } from '../plan/effects.js'
+import { nameOf } from '../errors.js'
 import type { Events, InvalidationSource } from '../events.js'
 import {
   type InTransaction,
@@ -19,7 +20,7 @@ import type { ClientShape } from '../plan/query.js'
 import { isPlainRead } from '../plan/sql.js'
 import type { Store } from '../redis/store.js'
 import type { Transactions } from './transaction.js'
-import { widen } from '../plan/widen.js'
+import { type Widened, widen } from '../plan/widen.js'
 
 export interface Writer {
   readonly catalog: Catalog
@@ -31,19 +32,33 @@ export interface Writer {
 
 /** A write operation on a model. */
 export function writeModel(writer: Writer, client: ClientShape, operation: Operation): Promise<unknown> {
-  const model = writer.catalog.get(operation.model as string)
-  const plan: WritePlan =
-    model === undefined
-      ? writeOfAnything(writer)
-      : planWrite(writer.catalog, model, operation.operation, operation.args)
-  // The result of a fluent call is not the row that was written.
-  const named = isFluent(operation) ? undefined : plan.target
-  const { args, strip } = widen(named, operation.args, client)
+  const { plan, args, named, strip } = prepare(writer, client, operation)
   return write(writer, operation, plan, async () => {
     const result = await queryWith(operation, args)
-    addResult(plan, named && result)
+    addResult(plan, named ? result : undefined)
     return strip(result)
   })
+}
+
+interface Prepared extends Widened {
+  readonly plan: WritePlan
+  /** Whether the result is the row that was written: that of a fluent call is not. */
+  readonly named: boolean
+}
+
+/** Args that we can't make sense of are Prisma's to judge, and what they may do is anything. */
+function prepare(writer: Writer, client: ClientShape, operation: Operation): Prepared {
+  const { model: name, operation: kind, args } = operation
+  try {
+    const model = writer.catalog.get(name as string)
+    if (model === undefined) throw new Error(`${name} is not in the schema`)
+    const plan = planWrite(writer.catalog, model, kind, args)
+    const named = !isFluent(operation)
+    return { plan, named, ...widen(named ? plan.target : undefined, args, client) }
+  } catch (error) {
+    writer.events.emit({ type: 'error', code: 'PLAN', message: `A ${kind} could not be planned: ${nameOf(error)}.` })
+    return { plan: writeOfAnything(writer), named: false, args, strip: result => result }
+  }
 }
 
 /** A raw operation: a write of anything, unless its text plainly reads. */
