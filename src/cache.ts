@@ -1,19 +1,22 @@
 /** `prisma.$cache`: the cache by hand. */
-import type { CatalogModel } from './catalog.js'
+import type { CatalogModel } from './plan/catalog.js'
 import type { Core } from './core.js'
-import { anythingTo, Effects, everything, pinnedId, planWrite } from './effects.js'
+import { anythingTo, Effects, everything, pinnedId, planWrite } from './plan/effects.js'
 import { CacheAsideError, shown } from './errors.js'
 import type { Emit, Stats } from './events.js'
-import { tagKey, valueKey, valuesEpoch } from './keys.js'
+import { tagKey, valueKey, valuesEpoch } from './wire/keys.js'
 import { type Duration, duration } from './options.js'
-import { type ClientShape, isRead, planRead } from './query.js'
-import type { Drops } from './store.js'
-import type { Scope } from './transaction.js'
-import type { ModelName, UniqueWhere } from './types.js'
-import { readValue } from './values.js'
+import { type ClientShape, isRead, planRead } from './plan/query.js'
+import type { Drops } from './redis/store.js'
+import type { Scope } from './stories/transaction.js'
+import type { Wheres } from './types.js'
+import { readValue } from './stories/values.js'
 
 /** What is added to the client as `$cache`. `Client` is the Prisma client that was extended. */
-export interface CacheApi<Client> {
+export type CacheApi<Client> = CacheOf<Wheres<Client>>
+
+/** By what it takes, not by the client: the `$cache` of an extended client is also a `CacheApi<PrismaClient>`. */
+interface CacheOf<Where> {
   /**
    * Cache-aside for any value: looks in the cache, on a miss calls `fetch` and stores what it gives. One load at a time per
    * key and process, guarded like rows: an `invalidateTags` during the load wins. When Redis is out of reach, `fetch`
@@ -53,7 +56,7 @@ export interface CacheApi<Client> {
    * @throws CacheAsideError `INVALID_CALL` when there is no such model
    * @example await prisma.$cache.invalidate('User', { id: 42 })
    */
-  invalidate<M extends ModelName<Client>>(model: M, where: UniqueWhere<Client, M>): Promise<'done' | 'deferred'>
+  invalidate<M extends Extract<keyof Where, string>>(model: M, where: Where[M]): Promise<'done' | 'deferred'>
 
   /**
    * Drops all that is cached about a model, and about the models that its referential actions reach.
@@ -62,7 +65,7 @@ export interface CacheApi<Client> {
    *
    * @example await prisma.$cache.invalidateModel('User')
    */
-  invalidateModel(model: ModelName<Client>): Promise<'done' | 'deferred'>
+  invalidateModel(model: Extract<keyof Where, string>): Promise<'done' | 'deferred'>
 
   /** Drops everything: after a restore of the database, or SQL that nobody knows the effects of. */
   invalidateAll(): Promise<'done' | 'deferred'>
@@ -73,7 +76,7 @@ export interface CacheApi<Client> {
    *
    * @example prisma.$cache.explain('User', 'findUnique', { where: { id: 42 } }) // { cached: true, key: 'User:42', via: 'id' }
    */
-  explain(model: ModelName<Client>, operation: string, args?: object): Explanation
+  explain(model: Extract<keyof Where, string>, operation: string, args?: object): Explanation
 
   /** Turns reading and filling off, in this process; writes still drop what they make wrong. */
   disable(): void
@@ -95,13 +98,13 @@ export interface CacheApi<Client> {
 }
 
 export interface GetOrSetOptions<T> {
-  ttl?: Duration
+  ttl?: Duration | undefined
   /** `invalidateTags` with any of them drops the value. */
-  tags?: readonly string[]
+  tags?: readonly string[] | undefined
   /** Makes something of the value that msgpack can hold: a string, a `Buffer`, plain data. */
-  serialize?: (value: T) => unknown
+  serialize?: ((value: T) => unknown) | undefined
   /** The way back. Throws if it can't: that is a miss. */
-  deserialize?: (stored: unknown) => T
+  deserialize?: ((stored: unknown) => T) | undefined
 }
 
 export type Explanation =

@@ -1,17 +1,17 @@
 /** Everything that one database and one Redis share, put together once per schema. */
-import { buildCatalog } from './catalog.js'
-import { Connection } from './connection.js'
+import { buildCatalog } from './plan/catalog.js'
+import { Connection } from './redis/connection.js'
 import { Events } from './events.js'
-import { Flights } from './flight.js'
-import { Health } from './health.js'
-import { valuesEpoch } from './keys.js'
+import { Flights } from './stories/flight.js'
+import { Health } from './redis/health.js'
+import { valuesEpoch } from './wire/keys.js'
 import type { Config } from './options.js'
 import { Batches, type ClientFacts, Decimal, transactionOf } from './prisma7.js'
-import type { Reader, Shared } from './read.js'
-import { Store } from './store.js'
-import { Transactions } from './transaction.js'
-import type { Values } from './values.js'
-import type { Writer } from './write.js'
+import type { Reader, Shared } from './stories/read.js'
+import { Store } from './redis/store.js'
+import { Transactions } from './stories/transaction.js'
+import type { Values } from './stories/values.js'
+import type { Writer } from './stories/write.js'
 
 /**
  * The parts that guard against races. Tests hand in ones without the guard, to show that the test then fails; this is not

@@ -22,6 +22,13 @@ export type CacheAsideErrorCode =
 /** A value as an error message shows it: short, and never a whole object. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
+  if (typeof value === 'function') return 'a function'
+  if (typeof value === 'symbol') return 'a symbol'
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
   return String(value)
+}
+
+/** What kind of error it is, and no more: messages, of decoders for one, may hold data of rows. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error
 }

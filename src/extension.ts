@@ -3,8 +3,9 @@
  * and `$uncached`; follows interactive transactions to their end.
  */
 import { type CacheApi, cacheApi } from './cache.js'
-import type { Row } from './codec.js'
+import type { Row } from './wire/codec.js'
 import { type Core, createCore, type Parts } from './core.js'
+import { nameOf } from './errors.js'
 import { type CacheAsideOptions, checkOptions } from './options.js'
 import {
   type ClientFacts,
@@ -19,16 +20,25 @@ import {
   saysNotFound,
   transactionIdOf,
 } from './prisma7.js'
-import { type ClientShape, isRead, planRead, type ReadPlan, type RowRead, throwsWhenAbsent } from './query.js'
-import { readRow, type Source } from './read.js'
-import type { Scope } from './transaction.js'
-import { drop, dropUnknown, writeModel, writeRaw } from './write.js'
+import { type ClientShape, isRead, planRead, type ReadPlan, type RowRead, throwsWhenAbsent } from './plan/query.js'
+import { readRow, type Source } from './stories/read.js'
+import type { Scope } from './stories/transaction.js'
+import { drop, writeModel, writeRaw } from './stories/write.js'
 
 // oxlint-disable-next-line typescript/no-empty-object-type -- as Prisma's own extension types have it
 type Nothing = {}
 
-/** What `$extends` takes, with what it adds to the client. */
-type Extension<Client, Added> = (client: Client) => {
+/**
+ * What `$extends` takes, with what it adds to the client. `$extends` infers `Client` from the last signature; the first one
+ * lets an extension be typed before there is a client: `$extends` gives it a client without `$on`, which is no `PrismaClient`.
+ */
+interface Extension<Client, Added> {
+  // oxlint-disable-next-line typescript/no-explicit-any
+  (client: any): Extended<Added>
+  (client: Client): Extended<Added>
+}
+
+interface Extended<Added> {
   $extends: { extArgs: { result: Nothing; model: Nothing; query: Nothing; client: Added } }
 }
 
@@ -54,7 +64,10 @@ interface AnyClient {
 const NAME = 'prisma-extension-cache-aside'
 
 /** @param parts - for tests: parts without their guards */
-export function createExtension<Client>(options: CacheAsideOptions, parts?: Partial<Parts>): CacheAside<Client> {
+export function createExtension<Client>(
+  options: CacheAsideOptions<Client>,
+  parts?: Partial<Parts>,
+): CacheAside<Client> {
   const config = checkOptions(options)
   const cores = new Map<string, Core>()
   const open = (client: AnyClient) => {
@@ -98,7 +111,9 @@ async function passed(operation: Operation): Promise<unknown> {
 
 function read(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
   const plan = planOf(core, shape, operation)
-  if (plan.kind === 'row') return readByKey(core, shape, operation, plan)
+  if (plan.kind === 'row') {
+    return readRow(core, plan, operation.operation, () => sourceOf(core, shape, operation, plan))
+  }
   core.events.bypass(operation.model as string, operation.operation, plan.why)
   return passOn(core, operation)
 }
@@ -110,17 +125,12 @@ function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan 
   if (core.transactionOf(operation) !== undefined) return { kind: 'bypass', why: 'in a transaction' }
   if (isFluent(operation)) return { kind: 'bypass', why: 'a fluent call' }
   if (core.unreadable.has(model as string)) return { kind: 'bypass', why: 'the whole row may not be read' }
-  return planRead(core.catalog.get(model as string), name, args, shape)
-}
-
-async function readByKey(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Promise<unknown> {
   try {
-    return await readRow(core, plan, sourceOf(core, shape, operation, plan))
+    return planRead(core.catalog.get(model as string), name, args, shape)
   } catch (error) {
-    // The load asks for the whole row, and what is wrong may be with a column that the caller did not ask for.
-    if (plan.places === undefined || !mayBeOfOtherColumns(error)) throw error
-    if (mayNotReadAll(error)) core.unreadable.add(operation.model as string)
-    return passed(operation)
+    // Args that we can't make sense of are Prisma's to judge.
+    core.events.emit({ type: 'error', code: 'PLAN', message: `A ${name} could not be planned: ${nameOf(error)}.` })
+    return { kind: 'bypass', why: 'args of an unknown form' }
   }
 }
 
@@ -134,13 +144,18 @@ function sourceOf(core: Core, shape: ClientShape, operation: Operation, plan: Ro
   const args = Object.keys(omit).length === 0 ? { where: plan.where } : { where: plan.where, omit }
   let batch = { size: 0 } as { readonly size: number }
   return {
-    operation: operation.operation,
     original: () => passed(operation),
     load() {
       batch = core.batches.join(model)
       return queryWith(operation, args) as Promise<Row | null>
     },
     saysAbsent: error => orThrow && saysNotFound(error),
+    async insteadOf(error) {
+      // The load asks for the whole row, and what is wrong may be with a column that the caller did not ask for.
+      if (plan.places === undefined || !mayBeOfOtherColumns(error)) throw error
+      if (mayNotReadAll(error)) core.unreadable.add(model)
+      return passed(operation)
+    },
     alone: () => batch.size === 1,
   }
 }
@@ -179,7 +194,7 @@ async function runToItsEnd(
   let id = ''
   let scope: Scope | undefined
   let committing = false
-  let outcome: 'settled' | 'unknown' = 'settled'
+  let outcome: 'known' | 'unknown' = 'known'
   try {
     return await run(async tx => {
       id = transactionIdOf(tx) ?? ''
@@ -197,7 +212,7 @@ async function runToItsEnd(
       await scope.quiet()
       core.transactions.close(id)
       if (!scope.effects.none || scope.keys.length > 0) {
-        await (outcome === 'unknown' ? dropUnknown : drop)(core, scope.effects, 'transaction', scope.keys)
+        await drop(core, scope.effects, 'transaction', outcome, scope.keys)
       }
     }
   }

@@ -21,7 +21,7 @@ import type { CacheAsideOptions } from './options.js'
  */
 // `any` where the client is not known, as when the extension is kept in a variable before `$extends`.
 // oxlint-disable-next-line typescript/no-explicit-any
-export function cacheAside<Client = any>(options: CacheAsideOptions): CacheAside<Client> {
+export function cacheAside<Client = any>(options: NoInfer<CacheAsideOptions<Client>>): CacheAside<Client> {
   return createExtension<Client>(options)
 }
 

@@ -1,41 +1,43 @@
 /** What users configure, checked once and frozen into a policy per model. */
 import type { Cluster, Redis } from 'ioredis'
 import { CacheAsideError, shown } from './errors.js'
+import type { ModelName } from './types.js'
 
 /** A number is seconds; a string carries its unit: `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'1d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
 export interface ModelOptions {
   /** How long a row is kept. Default: the top-level `ttl`. */
-  ttl?: Duration
+  ttl?: Duration | undefined
   /** How long "there is no such row" is kept. `0`: not at all. Default: 5 s. */
-  negativeTtl?: Duration
+  negativeTtl?: Duration | undefined
   /** Fields that never reach Redis. Queries that ask for one go to the database. Not for fields of the primary key. */
-  exclude?: readonly string[]
+  exclude?: readonly string[] | undefined
   /** Larger entries are not kept. Default: 1 MiB (1048576). */
-  maxBytes?: number
+  maxBytes?: number | undefined
   /** How much shorter than its TTL an entry may live, as a fraction from 0 to 1. Default: 0.1. */
-  jitter?: number
+  jitter?: number | undefined
 }
 
-export interface CacheAsideOptions {
+// oxlint-disable-next-line typescript/no-explicit-any -- where the client is not known
+export interface CacheAsideOptions<Client = any> {
   /** The ioredis client, yours: it is never closed or reconfigured. Redis 7.0 or newer, or Valkey. */
   redis: Redis | Cluster
   /**
    * The models whose rows are cached, by their names in the Prisma schema. `'5m'` is short for `{ ttl: '5m' }`, `true`
    * takes the default TTL. Writes to all other models are watched too: they may change rows of these.
    */
-  models: Record<string, true | Duration | ModelOptions>
+  models: { [Model in ModelName<Client>]?: true | Duration | ModelOptions }
   /** Default TTL of the models. Default: 3600 s. */
-  ttl?: Duration
+  ttl?: Duration | undefined
   /** Put before every key. One per database; never a version, or new processes could not drop what old ones read. Default: none. */
-  prefix?: string
+  prefix?: string | undefined
   /** `false`: nothing is read from the cache or filled; writes still drop what they make wrong. Default: `true`. */
-  enabled?: boolean
+  enabled?: boolean | undefined
   /** Longest time, in ms, that a query waits for Redis over all its round trips. Default: 50. */
-  deadlineMs?: number
+  deadlineMs?: number | undefined
   /** Longest time, in ms, that a write waits for Redis to acknowledge its invalidation. Default: 500. */
-  invalidationDeadlineMs?: number
+  invalidationDeadlineMs?: number | undefined
 }
 
 /** How one model is cached; times in ms. */
@@ -66,7 +68,7 @@ const DEFAULT_NEGATIVE_TTL = 5
 const LONGEST_TTL_MS = 365 * 24 * 3_600_000
 
 /** @throws CacheAsideError `INVALID_OPTION`: the rule, what was got, and the fix */
-export function checkOptions(options: CacheAsideOptions): Config {
+export function checkOptions(options: CacheAsideOptions<never>): Config {
   if (!isPlainObject(options)) {
     throw wrong(
       `cacheAside takes an object, got ${shown(options)}. Write cacheAside({ redis, models: { User: '5m' } }).`,
@@ -98,6 +100,9 @@ function checkModels(models: unknown, ttlMs: number): Map<string, Policy> {
   return new Map(
     Object.entries(models).map(([name, value]) => {
       const given = value === true ? {} : isPlainObject(value) ? value : { ttl: value }
+      if (value === undefined) {
+        throw wrong(`models.${name} must be true, a TTL or an object of options, got undefined.`)
+      }
       refuseUnknown(given, KNOWN_OF_MODEL, `option of models.${name}`)
       const policy = {
         ttlMs: 'ttl' in given && given.ttl !== undefined ? duration(`models.${name}.ttl`, given.ttl) : ttlMs,
@@ -115,7 +120,8 @@ function checkRedis(redis: unknown): Redis | Cluster {
   const client = redis as Partial<Redis> | null | undefined
   if (typeof client?.mgetBuffer !== 'function' || typeof client.status !== 'string') {
     throw wrong(
-      `redis must be an ioredis client (Redis or Cluster), got ${shown(redis)}. ` +
+      // Never the value of a string: it may be a URL with a password.
+      `redis must be an ioredis client (Redis or Cluster), got ${typeof redis === 'string' ? 'a string' : shown(redis)}. ` +
         `Write: import { Redis } from 'ioredis', then redis: new Redis(process.env.REDIS_URL).`,
     )
   }
@@ -176,7 +182,7 @@ export function duration(name: string, value: unknown, leastMs = 1): number {
   if (ms >= leastMs && ms <= LONGEST_TTL_MS) return ms
   throw wrong(
     `${name} must be a number of seconds or a duration such as '250ms', '30s', '5m', '2h' or '1d', ` +
-      `${leastMs === 0 ? 'at least 0' : 'more than 0'} and at most 365 days, got ${shown(value)}.`,
+      `${leastMs === 0 ? 'at least 0' : 'at least 1 ms'} and at most 365 days, got ${shown(value)}.`,
   )
 }
 
@@ -186,7 +192,9 @@ function refuseUnknown(given: object, known: readonly string[], what: string): v
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
 }
 
 function wrong(message: string): CacheAsideError {

@@ -4,8 +4,8 @@
  */
 import { Decimal } from '@prisma/client/runtime/client'
 import { CacheAsideError, shown } from './errors.js'
-import type { ClientShape } from './query.js'
-import { readSchema, type Schema } from './schema.js'
+import type { ClientShape } from './plan/query.js'
+import { readSchema, type Schema } from './plan/schema.js'
 
 /** Prisma's own Decimal class. */
 export { Decimal }
@@ -64,10 +64,12 @@ export function factsOf(client: object): ClientFacts {
   }
 
   const needed = new Set<string>()
+  const computed = new Set<string>()
   const extended = (derived: object) => {
     const extensions = (derived as ClientInternals)._extensions
     for (const model of schema.models.keys()) {
-      for (const { needs } of Object.values(extensions?.getAllComputedFields(jsName(model)) ?? {})) {
+      for (const [name, { needs }] of Object.entries(extensions?.getAllComputedFields(jsName(model)) ?? {})) {
+        computed.add(`${model}.${name}`)
         for (const field of needs) needed.add(`${model}.${field}`)
       }
     }
@@ -79,6 +81,7 @@ export function factsOf(client: object): ClientFacts {
     extended,
     shape: {
       globalOmit: model => _globalOmit?.[jsName(model)],
+      computes: (model, name) => computed.has(`${model}.${name}`),
       neededByComputed: (model, field) => needed.has(`${model}.${field}`),
     },
   }

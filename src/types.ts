@@ -24,3 +24,6 @@ export type UniqueWhere<Client, Model> =
         : never
       : Record<string, unknown>
     : Record<string, unknown>
+
+/** The unique `where` of each model. */
+export type Wheres<Client> = { [Model in ModelName<Client>]: UniqueWhere<Client, Model> }

@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { getDMMF } from '@prisma/get-dmmf'
 import { Decimal } from '@prisma/client/runtime/client'
-import { buildCatalog, type CatalogModel } from '../../src/catalog.js'
+import { buildCatalog, type CatalogModel } from '../../src/plan/catalog.js'
 import type { Policy } from '../../src/options.js'
-import { readSchema, type ScalarField, type Schema } from '../../src/schema.js'
+import { readSchema, type ScalarField, type Schema } from '../../src/plan/schema.js'
 
 const text = await readFile(new URL('../../prisma/schema.prisma', import.meta.url), 'utf8')
 const document = getDMMF({ datamodel: text })
@@ -42,5 +42,14 @@ export function modelNamed(name: string): CatalogModel {
 
 /** A field that is in no schema. */
 export function field(of: Partial<ScalarField> & Pick<ScalarField, 'type'>): ScalarField {
-  return { name: 'id', list: false, optional: false, column: 'id', native: undefined, members: [], ...of }
+  return {
+    name: 'id',
+    list: false,
+    optional: false,
+    column: 'id',
+    native: undefined,
+    updatedAt: false,
+    members: [],
+    ...of,
+  }
 }

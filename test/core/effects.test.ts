@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { addResult, planWrite } from '../../src/effects.js'
-import type { ClientShape } from '../../src/query.js'
-import { widen } from '../../src/widen.js'
+import { addResult, planWrite } from '../../src/plan/effects.js'
+import type { ClientShape } from '../../src/plan/query.js'
+import { widen } from '../../src/plan/widen.js'
 import { createWorld, type World } from '../support/world.js'
 import { catalog, modelNamed } from './catalog.js'
 
@@ -212,7 +212,7 @@ const TABLES: Record<string, Record<string, Case>> = {
       'Post',
       'update',
       { where: { id: 1 }, data: { id: 11 } },
-      'Post:1 Post:11 Comment* Bookmark*',
+      'Post:1 Post:11 Comment* Bookmark* Tag+',
     ),
     'of a comment that has replies': write(
       'Comment',
@@ -448,7 +448,7 @@ const TABLES: Record<string, Record<string, Case>> = {
     deleteMany: user({ posts: { deleteMany: {} } }, `Post* ${POST_CLOSURE}`),
     'update of a key below': user(
       { posts: { update: { where: { id: 1 }, data: { id: 77 } } } },
-      'Post* Comment* Bookmark*',
+      'Post* Comment* Bookmark* Tag+',
     ),
     'three levels down': user(
       {
@@ -735,7 +735,7 @@ function spelled(keys: Iterable<string>): string {
     .join(' ')
 }
 
-const SHAPE: ClientShape = { globalOmit: () => undefined, neededByComputed: () => false }
+const SHAPE: ClientShape = { globalOmit: () => undefined, computes: () => false, neededByComputed: () => false }
 
 // ---- Postgres
 

@@ -2,8 +2,8 @@ import { Decimal } from '@prisma/client/runtime/client'
 import * as fc from 'fast-check'
 import { unpack } from 'msgpackr'
 import { describe, expect, it } from 'vitest'
-import { rowCodec } from '../../src/codec.js'
-import { guardOf, hasToken, Kind, kindOf, newToken, PAYLOAD_AT, seal, stampedWith } from '../../src/envelope.js'
+import { rowCodec } from '../../src/wire/codec.js'
+import { guardOf, hasToken, Kind, kindOf, newToken, PAYLOAD_AT, seal, stampedWith } from '../../src/wire/envelope.js'
 import { modelNamed } from './catalog.js'
 
 const codec = rowCodec(modelNamed('User').model.scalars, Decimal)

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
-import { Flights } from '../../src/flight.js'
+import { describe, expect, it, vi } from 'vitest'
+import { Flights, STUCK } from '../../src/stories/flight.js'
 
 const KEY = 'User:1'
 
@@ -53,16 +53,16 @@ describe('a load', () => {
   it('answers all who share it, also who asks after its end', async () => {
     const flights = new Flights<string>()
     const flight = flights.begin(KEY)
-    const waiting = Promise.all([flight.loaded, flight.loaded])
+    const waiting = Promise.all([flight.wait(), flight.wait()])
     flight.end('row')
     expect(await waiting).toEqual(['row', 'row'])
-    expect(await flight.loaded).toBe('row')
+    expect(await flight.wait()).toBe('row')
   })
 
   it('that failed answers nothing, and rejects nobody', async () => {
     const flight = new Flights<string>().begin(KEY)
     flight.end(undefined)
-    expect(await flight.loaded).toBeUndefined()
+    expect(await flight.wait()).toBeUndefined()
   })
 
   it('is gone before those who waited go on: the next of them begins the single next load', async () => {
@@ -71,19 +71,37 @@ describe('a load', () => {
     first.asked()
     const began: string[] = []
     const late = async (name: string) => {
-      await first.loaded
+      await first.wait()
       const current = flights.under(KEY)
-      if (current !== undefined) return current.loaded
+      if (current !== undefined) return current.wait()
       began.push(name)
       const next = flights.begin(KEY)
       await Promise.resolve()
       next.asked()
       next.end(`row of ${name}`)
-      return next.loaded
+      return next.wait()
     }
     const answers = Promise.all([late('a'), late('b'), late('c')])
     first.end('old row')
     expect(await answers).toEqual(['row of a', 'row of a', 'row of a'])
     expect(began).toEqual(['a'])
+  })
+})
+
+describe('a load that does not end', () => {
+  it('is not waited for longer than five seconds', async () => {
+    vi.useFakeTimers()
+    try {
+      const flight = new Flights<string>().begin(KEY)
+      flight.asked()
+      const waiting = flight.wait()
+      await vi.advanceTimersByTimeAsync(4_999)
+      expect(vi.getTimerCount()).toBe(1)
+      await vi.advanceTimersByTimeAsync(1)
+      expect(await waiting).toBe(STUCK)
+      expect(vi.getTimerCount()).toBe(0)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })

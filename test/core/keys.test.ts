@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonOf } from '../../src/canon.js'
-import { encodeId, modelKeys, seenKey } from '../../src/keys.js'
+import { canonOf } from '../../src/plan/canon.js'
+import { encodeId, modelKeys, seenKey } from '../../src/wire/keys.js'
 import { catalog, field, modelNamed } from './catalog.js'
 
 const SAFE = /^(?:[\w.~:%-]*|\*[0-9a-f]{64})$/

@@ -237,10 +237,10 @@ describe('durations', () => {
     [new Date(0), 'an object'],
     [`${'9'.repeat(70)}s`, `"${'9'.repeat(60)}…"`],
   ])('%s is none', (ttl, got) => {
-    const text = rule('models.User.ttl', 'more than 0', got)
+    const text = rule('models.User.ttl', 'at least 1 ms', got)
     expect(message({ redis, models: { User: { ttl } } })).toBe(text)
     if (typeof ttl !== 'object' || ttl === null) expect(message({ redis, models: { User: ttl } })).toBe(text)
-    if (ttl !== null) expect(message({ ...OK, ttl })).toBe(rule('ttl', 'more than 0', got))
+    if (ttl !== null) expect(message({ ...OK, ttl })).toBe(rule('ttl', 'at least 1 ms', got))
   })
 
   it.each(['1ms', '250ms', '30s', '5m', '2h', '1d', '365d', '0.5s', 0.001, 1, 3600])('%j is one', ttl => {

@@ -1,6 +1,6 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import { describe, expect, it } from 'vitest'
-import { type ClientShape, isRead, planRead, satisfies, throwsWhenAbsent } from '../../src/query.js'
+import { type ClientShape, isRead, planRead, satisfies, throwsWhenAbsent } from '../../src/plan/query.js'
 import { catalog, modelNamed } from './catalog.js'
 
 const UUID = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
@@ -14,7 +14,11 @@ interface Hidden {
 }
 
 function shape({ omit, needed = [] }: Hidden = {}): ClientShape {
-  return { globalOmit: () => omit, neededByComputed: (model, name) => needed.includes(`${model}.${name}`) }
+  return {
+    globalOmit: () => omit,
+    computes: () => false,
+    neededByComputed: (model, name) => needed.includes(`${model}.${name}`),
+  }
 }
 
 /** The key and the fields of a row read, or why there is none. */

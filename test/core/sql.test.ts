@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { isPlainRead } from '../../src/sql.js'
+import { isPlainRead } from '../../src/plan/sql.js'
 
 describe('text that only reads', () => {
   it.each([
+    `SELECT 'please update'`,
+    `SELECT 'it''s -- /* delete' FROM t`,
+    'SELECT 1 -- do not delete this',
+    '-- the users\nSELECT * FROM "User"',
+    '/* the users */ SELECT * FROM "User"',
+    'SELECT $$ update $$ , $x$ delete $x$, $1',
     'SELECT 1',
     'select * from "User" where "id" = $1',
     '\n\t  SELECT now()',
@@ -71,11 +77,10 @@ describe('text that writes', () => {
 
 describe('text that may do either counts as a write: dropping more is only slower', () => {
   it.each([
-    `SELECT 'please update'`,
     'SELECT "update" FROM t',
-    'SELECT 1 -- do not delete this',
-    '-- the users\nSELECT * FROM "User"',
-    '/* the users */ SELECT * FROM "User"',
+    `SELECT E'\\'' ; UPDATE t SET a = 1 --'`,
+    '/* nested /* comment */ update */ SELECT 1',
+    `SELECT 'no end ; update t`,
     '(SELECT 1) UNION (SELECT 2)',
     'FETCH ALL FROM c',
     'selected',

@@ -5,10 +5,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from 'pg'
-import { Flights, type Flight } from '../../src/flight.js'
-import type { Shared } from '../../src/read.js'
+import { Flights, type Flight } from '../../src/stories/flight.js'
+import type { Shared } from '../../src/stories/read.js'
 import type { Parts } from '../../src/core.js'
-import { Store } from '../../src/store.js'
+import { Store } from '../../src/redis/store.js'
 import { Gates } from '../support/gates.js'
 import { createWorld, type CachedProcess, type World } from '../support/world.js'
 

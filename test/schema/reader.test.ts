@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { getDMMF } from '@prisma/get-dmmf'
 import { describe, expect, it } from 'vitest'
 import { factsOf } from '../../src/prisma7.js'
-import { type Key, type Model, readSchema, type RelationField, type Schema } from '../../src/schema.js'
+import { type Key, type Model, readSchema, type RelationField, type Schema } from '../../src/plan/schema.js'
 import { newClient } from '../support/world.js'
 
 // The reader of the schema text is held to Prisma's own reading (DMMF): everything that DMMF has to say about a model has
@@ -511,6 +511,7 @@ interface DmmfField {
   isRequired: boolean
   isId: boolean
   isUnique: boolean
+  isUpdatedAt?: boolean
   nativeType?: readonly [string, readonly string[]] | null
   relationName?: string
   relationFromFields?: readonly string[]
@@ -565,6 +566,7 @@ function expected({ models, enums }: Dmmf) {
           native: field.nativeType
             ? field.nativeType[0] + (field.nativeType[1].length > 0 ? `(${field.nativeType[1].join()})` : '')
             : undefined,
+          updatedAt: field.isUpdatedAt ?? false,
           members: [...(enums.find(e => e.name === field.type)?.values.map(value => value.name) ?? [])],
         })),
       primaryKey: id.length === 0 ? undefined : keyText(nameOf(m.primaryKey?.name ?? null, id), id),

@@ -1,16 +1,16 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { Decimal } from '@prisma/client/runtime/client'
 import { expect, it } from 'vitest'
-import { buildCatalog, type CatalogModel } from '../../src/catalog.js'
-import { Kind, kindOf, NOTHING, PAYLOAD_AT, seal, stampedWith, textPayload } from '../../src/envelope.js'
-import { encodeId, seenKey, tagKey, valueKey, valuesEpoch } from '../../src/keys.js'
-import { readSchema } from '../../src/schema.js'
+import { buildCatalog, type CatalogModel } from '../../src/plan/catalog.js'
+import { Kind, kindOf, NOTHING, PAYLOAD_AT, seal, stampedWith, textPayload } from '../../src/wire/envelope.js'
+import { encodeId, seenKey, tagKey, valueKey, valuesEpoch } from '../../src/wire/keys.js'
+import { readSchema } from '../../src/plan/schema.js'
 import { policy } from '../core/catalog.js'
 
 // What is in Redis is read by processes of other versions, and dropped by programs in other languages. Here every byte of
 // it is pinned. The schema is one of this test's own: nothing but the wire format can change what is compared.
 //
-// If a change of the format is what you want: give `FORMAT` in src/envelope.ts a new value, so that old and new processes
+// If a change of the format is what you want: give `FORMAT` in src/wire/envelope.ts a new value, so that old and new processes
 // do not read one another's entries, and write the file anew with
 //
 //     UPDATE_GOLDEN=1 node_modules/.bin/vitest run test/wire
@@ -189,7 +189,7 @@ const golden = JSON.parse(await readFile(FILE, 'utf8')) as Golden
 
 const NEW_FORMAT =
   'The bytes in Redis have changed. Processes of the version before would read them as their own: this needs a new ' +
-  'format byte (FORMAT in src/envelope.ts). Then see the head of this file for how to write golden.json anew.'
+  'format byte (FORMAT in src/wire/envelope.ts). Then see the head of this file for how to write golden.json anew.'
 
 it('the names of keys are those that other versions drop', () => {
   expect(current.keys, 'Names of keys must never change: see the head of this file.').toEqual(golden.keys)

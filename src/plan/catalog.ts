@@ -1,9 +1,9 @@
 /** Every model of the schema with its keys in Redis; of the configured ones, how they are cached. */
 import { canonOf, type Canon, type Spelling } from './canon.js'
-import { type DecimalClass, type RowCodec, rowCodec } from './codec.js'
-import { CacheAsideError, shown } from './errors.js'
-import { encodeId, type ModelKeys, modelKeys } from './keys.js'
-import type { Policy } from './options.js'
+import { type DecimalClass, type RowCodec, rowCodec } from '../wire/codec.js'
+import { CacheAsideError, shown } from '../errors.js'
+import { encodeId, type ModelKeys, modelKeys } from '../wire/keys.js'
+import type { Policy } from '../options.js'
 import type { Key, Model, ScalarField, Schema } from './schema.js'
 
 export interface CatalogModel {
@@ -24,8 +24,8 @@ export interface Cached {
   /** The same, the other way round. */
   readonly names: readonly string[]
   readonly fields: ReadonlyMap<string, CachedField>
-  /** Uniques whose values have exact texts, and may stand in Redis. */
-  readonly uniques: readonly Identity[]
+  /** The primary key and the other uniques whose values have exact texts, and may stand in Redis. */
+  readonly pins: readonly Identity[]
 }
 
 export interface CachedField {
@@ -59,17 +59,18 @@ export function buildCatalog(
   const catalog = new Map<string, CatalogModel>()
   for (const model of schema.models.values()) {
     const policy = policies.get(model.name)
+    const identity = model.primaryKey && identityOf(model.primaryKey)
     catalog.set(model.name, {
       model,
       keys: modelKeys(prefix, model.name),
-      identity: model.primaryKey && identityOf(model.primaryKey),
-      cached: policy && cachedOf(model, policy, Decimal),
+      identity,
+      cached: policy && cachedOf(model, identity, policy, Decimal),
     })
   }
   return catalog
 }
 
-function cachedOf(model: Model, policy: Policy, Decimal: DecimalClass): Cached {
+function cachedOf(model: Model, identity: Identity | undefined, policy: Policy, Decimal: DecimalClass): Cached {
   const kept = model.scalars.filter(field => !policy.exclude.has(field.name))
   return {
     policy,
@@ -77,10 +78,10 @@ function cachedOf(model: Model, policy: Policy, Decimal: DecimalClass): Cached {
     places: new Map(kept.map((field, place) => [field.name, place])),
     names: kept.map(field => field.name),
     fields: new Map(kept.map(field => [field.name, { field, ...canonOf(field) }])),
-    uniques: model.uniques
-      .filter(key => !key.fields.some(field => policy.exclude.has(field.name)))
-      .map(identityOf)
-      .filter(identity => identity !== undefined),
+    pins: [
+      identity,
+      ...model.uniques.filter(key => !key.fields.some(field => policy.exclude.has(field.name))).map(identityOf),
+    ].filter(pin => pin !== undefined),
   }
 }
 

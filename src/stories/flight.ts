@@ -28,19 +28,23 @@ export class Flights<Answer> {
   }
 }
 
+/** The load that was waited for takes too long: ask for yourself. */
+export const STUCK = Symbol('stuck')
+
+const LONGEST_WAIT_MS = 5_000
+
 export class Flight<Answer> {
   readonly #now: () => number
   readonly #remove: () => void
   #askedAt = Number.POSITIVE_INFINITY
   #settle!: (answer: Answer | undefined) => void
 
-  /** The answer for all who share it; undefined when the load failed. Resolves when the load has ended. */
-  readonly loaded: Promise<Answer | undefined>
+  readonly #loaded: Promise<Answer | undefined>
 
   constructor(now: () => number, remove: () => void) {
     this.#now = now
     this.#remove = remove
-    this.loaded = new Promise(resolve => {
+    this.#loaded = new Promise(resolve => {
       this.#settle = resolve
     })
   }
@@ -52,6 +56,20 @@ export class Flight<Answer> {
 
   openTo(began: number): boolean {
     return began < this.#askedAt
+  }
+
+  /**
+   * Waits until the load has ended. Answers what it found for those who share it, undefined when it failed, and `STUCK` when
+   * it takes too long: its connection may hang where another one's would not, or it may wait for the one who asks.
+   */
+  async wait(): Promise<Answer | undefined | typeof STUCK> {
+    let timer: NodeJS.Timeout | undefined
+    const stuck = new Promise<typeof STUCK>(resolve => {
+      timer = setTimeout(resolve, LONGEST_WAIT_MS, STUCK)
+    })
+    const outcome = await Promise.race([this.#loaded, stuck])
+    clearTimeout(timer)
+    return outcome
   }
 
   end(answer: Answer | undefined): void {

@@ -5,8 +5,8 @@
  * failures, in intervals. Meanwhile reads go to the database.
  */
 import type { Connection } from './connection.js'
-import type { Emit } from './events.js'
-import { seenKey } from './keys.js'
+import type { Emit } from '../events.js'
+import { seenKey } from '../wire/keys.js'
 
 export interface HealthOptions {
   readonly prefix: string

@@ -3,9 +3,9 @@
  * for all lookups and one pipeline for all tokens. Answers outcomes, never throws.
  */
 import type { Command, Connection, Reply } from './connection.js'
-import { guardOf, hasToken, newToken, type Token } from './envelope.js'
+import { guardOf, hasToken, newToken, type Token } from '../wire/envelope.js'
 import type { Health } from './health.js'
-import type { Dependencies } from './keys.js'
+import type { Dependencies } from '../wire/keys.js'
 import { FILL } from './scripts.js'
 import { Tick } from './tick.js'
 

@@ -21,7 +21,7 @@ export interface Attribute {
 }
 
 const TOKEN =
-  /\/\/[^\n]*|"((?:\\.|[^"\\])*)"|([A-Za-z_][\w-]*(?:\.\w+)*)|(-?\d[\d.]*)|(@@|[@{}()[\],:=?!.])|(\n)|[^\S\n]+/gy
+  /\/\/[^\n]*|\/\*[\s\S]*?\*\/|"((?:\\.|[^"\\])*)"|([\p{L}_][\p{L}\p{N}_-]*(?:\.[\p{L}\p{N}_]+)*)|(-?\d[\d.]*)|(@@|[@{}()[\],:=?!.])|(\n)|[^\S\n]+/guy
 
 export function tokenize(text: string): Token[] {
   const tokens: Token[] = []
@@ -127,7 +127,7 @@ function listItems(tokens: readonly Token[]): Token[] {
   return items
 }
 
-function closing(tokens: readonly Token[], open: number): number {
+export function closing(tokens: readonly Token[], open: number): number {
   let depth = 0
   for (let at = open; at < tokens.length; at++) {
     const token = tokens[at] as Token

@@ -1,10 +1,10 @@
 /** What is kept of a loaded row, and under which guard. */
-import type { Row } from './codec.js'
-import { Kind, newToken, NOTHING, seal, textPayload, type Token } from './envelope.js'
-import type { FillOutcome } from './events.js'
-import { ANY, ROWS } from './keys.js'
-import type { RowRead } from './query.js'
-import type { Store, Ticket } from './store.js'
+import type { Row } from '../wire/codec.js'
+import { Kind, newToken, NOTHING, seal, textPayload, type Token } from '../wire/envelope.js'
+import type { FillOutcome } from '../events.js'
+import { ANY, ROWS } from '../wire/keys.js'
+import type { RowRead } from '../plan/query.js'
+import type { Store, Ticket } from '../redis/store.js'
 
 export interface Loaded {
   readonly row: Row | null

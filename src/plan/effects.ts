@@ -6,7 +6,7 @@
  */
 import type { Catalog, CatalogModel } from './catalog.js'
 import type { RelationField } from './schema.js'
-import type { Drops } from './store.js'
+import type { Drops } from '../redis/store.js'
 
 /** What one write, or one transaction, has changed so far. */
 export class Effects {
@@ -141,10 +141,11 @@ function single(walk: Walk, model: CatalogModel, where: unknown, keyChanges: boo
   const pinned = pinnedId(model, where)
   if (pinned !== undefined) walk.effects.row(model, pinned)
   else walk.effects.changed(model)
-  // The result has only the new key: the entry under the old one has no name.
-  if (keyChanges && pinned === undefined) walk.effects.unnamed(model)
   // With a non-deterministic collation the row may be kept under another spelling than the args have.
-  const named = pinned !== undefined && model.identity?.spelling === 'exact' && !keyChanges
+  const exact = pinned !== undefined && model.identity?.spelling === 'exact'
+  // The result has only the new key: the entry under the old one has no name.
+  if (keyChanges && !exact) walk.effects.unnamed(model)
+  const named = exact && !keyChanges
   return { effects: walk.effects, target: model, named }
 }
 
@@ -186,7 +187,7 @@ class Walk {
   /** Rows of the model get this data. Answers whether the primary key changes. */
   updated(model: CatalogModel, data: unknown): boolean {
     this.effects.changed(model)
-    const touched = new Set<string>()
+    const touched = new Set<string>(model.model.scalars.filter(field => field.updatedAt).map(field => field.name))
     for (const item of listOf(data)) {
       for (const [name, value] of Object.entries(item)) {
         if (value === undefined) continue
@@ -219,6 +220,9 @@ class Walk {
   #columnsChanged(model: CatalogModel, columns: ReadonlySet<string>): void {
     for (const reference of this.#referencesTo(model)) {
       const { onUpdate, references } = reference
+      if (isManyToMany(reference) && model.model.primaryKey?.fields.some(field => columns.has(field.name))) {
+        this.effects.changed(this.#of(reference.model.name))
+      }
       if (onUpdate === 'Restrict' || onUpdate === 'NoAction' || !references.some(field => columns.has(field))) continue
       this.#foreignKeyMoved(reference)
     }

@@ -60,7 +60,7 @@ function stringCanon(native: string | undefined): { spelling: Spelling; canon: C
   if (native === undefined || native === 'Text' || native.startsWith('VarChar'))
     return { spelling: 'text', canon: text }
   if (native === 'Uuid')
-    return { spelling: 'exact', canon: value => (UUID.test(value as string) ? text(value) : undefined) }
+    return { spelling: 'exact', canon: value => (typeof value === 'string' && UUID.test(value) ? value : undefined) }
   const char = /^Char(?:\((\d+)\))?$/.exec(native)
   if (char === null) return { spelling: 'never', canon: never }
   // Shorter spellings find the padded row too: only the padded form, which Postgres returns, is canonical.

@@ -2,11 +2,12 @@
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { Packr } from 'msgpackr'
-import { hasToken, Kind, kindOf, PAYLOAD_AT, seal, stampedWith, type Token } from './envelope.js'
-import type { Events } from './events.js'
-import type { Flights } from './flight.js'
-import type { Dependencies } from './keys.js'
-import type { Seen, Store, Ticket } from './store.js'
+import { hasToken, Kind, kindOf, PAYLOAD_AT, seal, stampedWith, type Token } from '../wire/envelope.js'
+import { nameOf } from '../errors.js'
+import type { Events } from '../events.js'
+import { type Flights, STUCK } from './flight.js'
+import type { Dependencies } from '../wire/keys.js'
+import type { Seen, Store, Ticket } from '../redis/store.js'
 
 export interface ValueRead<T> {
   readonly redisKey: string
@@ -46,8 +47,9 @@ export async function readValue<T>(values: Values, read: ValueRead<T>): Promise<
     }
     const mayShare = flight.openTo(began)
     const waiting = performance.now()
-    const payload = await flight.loaded
+    const payload = await flight.wait()
     deadline += performance.now() - waiting
+    if (payload === STUCK) return read.fetch()
     if (!mayShare) continue
     const shared = payload && decoded(values, read, payload, 0)
     if (shared === undefined) return read.fetch()
@@ -129,9 +131,4 @@ function decoded<T>({ events }: Values, { deserialize }: ValueRead<T>, bytes: Bu
 
 function unpacked(bytes: Buffer, start: number): unknown {
   return packr.unpack(bytes, { start, end: bytes.length })
-}
-
-/** Only the name: messages of decoders hold the data. */
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error
 }

@@ -8,6 +8,7 @@
 import {
   type Attribute,
   type Block,
+  closing,
   listArgument,
   parseBlocks,
   readAttributes,
@@ -40,6 +41,8 @@ export interface ScalarField {
   readonly column: string
   /** Native type without `@db.`, such as `VarChar(40)`. */
   readonly native: string | undefined
+  /** Prisma sets it at each update. */
+  readonly updatedAt: boolean
   /** Members of the enum, in schema order; empty for other types. */
   readonly members: readonly string[]
 }
@@ -99,11 +102,12 @@ export function readSchema(text: string, known: (model: string) => ReadonlySet<s
   const enums = new Map(blocks.filter(b => b.kind === 'enum').map(b => [b.name, b.lines.flatMap(memberName)]))
   const declared = blocks.filter(b => b.kind === 'model' || b.kind === 'view')
   const names = new Set(declared.map(b => b.name))
+  const datasource = blocks.find(b => b.kind === 'datasource')?.name ?? 'db'
   const models = new Map<string, Model>()
   const drafts: RelationDraft[] = []
 
   for (const block of declared) {
-    const { model, relations } = readModel(block, { names, enums, known: known(block.name) })
+    const { model, relations } = readModel(block, { names, enums, known: known(block.name), datasource })
     models.set(model.name, model)
     drafts.push(...relations)
   }
@@ -133,6 +137,8 @@ interface Declared {
   names: ReadonlySet<string>
   enums: ReadonlyMap<string, string[]>
   known: ReadonlySet<string>
+  /** Native types are written with its name: `@db.Uuid`. */
+  datasource: string
 }
 
 const SCALARS = new Set(['Int', 'BigInt', 'Float', 'Decimal', 'Boolean', 'String', 'DateTime', 'Bytes', 'Json'])
@@ -151,7 +157,7 @@ function readModel(block: Block, declared: Declared): { model: Model; relations:
     const shape = {
       name: name.text,
       list: line[2]?.text === '[',
-      optional: line[2]?.text === '?',
+      optional: line[typeEnd(line)]?.text === '?',
     }
     if (declared.names.has(typeName.text)) {
       relations.push({
@@ -171,11 +177,12 @@ function readModel(block: Block, declared: Declared): { model: Model; relations:
       ...shape,
       type: members === undefined ? (typeName.text as ScalarType) : 'Enum',
       column: textArgument(attributes.get('map')) ?? shape.name,
-      native: nativeType(attributes),
+      native: nativeType(attributes, declared.datasource),
+      updatedAt: attributes.has('updatedAt'),
       members: members ?? [],
     })
     if (attributes.has('id')) idFields.push(shape.name)
-    if (attributes.has('unique')) uniqueFields.push(shape.name)
+    if (attributes.has('unique') && !isPartial(attributes.get('unique'))) uniqueFields.push(shape.name)
   }
 
   const byName = new Map(scalars.map(field => [field.name, field]))
@@ -183,11 +190,14 @@ function readModel(block: Block, declared: Declared): { model: Model; relations:
     const resolved = fields.map(field => byName.get(field))
     return resolved.some(field => field === undefined)
       ? undefined
-      : { name: name ?? fields.join('_'), fields: resolved as ScalarField[] }
+      : {
+          name: fields.length === 1 ? (fields[0] as string) : (name ?? fields.join('_')),
+          fields: resolved as ScalarField[],
+        }
   }
   const blockKeys = (attribute: string) =>
     block.attributes
-      .filter(a => a.name === attribute)
+      .filter(a => a.name === attribute && !isPartial(a))
       .map(a => key(listArgument(a, 'fields'), textArgument(a, 'name', false)))
       .filter(k => k !== undefined)
 
@@ -205,6 +215,16 @@ function readModel(block: Block, declared: Declared): { model: Model; relations:
   return { model, relations }
 }
 
+/** The place behind the type: `Unsupported("…")` has an argument. */
+function typeEnd(line: readonly Token[]): number {
+  return line[2]?.text === '(' ? closing(line, 2) + 1 : 2
+}
+
+/** A unique index with a `where` is no unique: several rows may have the value. */
+function isPartial(attribute: Attribute | undefined): boolean {
+  return attribute?.named.has('where') ?? false
+}
+
 function relationArguments(attributes: ReadonlyMap<string, Attribute>) {
   const relation = attributes.get('relation')
   return {
@@ -216,11 +236,11 @@ function relationArguments(attributes: ReadonlyMap<string, Attribute>) {
   }
 }
 
-function nativeType(attributes: ReadonlyMap<string, Attribute>): string | undefined {
+function nativeType(attributes: ReadonlyMap<string, Attribute>, datasource: string): string | undefined {
   for (const attribute of attributes.values()) {
-    if (!attribute.name.startsWith('db.')) continue
+    if (!attribute.name.startsWith(`${datasource}.`)) continue
     const args = attribute.positional.map(value => (value.kind === 'list' ? '' : value.text)).join(',')
-    return attribute.name.slice(3) + (args === '' ? '' : `(${args})`)
+    return attribute.name.slice(datasource.length + 1) + (args === '' ? '' : `(${args})`)
   }
   return undefined
 }

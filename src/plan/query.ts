@@ -3,7 +3,7 @@
  * of the args has to be of a form known here; anything else goes to the database and gets Prisma's own answer or error.
  */
 import type { Cached, CachedField, CatalogModel, Identity } from './catalog.js'
-import type { Row } from './codec.js'
+import type { Row } from '../wire/codec.js'
 
 export type ReadPlan = RowRead | Bypass
 
@@ -41,6 +41,8 @@ export interface Filter extends CachedField {
 export interface ClientShape {
   /** Fields that the client leaves out of every result of the model unless told otherwise. */
   globalOmit(model: string): Readonly<Record<string, unknown>> | undefined
+  /** Whether the model has a computed field of this name; it may hide a column. */
+  computes(model: string, name: string): boolean
   /** Whether a computed field of the model needs this field: Prisma then loads it although it is omitted. */
   neededByComputed(model: string, field: string): boolean
 }
@@ -85,13 +87,13 @@ export function planRead(
   }
 
   const pinned = operation.startsWith('findUnique')
-    ? pinnedByUnique(args.where, identity, cached)
-    : pinnedByFirst(args.where, identity, cached)
+    ? pinnedByUnique(args.where, cached)
+    : pinnedByFirst(args.where, cached)
   if (pinned === undefined) return bypass('where does not pin a unique key')
   const { by, values, where, rest } = pinned
   const id = by.idOf(values)
   if (id === undefined) return bypass(`${by.key.name} is not spelled canonically`)
-  const filters = filtersOf(rest, cached)
+  const filters = rest === NONE ? [] : filtersOf(rest, cached)
   if ('why' in filters) return filters
 
   const shape = shapeOf(model, cached, args, client)
@@ -122,9 +124,9 @@ interface Pinned {
 const NONE = Object.freeze({})
 
 /** `{ id: 1 }` or `{ tenantId_slug: { tenantId, slug } }`, beside whatever else: the primary key if it is there. */
-function pinnedByUnique(where: unknown, identity: Identity, cached: Cached): Pinned | undefined {
+function pinnedByUnique(where: unknown, { pins }: Cached): Pinned | undefined {
   if (!isObject(where)) return undefined
-  for (const by of [identity, ...cached.uniques]) {
+  for (const by of pins) {
     const { name } = by.key
     const value = where[name]
     if (value === undefined) continue
@@ -138,9 +140,9 @@ function pinnedByUnique(where: unknown, identity: Identity, cached: Cached): Pin
 }
 
 /** `{ id: 1 }` or `{ tenantId: 1, slug: 'a' }`, each also as `{ equals }`, beside whatever else. */
-function pinnedByFirst(where: unknown, identity: Identity, cached: Cached): Pinned | undefined {
+function pinnedByFirst(where: unknown, { pins }: Cached): Pinned | undefined {
   if (!isObject(where)) return undefined
-  for (const by of [identity, ...cached.uniques]) {
+  for (const by of pins) {
     if (!by.names.every(name => where[name] !== undefined && where[name] !== null)) continue
     const rest = { ...where }
     for (const name of by.names) delete rest[name]
@@ -199,7 +201,9 @@ function shapeOf(
   // Prisma takes null for "not given" here.
   const { select, omit } = args
   if (select !== undefined && select !== null) {
-    return omit === undefined || omit === null ? selected(select, places) : bypass('select beside omit')
+    return omit === undefined || omit === null
+      ? selected(select, model.name, places, client)
+      : bypass('select beside omit')
   }
   const globalOmit = client.globalOmit(model.name)
   if ((omit === undefined || omit === null) && globalOmit === undefined && policy.exclude.size === 0) return WHOLE
@@ -207,12 +211,13 @@ function shapeOf(
   return remaining({ ...globalOmit, ...(omit as object | null) }, names, model.name, places, client)
 }
 
-function selected(select: unknown, places: Cached['places']): Shape {
+function selected(select: unknown, model: string, places: Cached['places'], client: ClientShape): Shape {
   if (!isObject(select)) return bypass('select of an unknown form')
   const wanted: number[] = []
   for (const name of Object.keys(select)) {
     const place = places.get(name)
     if (place === undefined) return bypass(`select.${name} is not a cached field`)
+    if (client.computes(model, name)) return bypass(`select.${name} is a computed field`)
     if (select[name] === true) wanted.push(place)
     else if (select[name] !== false) return bypass(`select.${name} is neither true nor false`)
   }

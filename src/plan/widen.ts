@@ -22,7 +22,7 @@ export function widen(target: CatalogModel | undefined, args: unknown, client: C
 
   const { select, omit, include } = args
   if (isGiven(select)) {
-    if (isGiven(omit) || isGiven(include) || !isPlainSelection(target, select)) return untouched
+    if (isGiven(omit) || isGiven(include) || !isPlainSelection(target, select, client)) return untouched
     const added = keyFields.filter(field => select[field] !== true)
     const wide = Object.fromEntries(added.map(field => [field, true]))
     return { args: { ...args, select: { ...select, ...wide } }, strip: without(added) }
@@ -36,10 +36,11 @@ export function widen(target: CatalogModel | undefined, args: unknown, client: C
 }
 
 /** A selection that Prisma takes, of nothing but fields of the schema: no computed ones, which would see what we add. */
-function isPlainSelection({ model }: CatalogModel, select: unknown): select is Selection {
+function isPlainSelection({ model }: CatalogModel, select: unknown, client: ClientShape): select is Selection {
   if (!isObject(select)) return false
   const known = (name: string) =>
-    name === '_count' || [...model.scalars, ...model.relations].some(field => field.name === name)
+    name === '_count' ||
+    (!client.computes(model.name, name) && [...model.scalars, ...model.relations].some(field => field.name === name))
   const values = Object.entries(select).filter(([, value]) => value !== undefined && value !== false)
   return values.length > 0 && values.every(([name, value]) => known(name) && (value === true || isObject(value)))
 }

@@ -3,7 +3,7 @@
  * whichever way: Postgres turns the COMMIT of a transaction with a failed statement into a ROLLBACK without a word, and a
  * drop too much only costs a load.
  */
-import { Effects } from './effects.js'
+import { Effects } from '../plan/effects.js'
 
 export class Transactions {
   readonly #scopes = new Map<string, Scope>()

@@ -2,23 +2,24 @@
  * The story of a read. Look into Redis; on a miss take tokens, ask the database, and store what it said if no write came
  * between. Whatever Redis does, the caller gets an answer of the database or an error of Prisma, never one of ours.
  */
-import type { Row } from './codec.js'
-import type { Events } from './events.js'
+import type { Row } from '../wire/codec.js'
+import type { Events } from '../events.js'
 import { fillRow } from './fill.js'
-import type { Flights } from './flight.js'
+import { type Flights, STUCK } from './flight.js'
 import { isLookedAt, type Looked, lookUp } from './lookup.js'
-import { type RowRead, satisfies, throwsWhenAbsent } from './query.js'
-import type { Store, Ticket } from './store.js'
+import { type RowRead, satisfies, throwsWhenAbsent } from '../plan/query.js'
+import type { Store, Ticket } from '../redis/store.js'
 
-/** How the database is asked; both may reject with Prisma's errors. */
+/** How the database is asked; all may reject with Prisma's errors. */
 export interface Source {
-  readonly operation: string
   /** The caller's own query. */
   original(): Promise<unknown>
   /** The whole row by its key alone: null, or for `…OrThrow` a rejection, when there is none. */
   load(): Promise<Row | null>
   /** Whether an error of `load` says that there is no such row. */
   saysAbsent(error: unknown): boolean
+  /** What to answer when `load` has failed for a reason that need not concern the caller's own query; else it throws. */
+  insteadOf(error: unknown): Promise<unknown>
   /** Whether `load` was alone in its batch. */
   alone(): boolean
 }
@@ -32,7 +33,16 @@ export interface Reader {
   readonly events: Events
 }
 
-export async function readRow(reader: Reader, read: RowRead, source: Source): Promise<unknown> {
+/**
+ * @param operation - `findUnique` or another of its kind
+ * @param sourceOf - makes the way to the database, which a hit does not need
+ */
+export async function readRow(
+  reader: Reader,
+  read: RowRead,
+  operation: string,
+  sourceOf: () => Source,
+): Promise<unknown> {
   const { store, flights, events } = reader
   const model = read.model.model.name
   const began = flights.now()
@@ -41,27 +51,28 @@ export async function readRow(reader: Reader, read: RowRead, source: Source): Pr
   for (;;) {
     const looked = await lookUp(store, read, deadline)
     if (looked.found !== undefined) {
-      const answer = answerOf(read, source, looked.found, isLookedAt(read))
-      if (answer === ASK) return askInstead(events, model, source)
-      events.hit(model, source.operation, answer === null)
+      const answer = answerOf(read, operation, looked.found, isLookedAt(read))
+      if (answer === ASK) return askInstead(events, model, operation, sourceOf())
+      events.hit(model, operation, answer === null)
       return answer
     }
 
     const flight = flights.under(read.key)
     if (flight === undefined) {
-      events.miss(model, source.operation)
-      return load(reader, read, source, looked, deadline)
+      events.miss(model, operation)
+      return load(reader, read, operation, sourceOf(), looked, deadline)
     }
     const mayShare = flight.openTo(began)
     const waiting = performance.now()
-    const shared = await flight.loaded
+    const shared = await flight.wait()
     deadline += performance.now() - waiting // the database's time, not that of Redis
+    if (shared === STUCK) return sourceOf().original()
     if (!mayShare) continue // It asked the database before we came: look again, then load, or join the next load.
-    if (shared === undefined) return source.original() // It failed, or can't be copied. Nobody gets another's error.
+    if (shared === undefined) return sourceOf().original() // It failed, or can't be copied. Nobody gets another's error.
     const row = shared === 'absent' ? shared : read.cached.codec.decode(shared, 0)
-    const answer = row === undefined ? ASK : answerOf(read, source, row, true)
-    if (answer === ASK) return askInstead(events, model, source)
-    events.shared(model, source.operation)
+    const answer = row === undefined ? ASK : answerOf(read, operation, row, true)
+    if (answer === ASK) return askInstead(events, model, operation, sourceOf())
+    events.shared(model, operation)
     return answer
   }
 }
@@ -69,6 +80,7 @@ export async function readRow(reader: Reader, read: RowRead, source: Source): Pr
 async function load(
   { store, flights, events }: Reader,
   read: RowRead,
+  operation: string,
   source: Source,
   { seen, rowKey }: Looked,
   deadline: number,
@@ -88,10 +100,11 @@ async function load(
     flight.asked()
     const row = await source.load()
     keep(row)
-    const answer = answerOf(read, source, row ?? 'absent', true)
+    const answer = answerOf(read, operation, row ?? 'absent', true)
     return answer === ASK ? await source.original() : answer
   } catch (error) {
-    if (source.saysAbsent(error)) keep(null)
+    if (!source.saysAbsent(error)) return await source.insteadOf(error)
+    keep(null)
     throw error
   } finally {
     flight.end(shared)
@@ -107,14 +120,14 @@ const ASK = Symbol('ask the database')
  *
  * @param whole - whether the row has all its fields, or those that the caller asked for
  */
-function answerOf(read: RowRead, source: Source, row: Row | 'absent', whole: boolean): Row | null | typeof ASK {
-  if (row === 'absent') return throwsWhenAbsent(source.operation) ? ASK : null
+function answerOf(read: RowRead, operation: string, row: Row | 'absent', whole: boolean): Row | null | typeof ASK {
+  if (row === 'absent') return throwsWhenAbsent(operation) ? ASK : null
   if (!satisfies(row, read.filters)) return ASK
   return whole ? shaped(read, row) : row
 }
 
-function askInstead(events: Events, model: string, source: Source): Promise<unknown> {
-  events.bypass(model, source.operation, 'only the database can answer')
+function askInstead(events: Events, model: string, operation: string, source: Source): Promise<unknown> {
+  events.bypass(model, operation, 'only the database can answer')
   return source.original()
 }
 

@@ -4,8 +4,8 @@
  */
 import { hash } from 'node:crypto'
 import { Packr } from 'msgpackr'
-import { isDecimal } from './canon.js'
-import type { ScalarField } from './schema.js'
+import { isDecimal } from '../plan/canon.js'
+import type { ScalarField } from '../plan/schema.js'
 
 export type Row = Record<string, unknown>
 
@@ -69,7 +69,11 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass):
 }
 
 function fingerprintOf(fields: readonly ScalarField[]): Buffer {
-  return Buffer.from(hash('sha256', JSON.stringify(fields), 'hex'), 'hex').subarray(0, 8)
+  // What decides how a value is read; what Prisma does at a write does not.
+  const shapes = fields.map(({ name, type, list, optional, column, native, members }) => {
+    return { name, type, list, optional, column, native, members }
+  })
+  return Buffer.from(hash('sha256', JSON.stringify(shapes), 'hex'), 'hex').subarray(0, 8)
 }
 
 // ---- one value: undefined means "can't be given back exactly"

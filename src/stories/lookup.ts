@@ -1,9 +1,9 @@
 /** What Redis says about a row, by its key or by way of a pointer. */
-import type { Row } from './codec.js'
-import { Kind, kindOf, PAYLOAD_AT, stampedWith, textOf } from './envelope.js'
-import { ANY, ROWS } from './keys.js'
-import type { RowRead } from './query.js'
-import type { Seen, Store } from './store.js'
+import type { Row } from '../wire/codec.js'
+import { Kind, kindOf, PAYLOAD_AT, stampedWith, textOf } from '../wire/envelope.js'
+import { ANY, ROWS } from '../wire/keys.js'
+import type { RowRead } from '../plan/query.js'
+import type { Seen, Store } from '../redis/store.js'
 
 export interface Looked {
   /** The row as it may be served (with all its fields if it has to be looked at first), or that there is none. */

@@ -3,15 +3,24 @@
  * interactive transaction, collect, and drop when it has settled. Nothing is ever written through to the cache: a
  * transaction can resolve and still have been rolled back.
  */
-import type { Catalog } from './catalog.js'
-import { addResult, type Effects, everything, planWrite, type WritePlan } from './effects.js'
-import type { Events, InvalidationSource } from './events.js'
-import { type InTransaction, isFluent, type Operation, outcomeOf, queryWith, rawTextOf, saysClosed } from './prisma7.js'
-import type { ClientShape } from './query.js'
-import { isPlainRead } from './sql.js'
-import type { Store } from './store.js'
+import type { Catalog } from '../plan/catalog.js'
+import { addResult, type Effects, everything, planWrite, type WritePlan } from '../plan/effects.js'
+import { nameOf } from '../errors.js'
+import type { Events, InvalidationSource } from '../events.js'
+import {
+  type InTransaction,
+  isFluent,
+  type Operation,
+  outcomeOf,
+  queryWith,
+  rawTextOf,
+  saysClosed,
+} from '../prisma7.js'
+import type { ClientShape } from '../plan/query.js'
+import { isPlainRead } from '../plan/sql.js'
+import type { Store } from '../redis/store.js'
 import type { Transactions } from './transaction.js'
-import { widen } from './widen.js'
+import { type Widened, widen } from '../plan/widen.js'
 
 export interface Writer {
   readonly catalog: Catalog
@@ -23,19 +32,33 @@ export interface Writer {
 
 /** A write operation on a model. */
 export function writeModel(writer: Writer, client: ClientShape, operation: Operation): Promise<unknown> {
-  const model = writer.catalog.get(operation.model as string)
-  const plan: WritePlan =
-    model === undefined
-      ? writeOfAnything(writer)
-      : planWrite(writer.catalog, model, operation.operation, operation.args)
-  // The result of a fluent call is not the row that was written.
-  const named = isFluent(operation) ? undefined : plan.target
-  const { args, strip } = widen(named, operation.args, client)
+  const { plan, args, named, strip } = prepare(writer, client, operation)
   return write(writer, operation, plan, async () => {
     const result = await queryWith(operation, args)
-    addResult(plan, named && result)
+    addResult(plan, named ? result : undefined)
     return strip(result)
   })
+}
+
+interface Prepared extends Widened {
+  readonly plan: WritePlan
+  /** Whether the result is the row that was written: that of a fluent call is not. */
+  readonly named: boolean
+}
+
+/** Args that we can't make sense of are Prisma's to judge, and what they may do is anything. */
+function prepare(writer: Writer, client: ClientShape, operation: Operation): Prepared {
+  const { model: name, operation: kind, args } = operation
+  try {
+    const model = writer.catalog.get(name as string)
+    if (model === undefined) throw new Error(`${name} is not in the schema`)
+    const plan = planWrite(writer.catalog, model, kind, args)
+    const named = !isFluent(operation)
+    return { plan, named, ...widen(named ? plan.target : undefined, args, client) }
+  } catch (error) {
+    writer.events.emit({ type: 'error', code: 'PLAN', message: `A ${kind} could not be planned: ${nameOf(error)}.` })
+    return { plan: writeOfAnything(writer), named: false, args, strip: result => result }
+  }
 }
 
 /** A raw operation: a write of anything, unless its text plainly reads. */
@@ -86,7 +109,7 @@ async function writeInTransaction(
       throw error
     } finally {
       addResult(plan, undefined)
-      if (!closed) await dropUnknown(writer, plan.effects, 'transaction')
+      if (!closed) await drop(writer, plan.effects, 'transaction', 'unknown')
     }
   }
   return scope.run(async () => {
@@ -104,7 +127,7 @@ async function writeInTransaction(
 
 async function dropAfterFailure(writer: Writer, operation: Operation, plan: WritePlan, error: unknown): Promise<void> {
   const outcome = outcomeOf(error)
-  if (outcome === 'unknown') return dropUnknown(writer, plan.effects, 'write')
+  if (outcome === 'unknown') return drop(writer, plan.effects, 'write', outcome)
   // Refused: undone, or never done. What has a name is dropped all the same, which costs next to nothing. Raw SQL may
   // have committed by itself before it failed.
   if (outcome === 'failed' || operation.model === undefined) addResult(plan, undefined)
@@ -112,24 +135,17 @@ async function dropAfterFailure(writer: Writer, operation: Operation, plan: Writ
   await drop(writer, plan.effects, 'write')
 }
 
-/** Drops what is known to be wrong. */
+/**
+ * Drops what is wrong now, and keys that were asked for by hand. Of an `unknown` outcome, what may be: the server may still
+ * commit, so the models are held.
+ */
 export async function drop(
   { store, events }: Pick<Writer, 'store' | 'events'>,
   effects: Effects,
   source: InvalidationSource,
-  more: readonly string[] = [],
+  outcome: 'known' | 'unknown' = 'known',
+  byHand: readonly string[] = [],
 ): Promise<void> {
-  const { holds, keys } = effects.drops()
-  events.invalidate(source, effects.models, await store.drop({ holds, keys: [...keys, ...more] }))
-}
-
-/** Drops what may be wrong, and holds the models: the server may still commit. */
-export async function dropUnknown(
-  { store, events }: Pick<Writer, 'store' | 'events'>,
-  effects: Effects,
-  source: InvalidationSource,
-  more: readonly string[] = [],
-): Promise<void> {
-  const { holds, keys } = effects.dropsOfUnknownOutcome()
-  events.invalidate(source, effects.models, await store.drop({ holds, keys: [...keys, ...more] }))
+  const { holds, keys } = outcome === 'unknown' ? effects.dropsOfUnknownOutcome() : effects.drops()
+  events.invalidate(source, effects.models, await store.drop({ holds, keys: [...keys, ...byHand] }))
 }

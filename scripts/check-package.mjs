@@ -1,0 +1,45 @@
+// Packs the package as npm would publish it, and holds the tarball to what it promises: resolvable types and code for every
+// kind of consumer (publint, attw), and nothing in it that is not meant to be published. Needs no network.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const PUBLISHED =
+  /^(dist\/(esm|cjs)\/[\w.-]+\.(js|d\.ts)|dist\/cjs\/package\.json|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+const folder = mkdtempSync(join(tmpdir(), 'prisma-cache-aside-package-'))
+try {
+  // The build is npm's prepack script.
+  execFileSync('npm', ['pack', '--silent', '--offline', '--pack-destination', folder], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const tarball = join(folder, readdirSync(folder)[0])
+  refuseStrangers(tarball)
+  tool('publint/src/cli.js', '--strict', tarball)
+  // All of them: node10, node16 from CJS and from ESM, bundlers.
+  tool('@arethetypeswrong/cli/dist/index.js', '--profile', 'strict', '--no-definitely-typed', tarball)
+} catch (error) {
+  // A tool that fails has said why itself.
+  if (error.status === undefined) console.error(error.message)
+  process.exitCode = 1
+} finally {
+  rmSync(folder, { recursive: true })
+}
+
+function refuseStrangers(tarball) {
+  const listed = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' })
+  const files = listed
+    .trim()
+    .split('\n')
+    .map(name => name.replace(/^package\//, ''))
+  const strangers = files.filter(name => !PUBLISHED.test(name))
+  if (strangers.length > 0) throw new Error(`Not meant to be published: ${strangers.join(', ')}`)
+  console.log(`${files.length} files, none that should not be there`)
+}
+
+function tool(file, ...args) {
+  execFileSync(process.execPath, [join('node_modules', file), ...args], { stdio: 'inherit' })
+}

@@ -1,0 +1,354 @@
+/** The package as npm would publish it, in projects of their own: nothing of this repository but what it declares it needs. */
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { PrismaClient } from '../../generated/prisma/client.js'
+import { createExtension } from '../../src/extension.js'
+import type * as Package from '../../src/index.js'
+import { Store } from '../../src/redis/store.js'
+import { run } from '../support/commands.js'
+import { createWorld, newClient, type World } from '../support/world.js'
+
+const NAME = 'prisma-extension-cache-aside'
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+interface Manifest {
+  dependencies: Record<string, string>
+  peerDependencies: Record<string, string>
+}
+
+let world: World
+let temporary: string
+let tarball: string
+let manifest: Manifest
+/** A project that has nothing but the package and what the package needs. */
+let bare: string
+let published: string[]
+
+beforeAll(async () => {
+  world = await createWorld()
+  temporary = await realpath(await mkdtemp(join(tmpdir(), 'prisma-cache-aside-tarball-')))
+  if (!existsSync(join(root, 'dist')))
+    await run(process.execPath, ['scripts/build.mjs'], { cwd: root, withinMs: 60_000 })
+  await run('npm', ['pack', '--ignore-scripts', '--offline', '--silent', '--pack-destination', temporary], {
+    cwd: root,
+    withinMs: 60_000,
+  })
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
+  tarball = join(temporary, `${NAME}-${version}.tgz`)
+  const listed = await run('tar', ['-tzf', tarball], { withinMs: 10_000 })
+  published = listed
+    .trim()
+    .split('\n')
+    .map(file => file.replace(/^package\//, ''))
+  bare = await project('bare', ['@prisma/client', 'msgpackr'])
+  manifest = JSON.parse(await readFile(join(bare, 'node_modules', NAME, 'package.json'), 'utf8')) as Manifest
+})
+afterAll(async () => {
+  await rm(temporary, { recursive: true, force: true })
+  await world.close()
+})
+
+/** A folder with the unpacked package in its node_modules, beside links to what this repository has installed. */
+async function project(name: string, linked: readonly string[], ioredis = 'ioredis'): Promise<string> {
+  const folder = join(temporary, name)
+  const unpacked = join(folder, 'node_modules', NAME)
+  await mkdir(unpacked, { recursive: true })
+  await run('tar', ['-xzf', tarball, '--strip-components=1', '-C', unpacked], { withinMs: 10_000 })
+  for (const path of linked) await link(folder, path)
+  await link(folder, 'ioredis', ioredis)
+  return folder
+}
+
+async function link(folder: string, name: string, installedAs = name): Promise<void> {
+  const path = join(folder, 'node_modules', name)
+  await mkdir(dirname(path), { recursive: true })
+  await symlink(await realpath(join(root, 'node_modules', installedAs)), path)
+}
+
+/** Runs a program in a project and answers what it printed, as JSON. */
+async function node(folder: string, file: string, env: NodeJS.ProcessEnv = {}): Promise<unknown> {
+  const printed = await run(process.execPath, [file], {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    withinMs: 60_000,
+  })
+  return JSON.parse(printed)
+}
+
+async function program(name: string, code: string): Promise<unknown> {
+  await writeFile(join(bare, name), code)
+  return node(bare, name)
+}
+
+/** The package in both formats, in this process. */
+async function bothFormats(): Promise<{ imported: typeof Package; required: typeof Package }> {
+  const imported = (await import(
+    /* @vite-ignore */ pathToFileURL(join(bare, 'node_modules', NAME, 'dist/esm/index.js')).href
+  )) as typeof Package
+  const required = createRequire(join(bare, 'index.js'))(NAME) as typeof Package
+  return { imported, required }
+}
+
+describe('what is published', () => {
+  it('needs msgpackr, and of the application @prisma/client and ioredis', () => {
+    expect(Object.keys(manifest.dependencies)).toEqual(['msgpackr'])
+    expect(Object.keys(manifest.peerDependencies).toSorted()).toEqual(['@prisma/client', 'ioredis'])
+    expect(manifest).not.toHaveProperty('optionalDependencies')
+    expect(manifest).not.toHaveProperty('bundledDependencies')
+  })
+
+  it('runs nothing when it is installed', () => {
+    const { scripts = {} } = manifest as { scripts?: Record<string, string> }
+    const install = ['preinstall', 'install', 'postinstall', 'prepare', 'preprepare', 'postprepare']
+    expect(Object.keys(scripts).filter(name => install.includes(name))).toEqual([])
+  })
+})
+
+describe('import and require', () => {
+  const names = ['CacheAsideError', 'cacheAside', 'default']
+  const facts = `JSON.stringify({
+    names: Object.keys(it).toSorted(),
+    same: it.default === it.cacheAside,
+    takes: it.cacheAside.length,
+    error: new it.CacheAsideError('INVALID_CALL', 'why') instanceof Error,
+  })`
+
+  it('import gives cacheAside, named and as default, CacheAsideError, and nothing else', async () => {
+    const given = await program('names.mjs', `import * as it from '${NAME}'; console.log(${facts})`)
+    expect(given).toEqual({ names, same: true, takes: 1, error: true })
+  })
+
+  it('require gives the same', async () => {
+    const given = await program('names.cjs', `const it = require('${NAME}'); console.log(${facts})`)
+    expect(given).toEqual({ names, same: true, takes: 1, error: true })
+  })
+
+  it('import gives ES modules, require CommonJS', async () => {
+    const code = `import { createRequire } from 'node:module'
+      const cut = path => path.split('/${NAME}/').at(-1)
+      console.log(JSON.stringify([
+        cut(import.meta.resolve('${NAME}')),
+        cut(createRequire(import.meta.url).resolve('${NAME}')),
+      ]))`
+    expect(await program('formats.mjs', code)).toEqual(['dist/esm/index.js', 'dist/cjs/index.js'])
+  })
+
+  it('no other file can be reached through the name of the package', async () => {
+    const files = published.filter(file => file !== 'package.json')
+    const guesses = ['core', 'extension', 'core.js', 'extension.js', 'src/extension.js', 'dist', 'dist/esm', 'dist/cjs']
+    const paths = [...files, ...guesses].map(path => `${NAME}/${path}`)
+    const code = `import { createRequire } from 'node:module'
+      const require = createRequire(import.meta.url)
+      const outcomes = new Set()
+      for (const path of ${JSON.stringify(paths)}) {
+        outcomes.add(await import(path).then(() => path, error => error.code))
+        try { require(path); outcomes.add(path) } catch (error) { outcomes.add(error.code) }
+      }
+      console.log(JSON.stringify([...outcomes]))`
+    expect(paths).toContain(`${NAME}/dist/esm/extension.js`)
+    expect(await program('deep.mjs', code)).toEqual(['ERR_PACKAGE_PATH_NOT_EXPORTED'])
+  })
+})
+
+describe('the guards', () => {
+  /** Stands for a part without its guard. */
+  class Unguarded extends Store {
+    constructor(...parameters: ConstructorParameters<typeof Store>) {
+      super(...parameters)
+      throw new Error('unguarded')
+    }
+  }
+
+  it('cannot be turned off from outside: cacheAside takes no second argument', async () => {
+    const redis = new Redis(world.redisUrl)
+    const options = { redis, models: { User: true }, prefix: `${world.prefix}guards:` } as const
+    const base = newClient(world.databaseUrl)
+    try {
+      const { imported, required } = await bothFormats()
+      for (const { cacheAside } of [imported, required]) {
+        const careless = cacheAside as (...parameters: unknown[]) => ReturnType<typeof cacheAside>
+        expect(() => base.$extends(careless(options, { Store: Unguarded }))).not.toThrow()
+      }
+      // The argument that is not passed on would have had an effect.
+      expect(() => base.$extends(createExtension(options, { Store: Unguarded }))).toThrow('unguarded')
+    } finally {
+      await base.$disconnect()
+      redis.disconnect()
+    }
+  })
+})
+
+describe('both formats in one process', () => {
+  it('share what is cached, and each drops what the other has filled', async () => {
+    const { imported, required } = await bothFormats()
+    expect(imported.cacheAside).not.toBe(required.cacheAside)
+    const redis = new Redis(world.redisUrl)
+    const base = newClient(world.databaseUrl)
+    const extended = ({ cacheAside }: typeof Package) =>
+      (base as PrismaClient).$extends(
+        cacheAside({
+          redis,
+          models: { User: true },
+          prefix: `${world.prefix}both:`,
+          deadlineMs: 10_000,
+          invalidationDeadlineMs: 10_000,
+        }),
+      )
+    const [one, other] = [extended(imported), extended(required)]
+    try {
+      const { id } = await one.user.create({ data: { email: 'both@x.org' } })
+      const where = { id }
+      for (const [writer, reader, name] of [
+        [one, other, 'Ada'],
+        [other, one, 'Grace'],
+      ] as const) {
+        await writer.user.update({ where, data: { name } })
+        expect(await writer.user.findUnique({ where })).toMatchObject({ name })
+        // Over the same connection: the fill comes first.
+        const before = reader.$cache.stats().hits
+        expect(await reader.user.findUnique({ where })).toMatchObject({ name })
+        expect(reader.$cache.stats().hits).toBe(before + 1)
+      }
+    } finally {
+      one.$cache.close()
+      other.$cache.close()
+      await base.$disconnect()
+      redis.disconnect()
+    }
+  })
+
+  it('tell their errors by code', async () => {
+    const { imported, required } = await bothFormats()
+    for (const { cacheAside } of [imported, required]) {
+      expect(() => cacheAside({} as never)).toThrow(
+        expect.objectContaining({ name: 'CacheAsideError', code: 'INVALID_OPTION' }) as Error,
+      )
+    }
+  })
+})
+
+describe.each([
+  ['an ES module project', { type: 'module', ioredis: 'ioredis' }],
+  ['a CommonJS project', { type: 'commonjs', ioredis: 'ioredis' }],
+  ['a CommonJS project with ioredis 5', { type: 'commonjs', ioredis: 'ioredis5' }],
+] as const)('%s in TypeScript', (_name, { type, ioredis }) => {
+  it('compiles with the types of its own client, and runs', async () => {
+    const folder = await project(`${type}-${ioredis}`, ['@prisma', '@types', 'msgpackr'], ioredis)
+    await Promise.all([
+      writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type })),
+      writeFile(join(folder, 'tsconfig.json'), JSON.stringify(TSCONFIG)),
+      writeFile(join(folder, 'consumer.ts'), CONSUMER),
+      writeFile(join(folder, 'schema.prisma'), schema(type === 'module' ? 'esm' : 'cjs')),
+    ])
+    await tool(folder, 'prisma/build/index.js', 'generate', '--schema', 'schema.prisma')
+    await tool(folder, 'typescript/bin/tsc')
+    const env = {
+      DATABASE_URL: world.databaseUrl,
+      REDIS_URL: world.redisUrl,
+      PREFIX: `${world.prefix}${type}${ioredis}:`,
+    }
+    expect(await node(folder, 'out/consumer.js', env)).toEqual({
+      email: `${env.PREFIX}@x.org`,
+      hits: 1,
+      invalidated: 'done',
+      same: true,
+      refused: 'INVALID_OPTION',
+    })
+  }, 120_000)
+})
+
+/** Runs a tool of this repository in another project. */
+async function tool(folder: string, file: string, ...args: string[]): Promise<void> {
+  const ran = promisify(execFile)(process.execPath, [join(root, 'node_modules', file), ...args], {
+    cwd: folder,
+    // As in scripts/generate.mjs: generate asks for the schema engine and never runs it.
+    env: { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: '1' },
+    timeout: 60_000,
+  })
+  await ran.catch((error: Error & { stdout?: string; stderr?: string }) => {
+    throw new Error(`${file} says:\n${error.stdout}\n${error.stderr}`, { cause: error })
+  })
+}
+
+const TSCONFIG = {
+  compilerOptions: {
+    target: 'es2023',
+    module: 'nodenext',
+    types: ['node'],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    // Our declarations are checked too.
+    skipLibCheck: false,
+    rootDir: '.',
+    outDir: 'out',
+  },
+  include: ['consumer.ts', 'generated'],
+}
+
+function schema(moduleFormat: 'esm' | 'cjs'): string {
+  return `
+    generator client {
+      provider            = "prisma-client"
+      output              = "./generated"
+      runtime             = "nodejs"
+      moduleFormat        = "${moduleFormat}"
+      importFileExtension = "js"
+    }
+    datasource db {
+      provider = "postgresql"
+    }
+    model User {
+      id        Int      @id @default(autoincrement())
+      email     String   @unique
+      name      String?
+      updatedAt DateTime @updatedAt
+    }`
+}
+
+const CONSUMER = `
+import { PrismaPg } from '@prisma/adapter-pg'
+import { Redis } from 'ioredis'
+import byDefault, { type CacheApi, type CacheAsideOptions, CacheAsideError, cacheAside } from '${NAME}'
+import { PrismaClient, type User } from './generated/client.js'
+
+const { DATABASE_URL = '', REDIS_URL = '', PREFIX = '' } = process.env
+
+async function main() {
+  const redis = new Redis(REDIS_URL)
+  const options: CacheAsideOptions = { redis, models: { User: { ttl: '5m' } }, prefix: PREFIX, deadlineMs: 10_000 }
+  const plain = new PrismaClient({ adapter: new PrismaPg({ connectionString: DATABASE_URL }) })
+  const prisma = plain.$extends(cacheAside(options))
+  const { id } = await prisma.user.create({ data: { email: PREFIX + '@x.org' } })
+  await prisma.user.findUnique({ where: { id } })
+  const row: { email: string } | null = await prisma.user.findUnique({ where: { id }, select: { email: true } })
+  const user: User = await prisma.$uncached.user.findUniqueOrThrow({ where: { id } })
+  const api: Pick<CacheApi<unknown>, 'stats'> = prisma.$cache
+  const invalidated: 'done' | 'deferred' = await prisma.$cache.invalidate('User', { email: user.email })
+  // @ts-expect-error -- no such model
+  await prisma.$cache.invalidate('Usr', { id }).catch(() => {})
+  // @ts-expect-error -- not unique
+  await prisma.$cache.invalidate('User', { name: 'Ada' })
+  // @ts-expect-error -- no such unit
+  const wrong: CacheAsideOptions = { redis, models: { User: '5 minutes' } }
+  let refused = ''
+  try {
+    cacheAside(wrong)
+  } catch (error) {
+    if (error instanceof CacheAsideError) refused = error.code
+  }
+  const { hits } = api.stats()
+  console.log(JSON.stringify({ email: row?.email, hits, invalidated, same: byDefault === cacheAside, refused }))
+  await prisma.$disconnect()
+  await redis.quit()
+}
+
+void main()
+`

@@ -1,0 +1,82 @@
+import type { Redis } from 'ioredis'
+import { describe, expectTypeOf, it } from 'vitest'
+import type { PrismaClient, User } from '../../generated/prisma/client.js'
+import { type CacheEvent, cacheAside } from '../../src/index.js'
+
+declare const redis: Redis
+declare const plain: PrismaClient
+const prisma = plain.$extends(cacheAside({ redis, models: { User: true } }))
+
+describe('$cache.invalidate', () => {
+  it('takes a model of the schema and what findUnique takes as where', async () => {
+    expectTypeOf(await prisma.$cache.invalidate('User', { id: 1 })).toEqualTypeOf<'done' | 'deferred'>()
+    await prisma.$cache.invalidate('User', { email: 'ada@x.org' })
+    await prisma.$cache.invalidate('User', { id: 1, role: 'ADMIN' })
+    await prisma.$cache.invalidate('Order', { id: 1n })
+    await prisma.$cache.invalidate('Bookmark', { userPost: { userId: 1, postId: 2 } })
+    await prisma.$cache.invalidate('Membership', { userId_tenantId: { userId: 1, tenantId: 'a' } })
+    await prisma.$cache.invalidate('AliasBytes', { id: new Uint8Array([1]) })
+  })
+
+  it('refuses a model that is not there', async () => {
+    // @ts-expect-error -- a typo
+    await prisma.$cache.invalidate('Usr', { id: 1 })
+    // @ts-expect-error -- the name of the delegate, not of the model
+    await prisma.$cache.invalidate('user', { id: 1 })
+    // @ts-expect-error -- the client does not have it
+    await prisma.$cache.invalidate('TenantImport', { line: 'a' })
+  })
+
+  it('refuses a where that is not unique, or of another model', async () => {
+    // @ts-expect-error -- not unique
+    await prisma.$cache.invalidate('User', { name: 'Ada' })
+    // @ts-expect-error -- no such field
+    await prisma.$cache.invalidate('User', { id: 1, nam: 'Ada' })
+    // @ts-expect-error -- of another type
+    await prisma.$cache.invalidate('User', { id: '1' })
+    // @ts-expect-error -- nothing
+    await prisma.$cache.invalidate('User', {})
+    // @ts-expect-error -- half of a compound id
+    await prisma.$cache.invalidate('Bookmark', { userPost: { userId: 1 } })
+    // @ts-expect-error -- the where of another model
+    await prisma.$cache.invalidate('Product', { email: 'ada@x.org' })
+    // @ts-expect-error -- a bare id
+    await prisma.$cache.invalidate('User', 1)
+  })
+})
+
+describe('the rest of $cache', () => {
+  it('invalidateModel takes a model of the schema', async () => {
+    expectTypeOf(await prisma.$cache.invalidateModel('User')).toEqualTypeOf<'done' | 'deferred'>()
+    expectTypeOf(await prisma.$cache.invalidateAll()).toEqualTypeOf<'done' | 'deferred'>()
+    // @ts-expect-error -- a typo
+    await prisma.$cache.invalidateModel('Usr')
+  })
+
+  it('stats are numbers, listeners get events, and ending is a function', () => {
+    expectTypeOf(prisma.$cache.stats().hits).toEqualTypeOf<number>()
+    expectTypeOf(prisma.$cache.stats().pendingInvalidations).toEqualTypeOf<number>()
+    expectTypeOf(prisma.$cache.on(event => expectTypeOf(event).toEqualTypeOf<CacheEvent>())).toEqualTypeOf<() => void>()
+    expectTypeOf(prisma.$cache.close()).toEqualTypeOf<void>()
+  })
+})
+
+describe('$uncached', () => {
+  it('is the client that was extended', async () => {
+    // As every extended client is typed: without $on, which it does not have.
+    const extended = plain.$extends({})
+    expectTypeOf(prisma.$uncached).toExtend<typeof extended>()
+    expectTypeOf(extended).toExtend<typeof prisma.$uncached>()
+    expectTypeOf(await prisma.$uncached.user.findUnique({ where: { id: 1 } })).toEqualTypeOf<User | null>()
+    expectTypeOf(prisma.$uncached).not.toHaveProperty('$cache')
+  })
+})
+
+describe('an extension kept in a variable', () => {
+  it('does not know the models, and takes any', async () => {
+    const cache = cacheAside({ redis, models: { User: true } })
+    const kept = plain.$extends(cache)
+    expectTypeOf(await kept.user.findUnique({ where: { id: 1 } })).toEqualTypeOf<User | null>()
+    await kept.$cache.invalidate('AnyName', { any: 'where' })
+  })
+})

@@ -1,0 +1,70 @@
+import type { Cluster, Redis } from 'ioredis'
+import { describe, expectTypeOf, it } from 'vitest'
+import type { PrismaClient } from '../../generated/prisma/client.js'
+import { CacheAsideError, type CacheAsideErrorCode, type CacheAsideOptions, cacheAside } from '../../src/index.js'
+
+declare const redis: Redis
+declare const cluster: Cluster
+declare const plain: PrismaClient
+
+describe('options', () => {
+  it('take a TTL as a number of seconds, as a duration, and true for the default', () => {
+    cacheAside({ redis, models: { User: 300, Post: '5m', Tag: true, Category: '250ms', Brand: '1.5h', Tenant: '1d' } })
+    cacheAside({ redis, models: { User: { ttl: '5m' }, Post: { ttl: 300, negativeTtl: 0 }, Tag: {} }, ttl: '30s' })
+  })
+
+  it('refuse what is no duration', () => {
+    // @ts-expect-error -- no such unit
+    cacheAside({ redis, models: { User: '5 minutes' } })
+    // @ts-expect-error -- no such unit
+    cacheAside({ redis, models: { User: '5w' } })
+    // @ts-expect-error -- no unit
+    cacheAside({ redis, models: { User: { ttl: '300' } } })
+    // @ts-expect-error -- no number
+    cacheAside({ redis, models: {}, ttl: 'm' })
+    // @ts-expect-error -- leave the model out instead
+    cacheAside({ redis, models: { User: false } })
+    // @ts-expect-error -- leave the model out instead
+    cacheAside({ redis, models: { User: null } })
+  })
+
+  it('refuse names that are not known', () => {
+    // @ts-expect-error -- no such option
+    cacheAside({ redis, models: {}, debug: true })
+    // @ts-expect-error -- no such option of a model
+    cacheAside({ redis, models: { User: { tll: '5m' } } })
+    // @ts-expect-error -- no such option, inline in $extends
+    plain.$extends(cacheAside({ redis, models: {}, debug: true }))
+    // @ts-expect-error -- no such option of a model, inline in $extends
+    plain.$extends(cacheAside({ redis, models: { User: { ttl: '5m', stale: true } } }))
+  })
+
+  it('need redis and models', () => {
+    // @ts-expect-error -- no redis
+    cacheAside({ models: {} })
+    // @ts-expect-error -- no models
+    cacheAside({ redis })
+    // @ts-expect-error -- a URL is no client
+    cacheAside({ redis: 'redis://127.0.0.1', models: {} })
+    // @ts-expect-error -- nothing
+    cacheAside()
+  })
+
+  it('take a Redis and a Cluster of ioredis', () => {
+    expectTypeOf(redis).toExtend<CacheAsideOptions['redis']>()
+    expectTypeOf(cluster).toExtend<CacheAsideOptions['redis']>()
+  })
+
+  it('are all there is: cacheAside takes nothing else', () => {
+    expectTypeOf(cacheAside).parameters.toEqualTypeOf<[options: CacheAsideOptions]>()
+    // @ts-expect-error -- no second argument
+    cacheAside({ redis, models: {} }, {})
+  })
+})
+
+describe('CacheAsideError', () => {
+  it('is an Error with a code', () => {
+    expectTypeOf<CacheAsideError>().toExtend<Error>()
+    expectTypeOf<CacheAsideError>().toHaveProperty('code').toEqualTypeOf<CacheAsideErrorCode>()
+  })
+})
