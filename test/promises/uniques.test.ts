@@ -1,9 +1,9 @@
 /** Reads by a unique other than the primary key: by way of a pointer that proves itself by the row it leads to. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
-import { newToken } from '../../src/envelope.js'
-import { ANY } from '../../src/keys.js'
-import { Store } from '../../src/store.js'
+import { newToken } from '../../src/wire/envelope.js'
+import { ANY } from '../../src/wire/keys.js'
+import { Store } from '../../src/redis/store.js'
 import { delegate, outcome } from '../support/delegates.js'
 import { Gates } from '../support/gates.js'
 import { watchRedis } from '../support/monitor.js'
