@@ -144,7 +144,7 @@ function sourceOf(core: Core, shape: ClientShape, operation: Operation, plan: Ro
   const args = Object.keys(omit).length === 0 ? { where: plan.where } : { where: plan.where, omit }
   let batch = { size: 0 } as { readonly size: number }
   return {
-    original: () => passed(operation),
+    original: () => passOn(core, operation),
     load() {
       batch = core.batches.join(model)
       return queryWith(operation, args) as Promise<Row | null>
@@ -154,7 +154,7 @@ function sourceOf(core: Core, shape: ClientShape, operation: Operation, plan: Ro
       // The load asks for the whole row, and what is wrong may be with a column that the caller did not ask for.
       if (plan.places === undefined || !mayBeOfOtherColumns(error)) throw error
       if (mayNotReadAll(error)) core.unreadable.add(model)
-      return passed(operation)
+      return passOn(core, operation)
     },
     alone: () => batch.size === 1,
   }

@@ -85,6 +85,8 @@ const bigint: Canon = value => {
 
 const decimal: Canon = value => {
   let spelled: string
+  // Prisma sends the number 99999999.99 as 99999999.98999999.
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) return undefined
   if (typeof value === 'number' || typeof value === 'string') spelled = String(value)
   else if (isDecimal(value)) spelled = value.toFixed()
   else return undefined

@@ -23,6 +23,8 @@ export interface Cached {
   readonly places: ReadonlyMap<string, number>
   /** The same, the other way round. */
   readonly names: readonly string[]
+  /** Every scalar field, the excluded ones too. */
+  readonly allNames: readonly string[]
   readonly fields: ReadonlyMap<string, CachedField>
   /** The primary key and the other uniques whose values have exact texts, and may stand in Redis. */
   readonly pins: readonly Identity[]
@@ -77,6 +79,7 @@ function cachedOf(model: Model, identity: Identity | undefined, policy: Policy, 
     codec: rowCodec(kept, Decimal),
     places: new Map(kept.map((field, place) => [field.name, place])),
     names: kept.map(field => field.name),
+    allNames: model.scalars.map(field => field.name),
     fields: new Map(kept.map(field => [field.name, { field, ...canonOf(field) }])),
     pins: [
       identity,

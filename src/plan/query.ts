@@ -86,14 +86,13 @@ export function planRead(
     return bypass(`${name} is not cached`)
   }
 
-  const pinned = operation.startsWith('findUnique')
-    ? pinnedByUnique(args.where, cached)
-    : pinnedByFirst(args.where, cached)
+  const unique = operation.startsWith('findUnique')
+  const pinned = unique ? pinnedByUnique(args.where, cached) : pinnedByFirst(args.where, cached)
   if (pinned === undefined) return bypass('where does not pin a unique key')
   const { by, values, where, rest } = pinned
   const id = by.idOf(values)
   if (id === undefined) return bypass(`${by.key.name} is not spelled canonically`)
-  const filters = rest === NONE ? [] : filtersOf(rest, cached)
+  const filters = rest === NONE ? [] : filtersOf(rest, cached, unique ? uniqueNames(model) : new Set())
   if ('why' in filters) return filters
 
   const shape = shapeOf(model, cached, args, client)
@@ -158,15 +157,27 @@ function pinnedByFirst(where: unknown, { pins }: Cached): Pinned | undefined {
  */
 const FILTER_TYPES = new Set(['Int', 'BigInt', 'Boolean', 'Enum', 'String'])
 
-function filtersOf(rest: Readonly<Record<string, unknown>>, { fields }: Cached): readonly Filter[] | Bypass {
+/** Fields that are a unique by themselves: `findUnique` takes only a value for them, no `{ equals }` and no null. */
+function uniqueNames({ model }: CatalogModel): ReadonlySet<string> {
+  const keys = model.primaryKey === undefined ? model.uniques : [model.primaryKey, ...model.uniques]
+  return new Set(keys.filter(key => key.fields.length === 1).map(key => key.name))
+}
+
+function filtersOf(
+  rest: Readonly<Record<string, unknown>>,
+  { fields }: Cached,
+  valuesOnly: ReadonlySet<string>,
+): readonly Filter[] | Bypass {
   const filters: Filter[] = []
   for (const name of Object.keys(rest)) {
     const cachedField = fields.get(name)
     if (cachedField === undefined) return bypass(`where.${name} is not a plain filter`)
     const { field, canon, spelling } = cachedField
-    const value = equalsOf(rest[name])
-    if (value === null && field.optional && field.type !== 'Json') filters.push({ ...cachedField, text: null })
-    else {
+    const plain = valuesOnly.has(name)
+    const value = plain ? rest[name] : equalsOf(rest[name])
+    if (value === null && !plain && field.optional && field.type !== 'Json') {
+      filters.push({ ...cachedField, text: null })
+    } else {
       const text = FILTER_TYPES.has(field.type) && spelling !== 'never' ? canon(value) : undefined
       if (text === undefined) return bypass(`where.${name} is not a plain filter`)
       filters.push({ ...cachedField, text })
@@ -194,7 +205,7 @@ const WHOLE: Shape = { places: undefined }
 
 function shapeOf(
   { model }: CatalogModel,
-  { places, policy }: Cached,
+  { places, policy, allNames: names }: Cached,
   args: Readonly<Record<string, unknown>>,
   client: ClientShape,
 ): Shape {
@@ -202,21 +213,29 @@ function shapeOf(
   const { select, omit } = args
   if (select !== undefined && select !== null) {
     return omit === undefined || omit === null
-      ? selected(select, model.name, places, client)
+      ? selected(select, names, model.name, places, client)
       : bypass('select beside omit')
   }
   const globalOmit = client.globalOmit(model.name)
   if ((omit === undefined || omit === null) && globalOmit === undefined && policy.exclude.size === 0) return WHOLE
-  const names = model.scalars.map(field => field.name)
   return remaining({ ...globalOmit, ...(omit as object | null) }, names, model.name, places, client)
 }
 
-function selected(select: unknown, model: string, places: Cached['places'], client: ClientShape): Shape {
+function selected(
+  select: unknown,
+  names: readonly string[],
+  model: string,
+  places: Cached['places'],
+  client: ClientShape,
+): Shape {
   if (!isObject(select)) return bypass('select of an unknown form')
   const wanted: number[] = []
   for (const name of Object.keys(select)) {
     const place = places.get(name)
-    if (place === undefined) return bypass(`select.${name} is not a cached field`)
+    if (place === undefined) {
+      if (select[name] === false && names.includes(name)) continue
+      return bypass(`select.${name} is not a cached field`)
+    }
     if (client.computes(model, name)) return bypass(`select.${name} is a computed field`)
     if (select[name] === true) wanted.push(place)
     else if (select[name] !== false) return bypass(`select.${name} is neither true nor false`)

@@ -1,6 +1,6 @@
 /** What is kept of a loaded row, and under which guard. */
 import type { Row } from '../wire/codec.js'
-import { Kind, newToken, NOTHING, seal, textPayload, type Token } from '../wire/envelope.js'
+import { Kind, newToken, NOTHING, PAYLOAD_AT, seal, textPayload, type Token } from '../wire/envelope.js'
 import type { FillOutcome } from '../events.js'
 import { ANY, ROWS } from '../wire/keys.js'
 import type { RowRead } from '../plan/query.js'
@@ -44,7 +44,7 @@ export function fillRow(
   }
 
   if (payload === undefined) return 'inexact'
-  if (payload.length > policy.maxBytes) return 'too-large'
+  if (PAYLOAD_AT + payload.length > policy.maxBytes) return 'too-large'
   // A row proves itself: it is kept only under its own id, and found only by its own values, as the database spells them.
   const id = identity.idOf(row)
   if (id === undefined || by.idOf(row) !== read.id) return 'other-id'

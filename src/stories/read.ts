@@ -95,20 +95,21 @@ async function load(
     const outcome = fillRow(store, read, ticket, rowKey, { row, payload, alone: source.alone() })
     events.fill(read.model.model.name, outcome)
   }
+  let row: Row | null
   try {
     ticket = seen && (await store.acquire(rowKey, read.model.keys, seen, deadline))
     flight.asked()
-    const row = await source.load()
+    row = await source.load()
     keep(row)
-    const answer = answerOf(read, operation, row ?? 'absent', true)
-    return answer === ASK ? await source.original() : answer
   } catch (error) {
-    if (!source.saysAbsent(error)) return await source.insteadOf(error)
+    if (!source.saysAbsent(error)) return source.insteadOf(error)
     keep(null)
     throw error
   } finally {
     flight.end(shared)
   }
+  const answer = answerOf(read, operation, row ?? 'absent', true)
+  return answer === ASK ? source.original() : answer
 }
 
 /** Only the database can answer. */
