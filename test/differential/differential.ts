@@ -5,7 +5,7 @@
  * Everything follows from the seed but the order in which servers answer. Does not need vitest.
  */
 import { isDeepStrictEqual } from 'node:util'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { Stats } from '../../src/events.js'
 import { type Body, type Call, expected, program, type Step, type Who, type Write } from './programs.js'
 import { combinations, reset, subjects, uniqueWhere } from './subjects.js'
@@ -360,7 +360,7 @@ function printedWrite(write: Write): string {
       return `${write.method}(${write.text})`
     case 'batch':
       return `$transaction([${write.calls.map(printedCall).join(', ')}])`
-    case 'interactive':
+    default:
       return `$transaction(${printedBody(write.body)})`
   }
 }

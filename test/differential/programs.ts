@@ -1,5 +1,5 @@
 /** Random programs: data that can be printed, repeated and made smaller. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { type Fields, type Key, type KeyKind, space, type Subject, subjects } from './subjects.js'
 
 /** One operation of a client. */
@@ -541,26 +541,26 @@ const write: fc.Arbitrary<Write> = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: calls.map(some => ({ kind: 'batch' as const, label: 'batch transaction', calls: some })),
+    arbitrary: calls.map(list => ({ kind: 'batch' as const, label: 'batch transaction', calls: list })),
   },
   {
     weight: 2,
-    arbitrary: swapCalls.map(some => ({ kind: 'batch' as const, label: 'swap in a batch transaction', calls: some })),
+    arbitrary: swapCalls.map(list => ({ kind: 'batch' as const, label: 'swap in a batch transaction', calls: list })),
   },
   {
     weight: 4,
-    arbitrary: fc.tuple(calls, end).map(([some, how]) => ({
+    arbitrary: fc.tuple(calls, end).map(([list, how]) => ({
       kind: 'interactive' as const,
       label: `interactive transaction that ${how}`,
-      body: { calls: some, end: how },
+      body: { calls: list, end: how },
     })),
   },
   {
     weight: 2,
-    arbitrary: swapCalls.map(some => ({
+    arbitrary: swapCalls.map(list => ({
       kind: 'interactive' as const,
       label: 'swap in an interactive transaction',
-      body: { calls: some, end: 'commits' as const },
+      body: { calls: list, end: 'commits' as const },
     })),
   },
   {
@@ -589,20 +589,20 @@ export const program: fc.Arbitrary<Step[]> = fc.noBias(fc.array(step, { minLengt
 
 /** Everything that a run has to have done at least once, and for writes with success. */
 export const expected: readonly string[] = [
-  ...['findUnique', 'findUniqueOrThrow', 'findFirst', 'findFirstOrThrow'].flatMap(operation =>
+  ['findUnique', 'findUniqueOrThrow', 'findFirst', 'findFirstOrThrow'].flatMap(operation =>
     kinds.map(kind => `${operation} by ${kind}`),
   ),
-  ...['findMany', 'count', 'findFirst by anything', 'findUnique with include'],
-  ...['create', 'createMany', 'createManyAndReturn', 'updateMany', 'updateManyAndReturn', 'deleteMany'],
-  ...['update', 'upsert', 'delete'].flatMap(operation => kinds.map(kind => `${operation} by ${kind}`)),
-  ...['update of a unique', 'update of the key', 'delete that cascades', 'update that cascades'],
-  ...Object.keys(nested).map(name => `nested ${name}`),
-  ...['$executeRawUnsafe', '$queryRawUnsafe', 'batch transaction', 'swap in a batch transaction'],
-  ...['swap in an interactive transaction', 'interactive transaction that commits'],
+  ['findMany', 'count', 'findFirst by anything', 'findUnique with include'],
+  ['create', 'createMany', 'createManyAndReturn', 'updateMany', 'updateManyAndReturn', 'deleteMany'],
+  ['update', 'upsert', 'delete'].flatMap(operation => kinds.map(kind => `${operation} by ${kind}`)),
+  ['update of a unique', 'update of the key', 'delete that cascades', 'update that cascades'],
+  Object.keys(nested).map(name => `nested ${name}`),
+  ['$executeRawUnsafe', '$queryRawUnsafe', 'batch transaction', 'swap in a batch transaction'],
+  ['swap in an interactive transaction', 'interactive transaction that commits'],
   'interactive transaction that rolls back',
-  ...['commits', 'rolls back'].flatMap(outer =>
+  ['commits', 'rolls back'].flatMap(outer =>
     ['commits', 'rolls back'].map(inner => `transaction that ${outer}, around one that ${inner}`),
   ),
-  ...['two writes at once', 'write by $uncached', 'reads and a write at once', 'reads in one tick'],
-  ...['reads beside an open transaction', 'negative hit', 'shared load'],
-]
+  ['two writes at once', 'write by $uncached', 'reads and a write at once', 'reads in one tick'],
+  ['reads beside an open transaction', 'negative hit', 'shared load'],
+].flat()
