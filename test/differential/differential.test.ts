@@ -6,7 +6,7 @@ import { createWorld, type World } from '../support/world.js'
 import { differential, type Report, type Stage } from './differential.js'
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000_000)
-const seconds = Number(process.env['SECONDS'] ?? 30)
+const seconds = Number(process.env['DIFFERENTIAL_SECONDS'] ?? 30)
 
 let world: World
 beforeAll(async () => {
