@@ -1,0 +1,430 @@
+/** What the cache tells about itself: which events, in which order, and nothing of anybody's data. */
+import { channel } from 'node:diagnostics_channel'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { CacheEvent, Stats } from '../../src/events.js'
+import { startRedis } from '../support/servers.js'
+import { type CachedProcess, createWorld, type World } from '../support/world.js'
+
+let world: World
+let cached: CachedProcess
+beforeAll(async () => {
+  world = await createWorld()
+})
+afterAll(() => world.close())
+beforeEach(async () => {
+  cached = world.process({ models: { User: true, Brand: true, Profile: true, Post: { maxBytes: 100 } } })
+  await cached.prisma.brand.findUnique({ where: { slug: 'first' } }) // connected, and trusted
+})
+afterEach(() => vi.restoreAllMocks())
+
+let serial = 0
+const newUser = (data: object = {}) => world.plain.user.create({ data: { email: `event-${++serial}@x.org`, ...data } })
+
+/** The events of something, as short lines. */
+async function eventsOf(run: () => Promise<unknown>, owner = cached): Promise<CacheEvent[]> {
+  const events: CacheEvent[] = []
+  const off = owner.prisma.$cache.on(event => events.push(event))
+  await run().catch(() => {})
+  off()
+  return events
+}
+const lines = (events: readonly CacheEvent[]) =>
+  events.map(event =>
+    Object.entries(event)
+      .map(([name, value]) => (name === 'type' ? value : `${name}=${value}`))
+      .join(' '),
+  )
+const linesOf = async (run: () => Promise<unknown>) => lines(await eventsOf(run))
+
+describe('the events', () => {
+  it('of a row that is not cached: a miss and a fill; then a hit', async () => {
+    const { id } = await newUser()
+    const read = async () => await cached.prisma.user.findUnique({ where: { id } })
+    expect(await linesOf(read)).toMatchInlineSnapshot(`
+      [
+        "miss model=User operation=findUnique",
+        "fill model=User outcome=sent",
+      ]
+    `)
+    expect(await linesOf(read)).toMatchInlineSnapshot(`
+      [
+        "hit model=User operation=findUnique negative=false",
+      ]
+    `)
+  })
+
+  it('of a row that is not there: a miss and a fill; then a negative hit', async () => {
+    const read = async () => await cached.prisma.brand.findFirst({ where: { slug: `none-${serial}` } })
+    expect(await linesOf(read)).toMatchInlineSnapshot(`
+      [
+        "miss model=Brand operation=findFirst",
+        "fill model=Brand outcome=sent",
+      ]
+    `)
+    expect(await linesOf(read)).toMatchInlineSnapshot(`
+      [
+        "hit model=Brand operation=findFirst negative=true",
+      ]
+    `)
+  })
+
+  it('of readers in one tick: one miss, and the others share', async () => {
+    const { email } = await newUser()
+    const read = async () => Promise.all([1, 2, 3].map(() => cached.prisma.user.findUnique({ where: { email } })))
+    expect(await linesOf(read)).toMatchInlineSnapshot(`
+      [
+        "miss model=User operation=findUnique",
+        "fill model=User outcome=sent",
+        "shared model=User operation=findUnique",
+        "shared model=User operation=findUnique",
+      ]
+    `)
+  })
+
+  it('of a row that is not kept say why', async () => {
+    const { id } = await newUser({ posts: { create: { id: 900, title: 't'.repeat(200) } } })
+    expect(await linesOf(async () => cached.prisma.post.findUnique({ where: { id: 900 } }))).toMatchInlineSnapshot(`
+      [
+        "miss model=Post operation=findUnique",
+        "fill model=Post outcome=too-large",
+      ]
+    `)
+    const off = world.process({ models: { User: { negativeTtl: 0 } } })
+    const missing = await eventsOf(async () => off.prisma.user.findUnique({ where: { id: id + 10_000 } }), off)
+    expect(lines(missing.filter(event => event.type !== 'trust'))).toMatchInlineSnapshot(`
+      [
+        "miss model=User operation=findUnique",
+        "fill model=User outcome=off",
+      ]
+    `)
+  })
+
+  it('of queries that go to the database untouched say why', async () => {
+    const { id } = await newUser({ name: 'Ada' })
+    const { prisma } = cached
+    await prisma.user.findUnique({ where: { id } })
+    const queries: (() => Promise<unknown>)[] = [
+      async () => prisma.tag.findUnique({ where: { id: 'x' } }),
+      async () => prisma.user.findMany(),
+      async () => prisma.user.count(),
+      async () => prisma.user.findFirst({ where: { name: 'Ada' } }),
+      async () => prisma.user.findUnique({ where: { id }, include: { posts: true } }),
+      async () => prisma.user.findUnique({ where: { id }, select: { posts: true } }),
+      async () => prisma.user.findUnique({ where: { id, name: { startsWith: 'A' } } }),
+      async () => prisma.user.findUnique({ where: { id, name: 'Bob' } }),
+      async () => prisma.user.findFirst({ where: { id }, orderBy: { id: 'asc' } }),
+      async () => prisma.user.findUnique({ where: { id } }).posts(),
+      async () => prisma.$transaction([prisma.user.findUnique({ where: { id } })]),
+      async () => prisma.$transaction(async tx => tx.user.findUnique({ where: { id } })),
+      async () => {
+        prisma.$cache.disable()
+        await prisma.user.findUnique({ where: { id } })
+      },
+    ]
+    const whys: string[] = []
+    for (const query of queries) whys.push((await linesOf(query)).join('; '))
+    expect(whys).toMatchInlineSnapshot(`
+      [
+        "bypass model=Tag operation=findUnique why=the model is not configured",
+        "bypass model=User operation=findMany why=findMany is not cached",
+        "bypass model=User operation=count why=count is not cached",
+        "bypass model=User operation=findFirst why=where does not pin a unique key",
+        "bypass model=User operation=findUnique why=include is not cached",
+        "bypass model=User operation=findUnique why=select.posts is not a cached field",
+        "bypass model=User operation=findUnique why=where.name is not a plain filter",
+        "bypass model=User operation=findUnique why=only the database can answer",
+        "bypass model=User operation=findFirst why=orderBy is not cached",
+        "bypass model=User operation=findUnique why=a fluent call",
+        "bypass model=User operation=findUnique why=in a transaction",
+        "bypass model=User operation=findUnique why=in a transaction",
+        "bypass model=User operation=findUnique why=the cache is turned off",
+      ]
+    `)
+  })
+
+  it('of writes: one invalidation each, with the models that changed', async () => {
+    const { id } = await newUser()
+    const { prisma } = cached
+    const writes: (() => Promise<unknown>)[] = [
+      async () => prisma.tag.create({ data: { name: `tag-${++serial}` } }),
+      async () => prisma.user.update({ where: { id }, data: { name: 'x' } }),
+      async () => prisma.user.updateMany({ data: { name: 'y' } }),
+      async () => prisma.user.update({ where: { id }, data: { profile: { create: { bio: 'z' } } } }),
+      async () => prisma.user.update({ where: { id: -1 }, data: { name: 'x' } }),
+      async () => prisma.profile.delete({ where: { userId: id } }),
+      async () => prisma.$uncached.user.update({ where: { id }, data: { name: 'u' } }),
+    ]
+    const seen: string[] = []
+    for (const write of writes) seen.push((await linesOf(write)).join('; '))
+    expect(seen).toMatchInlineSnapshot(`
+      [
+        "invalidate source=write models=Tag outcome=done",
+        "invalidate source=write models=User outcome=done",
+        "invalidate source=write models=User outcome=done",
+        "invalidate source=write models=User,Profile outcome=done",
+        "invalidate source=write models=User outcome=done",
+        "invalidate source=write models=Profile outcome=done",
+        "invalidate source=write models=User outcome=done",
+      ]
+    `)
+  })
+
+  it('of an interactive transaction: one invalidation, when it has settled; none if it only reads', async () => {
+    const { id } = await newUser()
+    const seen = await linesOf(() =>
+      cached.prisma.$transaction(async tx => {
+        await tx.user.update({ where: { id }, data: { name: 'x' } })
+        await tx.brand.create({ data: { slug: `brand-${++serial}`, name: 'b' } })
+        await tx.$cache.invalidateTags(['t'])
+      }),
+    )
+    expect(seen).toMatchInlineSnapshot(`
+      [
+        "invalidate source=transaction models=User,Brand outcome=done",
+      ]
+    `)
+    expect(await linesOf(() => cached.prisma.$transaction(async tx => tx.user.count()))).toMatchInlineSnapshot(`
+      [
+        "bypass model=User operation=count why=in a transaction",
+      ]
+    `)
+  })
+
+  it('of a batch transaction: one invalidation per write', async () => {
+    const { id } = await newUser()
+    const { prisma } = cached
+    const seen = await linesOf(() =>
+      prisma.$transaction([
+        prisma.user.update({ where: { id }, data: { name: 'x' } }),
+        prisma.brand.create({ data: { slug: `brand-${++serial}`, name: 'b' } }),
+      ]),
+    )
+    expect(seen).toMatchInlineSnapshot(`
+      [
+        "invalidate source=write models=User outcome=done",
+        "invalidate source=write models=Brand outcome=done",
+      ]
+    `)
+  })
+
+  it('of invalidations by hand', async () => {
+    const { $cache } = cached.prisma
+    expect(await linesOf(() => $cache.invalidate('User', { id: 1 }))).toMatchInlineSnapshot(`
+      [
+        "invalidate source=manual models=User outcome=done",
+      ]
+    `)
+    expect(await linesOf(() => $cache.invalidateModel('Brand'))).toMatchInlineSnapshot(`
+      [
+        "invalidate source=manual models=Brand,Product outcome=done",
+      ]
+    `)
+    expect(await linesOf(() => $cache.invalidateTags(['t']))).toMatchInlineSnapshot(`
+      [
+        "invalidate source=manual models= outcome=done",
+      ]
+    `)
+    const [all] = await eventsOf(() => $cache.invalidateAll())
+    expect(all).toMatchObject({ type: 'invalidate', source: 'manual', outcome: 'done' })
+    expect(all).toMatchObject({ models: expect.arrayContaining(['User', 'OrderLine', 'TenantImport']) as unknown })
+  })
+
+  it('of getOrSet, and of what it could not read', async () => {
+    const { $cache } = cached.prisma
+    const key = `k-${++serial}`
+    expect(await linesOf(() => $cache.getOrSet(key, () => 1))).toMatchInlineSnapshot(`
+      [
+        "miss model=getOrSet operation=getOrSet",
+        "fill model=getOrSet outcome=sent",
+      ]
+    `)
+    expect(await linesOf(() => $cache.getOrSet(key, () => 1))).toMatchInlineSnapshot(`
+      [
+        "hit model=getOrSet operation=getOrSet negative=false",
+      ]
+    `)
+    const deserialize = () => {
+      throw new TypeError('no')
+    }
+    const unread = () => $cache.getOrSet(key, () => 2, { serialize: value => value, deserialize })
+    expect(await linesOf(unread)).toMatchInlineSnapshot(`
+      [
+        "error code=DESERIALIZE message=A value of getOrSet could not be read: TypeError.",
+        "miss model=getOrSet operation=getOrSet",
+        "fill model=getOrSet outcome=sent",
+      ]
+    `)
+  })
+
+  it('of Redis going and coming back: trust is lost once and gained once', async () => {
+    const server = await startRedis()
+    const own = await createWorld({ redisUrl: server.url })
+    try {
+      const alone = own.process({ invalidationDeadlineMs: 200 })
+      const events: CacheEvent[] = []
+      const trust = (trusted: boolean) =>
+        new Promise<void>(resolve => {
+          alone.prisma.$cache.on(event => event.type === 'trust' && event.trusted === trusted && resolve())
+        })
+      const first = trust(true)
+      alone.prisma.$cache.on(event => events.push(event))
+      await alone.prisma.brand.findUnique({ where: { slug: 'a' } })
+      await first
+      const lost = trust(false)
+      await server.kill('SIGKILL')
+      await lost
+      await alone.prisma.brand.create({ data: { slug: 'a', name: 'a' } })
+      const back = trust(true)
+      await server.restart()
+      await back
+      expect(lines(events)).toMatchInlineSnapshot(`
+        [
+          "trust trusted=true",
+          "miss model=Brand operation=findUnique",
+          "fill model=Brand outcome=sent",
+          "trust trusted=false",
+          "invalidate source=write models=Brand outcome=deferred",
+          "trust trusted=true",
+        ]
+      `)
+    } finally {
+      await own.close()
+      await server.stop()
+    }
+  })
+})
+
+describe('listeners', () => {
+  it('hear the same on the diagnostics channel', async () => {
+    const { id } = await newUser()
+    const heard: unknown[] = []
+    const listener = (message: unknown) => heard.push(message)
+    const diagnostics = channel('prisma-extension-cache-aside')
+    diagnostics.subscribe(listener)
+    const seen = await eventsOf(async () => {
+      await cached.prisma.user.findUnique({ where: { id } })
+      await cached.prisma.user.findUnique({ where: { id } })
+      await cached.prisma.user.update({ where: { id }, data: { name: 'x' } })
+      await cached.prisma.user.count()
+    })
+    diagnostics.unsubscribe(listener)
+    expect(seen.length).toBeGreaterThan(4)
+    expect(heard).toEqual(seen)
+    await cached.prisma.user.findUnique({ where: { id } })
+    expect(heard).toHaveLength(seen.length)
+  })
+
+  it('on the diagnostics channel hear without anybody on $cache.on', async () => {
+    const heard: unknown[] = []
+    const listener = (message: unknown) => heard.push(message)
+    const diagnostics = channel('prisma-extension-cache-aside')
+    diagnostics.subscribe(listener)
+    await cached.prisma.user.count()
+    diagnostics.unsubscribe(listener)
+    expect(heard).toEqual([{ type: 'bypass', model: 'User', operation: 'count', why: 'count is not cached' }])
+  })
+
+  it('hear nothing after they have unsubscribed, be it once or twice', async () => {
+    const [gone, stays] = [vi.fn(), vi.fn()]
+    const off = cached.prisma.$cache.on(gone)
+    const offToo = cached.prisma.$cache.on(stays)
+    await cached.prisma.user.count()
+    off()
+    off()
+    await cached.prisma.user.count()
+    offToo()
+    expect([gone.mock.calls.length, stays.mock.calls.length]).toEqual([1, 2])
+  })
+
+  it('that throw fail no query: the process is warned, and the others hear it all the same', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const { id } = await newUser()
+    const heard = vi.fn()
+    const offBroken = cached.prisma.$cache.on(() => {
+      throw new Error('broken listener')
+    })
+    const off = cached.prisma.$cache.on(heard)
+    expect(await cached.prisma.user.findUnique({ where: { id } })).toMatchObject({ id })
+    expect(await cached.prisma.user.update({ where: { id }, data: { name: 'x' } })).toMatchObject({ name: 'x' })
+    offBroken()
+    off()
+    expect(heard).toHaveBeenCalledTimes(3)
+    expect(warned).toHaveBeenCalledTimes(3)
+    expect(warned.mock.calls[0]).toEqual([expect.stringContaining('broken listener'), 'CacheAsideWarning'])
+  })
+})
+
+it('the counters agree with the events', async () => {
+  const before = cached.prisma.$cache.stats()
+  const [a, b] = [await newUser({ name: 'Ada' }), await newUser()]
+  const events = await eventsOf(async () => {
+    const { prisma } = cached
+    for (let round = 0; round < 2; round++) {
+      await Promise.all([1, 2].map(() => prisma.user.findUnique({ where: { id: a.id } })))
+      await prisma.user.findUnique({ where: { email: b.email } })
+      await prisma.user.findUnique({ where: { id: a.id, name: 'Bob' } })
+      await prisma.brand.findUnique({ where: { slug: 'nowhere' } })
+      await prisma.brand.findUniqueOrThrow({ where: { slug: 'nowhere' } }).catch(() => {})
+      await prisma.user.findMany()
+      await prisma.$cache.getOrSet('counted', () => ({ symbol: Symbol('not stored') }))
+      await prisma.$cache.getOrSet('counted too', () => 1)
+      await prisma.$transaction(async tx => tx.user.update({ where: { id: b.id }, data: { name: `${round}` } }))
+      await prisma.$transaction([prisma.user.update({ where: { id: b.id }, data: { name: 'x' } })])
+      await prisma.user.updateMany({ where: { id: a.id }, data: { role: 'ADMIN' } })
+      await prisma.$cache.invalidateModel('User')
+    }
+  })
+  const count = (is: (event: CacheEvent) => boolean) => events.filter(is).length
+  const expected: Stats = {
+    hits: count(event => event.type === 'hit'),
+    negativeHits: count(event => event.type === 'hit' && event.negative),
+    misses: count(event => event.type === 'miss'),
+    shared: count(event => event.type === 'shared'),
+    bypassed: count(event => event.type === 'bypass'),
+    fills: count(event => event.type === 'fill' && event.outcome === 'sent'),
+    fillsRefused: count(event => event.type === 'fill' && event.outcome !== 'sent'),
+    invalidations: count(event => event.type === 'invalidate'),
+    invalidationsDeferred: count(event => event.type === 'invalidate' && event.outcome === 'deferred'),
+    errors: count(event => event.type === 'error'),
+  }
+  const after = cached.prisma.$cache.stats()
+  const difference = Object.fromEntries(
+    Object.keys(expected).map(name => [name, after[name as keyof Stats] - before[name as keyof Stats]]),
+  )
+  expect(difference).toEqual(expected)
+  for (const [name, value] of Object.entries(expected)) {
+    if (name !== 'invalidationsDeferred' && name !== 'errors') expect(value, name).toBeGreaterThan(0)
+  }
+  expect(after.pendingInvalidations).toBe(0)
+})
+
+it('no event says anything of a row: no id, no value, no key', async () => {
+  const id = 770_551_133
+  const words = ['770551133', 'odd-mail-6613', 'odd-name-6613', 'odd-brand-6613', 'odd-key-6613', 'odd-tag-6613']
+  const email = 'odd-mail-6613@x.org'
+  const own = world.process()
+  const events = await eventsOf(async () => {
+    const { prisma } = own
+    await prisma.user.create({ data: { id, email, name: 'odd-name-6613' } })
+    for (let round = 0; round < 2; round++) {
+      await prisma.user.findUnique({ where: { id } })
+      await prisma.user.findUnique({ where: { email } })
+      await prisma.user.findUnique({ where: { email, name: 'odd-name-6613' } })
+      await prisma.user.findFirst({ where: { name: 'odd-name-6613' } })
+      await prisma.brand.findUnique({ where: { slug: 'odd-brand-6613' } })
+      await prisma.user.update({ where: { id }, data: { name: 'odd-name-6613' } })
+      await prisma.user.create({ data: { id, email } }).catch(() => {})
+      await prisma.user.findUnique({ where: { id, 'odd-name-6613': 1 } as { id: number } }).catch(() => {})
+      await prisma.$cache.getOrSet('odd-key-6613', () => 'odd-name-6613', { tags: ['odd-tag-6613'] })
+      await prisma.$cache.invalidate('User', { id })
+      await prisma.$cache.invalidateTags(['odd-tag-6613'])
+      await prisma.$queryRaw`SELECT ${email}`
+      await prisma.$executeRaw`UPDATE "User" SET name = 'odd-name-6613' WHERE id = ${id}`
+      await world.redis.set(`${world.prefix}User:${id}`, 'rubbish')
+      await prisma.user.findUnique({ where: { id } })
+    }
+  }, own)
+  expect(events.length).toBeGreaterThan(25)
+  const told = JSON.stringify(events.filter(event => !('why' in event && event.why.includes('where.odd-name'))))
+  for (const word of [...words, world.prefix]) expect(told).not.toContain(word)
+})

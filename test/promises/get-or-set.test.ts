@@ -1,0 +1,508 @@
+/** `$cache.getOrSet`: any value of the caller's, by the rules that hold for rows. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { inspect } from 'node:util'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { CacheEvent } from '../../src/events.js'
+import { newToken } from '../../src/envelope.js'
+import { Flight } from '../../src/flight.js'
+import { Store } from '../../src/store.js'
+import { startRedis } from '../support/servers.js'
+import { type CachedProcess, createWorld, type World } from '../support/world.js'
+
+let world: World
+let cached: CachedProcess
+let other: CachedProcess
+beforeAll(async () => {
+  world = await createWorld()
+  cached = world.process()
+  other = world.process()
+})
+afterAll(() => world.close())
+afterEach(() => vi.restoreAllMocks())
+
+const cacheOf = (owner: CachedProcess) => owner.prisma.$cache
+
+let serial = 0
+const newKey = () => `key-${++serial}`
+
+/** A promise that the test settles. */
+function gate<T>() {
+  let open = (_value: T) => {}
+  const passed = new Promise<T>(resolve => {
+    open = resolve
+  })
+  return { open, passed }
+}
+
+/** A load that waits, once it has begun, for the test to give it its value. */
+function slowFetch<T>() {
+  const begun = gate<void>()
+  const answer = gate<T>()
+  const fetch = async () => {
+    begun.open()
+    return answer.passed
+  }
+  return { begun: begun.passed, answer: answer.open, fetch }
+}
+
+/** Whatever was started before has looked into Redis: replies of one connection come in order. */
+async function looked(owner: CachedProcess): Promise<void> {
+  await nextTurn()
+  await owner.redis.ping()
+  await nextTurn()
+}
+
+/** Asks twice for a value; answers what came the second time, and how often it was fetched. */
+async function twice<T>(value: T, key = newKey()): Promise<{ second: T; fetched: number }> {
+  const fetch = vi.fn(() => value)
+  await cacheOf(cached).getOrSet(key, fetch)
+  const second = await cacheOf(other)
+    .getOrSet(key, fetch)
+    .catch(() => cacheOf(other).getOrSet(key, fetch))
+  return { second, fetched: fetch.mock.calls.length }
+}
+
+describe('a value', () => {
+  const values: unknown[] = [
+    null,
+    undefined,
+    0,
+    -1.5,
+    Number.NaN,
+    '',
+    'zoë\0\u{1f600}',
+    true,
+    false,
+    [],
+    {},
+    [null, undefined, [1]],
+    { a: { b: [{ c: 'd' }] }, e: undefined },
+    { a: new Date(0), b: [new Date(1_700_000_000_123)] },
+    2n ** 60n,
+    -(2n ** 80n),
+    { big: 5n, small: -(2n ** 62n) },
+    new Uint8Array([0, 1, 255]),
+    { bytes: new Uint8Array([]) },
+    'x'.repeat(100_000),
+  ]
+  it.each(values.map(value => [inspect(value, { breakLength: Infinity }).slice(0, 40), value]))(
+    'comes back as it was, and is fetched once: %s',
+    async (_, value) => {
+      const { second, fetched } = await twice(value)
+      expect(second).toStrictEqual(value)
+      expect(Object.prototype.toString.call(second)).toBe(Object.prototype.toString.call(value))
+      expect(fetched).toBe(1)
+    },
+  )
+
+  class Point {
+    constructor(readonly x: number) {}
+  }
+  const cycle: Record<string, unknown> = {}
+  cycle['self'] = cycle
+  const inexact: unknown[] = [
+    new Point(1),
+    { inside: new Point(1) },
+    [new Point(2)],
+    () => 1,
+    { method() {} },
+    Symbol('s'),
+    -0,
+    { negative: -0 },
+    'lone \ud800 surrogate',
+    Object.create(null),
+    cycle,
+    new URL('http://x.org'),
+    Object.assign([1, 2], { extra: 3 }),
+    { [Symbol('key')]: 1 },
+    { get lazy() { return new Point(3) } }, // biome-ignore format: one line
+  ]
+  it.each(inexact.map(value => [inspect(value, { breakLength: Infinity }).slice(0, 40), value]))(
+    'that would not come back as it was is not stored, and is right all the same: %s',
+    async (_, value) => {
+      const { second, fetched } = await twice(value)
+      expect(second).toBe(value)
+      expect(fetched).toBe(2)
+    },
+  )
+
+  it('may be made something else on the way in, and made again on the way out', async () => {
+    const options = {
+      serialize: (point: Point) => ({ x: point.x }),
+      deserialize: (stored: unknown) => new Point((stored as { x: number }).x),
+    }
+    const fetch = vi.fn(() => new Point(7))
+    const key = newKey()
+    await cacheOf(cached).getOrSet(key, fetch, options)
+    const again = await cacheOf(other).getOrSet(key, fetch, options)
+    expect(again).toStrictEqual(new Point(7))
+    expect(fetch).toHaveBeenCalledTimes(1)
+  })
+
+  it('that can’t be made again is a miss, and an event that tells neither value nor key', async () => {
+    const events: CacheEvent[] = []
+    const off = cacheOf(cached).on(event => events.push(event))
+    const key = 'secret-key-8841'
+    const options = {
+      serialize: (value: string) => value,
+      deserialize: (): string => {
+        throw new TypeError('cannot read secret-value-7733')
+      },
+    }
+    const fetch = vi.fn(() => 'secret-value-7733')
+    await cacheOf(cached).getOrSet(key, fetch, options)
+    expect(await cacheOf(cached).getOrSet(key, fetch, options)).toBe('secret-value-7733')
+    off()
+    expect(fetch).toHaveBeenCalledTimes(2)
+    expect(events.filter(event => event.type === 'error')).toMatchObject([{ code: 'DESERIALIZE' }])
+    expect(JSON.stringify(events)).not.toMatch(/secret/)
+  })
+
+  it('that serialize fails at is answered, and not stored', async () => {
+    const options = {
+      serialize: () => {
+        throw new Error('no')
+      },
+      deserialize: (stored: unknown) => stored as string,
+    }
+    const fetch = vi.fn(() => 'v')
+    const key = newKey()
+    expect(await cacheOf(cached).getOrSet(key, fetch, options)).toBe('v')
+    expect(await cacheOf(cached).getOrSet(key, fetch, options)).toBe('v')
+    expect(fetch).toHaveBeenCalledTimes(2)
+  })
+})
+
+describe('fetch', () => {
+  it('may be synchronous or asynchronous', async () => {
+    expect(await cacheOf(cached).getOrSet(newKey(), () => 1)).toBe(1)
+    expect(await cacheOf(cached).getOrSet(newKey(), async () => 2)).toBe(2)
+  })
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new RangeError('mine')
+      },
+    ],
+    ['rejects', () => Promise.reject(new RangeError('mine'))],
+  ])('that %s: the caller gets its error, nothing is stored, and the next call fetches', async (_, fails) => {
+    const key = newKey()
+    await expect(cacheOf(cached).getOrSet(key, fails)).rejects.toThrow(new RangeError('mine'))
+    expect(await cacheOf(cached).getOrSet(key, () => 'good')).toBe('good')
+    expect(await cacheOf(cached).getOrSet(key, () => 'not asked')).toBe('good')
+  })
+
+  it('that fails fails its own caller only: who waited for it fetches', async () => {
+    const key = newKey()
+    const calls = await Promise.allSettled([
+      cacheOf(cached).getOrSet(key, () => Promise.reject(new Error('mine'))),
+      cacheOf(cached).getOrSet(key, () => 'b'),
+      cacheOf(cached).getOrSet(key, () => 'c'),
+    ])
+    expect(calls.map(call => (call.status === 'fulfilled' ? call.value : call.status))).toEqual(['rejected', 'b', 'c'])
+  })
+
+  it('runs once for all who ask in one tick, and each gets a copy of its own', async () => {
+    const key = newKey()
+    const fetch = vi.fn(async () => ({ list: [1] }))
+    const all = await Promise.all([1, 2, 3].map(() => cacheOf(cached).getOrSet(key, fetch)))
+    expect(fetch).toHaveBeenCalledTimes(1)
+    expect(new Set(all).size).toBe(3)
+    all[0]!.list.push(2)
+    expect(all[1]).toEqual({ list: [1] })
+    expect(await cacheOf(cached).getOrSet(key, fetch)).toEqual({ list: [1] })
+  })
+})
+
+describe('an invalidation during a fetch', () => {
+  const overtaken = async (parts: Parameters<World['process']>[1] = {}) => {
+    const reader = world.process({}, parts)
+    const [key, tag] = [newKey(), newKey()]
+    await cacheOf(reader).getOrSet(newKey(), () => 0) // connected, and trusted
+    const slow = slowFetch<string>()
+    const before = cacheOf(reader).getOrSet(key, slow.fetch, { tags: [tag] })
+    await slow.begun
+    await cacheOf(other).invalidateTags([tag])
+    const after = cacheOf(reader).getOrSet(key, () => 'new', { tags: [tag] })
+    await looked(reader)
+    slow.answer('old')
+    const answers = [await before, await after]
+    const later = await cacheOf(world.process({}, parts)).getOrSet(key, () => 'newer', { tags: [tag] })
+    return [...answers, later]
+  }
+
+  it('wins: who calls after it never gets the older value, and that is not stored', async () => {
+    expect(await overtaken()).toEqual(['old', 'new', 'new'])
+  })
+
+  it('(joining any load in flight would hand it on)', async () => {
+    vi.spyOn(Flight.prototype, 'openTo').mockReturnValue(true)
+    const [before, after] = await overtaken()
+    expect([before, after]).toEqual(['old', 'old'])
+  })
+
+  const SAME = newToken()
+  /** Takes every epoch for one that never changes. */
+  class NoEpochs extends Store {
+    override async look(...args: Parameters<Store['look']>): ReturnType<Store['look']> {
+      const seen = await super.look(...args)
+      return seen && { ...seen, epochs: seen.epochs.map(() => SAME) }
+    }
+  }
+
+  it('(without epochs the older value would be stored)', async () => {
+    const [, after, later] = await overtaken({ parts: { Store: NoEpochs } })
+    expect([after, later]).toEqual(['old', 'old'])
+  })
+
+  /** Stores whatever was loaded, token or not. */
+  class UnguardedFill extends Store {
+    override fill(...[key, entry, , ttlMs]: Parameters<Store['fill']>): void {
+      void world.redis.set(key, entry, 'PX', Math.ceil(ttlMs))
+    }
+  }
+
+  const deleted = async (parts: Parameters<World['process']>[1] = {}) => {
+    const reader = world.process({}, parts)
+    const key = newKey()
+    const slow = slowFetch<string>()
+    await cacheOf(reader).getOrSet(newKey(), () => 0)
+    const before = cacheOf(reader).getOrSet(key, slow.fetch)
+    await slow.begun
+    await world.redis.del(`${world.prefix}=${key}`)
+    slow.answer('old')
+    await before
+    await world.redis.ping()
+    return cacheOf(reader).getOrSet(key, () => 'new')
+  }
+
+  it('by a DEL of the key, which any program can send, wins too', async () => {
+    expect(await deleted()).toBe('new')
+  })
+
+  it('(without the token the older value would be stored)', async () => {
+    expect(await deleted({ parts: { Store: UnguardedFill } })).toBe('old')
+  })
+
+  it('of everything wins too', async () => {
+    const key = newKey()
+    const slow = slowFetch<string>()
+    const before = cacheOf(cached).getOrSet(key, slow.fetch)
+    await slow.begun
+    await cacheOf(other).invalidateAll()
+    slow.answer('old')
+    expect(await before).toBe('old')
+    expect(await cacheOf(cached).getOrSet(key, () => 'new')).toBe('new')
+  })
+})
+
+describe('tags', () => {
+  it('any one of several drops the value', async () => {
+    for (const dropped of [['a'], ['b'], ['c'], ['x', 'b']]) {
+      const key = newKey()
+      const tags = ['a', 'b', 'c']
+      await cacheOf(cached).getOrSet(key, () => 1, { tags })
+      expect(await cacheOf(other).invalidateTags(dropped)).toBe('done')
+      expect(await cacheOf(cached).getOrSet(key, () => 2, { tags })).toBe(2)
+    }
+  })
+
+  it('others leave it', async () => {
+    const key = newKey()
+    await cacheOf(cached).getOrSet(key, () => 1, { tags: ['mine'] })
+    await cacheOf(cached).invalidateTags(['others', 'Mine', 'min', 'mine '])
+    expect(await cacheOf(cached).getOrSet(key, () => 2, { tags: ['mine'] })).toBe(1)
+  })
+
+  it('may come in any order, and more than once', async () => {
+    const key = newKey()
+    await cacheOf(cached).getOrSet(key, () => 1, { tags: ['p', 'q'] })
+    expect(await cacheOf(other).getOrSet(key, () => 2, { tags: ['q', 'p', 'q'] })).toBe(1)
+  })
+
+  it('that the value was not stored under make it a miss', async () => {
+    const key = newKey()
+    await cacheOf(cached).getOrSet(key, () => 1, { tags: ['p'] })
+    expect(await cacheOf(cached).getOrSet(key, () => 2, { tags: ['p', 'r'] })).toBe(2)
+    await cacheOf(cached).invalidateTags(['r'])
+    expect(await cacheOf(cached).getOrSet(key, () => 3, { tags: ['p', 'r'] })).toBe(3)
+  })
+
+  it('none at all: only invalidateAll drops the value', async () => {
+    const key = newKey()
+    await cacheOf(cached).getOrSet(key, () => 1)
+    expect(await cacheOf(cached).invalidateTags([])).toBe('done')
+    await cacheOf(cached).invalidateModel('User')
+    expect(await cacheOf(cached).getOrSet(key, () => 2)).toBe(1)
+    await cacheOf(other).invalidateAll()
+    expect(await cacheOf(cached).getOrSet(key, () => 3)).toBe(3)
+  })
+})
+
+describe('a key', () => {
+  it('never meets another one, nor a row, whatever characters it has', async () => {
+    await world.plain.user.create({ data: { id: 1, email: 'one@x.org' } })
+    await cached.prisma.user.findUnique({ where: { id: 1 } })
+    const long = 'x'.repeat(65)
+    const keys = [
+      ['User:1', '=User:1', '{User}@rows', '{User}@any', '@values', '#tag', 'a', 'A', 'a ', ' a', 'a%20', '%61'],
+      ['a:b', 'a%3Ab', 'a%3ab', 'a\nb', 'a\0b', '*', '?', '[a]', '{a}', '}{', '\\', 'é', 'e\u0301', '\u{1f600}'],
+      [long, `${long}x`, `*${'0'.repeat(64)}`, 'User.email:one%40x.org', 'constructor', '__proto__', "'()!"],
+    ].flat()
+    for (const key of keys) await cacheOf(cached).getOrSet(key, () => `value of ${key}`, { tags: [key] })
+    for (const key of keys) {
+      expect(await cacheOf(other).getOrSet(key, () => 'fetched', { tags: [key] })).toBe(`value of ${key}`)
+    }
+    expect(await other.countSql(() => other.prisma.user.findUnique({ where: { id: 1 } }))).toBe(0)
+    await cacheOf(cached).invalidateTags(['a'])
+    for (const key of keys) {
+      const expected = key === 'a' ? 'fetched' : `value of ${key}`
+      expect(await cacheOf(other).getOrSet(key, () => 'fetched', { tags: [key] })).toBe(expected)
+    }
+  })
+
+  it('has a TTL, like everything that it makes in Redis: an hour by default', async () => {
+    const key = newKey()
+    await cacheOf(cached).getOrSet(key, () => 1, { tags: [`tag-of-${key}`] })
+    await cached.redis.ping()
+    const ttl = await world.redis.pttl(`${world.prefix}=${key}`)
+    expect(ttl).toBeGreaterThan(3_000_000)
+    expect(ttl).toBeLessThanOrEqual(3_600_000)
+    expect(await world.redis.pttl(`${world.prefix}#tag-of-${key}`)).toBeGreaterThan(ttl)
+    for (const each of await world.keys()) expect(await world.redis.pttl(world.prefix + each), each).toBeGreaterThan(0)
+  })
+
+  it.each([
+    [300, 300_000],
+    [1.005, 1_005],
+    [0.1 + 0.2, 301],
+    ['90s', 90_000],
+    ['5m', 300_000],
+    ['2h', 7_200_000],
+    ['1.5d', 129_600_000],
+  ] as const)('takes a TTL of %s', async (ttl, ms) => {
+    const key = newKey()
+    // A tag of its own, so that its epoch has to be made too.
+    await cacheOf(cached).getOrSet(key, () => 1, { ttl, tags: [`tag-of-${key}`] })
+    await cached.redis.ping()
+    const left = await world.redis.pttl(`${world.prefix}=${key}`)
+    expect(left).toBeGreaterThan(Math.max(0, ms - 60_000))
+    expect(left).toBeLessThanOrEqual(ms)
+  })
+
+  it('of the top-level ttl, where there is one', async () => {
+    const brief = world.process({ ttl: '2m' })
+    const key = newKey()
+    await cacheOf(brief).getOrSet(key, () => 1)
+    await brief.redis.ping()
+    expect(await world.redis.pttl(`${world.prefix}=${key}`)).toBeLessThanOrEqual(120_000)
+  })
+})
+
+describe('where the cache is out of use', () => {
+  it('because Redis is gone, fetch answers, and invalidations are deferred', async () => {
+    const server = await startRedis()
+    const own = await createWorld({ redisUrl: server.url })
+    try {
+      const alone = own.process({ deadlineMs: 50, invalidationDeadlineMs: 100 })
+      await cacheOf(alone).getOrSet('k', () => 1)
+      expect(await cacheOf(alone).getOrSet('k', () => 2)).toBe(1)
+      const lost = new Promise<void>(resolve => {
+        cacheOf(alone).on(event => event.type === 'trust' && !event.trusted && resolve())
+      })
+      await server.kill('SIGKILL')
+      await lost
+      expect(await cacheOf(alone).getOrSet('k', () => 3)).toBe(3)
+      await expect(cacheOf(alone).getOrSet('k', () => Promise.reject(new Error('mine')))).rejects.toThrow('mine')
+      expect(await cacheOf(alone).invalidateTags(['t'])).toBe('deferred')
+    } finally {
+      await own.close()
+      await server.stop()
+    }
+  })
+
+  it('because it is turned off, fetch answers, and nothing is stored; on again, it is', async () => {
+    const own = world.process()
+    const key = newKey()
+    cacheOf(own).disable()
+    expect(await cacheOf(own).getOrSet(key, () => 1)).toBe(1)
+    expect(await world.redis.exists(`${world.prefix}=${key}`)).toBe(0)
+    cacheOf(own).enable()
+    expect(await cacheOf(own).getOrSet(key, () => 2)).toBe(2)
+    cacheOf(own).disable()
+    expect(await cacheOf(own).getOrSet(key, () => 3)).toBe(3)
+    cacheOf(own).enable()
+    expect(await cacheOf(own).getOrSet(key, () => 4)).toBe(2)
+  })
+
+  it('in a transaction, fetch answers, and nothing is stored', async () => {
+    const key = newKey()
+    await cacheOf(cached).getOrSet(key, () => 'kept')
+    const inside = await cached.prisma.$transaction(async tx => [
+      await tx.$cache.getOrSet(key, () => 'of the transaction'),
+      await tx.$cache.getOrSet(`${key}-new`, () => 'of the transaction'),
+    ])
+    expect(inside).toEqual(['of the transaction', 'of the transaction'])
+    expect(await cacheOf(cached).getOrSet(key, () => 'fetched')).toBe('kept')
+    expect(await cacheOf(cached).getOrSet(`${key}-new`, () => 'fetched')).toBe('fetched')
+  })
+})
+
+describe('invalidateTags in a transaction', () => {
+  it.each(['commits', 'rolls back'])('takes effect when it has settled, also if it %s', async how => {
+    const [key, tag] = [newKey(), newKey()]
+    const get = (value: string) => cacheOf(other).getOrSet(key, () => value, { tags: [tag] })
+    await get('before')
+    const during: string[] = []
+    const transaction = cached.prisma.$transaction(async tx => {
+      during.push(await tx.$cache.invalidateTags([tag]))
+      during.push(await get('during'))
+      if (how === 'rolls back') throw new Error('rolled back')
+    })
+    await transaction.catch(() => {})
+    expect(during).toEqual(['deferred', 'before'])
+    expect(await get('after')).toBe('after')
+  })
+})
+
+describe('a call that makes no sense', () => {
+  const fetch = () => 1
+  const calls: [title: string, args: unknown[], message: RegExp][] = [
+    ['no key', [undefined, fetch], /key/],
+    ['an empty key', ['', fetch], /key/],
+    ['a number as key', [42, fetch], /key.*42/],
+    ['a key with a lone surrogate', ['\ud800', fetch], /surrogate/],
+    ['no fetch', ['k'], /function/],
+    ['a value for fetch', ['k', 'v'], /function.*"v"/],
+    ['a wrong ttl', ['k', fetch, { ttl: 'soon' }], /ttl.*"soon"/],
+    ['a ttl of 0', ['k', fetch, { ttl: 0 }], /ttl.*0/],
+    ['tags that are no list', ['k', fetch, { tags: 'a' }], /tags.*"a"/],
+    ['an empty tag', ['k', fetch, { tags: [''] }], /tags/],
+    ['a tag that is no string', ['k', fetch, { tags: [1] }], /tags/],
+    ['serialize alone', ['k', fetch, { serialize: String }], /together/],
+    ['deserialize alone', ['k', fetch, { deserialize: String }], /together/],
+    ['a serialize that is no function', ['k', fetch, { serialize: 1, deserialize: 1 }], /function/],
+    ['null as options', ['k', fetch, null], /options|object/],
+    ['an unknown option', ['k', fetch, { tag: ['a'] }], /"tag"/],
+  ]
+  it.each(calls)('getOrSet with %s rejects and says what is wrong', async (_, args, message) => {
+    const call = (cacheOf(cached).getOrSet as (...args: unknown[]) => Promise<unknown>)(...args)
+    await expect(call).rejects.toMatchObject({ name: 'CacheAsideError', code: 'INVALID_CALL' })
+    await expect(call).rejects.toThrow(message)
+  })
+
+  it.each([[undefined], ['a'], [['']], [[1]], [['\ud800']]])('invalidateTags(%j) rejects too', async tags => {
+    const call = cacheOf(cached).invalidateTags(tags as string[])
+    await expect(call).rejects.toMatchObject({ name: 'CacheAsideError', code: 'INVALID_CALL' })
+  })
+
+  it('in a transaction too, and before fetch runs', async () => {
+    const never = vi.fn()
+    await cached.prisma.$transaction(async tx => {
+      await expect(tx.$cache.getOrSet('', never)).rejects.toMatchObject({ code: 'INVALID_CALL' })
+    })
+    expect(never).not.toHaveBeenCalled()
+  })
+})
