@@ -187,22 +187,36 @@ export function cacheApi<Client>(
   }
 }
 
+const VALUE_OPTIONS = ['ttl', 'tags', 'serialize', 'deserialize']
+
 function valueReadOf<T>(core: Core, key: unknown, fetch: () => T | PromiseLike<T>, options: GetOrSetOptions<T>) {
   if (typeof key !== 'string' || key === '')
     throw wrongCall(`getOrSet takes a key of at least one character, got ${shown(key)}.`)
   if (!key.isWellFormed()) throw wrongCall('getOrSet takes a well-formed key, got one with a lone surrogate.')
   if (typeof fetch !== 'function') throw wrongCall(`getOrSet takes a function as second argument, got ${shown(fetch)}.`)
+  if (typeof options !== 'object' || options === null) {
+    throw wrongCall(`getOrSet takes an object of options as third argument, got ${shown(options)}.`)
+  }
+  const unknown = Object.keys(options).find(name => !VALUE_OPTIONS.includes(name))
+  if (unknown !== undefined) {
+    throw wrongCall(`getOrSet has no option named ${shown(unknown)}. There are: ${VALUE_OPTIONS.join(', ')}.`)
+  }
   const { ttl, tags = [], serialize, deserialize } = options
   checkTags(tags)
   if ((serialize === undefined) !== (deserialize === undefined)) {
     throw wrongCall('getOrSet takes serialize and deserialize together, got one of them.')
+  }
+  for (const way of [serialize, deserialize]) {
+    if (way !== undefined && typeof way !== 'function') {
+      throw wrongCall(`serialize and deserialize must each be a function, got ${shown(way)}.`)
+    }
   }
   // In one order, because the stamp of the value is made over the tags in order.
   const epochs = [valuesEpoch(core.prefix), ...[...new Set(tags)].toSorted().map(tag => tagKey(core.prefix, tag))]
   return {
     redisKey: valueKey(core.prefix, key),
     on: { epochs, holds: [] },
-    ttlMs: ttl === undefined ? core.ttlMs : duration('the ttl of getOrSet', ttl),
+    ttlMs: ttl === undefined ? core.ttlMs : duration('the ttl of getOrSet', ttl, 1, wrongCall),
     fetch,
     serialize,
     deserialize,

@@ -171,16 +171,20 @@ function checkExclude(name: string, value: unknown): ReadonlySet<string> {
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** Milliseconds of a duration. */
-export function duration(name: string, value: unknown, leastMs = 1): number {
+/**
+ * Whole milliseconds of a duration.
+ *
+ * @param refusal - the error for a value that is none
+ */
+export function duration(name: string, value: unknown, leastMs = 1, refusal = wrong): number {
   let ms = Number.NaN
   if (typeof value === 'number') ms = value * 1000
   if (typeof value === 'string') {
     const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value) ?? []
     if (amount !== undefined && unit !== undefined) ms = Number(amount) * (UNITS[unit] as number)
   }
-  if (ms >= leastMs && ms <= LONGEST_TTL_MS) return ms
-  throw wrong(
+  if (ms >= leastMs && ms <= LONGEST_TTL_MS) return Math.floor(ms)
+  throw refusal(
     `${name} must be a number of seconds or a duration such as '250ms', '30s', '5m', '2h' or '1d', ` +
       `${leastMs === 0 ? 'at least 0' : 'at least 1 ms'} and at most 365 days, got ${shown(value)}.`,
   )

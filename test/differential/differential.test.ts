@@ -1,6 +1,6 @@
 /** Whatever two processes write, in whatever order and way: each read that starts later answers what Prisma answers. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { Store } from '../../src/store.js'
+import { Store } from '../../src/redis/store.js'
 import type { Parts } from '../../src/core.js'
 import { createWorld, type World } from '../support/world.js'
 import { differential, type Report, type Stage } from './differential.js'

@@ -126,7 +126,7 @@ describe.each(types)('%s %o', (model, id, spellings) => {
   it('each spelling alone, in this order and in the other, cold and warm', async () => {
     expect((await truths()).some(isRow)).toBe(true)
     await check()
-    await cached.redis.ping()
+    await cached.flushed()
     await world.evict()
     spellings.reverse()
     await check()
@@ -180,9 +180,9 @@ describe('what Prisma’s batching makes up is not kept', () => {
     const find = (id: string) => cached.prisma.aliasCollated.findUniqueOrThrow({ where: { id } })
     await outcome(find('nobody')) // "no such row" is known now
     await find('ada') // found, not kept under this spelling; its token stays for a while
-    await cached.redis.ping()
+    await cached.flushed()
     await Promise.all([outcome(find('nobody')), outcome(find('ada'))])
-    await cached.redis.ping()
+    await cached.flushed()
     expect(await cached.prisma.aliasCollated.findUnique({ where: { id: 'ada' } })).toEqual({ id: 'Ada', v: 1 })
   })
 
@@ -190,7 +190,7 @@ describe('what Prisma’s batching makes up is not kept', () => {
     await world.evict()
     const find = (client: object) => delegate(client, 'AliasCollated').findUnique({ where: { id: 'ada' } })
     await find(cached.prisma)
-    await cached.redis.ping()
+    await cached.flushed()
     await Promise.all([
       find(cached.prisma),
       delegate(cached.prisma.$uncached, 'AliasCollated').findUnique({ where: { id: 'nobody' } }),

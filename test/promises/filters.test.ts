@@ -75,7 +75,7 @@ beforeAll(async () => {
 afterAll(() => world.close())
 
 async function cold(): Promise<void> {
-  await cached.redis.ping() // fills are sent and not waited for
+  await cached.flushed() // fills are sent and not waited for
   await world.evict()
 }
 

@@ -3,9 +3,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { CacheEvent } from '../../src/events.js'
-import { newToken } from '../../src/envelope.js'
-import { Flight } from '../../src/flight.js'
-import { Store } from '../../src/store.js'
+import { newToken } from '../../src/wire/envelope.js'
+import { Flight } from '../../src/stories/flight.js'
+import { Store } from '../../src/redis/store.js'
 import { startRedis } from '../support/servers.js'
 import { type CachedProcess, createWorld, type World } from '../support/world.js'
 
@@ -56,6 +56,7 @@ async function looked(owner: CachedProcess): Promise<void> {
 async function twice<T>(value: T, key = newKey()): Promise<{ second: T; fetched: number }> {
   const fetch = vi.fn(() => value)
   await cacheOf(cached).getOrSet(key, fetch)
+  await cached.flushed() // nobody waits for a fill: this is answered after it
   const second = await cacheOf(other)
     .getOrSet(key, fetch)
     .catch(() => cacheOf(other).getOrSet(key, fetch))
@@ -366,7 +367,7 @@ describe('a key', () => {
   it('has a TTL, like everything that it makes in Redis: an hour by default', async () => {
     const key = newKey()
     await cacheOf(cached).getOrSet(key, () => 1, { tags: [`tag-of-${key}`] })
-    await cached.redis.ping()
+    await cached.flushed()
     const ttl = await world.redis.pttl(`${world.prefix}=${key}`)
     expect(ttl).toBeGreaterThan(3_000_000)
     expect(ttl).toBeLessThanOrEqual(3_600_000)
@@ -386,7 +387,7 @@ describe('a key', () => {
     const key = newKey()
     // A tag of its own, so that its epoch has to be made too.
     await cacheOf(cached).getOrSet(key, () => 1, { ttl, tags: [`tag-of-${key}`] })
-    await cached.redis.ping()
+    await cached.flushed()
     const left = await world.redis.pttl(`${world.prefix}=${key}`)
     expect(left).toBeGreaterThan(Math.max(0, ms - 60_000))
     expect(left).toBeLessThanOrEqual(ms)
@@ -396,7 +397,7 @@ describe('a key', () => {
     const brief = world.process({ ttl: '2m' })
     const key = newKey()
     await cacheOf(brief).getOrSet(key, () => 1)
-    await brief.redis.ping()
+    await brief.flushed()
     expect(await world.redis.pttl(`${world.prefix}=${key}`)).toBeLessThanOrEqual(120_000)
   })
 })

@@ -69,7 +69,7 @@ const started = async <T>(query: PromiseLike<T>): Promise<T> => await query
 /** Whatever was started before has looked into Redis: replies of one connection come in order. */
 async function looked(cached: CachedProcess): Promise<void> {
   await nextTurn()
-  await cached.redis.ping()
+  await cached.flushed()
   await nextTurn()
 }
 

@@ -1,6 +1,6 @@
 /** What a test file works with: a database of its own, cached and plain clients on it, and eyes on SQL and Redis. */
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
@@ -68,6 +68,10 @@ export async function createWorld(servers: { redisUrl?: string } = {}): Promise<
   const redis = new Redis(redisUrl)
   redis.on('error', () => {})
   const processes: CachedProcess[] = []
+  const cleaned = async () => {
+    const left = await redis.keys(`${prefix}*`)
+    if (left.length > 0) await redis.del(left)
+  }
   return {
     databaseUrl,
     redisUrl,
@@ -89,8 +93,9 @@ export async function createWorld(servers: { redisUrl?: string } = {}): Promise<
     async close() {
       await Promise.all(processes.map(p => p.end()))
       await plain.$disconnect()
-      const left = redis.status === 'ready' ? await redis.keys(`${prefix}*`) : []
-      if (left.length > 0) await redis.del(left)
+      // The server may be gone: then there is nothing to clean, and no reply to wait for.
+      const gone = new Promise<void>(resolve => redis.once('close', () => resolve()))
+      if (redis.status === 'ready') await Promise.race([cleaned().catch(() => {}), gone])
       redis.disconnect()
       await dropDatabase(admin, name)
     },
@@ -138,6 +143,11 @@ function cachedProcess(
       await run()
       await sleep(5) // query events come in a later tick
       return sql.length - before
+    },
+    /** Fills are sent in a later tick and not waited for: resolves when Redis has answered all that was sent so far. */
+    async flushed(): Promise<void> {
+      await nextTurn()
+      await redis.ping()
     },
     async end() {
       prisma.$cache.close()
