@@ -204,7 +204,7 @@ describe('another Redis at the other end', () => {
     const process = world.process({ redis })
     const id = await newUser()
     await nameOf(process, id)
-    await redis.ping()
+    await process.flushed()
     expect(await process.countSql(() => nameOf(process, id))).toBe(0)
 
     const moveTo = async (server: RedisServer) => {

@@ -94,7 +94,7 @@ describe('a load that is overtaken by a write', () => {
     await writer.prisma.user.update({ where: { id }, data: { name: 'v1' } })
     gate.open()
     expect((await read)?.name).toBe('v0') // it began before the write
-    await world.redis.ping()
+    await reader.flushed()
     return { again: await nameOf(reader, id), elsewhere: await nameOf(world.process({}, { parts }), id) }
   }
 
