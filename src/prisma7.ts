@@ -183,6 +183,8 @@ export function outcomeOf(error: unknown): WriteOutcome {
   if (typeof error !== 'object' || error === null) return 'unknown'
   const { name, code, meta, cause } = error as Record<string, unknown>
   if (name === 'PrismaClientValidationError') return 'refused'
+  // Prisma stumbled over args before it asked, or over a result after it was answered.
+  if (error instanceof TypeError) return 'failed'
   const driver = (meta as { driverAdapterError?: { cause?: unknown } } | undefined)?.driverAdapterError?.cause ?? cause
   const state = (driver as { originalCode?: unknown } | undefined)?.originalCode
   if (typeof state === 'string' && SQLSTATE.test(state)) return UNCERTAIN.test(state) ? 'unknown' : 'refused'

@@ -94,6 +94,9 @@ export function planWrite(catalog: Catalog, model: CatalogModel, operation: stri
   const { where, data, create, update } = (args ?? {}) as Record<string, unknown>
   switch (operation) {
     case 'create':
+      walk.created(model, data)
+      // The result tells an id that foreign keys give it; one that the database makes was never there before.
+      return { effects: walk.effects, target: hasForeignId(model) ? model : undefined, named: true }
     case 'createMany':
     case 'createManyAndReturn':
       walk.created(model, data)
@@ -178,10 +181,24 @@ class Walk {
     this.#catalog = catalog
   }
 
-  /** Rows of the model were created with this data (or a list of it). */
+  /**
+   * Rows of the model were created with this data (or a list of it). A row that had the same id before may still be cached,
+   * if its delete was not seen.
+   */
   created(model: CatalogModel, data: unknown): void {
     this.effects.changed(model)
-    for (const item of listOf(data)) this.#relations(model, item, true)
+    for (const item of listOf(data)) {
+      const id = model.identity?.idOf(item as Record<string, unknown>)
+      if (id !== undefined) this.effects.row(model, id)
+      this.#relations(model, item, true)
+    }
+  }
+
+  /** The same for rows created inside another write: the result does not tell the ids that foreign keys give them. */
+  #createdInside(model: CatalogModel, data: unknown): void {
+    this.created(model, data)
+    const named = listOf(data).every(item => model.identity?.idOf(item as Record<string, unknown>) !== undefined)
+    if (hasForeignId(model) && !named) this.effects.unnamed(model)
   }
 
   /** Rows of the model get this data. Answers whether the primary key changes. */
@@ -263,9 +280,9 @@ class Walk {
   }
 
   #nestedItem(target: CatalogModel, operation: string, item: Record<string, unknown>): void {
-    if (operation === 'create') this.created(target, item)
-    if (operation === 'createMany') this.created(target, item.data)
-    if (operation === 'connectOrCreate' || operation === 'upsert') this.created(target, item.create)
+    if (operation === 'create') this.#createdInside(target, item)
+    if (operation === 'createMany') this.#createdInside(target, item.data)
+    if (operation === 'connectOrCreate' || operation === 'upsert') this.#createdInside(target, item.create)
     if (operation !== 'update' && operation !== 'updateMany' && operation !== 'upsert') return
     this.effects.unnamed(target)
     if (operation === 'upsert') this.updated(target, item.update)
@@ -296,6 +313,11 @@ function movesForeignKeys(relation: RelationField, operation: string, parentIsNe
   if (relation.fields.length > 0) return toOne && operation !== 'create'
   if (operation === 'create' || operation === 'createMany') return toOne && !parentIsNew
   return true
+}
+
+/** Whether a foreign key is part of the primary key. */
+function hasForeignId({ model: { primaryKey, relations } }: CatalogModel): boolean {
+  return primaryKey?.fields.some(({ name }) => relations.some(({ fields }) => fields.includes(name))) ?? false
 }
 
 function isManyToMany(relation: RelationField): boolean {

@@ -4,8 +4,12 @@ const READ = /^\s*(?:select|show|explain|with|values|table)\b/i
 const WRITES = /\b(?:insert|update|delete|merge|truncate|call|do|alter|create|drop|copy|refresh|into|execute|lock)\b/i
 const ROW_LOCK = /\bfor\s+(?:no\s+key\s+)?update\b/gi
 
-/** Strings, quoted names, comments, dollar quotes: the first of them at each place, as Postgres reads from left to right. */
-const QUOTED = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$/g
+/**
+ * Strings, quoted names, comments, dollar quotes: the first of them at each place, as Postgres reads from left to right. A
+ * comment that holds another one is none of them, and a `$` inside a name opens nothing.
+ */
+const QUOTED =
+  /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\r\n]*|\/\*(?:(?!\/\*)[\s\S])*?\*\/|(?<![\w$\u0080-\uffff])\$((?!\d)\w*)\$[\s\S]*?\$\1\$/g
 /** What is left of them when they were read wrongly: nested comments, escapes, quotes without an end. */
 const UNCLEAR = /['\\]|\$\D|\/\*|\*\/|--/
 

@@ -52,6 +52,7 @@ export class Connection {
       detach(node)
       attach(node)
       onClose()
+      onReady()
     }
     for (const node of cluster.nodes()) attach(node)
     cluster.on('+node', joined)

@@ -156,7 +156,8 @@ export class Health {
       if (connects !== this.#connects || (healed && this.owed > 0)) return this.#heal()
       if (!healed) return this.#connection.ready ? this.#schedule() : undefined
       this.#trusted = this.#everTrusted = true
-      this.#hanging = false
+      clearTimeout(this.#retry)
+      this.#retry = undefined
       this.#failures = 0
       this.#retryMs = FIRST_RETRY_MS
       this.#options.emit({ type: 'trust', trusted: true })
@@ -193,6 +194,8 @@ export class Health {
       if (marked === undefined || marked.some(reply => reply instanceof Error)) return false
     }
 
+    // Redis answers: what is dropped from here on goes out at once, or debts would grow while we repay them.
+    this.#hanging = false
     while (this.owed > 0) {
       const holds = [...this.#owedHolds]
       const keys = this.#overflow ? epochs : [...this.#owedKeys]

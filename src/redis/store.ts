@@ -81,6 +81,7 @@ export class Store {
       await this.#health.started(deadline - performance.now())
       if (!this.#health.usable) return undefined
     }
+    if (deadline <= performance.now()) return undefined
     const batch = this.#looks.current()
     const at = batch.dependencies(on)
     const entry = batch.add(key)
@@ -115,6 +116,7 @@ export class Store {
     // dropped the epochs that the fill will be stamped with.
     if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known }
 
+    if (deadline <= performance.now()) return undefined
     const batch = this.#acquires.current()
     batch.until(deadline)
     const entryAt = token !== undefined || key === undefined ? undefined : batch.token(key, TOKEN_MS)

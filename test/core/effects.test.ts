@@ -34,7 +34,7 @@ interface Case {
 const TABLES: Record<string, Record<string, Case>> = {
   'a single row': {
     create: write('User', 'create', { data: { email: 'new@x.org' } }, 'User+'),
-    'create with an id': write('User', 'create', { data: { id: 99, email: 'new@x.org' } }, 'User+'),
+    'create with an id': write('User', 'create', { data: { id: 99, email: 'new@x.org' } }, 'User+ User:99'),
     'update by id': write('User', 'update', { where: { id: 1 }, data: { name: 'Ada' } }, 'User:1'),
     'update by id and more': write(
       'User',
@@ -395,7 +395,7 @@ const TABLES: Record<string, Record<string, Case>> = {
       'Tag',
       'create',
       { data: { id: 't9', name: 'n9', posts: { create: { title: 'x', authorId: 1 } } } },
-      'Tag+ Post+',
+      'Tag+ Tag:t9 Post+',
     ),
     'a tree': write(
       'Category',
@@ -414,7 +414,7 @@ const TABLES: Record<string, Record<string, Case>> = {
           projects: { connect: { tenantId_number: { tenantId: T2, number: 5 } } },
         },
       },
-      'Tenant+ Project* Task*',
+      'Tenant:a0000000-0000-4000-8000-000000000009 Tenant+ Project* Task*',
     ),
   },
 
@@ -598,7 +598,7 @@ const TABLES: Record<string, Record<string, Case>> = {
       'User*',
     ),
     'of a model with itself, delete': user({ following: { delete: { id: 2 } } }, `User* ${USER_CLOSURE}`),
-    'explicit, create': user({ bookmarks: { create: { postId: 2 } } }, 'Bookmark+'),
+    'explicit, create': user({ bookmarks: { create: { postId: 2 } } }, 'Bookmark*'),
     'explicit, connect: the key of the row moves': user(
       { bookmarks: { connect: { userPost: { userId: 2, postId: 1 } } } },
       'Bookmark*',

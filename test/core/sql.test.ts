@@ -34,6 +34,11 @@ describe('text that only reads', () => {
 
 describe('text that writes', () => {
   it.each([
+    'WITH x AS ( -- c\rUPDATE "User" SET name = 1 RETURNING id) SELECT * FROM x',
+    'SELECT 1 AS a$$; UPDATE "User" SET name = 1; SELECT 1 AS b$$',
+    'SELECT cost$x$ FROM t; DELETE FROM "User"; SELECT cost$x$ FROM t',
+    `SELECT 1 /* a /* b */ don't */; UPDATE "User" SET name = 1 -- that's it`,
+    `SELECT 1 /*/*/ ' */ */; UPDATE "User" SET name = 1 --'`,
     'INSERT INTO "User" VALUES (1)',
     'update "User" set "name" = $1',
     'UPDATE "User" SET "name" = $1 RETURNING *',

@@ -189,6 +189,49 @@ describe('results and values at the edge', () => {
   })
 })
 
+describe('a create', () => {
+  it.each([
+    [
+      'by itself',
+      (id: { userId: number; postId: number }) => cached.prisma.bookmark.create({ data: { ...id, note: 'new' } }),
+    ],
+    [
+      'of many',
+      (id: { userId: number; postId: number }) => cached.prisma.bookmark.createMany({ data: [{ ...id, note: 'new' }] }),
+    ],
+    [
+      'by connecting',
+      ({ userId, postId }: { userId: number; postId: number }) =>
+        cached.prisma.bookmark.create({
+          data: { user: { connect: { id: userId } }, post: { connect: { id: postId } }, note: 'new' },
+          select: { note: true },
+        }),
+    ],
+    [
+      'inside another write',
+      ({ userId, postId }: { userId: number; postId: number }) =>
+        cached.prisma.user.update({ where: { id: userId }, data: { bookmarks: { create: { postId, note: 'new' } } } }),
+    ],
+  ])('%s, under an id that a deleted row had: the row from before is not served', async (_, create) => {
+    const userId = await newUser()
+    const post = await world.plain.post.create({ data: { title: 't', authorId: userId } })
+    const where = { userPost: { userId, postId: post.id } }
+    await world.plain.bookmark.create({ data: { ...where.userPost, note: 'old' } })
+    await cached.prisma.bookmark.findUnique({ where })
+    await cached.flushed()
+    await world.plain.bookmark.delete({ where }) // by somebody whose DEL has not come yet
+    await create(where.userPost)
+    expect((await cached.prisma.bookmark.findUnique({ where }))?.note).toBe('new')
+  })
+})
+
+describe('a raw query whose result Prisma stumbles over', () => {
+  it('sets no hold', async () => {
+    await expect(cached.prisma.$queryRawUnsafe(`UPDATE "Tag" SET name = name; SELECT 1`)).rejects.toThrow(TypeError)
+    expect(await world.redis.exists(`${world.prefix}{Tag}@hold`)).toBe(0)
+  })
+})
+
 describe('another Redis at the other end', () => {
   let one: RedisServer
   let two: RedisServer
