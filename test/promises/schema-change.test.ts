@@ -86,12 +86,12 @@ async function bothRight(model: string, ...args: object[]): Promise<void> {
       await outcome(delegate(plainAfter, model).findUnique(one)),
     ]
     for (let i = 0; i < 3; i++) {
-      for (const [which, { prisma, flushed }] of [before, after].entries()) {
+      for (const [which, cached] of [before, after].entries()) {
         for (let again = 0; again < 2; again++) {
-          expect(await outcome(delegate(prisma, model).findUnique(one)), `${model}, ${which}`).toStrictEqual(
+          expect(await outcome(delegate(cached.prisma, model).findUnique(one)), `${model}, ${which}`).toStrictEqual(
             truths[which],
           )
-          await flushed()
+          await cached.flushed()
         }
       }
     }

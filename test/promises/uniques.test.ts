@@ -26,7 +26,7 @@ const newUser = (data: Partial<Prisma.UserCreateInput> = {}) =>
   world.plain.user.create({ data: { email: fresh(), name: 'v0', ...data } })
 
 /** Fills are sent and not waited for: one more command on the same connection is answered after them. */
-const filled = (...processes: CachedProcess[]) => Promise.all(processes.map(cached => cached.flushed()))
+const filled = (...processes: CachedProcess[]) => Promise.all(processes.map(one => one.flushed()))
 
 type Read = readonly [model: string, where: object]
 
