@@ -164,36 +164,44 @@ export class Health {
     })
   }
 
-  /** Epochs of an unknown server first, then holds, then keys; answers whether all of it is acknowledged. */
+  /** A server that we don't know first, then what we owe; answers whether all of it is acknowledged. */
   async #attempt(): Promise<boolean> {
-    const { prefix, epochs, deadlineMs, emit } = this.#options
-    const connection = this.#connection
-    const servers = await connection.servers(deadlineMs)
+    const servers = await this.#connection.servers(this.#options.deadlineMs)
     if (servers === undefined) return false
     if (servers.tooOld !== undefined) {
       this.#refused = true
-      emit({
-        type: 'error',
-        code: 'REDIS_TOO_OLD',
-        message: `Redis ${servers.tooOld} is older than 7.0: nothing is cached.`,
-      })
+      const message = `Redis ${servers.tooOld} is older than 7.0: nothing is cached.`
+      this.#options.emit({ type: 'error', code: 'REDIS_TOO_OLD', message })
       return false
     }
+    if (!(await this.#meet(servers.runIds)) || !(await this.#repay())) return false
+    this.#lastTrusted = servers.runIds
+    return true
+  }
 
-    const seen = servers.runIds.map(runId => seenKey(prefix, runId))
-    const marks = await connection.get(seen, deadlineMs)
-    if (marks === undefined) return false
-    // Also when it is not the one we trusted last: it was seen before, and has missed what was dropped elsewhere since.
-    const other = this.#lastTrusted !== undefined && this.#lastTrusted.join() !== servers.runIds.join()
-    if (other || marks.includes(null) || servers.runIds.includes('')) {
-      if (!(await connection.del(epochs, deadlineMs))) return false
-      const marked = await connection.send(
-        seen.map(key => ['set', key, 1, 'PX', SEEN_MS]),
-        deadlineMs,
-      )
-      if (marked === undefined || marked.some(reply => reply instanceof Error)) return false
-    }
+  /**
+   * Drops all epochs of a server that nobody has met: it may hold entries whose invalidation it never saw. So may one that
+   * was met before, if it is not the one that we trusted last.
+   */
+  async #meet(runIds: readonly string[]): Promise<boolean> {
+    const { prefix, epochs, deadlineMs } = this.#options
+    const marks = runIds.map(runId => seenKey(prefix, runId))
+    const met = await this.#connection.get(marks, deadlineMs)
+    if (met === undefined) return false
+    const another = this.#lastTrusted !== undefined && this.#lastTrusted.join() !== runIds.join()
+    if (!another && !met.includes(null) && !runIds.includes('')) return true
+    // First dropped, then marked: who finds the mark relies on it.
+    if (!(await this.#connection.del(epochs, deadlineMs))) return false
+    const marked = await this.#connection.send(
+      marks.map(key => ['set', key, 1, 'PX', SEEN_MS]),
+      deadlineMs,
+    )
+    return marked?.every(reply => !(reply instanceof Error)) ?? false
+  }
 
+  /** Holds before keys, like the writes that owe them. */
+  async #repay(): Promise<boolean> {
+    const { epochs, deadlineMs, holdMs } = this.#options
     // Redis answers: what is dropped from here on goes out at once, or debts would grow while we repay them.
     this.#hanging = false
     while (this.owed > 0) {
@@ -203,18 +211,12 @@ export class Health {
       this.#owedHolds.clear()
       this.#owedKeys.clear()
       this.#overflow = false
-      if (!(await this.#repay(holds, keys))) {
-        this.owe(holds, keys)
-        return false
-      }
+      const held = await this.#connection.hold(holds, holdMs, deadlineMs)
+      const dropped = await this.#connection.del(keys, deadlineMs)
+      if (held && dropped) continue
+      this.owe(holds, keys)
+      return false
     }
-    this.#lastTrusted = servers.runIds
     return true
-  }
-
-  async #repay(holds: readonly string[], keys: readonly string[]): Promise<boolean> {
-    const { deadlineMs, holdMs } = this.#options
-    const held = await this.#connection.hold(holds, holdMs, deadlineMs)
-    return (await this.#connection.del(keys, deadlineMs)) && held
   }
 }
