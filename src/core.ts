@@ -43,7 +43,7 @@ const HOLD_MS = 60_000
 export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, parts: Partial<Parts> = {}): Core {
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
   const catalog = buildCatalog(facts.schema, policies, prefix, Decimal)
-  const events = new Events()
+  const events = new Events(config.includeKeys)
   const connection = new Connection(config.redis)
   const epochs = [...catalog.values()].flatMap(({ keys }) => keys.epochs).concat(valuesEpoch(prefix))
   const health = new Health(connection, {

@@ -7,17 +7,18 @@ import { channel } from 'node:diagnostics_channel'
 /** The name of the diagnostics channel on which every event is published too. */
 export const CHANNEL = 'prisma-extension-cache-aside'
 
+/** `key`, the key in Redis, is there only with the option `includeKeys`. */
 export type CacheEvent =
   /** A query was answered from Redis; `negative`: with the knowledge that there is no such row. */
-  | { type: 'hit'; model: string; operation: string; negative: boolean }
+  | { type: 'hit'; model: string; operation: string; negative: boolean; key?: string }
   /** Redis had no valid entry: the database was asked. */
-  | { type: 'miss'; model: string; operation: string }
+  | { type: 'miss'; model: string; operation: string; key?: string }
   /** The answer of a load that was under way in this process was shared. */
-  | { type: 'shared'; model: string; operation: string }
+  | { type: 'shared'; model: string; operation: string; key?: string }
   /** The query went to the database untouched. */
   | { type: 'bypass'; model: string; operation: string; why: string }
   /** What became of a loaded answer. */
-  | { type: 'fill'; model: string; outcome: FillOutcome }
+  | { type: 'fill'; model: string; outcome: FillOutcome; key?: string }
   /** A write, a transaction, or a call by hand dropped what it made wrong. */
   | { type: 'invalidate'; source: InvalidationSource; models: readonly string[]; outcome: 'done' | 'deferred' }
   /** This process began or ceased to trust the cache. Without trust, reads go to the database. */
@@ -63,26 +64,31 @@ export class Events {
   }
   readonly #listeners = new Set<Emit>()
   readonly #channel = channel(CHANNEL)
+  readonly #includeKeys: boolean
+
+  constructor(includeKeys: boolean) {
+    this.#includeKeys = includeKeys
+  }
 
   on(listener: Emit): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  hit(model: string, operation: string, negative: boolean): void {
+  hit(model: string, operation: string, negative: boolean, key: string): void {
     this.stats.hits++
     if (negative) this.stats.negativeHits++
-    if (this.#heard) this.emit({ type: 'hit', model, operation, negative })
+    if (this.#heard) this.emit({ type: 'hit', model, operation, negative, ...this.#keyed(key) })
   }
 
-  miss(model: string, operation: string): void {
+  miss(model: string, operation: string, key: string): void {
     this.stats.misses++
-    if (this.#heard) this.emit({ type: 'miss', model, operation })
+    if (this.#heard) this.emit({ type: 'miss', model, operation, ...this.#keyed(key) })
   }
 
-  shared(model: string, operation: string): void {
+  shared(model: string, operation: string, key: string): void {
     this.stats.shared++
-    if (this.#heard) this.emit({ type: 'shared', model, operation })
+    if (this.#heard) this.emit({ type: 'shared', model, operation, ...this.#keyed(key) })
   }
 
   bypass(model: string, operation: string, why: string): void {
@@ -90,10 +96,10 @@ export class Events {
     if (this.#heard) this.emit({ type: 'bypass', model, operation, why })
   }
 
-  fill(model: string, outcome: FillOutcome): void {
+  fill(model: string, outcome: FillOutcome, key: string): void {
     if (outcome === 'sent') this.stats.fills++
     else this.stats.fillsRefused++
-    if (this.#heard) this.emit({ type: 'fill', model, outcome })
+    if (this.#heard) this.emit({ type: 'fill', model, outcome, ...this.#keyed(key) })
   }
 
   invalidate(source: InvalidationSource, models: Iterable<string>, outcome: 'done' | 'deferred'): void {
@@ -113,6 +119,10 @@ export class Events {
       }
     }
     if (this.#channel.hasSubscribers) this.#channel.publish(event)
+  }
+
+  #keyed(key: string): { key?: string } {
+    return this.#includeKeys ? { key } : {}
   }
 
   get #heard(): boolean {

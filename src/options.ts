@@ -34,6 +34,11 @@ export interface CacheAsideOptions<Client = any> {
   prefix?: string | undefined
   /** `false`: nothing is read from the cache or filled; writes still drop what they make wrong. Default: `true`. */
   enabled?: boolean | undefined
+  /**
+   * `true`: events say which key in Redis they are about. Keys hold ids and values of uniques, e-mail addresses for one.
+   * Default: `false`.
+   */
+  includeKeys?: boolean | undefined
   /** Longest time, in ms, that a query waits for Redis over all its round trips. Default: 50. */
   deadlineMs?: number | undefined
   /** Longest time, in ms, that a write waits for Redis to acknowledge its invalidation. Default: 500. */
@@ -57,11 +62,12 @@ export interface Config {
   readonly ttlMs: number
   readonly prefix: string
   readonly enabled: boolean
+  readonly includeKeys: boolean
   readonly deadlineMs: number
   readonly invalidationDeadlineMs: number
 }
 
-const KNOWN = ['redis', 'models', 'ttl', 'prefix', 'enabled', 'deadlineMs', 'invalidationDeadlineMs']
+const KNOWN = ['redis', 'models', 'ttl', 'prefix', 'enabled', 'includeKeys', 'deadlineMs', 'invalidationDeadlineMs']
 const KNOWN_OF_MODEL = ['ttl', 'negativeTtl', 'exclude', 'maxBytes', 'jitter']
 const DEFAULT_TTL = 3600
 const DEFAULT_NEGATIVE_TTL = 5
@@ -82,6 +88,7 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
     policies: checkModels(options.models, ttlMs),
     prefix: checkPrefix(options.prefix ?? ''),
     enabled: checkBoolean('enabled', options.enabled ?? true),
+    includeKeys: checkBoolean('includeKeys', options.includeKeys ?? false),
     deadlineMs: checkRange('deadlineMs', options.deadlineMs ?? 50, 1, 60_000, 'milliseconds'),
     invalidationDeadlineMs: checkRange(
       'invalidationDeadlineMs',

@@ -53,13 +53,13 @@ export async function readRow(
     if (looked.found !== undefined) {
       const answer = answerOf(read, operation, looked.found, isLookedAt(read))
       if (answer === ASK) return askInstead(events, model, operation, sourceOf())
-      events.hit(model, operation, answer === null)
+      events.hit(model, operation, answer === null, read.key)
       return answer
     }
 
     const flight = flights.under(read.key)
     if (flight === undefined) {
-      events.miss(model, operation)
+      events.miss(model, operation, read.key)
       return load(reader, read, operation, sourceOf(), looked, deadline)
     }
     const mayShare = flight.openTo(began)
@@ -72,7 +72,7 @@ export async function readRow(
     const row = shared === 'absent' ? shared : read.cached.codec.decode(shared, 0)
     const answer = row === undefined ? ASK : answerOf(read, operation, row, true)
     if (answer === ASK) return askInstead(events, model, operation, sourceOf())
-    events.shared(model, operation)
+    events.shared(model, operation, read.key)
     return answer
   }
 }
@@ -93,7 +93,7 @@ async function load(
     shared = row === null ? 'absent' : payload
     if (ticket === undefined) return
     const outcome = fillRow(store, read, ticket, rowKey, { row, payload, alone: source.alone() })
-    events.fill(read.model.model.name, outcome)
+    events.fill(read.model.model.name, outcome, read.key)
   }
   let row: Row | null
   try {

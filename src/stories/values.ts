@@ -37,12 +37,12 @@ export async function readValue<T>(values: Values, read: ValueRead<T>): Promise<
     const seen = await store.look(read.redisKey, read.on, deadline)
     const hit = seen && valueOf(values, read, seen)
     if (hit !== undefined) {
-      events.hit(OPERATION, OPERATION, false)
+      events.hit(OPERATION, OPERATION, false, read.redisKey)
       return hit.value
     }
     const flight = flights.under(read.redisKey)
     if (flight === undefined) {
-      events.miss(OPERATION, OPERATION)
+      events.miss(OPERATION, OPERATION, read.redisKey)
       return load(values, read, seen, deadline)
     }
     const mayShare = flight.openTo(began)
@@ -53,7 +53,7 @@ export async function readValue<T>(values: Values, read: ValueRead<T>): Promise<
     if (!mayShare) continue
     const shared = payload && decoded(values, read, payload, 0)
     if (shared === undefined) return read.fetch()
-    events.shared(OPERATION, OPERATION)
+    events.shared(OPERATION, OPERATION, read.redisKey)
     return shared.value
   }
 }
@@ -67,7 +67,7 @@ async function load<T>(values: Values, read: ValueRead<T>, seen: Seen | undefine
     flight.asked()
     const value = await read.fetch()
     payload = encoded(values, read, value)
-    if (ticket) events.fill(OPERATION, fill(store, read, ticket, payload))
+    if (ticket) events.fill(OPERATION, fill(store, read, ticket, payload), read.redisKey)
     return value
   } finally {
     flight.end(payload)

@@ -45,6 +45,7 @@ describe('options that are right', () => {
       ttlMs: 3_600_000,
       prefix: '',
       enabled: true,
+      includeKeys: false,
       deadlineMs: 50,
       invalidationDeadlineMs: 500,
     })
@@ -103,13 +104,13 @@ describe('options as a whole', () => {
     ['x', `cacheAside takes an object, got "x". Write cacheAside({ redis, models: { User: '5m' } }).`],
     [
       { ...OK, tll: 5 },
-      'there is no option named "tll". There are: redis, models, ttl, prefix, enabled, deadlineMs, invalidationDeadlineMs.',
+      'there is no option named "tll". There are: redis, models, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs.',
     ],
     [
       { ...OK, tll: undefined },
-      'there is no option named "tll". There are: redis, models, ttl, prefix, enabled, deadlineMs, invalidationDeadlineMs.',
+      'there is no option named "tll". There are: redis, models, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs.',
     ],
-  ])('%j', (options, text) => expect(message(options)).toBe(text))
+  ])('that are none, number %#, are refused with what is wrong', (options, text) => expect(message(options)).toBe(text))
 })
 
 describe('redis', () => {

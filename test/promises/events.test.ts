@@ -428,3 +428,24 @@ it('no event says anything of a row: no id, no value, no key', async () => {
   const told = JSON.stringify(events.filter(event => !('why' in event && event.why.includes('where.odd-name'))))
   for (const word of [...words, world.prefix]) expect(told).not.toContain(word)
 })
+
+describe('with includeKeys', () => {
+  it('events say which key they are about', async () => {
+    const own = world.process({ includeKeys: true })
+    const { id } = await world.plain.user.create({ data: { email: 'keyed@x.org' } })
+    const keys: unknown[] = []
+    own.prisma.$cache.on(event => {
+      if (event.type === 'miss' || event.type === 'hit' || event.type === 'fill') keys.push([event.type, event.key])
+    })
+    for (let i = 0; i < 2; i++) {
+      await own.prisma.user.findUnique({ where: { id } })
+      await own.flushed()
+    }
+    const key = `${world.prefix}User:${id}`
+    expect(keys).toEqual([
+      ['miss', key],
+      ['fill', key],
+      ['hit', key],
+    ])
+  })
+})
