@@ -35,7 +35,10 @@ prisma.$cache.on(event => {
   if (event.type === 'hit') told.push(event.negative ? 'hit: no such row' : 'hit')
   if (event.type === 'miss' || event.type === 'shared') told.push(event.type)
   if (event.type === 'bypass') told.push(`database: ${event.why}`)
-  if (event.type === 'invalidate') told.push(`dropped, of ${event.models.join(', ')}`)
+  if (event.type === 'invalidate') {
+    const models = event.models.length > 5 ? `all ${event.models.length} models` : event.models.join(', ')
+    told.push(event.outcome === 'done' ? `dropped, of ${models}` : `kept in the journal: of ${models}`)
+  }
 })
 let statements = 0
 client.$on('query', () => statements++)
@@ -77,6 +80,21 @@ await step('the 20 again: one MGET', () =>
 )
 await step('a user that is not there', () => prisma.user.findUnique({ where: { id: 9999 } }))
 await step('the same again', () => prisma.user.findUnique({ where: { id: 9999 } }))
+
+console.log('\nBy any unique, with further filters, and for values of your own')
+const byEmail = { where: { email: 'user3@example.com' } }
+await step('by e-mail: the row is there, the pointer to it is not', () => prisma.user.findUnique(byEmail))
+await step('the same again: pointer, then row', () => prisma.user.findUnique(byEmail))
+await step("{ id: 3, role: 'ADMIN' }, which it is not", () =>
+  prisma.user.findFirst({ where: { id: 3, role: 'ADMIN' } }),
+)
+const count = () => prisma.user.count()
+await step("$cache.getOrSet('users', count)", () =>
+  prisma.$cache.getOrSet('users', count, { ttl: '1m', tags: ['user'] }),
+)
+await step('the same again', () => prisma.$cache.getOrSet('users', count, { ttl: '1m', tags: ['user'] }))
+const explained = prisma.$cache.explain('User', 'findUnique', { ...byEmail, include: { posts: true } })
+console.log(`  explain, with include: { posts: true }: ${JSON.stringify(explained)}`)
 
 console.log('\nA write drops what it made wrong, before its promise resolves')
 await step("user.update({ where: { id: 1 }, data: { name: 'Ada' } })", () =>
