@@ -70,7 +70,7 @@ export class Connection {
   async opened(ms: number): Promise<void> {
     if (this.#opened || this.ready) return
     this.#opening ??= this.#firstConnect()
-    await within(this.#opening, ms)
+    await patiently(this.#opening, ms)
     // Waited once for nothing: from now on queries don't wait, the first `ready` tells us.
     this.#opened = true
   }
@@ -188,6 +188,20 @@ async function infoOf(node: Redis): Promise<string | undefined> {
     return await node.info('server')
   } catch (error) {
     return /NOPERM|unknown command/i.test(String(error)) ? '' : undefined
+  }
+}
+
+const TURN_MS = 5
+
+/**
+ * Waits for a promise, but not much longer than `ms` of time in which the event loop turns: at the start of a process it is
+ * often busy for longer than Redis may take, and a reply that is there already would count as late.
+ */
+export async function patiently(promise: Promise<unknown>, ms: number): Promise<void> {
+  const settled = promise.then(() => true)
+  for (let left = ms; left > 0; left -= TURN_MS) {
+    const turn = new Promise<boolean>(resolve => setTimeout(resolve, TURN_MS, false))
+    if (await Promise.race([settled, turn])) return
   }
 }
 

@@ -4,7 +4,7 @@
  * of ours was not acknowledged. Getting there is one function, `#attempt`; it runs at each (re)connect and, after
  * failures, in intervals. Meanwhile reads go to the database.
  */
-import type { Connection } from './connection.js'
+import { type Connection, patiently } from './connection.js'
 import type { Emit } from '../events.js'
 import { seenKey } from '../wire/keys.js'
 
@@ -85,16 +85,8 @@ export class Health {
   /** Waits, at the start of a process only, until the first connection is up and trusted. */
   async started(ms: number): Promise<void> {
     if (this.#everTrusted || this.#refused || this.#closed) return
-    const until = performance.now() + ms
     await this.#connection.opened(ms)
-    const left = until - performance.now()
-    if (this.#healing === undefined || left <= 0) return
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, left)
-    })
-    await Promise.race([this.#healing, late])
-    clearTimeout(timer)
+    if (this.#healing !== undefined) await patiently(this.#healing, ms)
   }
 
   /** A round trip of a read came back. */

@@ -70,6 +70,16 @@ export class Store {
     this.#options = options
   }
 
+  /** Whether Redis may be asked. */
+  get usable(): boolean {
+    return this.#health.usable
+  }
+
+  /** Waits for the first connection of the process, so that its first query is cached too. Later there is no waiting. */
+  started(): Promise<void> {
+    return this.#health.started(this.#options.deadlineMs)
+  }
+
   /** When a query that starts now has to stop waiting for Redis (a `performance.now()` time). */
   deadline(): number {
     return performance.now() + this.#options.deadlineMs
@@ -77,11 +87,7 @@ export class Store {
 
   /** Trip 1: an entry and what it depends on. Undefined: Redis is out of reach. */
   async look(key: string, on: Dependencies, deadline: number): Promise<Seen | undefined> {
-    if (!this.#health.usable) {
-      await this.#health.started(deadline - performance.now())
-      if (!this.#health.usable) return undefined
-    }
-    if (deadline <= performance.now()) return undefined
+    if (!this.#health.usable || deadline <= performance.now()) return undefined
     const batch = this.#looks.current()
     const at = batch.dependencies(on)
     const entry = batch.add(key)

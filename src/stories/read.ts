@@ -46,6 +46,7 @@ export async function readRow(
   const { store, flights, events } = reader
   const model = read.model.model.name
   const began = flights.now()
+  if (!store.usable) await store.started()
   let deadline = store.deadline()
 
   for (;;) {

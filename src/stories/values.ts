@@ -32,6 +32,7 @@ const packr = new Packr({ useRecords: false, moreTypes: true })
 export async function readValue<T>(values: Values, read: ValueRead<T>): Promise<T> {
   const { store, valueFlights: flights, events } = values
   const began = flights.now()
+  if (!store.usable) await store.started()
   let deadline = store.deadline()
   for (;;) {
     const seen = await store.look(read.redisKey, read.on, deadline)
