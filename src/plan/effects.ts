@@ -96,11 +96,11 @@ export function planWrite(catalog: Catalog, model: CatalogModel, operation: stri
     case 'create':
       walk.created(model, data)
       // The result tells an id that foreign keys give it; one that the database makes was never there before.
-      return { effects: walk.effects, target: hasForeignId(model) ? model : undefined, named: true }
+      return hasForeignId(model) ? { effects: walk.effects, target: model, named: isNamed(model, data) } : many(walk)
     case 'createMany':
     case 'createManyAndReturn':
       walk.created(model, data)
-      return { effects: walk.effects, target: undefined, named: true }
+      return many(walk)
     case 'update':
       return single(walk, model, where, walk.updated(model, data))
     case 'upsert':
@@ -113,15 +113,25 @@ export function planWrite(catalog: Catalog, model: CatalogModel, operation: stri
     case 'updateManyAndReturn':
       walk.effects.unnamed(model)
       walk.updated(model, data)
-      return { effects: walk.effects, target: undefined, named: true }
+      return many(walk)
     case 'deleteMany':
       walk.effects.unnamed(model)
       walk.deleted(model)
-      return { effects: walk.effects, target: undefined, named: true }
+      return many(walk)
     default:
-      // An operation that this version does not know may do anything.
-      return { effects: everything(catalog), target: undefined, named: true }
+      // An operation that this version does not know.
+      return writeOfAnything(catalog)
   }
+}
+
+/** The plan of a write that may do anything. */
+export function writeOfAnything(catalog: Catalog): WritePlan {
+  return { effects: everything(catalog), target: undefined, named: true }
+}
+
+/** A write whose result names nothing more. */
+function many({ effects }: Walk): WritePlan {
+  return { effects, target: undefined, named: true }
 }
 
 /** A write that could be any. */
@@ -197,8 +207,7 @@ class Walk {
   /** The same for rows created inside another write: the result does not tell the ids that foreign keys give them. */
   #createdInside(model: CatalogModel, data: unknown): void {
     this.created(model, data)
-    const named = listOf(data).every(item => model.identity?.idOf(item as Record<string, unknown>) !== undefined)
-    if (hasForeignId(model) && !named) this.effects.unnamed(model)
+    if (hasForeignId(model) && !isNamed(model, data)) this.effects.unnamed(model)
   }
 
   /** Rows of the model get this data. Answers whether the primary key changes. */
@@ -313,6 +322,11 @@ function movesForeignKeys(relation: RelationField, operation: string, parentIsNe
   if (relation.fields.length > 0) return toOne && operation !== 'create'
   if (operation === 'create' || operation === 'createMany') return toOne && !parentIsNew
   return true
+}
+
+/** Whether data (or each of a list of it) holds the whole primary key. */
+function isNamed({ identity }: CatalogModel, data: unknown): boolean {
+  return listOf(data).every(item => identity?.idOf(item as Record<string, unknown>) !== undefined)
 }
 
 /** Whether a foreign key is part of the primary key. */

@@ -4,7 +4,7 @@
  * transaction can resolve and still have been rolled back.
  */
 import type { Catalog } from '../plan/catalog.js'
-import { addResult, type Effects, everything, planWrite, type WritePlan } from '../plan/effects.js'
+import { addResult, type Effects, planWrite, type WritePlan, writeOfAnything } from '../plan/effects.js'
 import { nameOf } from '../errors.js'
 import type { Events, InvalidationSource } from '../events.js'
 import {
@@ -57,7 +57,7 @@ function prepare(writer: Writer, client: ClientShape, operation: Operation): Pre
     return { plan, named, ...widen(named ? plan.target : undefined, args, client) }
   } catch (error) {
     writer.events.emit({ type: 'error', code: 'PLAN', message: `A ${kind} could not be planned: ${nameOf(error)}.` })
-    return { plan: writeOfAnything(writer), named: false, args, strip: result => result }
+    return { plan: writeOfAnything(writer.catalog), named: false, args, strip: result => result }
   }
 }
 
@@ -65,11 +65,7 @@ function prepare(writer: Writer, client: ClientShape, operation: Operation): Pre
 export async function writeRaw(writer: Writer, operation: Operation): Promise<unknown> {
   const text = rawTextOf(operation.args)
   if (text !== undefined && isPlainRead(text)) return operation.query(operation.args)
-  return write(writer, operation, writeOfAnything(writer), async () => await operation.query(operation.args))
-}
-
-function writeOfAnything({ catalog }: Writer): WritePlan {
-  return { effects: everything(catalog), target: undefined, named: true }
+  return write(writer, operation, writeOfAnything(writer.catalog), async () => await operation.query(operation.args))
 }
 
 async function write(

@@ -208,6 +208,13 @@ describe('a create', () => {
         }),
     ],
     [
+      'as a fluent call, which answers with another row',
+      ({ userId, postId }: { userId: number; postId: number }) =>
+        cached.prisma.bookmark
+          .create({ data: { user: { connect: { id: userId } }, post: { connect: { id: postId } }, note: 'new' } })
+          .user(),
+    ],
+    [
       'inside another write',
       ({ userId, postId }: { userId: number; postId: number }) =>
         cached.prisma.user.update({ where: { id: userId }, data: { bookmarks: { create: { postId, note: 'new' } } } }),
