@@ -1,12 +1,15 @@
 /** `prisma.$cache`: the cache by hand. */
 import type { CatalogModel } from './plan/catalog.js'
 import type { Core } from './core.js'
-import { anythingTo, Effects, everything, pinnedId, planWrite } from './plan/effects.js'
+import { Effects, everything } from './plan/effects.js'
+import { anythingTo, pinnedId, planWrite } from './plan/write.js'
 import { CacheAsideError, shown } from './errors.js'
 import type { Emit, Stats } from './events.js'
 import { tagKey, valueKey, valuesEpoch } from './wire/keys.js'
 import { type Duration, duration } from './options.js'
-import { type ClientShape, isRead, planRead } from './plan/query.js'
+import { isRead, planRead } from './plan/query.js'
+import type { ClientShape } from './plan/shape.js'
+import { type CachedRead, explainRead } from './plan/explain.js'
 import type { Drops } from './redis/store.js'
 import type { Scope } from './stories/transaction.js'
 import type { Wheres } from './types.js'
@@ -108,8 +111,7 @@ export interface GetOrSetOptions<T> {
 }
 
 export type Explanation =
-  /** `key`: what is looked up in Redis. `via`: the unique that the query pins. */
-  | { cached: true; key: string; via: string }
+  | CachedRead
   | { cached: false; why: string }
   /** A write. `drops`: keys of rows and epochs. `unnamed`: models of which it can't name all rows, so that all are dropped. */
   | { cached: false; why: 'a write'; drops: readonly string[]; unnamed: readonly string[] }
@@ -151,12 +153,12 @@ export function cacheApi<Client>(
       const model = modelOf(name)
       const effects = new Effects()
       const id = pinnedId(model, where)
-      if (id === undefined) effects.unnamed(model)
-      else effects.row(model, id)
+      if (id === undefined) effects.unnamed(model, 'anything')
+      else effects.row(model, id, 'row').moved(model)
       return invalidate(effects)
     },
     async invalidateModel(name) {
-      return invalidate(anythingTo(core.catalog, modelOf(name)))
+      return invalidate(anythingTo(core.catalog, [modelOf(name)]))
     },
     async invalidateAll() {
       const effects = everything(core.catalog)
@@ -170,10 +172,7 @@ export function cacheApi<Client>(
       }
       if (inTransaction !== undefined) return { cached: false, why: 'in a transaction' }
       if (!core.enabled) return { cached: false, why: 'the cache is turned off' }
-      const plan = planRead(model, operation, args, client)
-      return plan.kind === 'row'
-        ? { cached: true, key: plan.key, via: plan.by.key.name }
-        : { cached: false, why: plan.why }
+      return explainRead(planRead(model, operation, args, client))
     },
     disable() {
       core.enabled = false

@@ -7,7 +7,7 @@ import { Health } from './redis/health.js'
 import { valuesEpoch } from './wire/keys.js'
 import type { Config } from './options.js'
 import { Batches, type ClientFacts, Decimal, transactionOf } from './prisma7.js'
-import type { Reader, Shared } from './stories/read.js'
+import type { Shared } from './stories/row.js'
 import { Store } from './redis/store.js'
 import { Transactions } from './stories/transaction.js'
 import type { Values } from './stories/values.js'
@@ -21,9 +21,12 @@ export interface Parts {
   readonly Store: typeof Store
   readonly Flights: typeof Flights<Shared>
   readonly transactionOf: typeof transactionOf
+  /** A rule of the plan of writes (`RULES`) to leave out. */
+  readonly without: string
 }
 
-export interface Core extends Reader, Writer, Values {
+export interface Core extends Writer, Values {
+  readonly flights: Flights<Shared>
   readonly prefix: string
   readonly ttlMs: number
   readonly transactionOf: typeof transactionOf
@@ -31,7 +34,7 @@ export interface Core extends Reader, Writer, Values {
   readonly batches: Batches
   /** Whether reads use the cache; the write half is always on. */
   enabled: boolean
-  /** Models of which the database user may not read every column: their reads go to the database. */
+  /** Loads for which the database user lacks a grant: their reads go to the database. */
   readonly unreadable: Set<string>
   close(): void
 }
@@ -42,7 +45,7 @@ const HOLD_MS = 60_000
 /** @throws CacheAsideError `INVALID_MODEL` */
 export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, parts: Partial<Parts> = {}): Core {
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
-  const catalog = buildCatalog(facts.schema, policies, prefix, Decimal)
+  const catalog = buildCatalog(facts.schema, { prefix, policies, alsoTouches: config.alsoTouches }, Decimal)
   const events = new Events(config.includeKeys)
   const connection = new Connection(config.redis)
   const epochs = [...catalog.values()].flatMap(({ keys }) => keys.epochs).concat(valuesEpoch(prefix))
@@ -72,6 +75,7 @@ export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, p
     flights: new (parts.Flights ?? Flights<Shared>)(),
     valueFlights: new Flights(),
     transactions: new Transactions(),
+    without: parts.without,
     transactionOf: parts.transactionOf ?? transactionOf,
     enabled: config.enabled,
     unreadable: new Set(),

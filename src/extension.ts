@@ -10,18 +10,24 @@ import { type CacheAsideOptions, checkOptions } from './options.js'
 import {
   type ClientFacts,
   factsOf,
-  isFluent,
+  fluentPath,
   isTransactionClient,
   mayBeOfOtherColumns,
   mayNotReadAll,
   type Operation,
   outcomeOf,
-  queryWith,
+  queryWhole,
   saysNotFound,
   transactionIdOf,
 } from './prisma7.js'
-import { type ClientShape, isRead, planRead, type ReadPlan, type RowRead, throwsWhenAbsent } from './plan/query.js'
-import { readRow, type Source } from './stories/read.js'
+import { Bypass } from './plan/bypass.js'
+import { isRead, planRead, type ReadPlan, type RowRead, throwsWhenAbsent } from './plan/query.js'
+import type { ClientShape } from './plan/shape.js'
+import { loadArgs } from './plan/tree.js'
+import { cacheAside } from './stories/read.js'
+import { ResultReading } from './stories/result.js'
+import { RowReading, type Source } from './stories/row.js'
+import { TreeReading } from './stories/tree.js'
 import type { Scope } from './stories/transaction.js'
 import { drop, writeModel, writeRaw } from './stories/write.js'
 
@@ -111,52 +117,83 @@ async function passed(operation: Operation): Promise<unknown> {
 
 function read(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
   const plan = planOf(core, shape, operation)
-  if (plan.kind === 'row') {
-    return readRow(core, plan, operation.operation, () => sourceOf(core, shape, operation, plan))
+  const { operation: name } = operation
+  const { store, events } = core
+  switch (plan.kind) {
+    case 'row': {
+      const source = () => rowSource(core, shape, operation, plan)
+      const { tree } = plan
+      const reading =
+        tree === undefined
+          ? new RowReading(store, events, plan, name, source)
+          : new TreeReading(store, events, plan, tree, name, fluentPath(operation), source)
+      return cacheAside<unknown, Buffer | 'absent'>(core, core.flights, reading)
+    }
+    case 'result': {
+      const source = () => resultSource(core, operation)
+      return cacheAside(core, core.flights, new ResultReading(store, events, plan, name, fluentPath(operation), source))
+    }
+    case 'bypass':
+      events.bypass(operation.model as string, name, plan.why)
+      return passOn(core, operation)
   }
-  core.events.bypass(operation.model as string, operation.operation, plan.why)
-  return passOn(core, operation)
 }
 
 function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan {
   const { model, operation: name, args } = operation
-  if (!core.enabled) return { kind: 'bypass', why: 'the cache is turned off' }
+  if (!core.enabled) return new Bypass('the cache is turned off')
   // Also because a batch that is not passed on to Prisma hangs for ever.
-  if (core.transactionOf(operation) !== undefined) return { kind: 'bypass', why: 'in a transaction' }
-  if (isFluent(operation)) return { kind: 'bypass', why: 'a fluent call' }
-  if (core.unreadable.has(model as string)) return { kind: 'bypass', why: 'the whole row may not be read' }
+  if (core.transactionOf(operation) !== undefined) return new Bypass('in a transaction')
+  if (operation.__internalParams === undefined) return new Bypass('the client does not say what is asked')
   try {
-    return planRead(core.catalog.get(model as string), name, args, shape)
+    const plan = planRead(core.catalog.get(model as string), name, args, shape)
+    const refused = plan.kind === 'row' && core.unreadable.has(namesOfLoad(plan))
+    return refused ? new Bypass('the whole row may not be read') : plan
   } catch (error) {
     // Args that we can't make sense of are Prisma's to judge.
     core.events.emit({ type: 'error', code: 'PLAN', message: `A ${name} could not be planned: ${nameOf(error)}.` })
-    return { kind: 'bypass', why: 'args of an unknown form' }
+    return new Bypass('args of an unknown form')
   }
 }
 
-function sourceOf(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Source {
-  const model = operation.model as string
+/** A row, whole and by its key alone, with what hangs on it. */
+function rowSource(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Source<Row | null> {
+  const { cached, identity, model, places, strategy, tree, where } = plan
+  const node = tree ?? { model, cached, identity, ones: [], parts: [] }
+  const args = { where, ...loadArgs(node, shape), ...(strategy !== undefined && { relationLoadStrategy: strategy }) }
   const orThrow = throwsWhenAbsent(operation.operation)
-  const omit = {
-    ...Object.fromEntries(Object.keys(shape.globalOmit(model) ?? {}).map(name => [name, false])),
-    ...Object.fromEntries([...plan.cached.policy.exclude].map(name => [name, true])),
-  }
-  const args = Object.keys(omit).length === 0 ? { where: plan.where } : { where: plan.where, omit }
   let batch = { size: 0 } as { readonly size: number }
   return {
     original: () => passOn(core, operation),
     load() {
-      batch = core.batches.join(model)
-      return queryWith(operation, args) as Promise<Row | null>
+      batch = core.batches.join(model.model.name)
+      return queryWhole(operation, args) as Promise<Row | null>
     },
     saysAbsent: error => orThrow && saysNotFound(error),
     async insteadOf(error) {
-      // The load asks for the whole row, and what is wrong may be with a column that the caller did not ask for.
-      if (plan.places === undefined || !mayBeOfOtherColumns(error)) throw error
-      if (mayNotReadAll(error)) core.unreadable.add(model)
+      // The load asks for whole rows, and what is wrong may be with a column that the caller did not ask for.
+      if ((places === undefined && tree === undefined) || !mayBeOfOtherColumns(error)) throw error
+      if (mayNotReadAll(error)) core.unreadable.add(namesOfLoad(plan))
       return passOn(core, operation)
     },
     alone: () => batch.size === 1,
+  }
+}
+
+/** What a load asks for, by the models in it. */
+function namesOfLoad({ model, tree }: RowRead): string {
+  return tree === undefined ? model.model.name : tree.shape.text
+}
+
+/** The caller's own query. */
+function resultSource(core: Core, operation: Operation): Source {
+  const orThrow = throwsWhenAbsent(operation.operation)
+  return {
+    original: () => passOn(core, operation),
+    load: () => queryWhole(operation, operation.args),
+    saysAbsent: error => orThrow && saysNotFound(error),
+    insteadOf: error => Promise.reject(error as Error),
+    alone: () => true,
   }
 }
 

@@ -11,6 +11,14 @@ export interface ModelOptions {
   ttl?: Duration | undefined
   /** How long "there is no such row" is kept. `0`: not at all. Default: 5 s. */
   negativeTtl?: Duration | undefined
+  /**
+   * Whether `findMany`, `count`, `aggregate` and `groupBy` are cached too, and for how long: such an entry dies with each
+   * write to a model that the query looks at, or, where it pins a foreign key, with the writes under that parent. Default:
+   * `false`.
+   */
+  queries?: boolean | { ttl?: Duration | undefined } | undefined
+  /** For a view, which no write shows: the models whose writes change it. */
+  dependsOn?: readonly string[] | undefined
   /** Fields that never reach Redis. Queries that ask for one go to the database. Not for fields of the primary key. */
   exclude?: readonly string[] | undefined
   /** Larger entries are not kept. Default: 1 MiB (1048576). */
@@ -28,6 +36,11 @@ export interface CacheAsideOptions<Client = any> {
    * takes the default TTL. Writes to all other models are watched too: they may change rows of these.
    */
   models: { [Model in ModelName<Client>]?: true | Duration | ModelOptions }
+  /**
+   * What triggers of the database change besides: `{ Order: ['User'] }` says that each write to orders may change any user.
+   * Default: none.
+   */
+  alsoTouches?: { [Model in ModelName<Client>]?: readonly ModelName<Client>[] } | undefined
   /** Default TTL of the models. Default: 3600 s. */
   ttl?: Duration | undefined
   /** Put before every key. One per database; never a version, or new processes could not drop what old ones read. Default: none. */
@@ -49,6 +62,9 @@ export interface CacheAsideOptions<Client = any> {
 export interface Policy {
   readonly ttlMs: number
   readonly negativeTtlMs: number
+  /** Undefined when lists are not cached. */
+  readonly queriesTtlMs: number | undefined
+  readonly dependsOn: readonly string[] | undefined
   readonly exclude: ReadonlySet<string>
   readonly maxBytes: number
   readonly jitter: number
@@ -58,6 +74,7 @@ export interface Policy {
 export interface Config {
   readonly redis: Redis | Cluster
   readonly policies: ReadonlyMap<string, Policy>
+  readonly alsoTouches: ReadonlyMap<string, readonly string[]>
   /** The default TTL. */
   readonly ttlMs: number
   readonly prefix: string
@@ -67,8 +84,18 @@ export interface Config {
   readonly invalidationDeadlineMs: number
 }
 
-const KNOWN = ['redis', 'models', 'ttl', 'prefix', 'enabled', 'includeKeys', 'deadlineMs', 'invalidationDeadlineMs']
-const KNOWN_OF_MODEL = ['ttl', 'negativeTtl', 'exclude', 'maxBytes', 'jitter']
+const KNOWN = [
+  'redis',
+  'models',
+  'alsoTouches',
+  'ttl',
+  'prefix',
+  'enabled',
+  'includeKeys',
+  'deadlineMs',
+  'invalidationDeadlineMs',
+]
+const KNOWN_OF_MODEL = ['ttl', 'negativeTtl', 'queries', 'dependsOn', 'exclude', 'maxBytes', 'jitter']
 const DEFAULT_TTL = 3600
 const DEFAULT_NEGATIVE_TTL = 5
 const LONGEST_TTL_MS = 365 * 24 * 3_600_000
@@ -86,6 +113,7 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
     redis: checkRedis(options.redis),
     ttlMs,
     policies: checkModels(options.models, ttlMs),
+    alsoTouches: checkAlsoTouches(options.alsoTouches ?? {}),
     prefix: checkPrefix(options.prefix ?? ''),
     enabled: checkBoolean('enabled', options.enabled ?? true),
     includeKeys: checkBoolean('includeKeys', options.includeKeys ?? false),
@@ -111,10 +139,14 @@ function checkModels(models: unknown, ttlMs: number): Map<string, Policy> {
         throw wrong(`models.${name} must be true, a TTL or an object of options, got undefined.`)
       }
       refuseUnknown(given, KNOWN_OF_MODEL, `option of models.${name}`)
+      const ownTtlMs = 'ttl' in given && given.ttl !== undefined ? duration(`models.${name}.ttl`, given.ttl) : ttlMs
       const policy = {
-        ttlMs: 'ttl' in given && given.ttl !== undefined ? duration(`models.${name}.ttl`, given.ttl) : ttlMs,
+        ttlMs: ownTtlMs,
+        queriesTtlMs: checkQueries(`models.${name}.queries`, given.queries ?? false, ownTtlMs),
+        dependsOn:
+          given.dependsOn === undefined ? undefined : checkNames(`models.${name}.dependsOn`, given.dependsOn, 'User'),
         negativeTtlMs: duration(`models.${name}.negativeTtl`, given.negativeTtl ?? DEFAULT_NEGATIVE_TTL, 0),
-        exclude: checkExclude(`models.${name}.exclude`, given.exclude ?? []),
+        exclude: new Set(checkNames(`models.${name}.exclude`, given.exclude ?? [], 'passwordHash')),
         maxBytes: checkRange(`models.${name}.maxBytes`, given.maxBytes ?? 1_048_576, 1, 512 * 1_048_576, 'bytes'),
         jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
       }
@@ -171,9 +203,28 @@ function checkRange(name: string, value: unknown, least: number, most: number, o
   throw wrong(`${name} must be a number (of ${of}) from ${least} to ${most}, got ${shown(value)}.`)
 }
 
-function checkExclude(name: string, value: unknown): ReadonlySet<string> {
-  if (Array.isArray(value) && value.every(field => typeof field === 'string')) return new Set(value)
-  throw wrong(`${name} must be an array of field names, got ${shown(value)}. Write exclude: ['passwordHash'].`)
+function checkNames(name: string, value: unknown, example: string): readonly string[] {
+  if (Array.isArray(value) && value.every(field => typeof field === 'string')) return value
+  const what = name.endsWith('exclude') ? 'field' : 'model'
+  throw wrong(`${name} must be an array of ${what} names, got ${shown(value)}. Write ['${example}'].`)
+}
+
+function checkQueries(name: string, value: unknown, ttlMs: number): number | undefined {
+  if (typeof value === 'boolean') return value ? ttlMs : undefined
+  if (!isPlainObject(value)) {
+    throw wrong(`${name} must be true, false or { ttl }, got ${shown(value)}. Write queries: { ttl: '30s' }.`)
+  }
+  refuseUnknown(value, ['ttl'], `option of ${name}`)
+  return value.ttl === undefined ? ttlMs : duration(`${name}.ttl`, value.ttl)
+}
+
+function checkAlsoTouches(value: unknown): ReadonlyMap<string, readonly string[]> {
+  if (!isPlainObject(value)) {
+    throw wrong(`alsoTouches must be an object of model names, got ${shown(value)}. Write { Order: ['User'] }.`)
+  }
+  return new Map(
+    Object.entries(value).map(([name, touched]) => [name, checkNames(`alsoTouches.${name}`, touched, 'User')]),
+  )
 }
 
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }

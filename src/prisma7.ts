@@ -2,9 +2,10 @@
  * The one module that knows Prisma 7: its internals, each looked for when the client is extended, and its errors. If one
  * is missing, that is a clear error there; nothing is guessed. (Prisma 8 has a middleware interface instead: another door.)
  */
-import { Decimal } from '@prisma/client/runtime/client'
+import { Decimal, isObjectEnumValue } from '@prisma/client/runtime/client'
 import { CacheAsideError, shown } from './errors.js'
-import type { ClientShape } from './plan/query.js'
+import { ArgsReader } from './plan/args.js'
+import type { ClientShape } from './plan/shape.js'
 import { readSchema, type Schema } from './plan/schema.js'
 
 /** Prisma's own Decimal class. */
@@ -83,8 +84,15 @@ export function factsOf(client: object): ClientFacts {
       globalOmit: model => _globalOmit?.[jsName(model)],
       computes: (model, name) => computed.has(`${model}.${name}`),
       neededByComputed: (model, field) => needed.has(`${model}.${field}`),
+      reader: new ArgsReader(nameOfConstant, schema.previewFeatures.has('strictUndefinedChecks')),
+      joins: schema.previewFeatures.has('relationJoins'),
     },
   }
+}
+
+/** `DbNull`, `JsonNull` and `AnyNull`, which no JSON tells apart. */
+function nameOfConstant(value: object): string | undefined {
+  return isObjectEnumValue(value) ? String(value) : undefined
 }
 
 function jsName(model: string): string {
@@ -113,9 +121,15 @@ export function transactionOf({ __internalParams }: Operation): InTransaction {
   return transaction.kind === 'itx' ? { kind: 'interactive', id: String(transaction.id) } : { kind: 'batch' }
 }
 
-/** Whether the operation is a fluent call (`findUnique(…).posts()`), whose result has another shape. */
-export function isFluent({ __internalParams }: Operation): boolean {
-  return __internalParams === undefined || (__internalParams.dataPath?.length ?? 0) > 0
+/** The relation fields that a fluent call follows (`findUnique(…).author().posts()`), to the part that it answers. */
+export function fluentPath({ __internalParams }: Operation): readonly string[] {
+  // `['select', 'author', 'select', 'posts']`
+  return __internalParams?.dataPath?.filter((_, i) => i % 2 === 1) ?? []
+}
+
+/** Whether the operation is a fluent call, whose result has another shape. */
+export function isFluent(operation: Operation): boolean {
+  return operation.__internalParams === undefined || fluentPath(operation).length > 0
 }
 
 /**
@@ -124,6 +138,11 @@ export function isFluent({ __internalParams }: Operation): boolean {
  */
 export async function queryWith({ query, __internalParams }: Operation, args: unknown): Promise<unknown> {
   return await query(args, { ...__internalParams })
+}
+
+/** The same, and the whole result, whatever part of it a fluent call asks for. */
+export async function queryWhole({ query, __internalParams }: Operation, args: unknown): Promise<unknown> {
+  return await query(args, { ...__internalParams, dataPath: [] })
 }
 
 /** The text of a raw operation: a `Sql` or `TypedSql` object, or `[text, ...parameters]`. */

@@ -108,6 +108,14 @@ const bytes: Canon = value =>
 const text: Canon = value =>
   typeof value === 'string' && value.isWellFormed() && !value.includes('\0') ? value : undefined
 
+/**
+ * One text for all that a collation may equate, for names that may be coarse: in lower case. Beyond ASCII it can't be told
+ * what a collation equates: undefined.
+ */
+export function foldedText(text: string | undefined): string | undefined {
+  return text === undefined || !/^[\x20-\x7e]*$/.test(text) ? undefined : text.toLowerCase()
+}
+
 /** Whether a value is a decimal.js number of any copy of that library: Prisma's own check, by shape. */
 export function isDecimal(value: unknown): value is { toFixed(): string; toJSON(): string } {
   return (

@@ -1,35 +1,57 @@
 /**
- * What a read is to the cache: a row by its identity, with the shape that the caller wants of it, or why not. Every part
- * of the args has to be of a form known here; anything else goes to the database and gets Prisma's own answer or error.
+ * What a read is to the cache: a row by its identity, with what hangs on it; or a result as a whole, with all that it depends
+ * on; or why it goes to the database. Every part of the args has to be of a form known here; anything else gets Prisma's own
+ * answer or error.
  */
+import { type Args, isPlain, Met } from './args.js'
+import { Bypass, bypass } from './bypass.js'
 import type { Cached, CachedField, CatalogModel, Identity } from './catalog.js'
 import type { Row } from '../wire/codec.js'
+import { type Dependencies, shapeName } from '../wire/keys.js'
+import { listCodec, type ResultCodec, rowOrNullCodec } from '../wire/results.js'
+import { type ClientShape, listText, shapeOf, ttlMsOf } from './shape.js'
+import { epochsOf, metIn, type Node, nodeOf } from './tree.js'
 
-export type ReadPlan = RowRead | Bypass
+export type ReadPlan = RowRead | ResultRead | Bypass
 
-export interface Bypass {
-  readonly kind: 'bypass'
-  readonly why: string
-}
-
-/** One row, by primary key or by another unique. */
-export interface RowRead {
-  readonly kind: 'row'
+/** A row to look up, by its primary key or by another unique. */
+export interface Lookup {
   readonly model: CatalogModel
   readonly cached: Cached
   readonly identity: Identity
-  /** What the `where` pins: the primary key itself, or another unique. */
+  /** What is pinned: the primary key itself, or another unique. */
   readonly by: Identity
   /** The pinned values, encoded. */
   readonly id: string
   /** The row's key, or that of the pointer to it. */
   readonly key: string
+}
+
+/** One row, by primary key or by another unique, with what hangs on it. */
+export interface RowRead extends Lookup {
+  readonly kind: 'row'
   /** The `where` of the load: the pinned key and nothing else. */
-  readonly where: object
+  readonly where: Args
   /** Further equality filters, which the row has to satisfy. */
   readonly filters: readonly Filter[]
   /** Places of the fields that the caller gets, in the order of the result; undefined for all. */
   readonly places: readonly number[] | undefined
+  /** The row with its related rows; undefined when the caller wants scalars only. */
+  readonly tree: Node | undefined
+  readonly strategy: unknown
+}
+
+/** A result as a whole. */
+export interface ResultRead {
+  readonly kind: 'result'
+  readonly model: CatalogModel
+  readonly cached: Cached
+  readonly key: string
+  readonly on: Dependencies
+  /** What the epochs are: one relation tag, or every write to what is met. */
+  readonly via: 'relation tag' | 'every write'
+  readonly codec: ResultCodec
+  readonly ttlMs: number
 }
 
 export interface Filter extends CachedField {
@@ -37,18 +59,9 @@ export interface Filter extends CachedField {
   readonly text: string | null
 }
 
-/** What depends on the client and not on the schema. */
-export interface ClientShape {
-  /** Fields that the client leaves out of every result of the model unless told otherwise. */
-  globalOmit(model: string): Readonly<Record<string, unknown>> | undefined
-  /** Whether the model has a computed field of this name; it may hide a column. */
-  computes(model: string, name: string): boolean
-  /** Whether a computed field of the model needs this field: Prisma then loads it although it is omitted. */
-  neededByComputed(model: string, field: string): boolean
-}
-
 const ROW_READS = new Set(['findUnique', 'findUniqueOrThrow', 'findFirst', 'findFirstOrThrow'])
-const READS = new Set([...ROW_READS, 'findMany', 'count', 'aggregate', 'groupBy', 'findRaw', 'aggregateRaw'])
+const RESULT_READS = new Set(['findMany', 'count', 'aggregate', 'groupBy'])
+const READS = new Set([...ROW_READS, ...RESULT_READS, 'findRaw', 'aggregateRaw'])
 
 /** Operations on a model that change nothing. */
 export function isRead(operation: string): boolean {
@@ -75,38 +88,138 @@ export function planRead(
   args: unknown,
   client: ClientShape,
 ): ReadPlan {
-  if (model?.cached === undefined) return bypass('the model is not configured')
-  const { identity, cached, keys } = model
-  if (!ROW_READS.has(operation)) return bypass(`${operation} is not cached`)
-  if (identity === undefined) return bypass('the model has no primary key with an exact text')
-  if (!isObject(args)) return bypass('args of an unknown form')
-  for (const name of Object.keys(args)) {
-    if (name === 'where' || name === 'select' || name === 'omit') continue
-    if (name === 'include' && (args[name] === undefined || args[name] === null)) continue
-    return bypass(`${name} is not cached`)
+  try {
+    if (model?.cached === undefined) bypass('the model is not configured')
+    if (!isPlain(args)) bypass('args of an unknown form')
+    if (!ROW_READS.has(operation)) return planResult(model, model.cached, operation, args, client)
+    const row = planRow(model, model.cached, operation, args, client)
+    return typeof row === 'string' ? planResult(model, model.cached, operation, args, client) : row
+  } catch (why) {
+    if (why instanceof Bypass) return why
+    throw why
   }
+}
 
+const OF_ROW = new Set(['where', 'select', 'include', 'omit', 'relationLoadStrategy'])
+
+/** A row by its identity; or, for a `findFirst` that is none, a text that says why. */
+function planRow(
+  model: CatalogModel,
+  cached: Cached,
+  operation: string,
+  args: Args,
+  client: ClientShape,
+): RowRead | string {
   const unique = operation.startsWith('findUnique')
+  const not = (why: string): string => (unique ? bypass(why) : why)
+  const { identity } = model
+  if (identity === undefined) return not('the model has no primary key with an exact text')
+  for (const name of Object.keys(args)) {
+    if (OF_ROW.has(name) || !client.reader.isGiven(args, name)) continue
+    return not(`${name} is not cached`)
+  }
   const pinned = unique ? pinnedByUnique(args.where, cached) : pinnedByFirst(args.where, cached)
-  if (pinned === undefined) return bypass('where does not pin a unique key')
+  if (pinned === undefined) return not('where does not pin a unique key')
   const { by, values, where, rest } = pinned
   const id = by.idOf(values)
-  if (id === undefined) return bypass(`${by.key.name} is not spelled canonically`)
+  // The database may find a row under other spellings too, and in a batch it is then taken for missing.
+  if (id === undefined) bypass(`${by.key.name} is not spelled canonically`)
   const filters = rest === NONE ? [] : filtersOf(rest, cached, unique ? uniqueNames(model) : new Set())
-  if ('why' in filters) return filters
+  if (typeof filters === 'string') return not(filters)
 
-  const shape = shapeOf(model, cached, args, client)
-  if ('why' in shape) return shape
-  const key = by === identity ? keys.row(id) : keys.pointer(by.key.name, id)
-  return { kind: 'row', model, cached, identity, by, id, key, where, filters, places: shape.places }
+  const shape = shapeOf(model, args, client)
+  const tree = shape.order === undefined ? undefined : nodeOf(shape)
+  const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.key.name, id)
+  const strategy = strategyOf(args, client)
+  return { kind: 'row', model, cached, identity, by, id, key, where, filters, places: shape.places, tree, strategy }
 }
 
-function bypass(why: string): Bypass {
-  return { kind: 'bypass', why }
+function strategyOf({ relationLoadStrategy }: Args, { joins }: ClientShape): unknown {
+  if (relationLoadStrategy !== undefined && !joins) bypass('relationLoadStrategy is not cached')
+  return relationLoadStrategy
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
+// ---- results
+
+const OF_RESULT: Readonly<Record<string, readonly string[]>> = {
+  findFirst: ['cursor', 'distinct', 'orderBy', 'skip', 'take', 'where', 'select', 'include', 'omit'],
+  findFirstOrThrow: ['cursor', 'distinct', 'orderBy', 'skip', 'take', 'where', 'select', 'include', 'omit'],
+  findMany: ['cursor', 'distinct', 'orderBy', 'skip', 'take', 'where', 'select', 'include', 'omit'],
+  count: ['cursor', 'orderBy', 'skip', 'take', 'where', 'select'],
+  aggregate: ['cursor', 'orderBy', 'skip', 'take', 'where', '_count', '_avg', '_sum', '_min', '_max'],
+  groupBy: ['by', 'having', 'orderBy', 'skip', 'take', 'where', '_count', '_avg', '_sum', '_min', '_max'],
+}
+
+function planResult(
+  model: CatalogModel,
+  cached: Cached,
+  operation: string,
+  args: Args,
+  client: ClientShape,
+): ResultRead {
+  const first = ROW_READS.has(operation)
+  const { queriesTtlMs, ttlMs } = cached.policy
+  if (!first && queriesTtlMs === undefined) bypass(`${operation} is cached for models with queries: true`)
+  const known = OF_RESULT[operation]
+  if (known === undefined) bypass(`${operation} is not cached`)
+  strategyOf(args, client)
+  const { reader } = client
+  const unknown = Object.keys(args).find(
+    name => !known.includes(name) && name !== 'relationLoadStrategy' && reader.isGiven(args, name),
+  )
+  if (unknown !== undefined) bypass(`${unknown} is not cached`)
+
+  const met = new Met()
+  const rows = first || operation === 'findMany'
+  const shape = rows ? shapeOf(model, args, client) : undefined
+  const text = rows ? listText(model, args, reader, met) : numbersText(model, args, client, met)
+  if (shape !== undefined) metIn(shape, met)
+  const tag = met.nothing && !reader.isGiven(args, 'cursor') ? pinnedTag(model, args.where) : undefined
+  const { keys } = model
+  const longestMs = queriesTtlMs ?? ttlMs
+  met.model(model)
+  const { underAny, holds } = epochsOf(met)
+  const on =
+    tag === undefined ? { epochs: underAny, holds } : { epochs: [tag, keys.rows, keys.lists], holds: [keys.hold] }
+  // One row and a list of one are different results; one row and one row or an error are not.
+  const kind = first ? 'findFirst' : operation
+  const name = shapeName(`${kind}(${text})${shape?.text ?? cached.codec.name}`)
+  return {
+    kind: 'result',
+    model,
+    cached,
+    key: keys.query(name),
+    on,
+    via: tag === undefined ? 'every write' : 'relation tag',
+    codec: shape === undefined ? cached.numbers : first ? rowOrNullCodec(shape) : listCodec(shape),
+    ttlMs: shape === undefined ? longestMs : ttlMsOf(shape, longestMs),
+  }
+}
+
+/** The canonical text of `count`, `aggregate` and `groupBy`. */
+function numbersText(model: CatalogModel, args: Args, { reader }: ClientShape, met: Met): string {
+  const rows = listText(model, args, reader, met)
+  // In the order of the args: the result has it too.
+  const names = Object.keys(args).filter(
+    name => name.startsWith('_') || name === 'by' || name === 'having' || name === 'select',
+  )
+  const numbers = reader.given(args, names, (name, value) => {
+    if (name === 'having') return reader.where(model, value, met)
+    return name === 'by' ? reader.fields(model, value) : reader.aggregated(model, value)
+  })
+  return rows + numbers
+}
+
+/** The relation tag of a parent that a `where` pins by its foreign key: whatever else it says narrows down that list. */
+function pinnedTag(model: CatalogModel, where: unknown): string | undefined {
+  if (!isPlain(where)) return undefined
+  for (const list of model.lists) {
+    const names = [...list.foreign.values()]
+    if (!names.every(name => where[name] !== undefined && where[name] !== null)) continue
+    const tag = list.tagOf(Object.fromEntries(names.map(name => [name, equalsOf(where[name])])))
+    if (typeof tag === 'string') return tag
+  }
+  return undefined
 }
 
 // ---- where
@@ -115,7 +228,7 @@ interface Pinned {
   readonly by: Identity
   readonly values: Readonly<Record<string, unknown>>
   /** The part of the `where` that pins the key. */
-  readonly where: object
+  readonly where: Args
   /** Everything else in it. */
   readonly rest: Readonly<Record<string, unknown>>
 }
@@ -124,13 +237,13 @@ const NONE = Object.freeze({})
 
 /** `{ id: 1 }` or `{ tenantId_slug: { tenantId, slug } }`, beside whatever else: the primary key if it is there. */
 function pinnedByUnique(where: unknown, { pins }: Cached): Pinned | undefined {
-  if (!isObject(where)) return undefined
+  if (!isPlain(where)) return undefined
   for (const by of pins) {
     const { name } = by.key
     const value = where[name]
     if (value === undefined) continue
     const values = by.names.length === 1 ? where : value
-    if (!isObject(values) || (values !== where && !hasOnly(values, by.names))) return undefined
+    if (!isPlain(values) || (values !== where && !hasOnly(values, by.names))) return undefined
     if (Object.keys(where).length === 1) return { by, values, where, rest: NONE }
     const { [name]: _, ...rest } = where
     return { by, values, where: { [name]: value }, rest }
@@ -140,7 +253,7 @@ function pinnedByUnique(where: unknown, { pins }: Cached): Pinned | undefined {
 
 /** `{ id: 1 }` or `{ tenantId: 1, slug: 'a' }`, each also as `{ equals }`, beside whatever else. */
 function pinnedByFirst(where: unknown, { pins }: Cached): Pinned | undefined {
-  if (!isObject(where)) return undefined
+  if (!isPlain(where)) return undefined
   for (const by of pins) {
     if (!by.names.every(name => where[name] !== undefined && where[name] !== null)) continue
     const rest = { ...where }
@@ -167,11 +280,11 @@ function filtersOf(
   rest: Readonly<Record<string, unknown>>,
   { fields }: Cached,
   valuesOnly: ReadonlySet<string>,
-): readonly Filter[] | Bypass {
+): readonly Filter[] | string {
   const filters: Filter[] = []
   for (const name of Object.keys(rest)) {
     const cachedField = fields.get(name)
-    if (cachedField === undefined) return bypass(`where.${name} is not a plain filter`)
+    if (cachedField === undefined) return `where.${name} is not a plain filter`
     const { field, canon, spelling } = cachedField
     const plain = valuesOnly.has(name)
     const value = plain ? rest[name] : equalsOf(rest[name])
@@ -179,7 +292,7 @@ function filtersOf(
       filters.push({ ...cachedField, text: null })
     } else {
       const text = FILTER_TYPES.has(field.type) && spelling !== 'never' ? canon(value) : undefined
-      if (text === undefined) return bypass(`where.${name} is not a plain filter`)
+      if (text === undefined) return `where.${name} is not a plain filter`
       filters.push({ ...cachedField, text })
     }
   }
@@ -187,7 +300,7 @@ function filtersOf(
 }
 
 function equalsOf(filter: unknown): unknown {
-  return isObject(filter) && Object.getPrototypeOf(filter) === Object.prototype && hasOnly(filter, ['equals'])
+  return isPlain(filter) && Object.getPrototypeOf(filter) === Object.prototype && hasOnly(filter, ['equals'])
     ? filter.equals
     : filter
 }
@@ -195,73 +308,4 @@ function equalsOf(filter: unknown): unknown {
 function hasOnly(object: object, names: readonly string[]): boolean {
   const own = Object.keys(object)
   return own.length === names.length && names.every(name => Object.hasOwn(object, name))
-}
-
-// ---- select, omit
-
-type Shape = Bypass | { readonly places: readonly number[] | undefined }
-
-const WHOLE: Shape = { places: undefined }
-
-function shapeOf(
-  { model }: CatalogModel,
-  { places, policy, allNames: names }: Cached,
-  args: Readonly<Record<string, unknown>>,
-  client: ClientShape,
-): Shape {
-  // Prisma takes null for "not given" here.
-  const { select, omit } = args
-  if (select !== undefined && select !== null) {
-    return omit === undefined || omit === null
-      ? selected(select, names, model.name, places, client)
-      : bypass('select beside omit')
-  }
-  const globalOmit = client.globalOmit(model.name)
-  if ((omit === undefined || omit === null) && globalOmit === undefined && policy.exclude.size === 0) return WHOLE
-  return remaining({ ...globalOmit, ...(omit as object | null) }, names, model.name, places, client)
-}
-
-function selected(
-  select: unknown,
-  names: readonly string[],
-  model: string,
-  places: Cached['places'],
-  client: ClientShape,
-): Shape {
-  if (!isObject(select)) return bypass('select of an unknown form')
-  const wanted: number[] = []
-  for (const name of Object.keys(select)) {
-    const place = places.get(name)
-    if (place === undefined) {
-      if (select[name] === false && names.includes(name)) continue
-      return bypass(`select.${name} is not a cached field`)
-    }
-    if (client.computes(model, name)) return bypass(`select.${name} is a computed field`)
-    if (select[name] === true) wanted.push(place)
-    else if (select[name] !== false) return bypass(`select.${name} is neither true nor false`)
-  }
-  return wanted.length === 0 ? bypass('select selects nothing') : { places: wanted }
-}
-
-function remaining(
-  omit: Readonly<Record<string, unknown>>,
-  names: readonly string[],
-  model: string,
-  places: Cached['places'],
-  client: ClientShape,
-): Shape {
-  for (const name of Object.keys(omit)) {
-    if (!names.includes(name)) return bypass(`omit.${name} is not a scalar field`)
-    if (omit[name] !== true && omit[name] !== false) return bypass(`omit.${name} is neither true nor false`)
-    if (omit[name] && client.neededByComputed(model, name)) return bypass(`omit.${name}: a computed field needs it`)
-  }
-  const wanted: number[] = []
-  for (const name of names) {
-    if (omit[name] === true) continue
-    const place = places.get(name)
-    if (place === undefined) return bypass(`${name} is excluded from the cache`)
-    wanted.push(place)
-  }
-  if (wanted.length === names.length) return WHOLE
-  return wanted.length === 0 ? bypass('omit leaves nothing') : { places: wanted }
 }

@@ -43,6 +43,8 @@ export interface ScalarField {
   readonly native: string | undefined
   /** Prisma sets it at each update. */
   readonly updatedAt: boolean
+  /** A row that is created without it may have a value all the same. */
+  readonly hasDefault: boolean
   /** Members of the enum, in schema order; empty for other types. */
   readonly members: readonly string[]
 }
@@ -53,6 +55,8 @@ export interface RelationField {
   readonly target: Model
   readonly list: boolean
   readonly optional: boolean
+  /** The client does not show it (`@ignore`); the database cascades through it all the same. */
+  readonly hidden: boolean
   /** Foreign key fields of `model`; empty on the side without the foreign key. */
   readonly fields: readonly string[]
   /** Fields of `target` that the foreign key references; empty on the side without the foreign key. */
@@ -86,6 +90,7 @@ export interface Model {
 
 export interface Schema {
   readonly provider: string
+  readonly previewFeatures: ReadonlySet<string>
   readonly models: ReadonlyMap<string, Model>
 }
 
@@ -112,7 +117,7 @@ export function readSchema(text: string, known: (model: string) => ReadonlySet<s
     drafts.push(...relations)
   }
   linkRelations(drafts, models)
-  return { provider: datasourceProvider(blocks), models }
+  return { provider: datasourceProvider(blocks), previewFeatures: previewFeatures(blocks), models }
 }
 
 // ---- models
@@ -124,6 +129,7 @@ interface RelationDraft {
   target: string
   list: boolean
   optional: boolean
+  hidden: boolean
   relationName: string | undefined
   fields: string[]
   references: string[]
@@ -165,6 +171,7 @@ function readModel(block: Block, declared: Declared): { model: Model; relations:
         owner: block.name,
         ownerRequires,
         target: typeName.text,
+        hidden: !declared.known.has(shape.name),
         ...relationArguments(attributes),
       })
       continue
@@ -179,6 +186,7 @@ function readModel(block: Block, declared: Declared): { model: Model; relations:
       column: textArgument(attributes.get('map')) ?? shape.name,
       native: nativeType(attributes, declared.datasource),
       updatedAt: attributes.has('updatedAt'),
+      hasDefault: attributes.has('default'),
       members: members ?? [],
     })
     if (attributes.has('id')) idFields.push(shape.name)
@@ -259,6 +267,7 @@ function linkRelations(drafts: readonly RelationDraft[], models: ReadonlyMap<str
       target,
       list: draft.list,
       optional: draft.optional,
+      hidden: draft.hidden,
       fields: draft.fields,
       references: draft.references,
       onDelete: (draft.onDelete ?? (required ? 'Restrict' : 'SetNull')) as ReferentialAction,
@@ -281,6 +290,12 @@ function linkRelations(drafts: readonly RelationDraft[], models: ReadonlyMap<str
 function datasourceProvider(blocks: readonly Block[]): string {
   const line = blocks.find(b => b.kind === 'datasource')?.lines.find(l => l[0]?.text === 'provider')
   return line?.find(token => token.kind === 'string')?.text ?? ''
+}
+
+function previewFeatures(blocks: readonly Block[]): ReadonlySet<string> {
+  const lines = blocks.filter(b => b.kind === 'generator').flatMap(b => b.lines)
+  const line = lines.find(l => l[0]?.text === 'previewFeatures') ?? []
+  return new Set(line.filter(token => token.kind === 'string').map(token => token.text))
 }
 
 function memberName(line: readonly Token[]): string[] {

@@ -1,9 +1,11 @@
 /**
- * The primary key in the result of a write, whatever the caller selected: the write itself names the row that it changed,
- * at the price of a few columns in a statement that is run anyway. What was added is taken off the result again.
+ * Keys in the result of a write, whatever the caller selected: the write itself names the row that it changed, and the
+ * parents of that row, at the price of a few columns in a statement that is run anyway. What was added is taken off the
+ * result again.
  */
 import type { CatalogModel } from './catalog.js'
-import type { ClientShape } from './query.js'
+import type { Expected } from './write.js'
+import type { ClientShape } from './shape.js'
 
 export interface Widened {
   readonly args: unknown
@@ -12,11 +14,13 @@ export interface Widened {
 
 type Selection = Record<string, unknown>
 
-/** @param target - the model whose row the result is, or undefined when the result names nothing */
-export function widen(target: CatalogModel | undefined, args: unknown, client: ClientShape): Widened {
+/** @param expected - what the result has to tell; undefined: nothing */
+export function widen(expected: Expected | undefined, args: unknown, client: ClientShape): Widened {
   const untouched = { args, strip: (result: unknown) => result }
-  if (target?.identity === undefined || !isObject(args)) return untouched
-  const keyFields = target.identity.key.fields.map(field => field.name)
+  if (expected === undefined || !isObject(args)) return untouched
+  const target = expected.model
+  // Only what the client knows: Prisma refuses the rest.
+  const keyFields = [...expected.fields].filter(name => target.model.scalars.some(field => field.name === name))
   // Under `omit` a computed field may need what we would strip; the write then counts as one without a name.
   if (keyFields.some(field => client.neededByComputed(target.model.name, field))) return untouched
 
@@ -46,10 +50,12 @@ function isPlainSelection({ model }: CatalogModel, select: unknown, client: Clie
 }
 
 function without(fields: readonly string[]): (result: unknown) => unknown {
-  return result => {
-    if (fields.length === 0 || !isObject(result)) return result
+  const strip = (result: unknown): unknown => {
+    if (Array.isArray(result)) return result.map(strip)
+    if (!isObject(result)) return result
     return Object.fromEntries(Object.entries(result).filter(([name]) => !fields.includes(name)))
   }
+  return fields.length === 0 ? result => result : strip
 }
 
 function isGiven(value: unknown): boolean {

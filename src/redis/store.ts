@@ -89,16 +89,16 @@ export class Store {
   async look(key: string, on: Dependencies, deadline: number): Promise<Seen | undefined> {
     if (!this.#health.usable || deadline <= performance.now()) return undefined
     const batch = this.#looks.current()
-    const at = batch.dependencies(on)
+    const places = batch.dependencies(on)
     const entry = batch.add(key)
     batch.until(deadline)
     if (!(await batch.done)) return undefined
     const { replies } = batch
-    const holdsAt = at + on.epochs.length
+    const { epochs, holds } = places
     return {
       entry: replies[entry] ?? null,
-      epochs: replies.slice(at, holdsAt),
-      held: on.holds.some((_, i) => replies[holdsAt + i] !== null),
+      epochs: epochs.map(place => replies[place] ?? null),
+      held: holds.some(place => replies[place] !== null),
     }
   }
 
@@ -256,7 +256,8 @@ class Timed {
 
 class LookBatch extends Timed {
   readonly keys: string[] = []
-  readonly #places = new Map<string | Dependencies, number>()
+  readonly #places = new Map<string, number>()
+  readonly #dependencies = new Map<Dependencies, { readonly epochs: number[]; readonly holds: number[] }>()
   replies: readonly (Buffer | null)[] = []
 
   add(key: string): number {
@@ -267,14 +268,14 @@ class LookBatch extends Timed {
     return place
   }
 
-  /** The place of the first epoch; the others and the holds follow it. */
-  dependencies(on: Dependencies): number {
-    const known = this.#places.get(on)
-    if (known !== undefined) return known
-    const place = this.keys.length
-    this.keys.push(...on.epochs, ...on.holds)
-    this.#places.set(on, place)
-    return place
+  /** Models share their dependencies among all lookups of a tick. */
+  dependencies(on: Dependencies): { readonly epochs: readonly number[]; readonly holds: readonly number[] } {
+    let places = this.#dependencies.get(on)
+    if (places === undefined) {
+      places = { epochs: on.epochs.map(key => this.add(key)), holds: on.holds.map(key => this.add(key)) }
+      this.#dependencies.set(on, places)
+    }
+    return places
   }
 }
 

@@ -3,7 +3,7 @@ import type { Row } from '../wire/codec.js'
 import { Kind, newToken, NOTHING, PAYLOAD_AT, seal, textPayload, type Token } from '../wire/envelope.js'
 import type { FillOutcome } from '../events.js'
 import { ANY, ROWS } from '../wire/keys.js'
-import type { RowRead } from '../plan/query.js'
+import type { Lookup } from '../plan/query.js'
 import type { Store, Ticket } from '../redis/store.js'
 
 export interface Loaded {
@@ -21,13 +21,13 @@ export interface Loaded {
  */
 export function fillRow(
   store: Store,
-  read: RowRead,
+  lookup: Lookup,
   ticket: Ticket,
   rowKey: string | undefined,
   { row, payload, alone }: Loaded,
 ): FillOutcome {
-  const { by, cached, identity, key } = read
-  const { keys } = read.model
+  const { by, cached, identity, key } = lookup
+  const { keys } = lookup.model
   const { policy, codec } = cached
   const any = ticket.epochs[ANY] as Token
   const sealed = (kind: number, bytes: Buffer, token: Token, stamp: Token) =>
@@ -47,7 +47,7 @@ export function fillRow(
   if (PAYLOAD_AT + payload.length > policy.maxBytes) return 'too-large'
   // A row proves itself: it is kept only under its own id, and found only by its own values, as the database spells them.
   const id = identity.idOf(row)
-  if (id === undefined || by.idOf(row) !== read.id) return 'other-id'
+  if (id === undefined || by.idOf(row) !== lookup.id) return 'other-id'
 
   const ttlMs = jittered(policy.ttlMs, policy.jitter)
   const ownKey = keys.row(id)
@@ -62,6 +62,6 @@ export function fillRow(
 }
 
 /** Entries that were filled together do not expire together; none lives longer than its TTL. */
-function jittered(ttlMs: number, jitter: number): number {
+export function jittered(ttlMs: number, jitter: number): number {
   return Math.max(1, ttlMs * (1 - Math.random() * jitter))
 }

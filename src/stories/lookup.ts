@@ -2,11 +2,11 @@
 import type { Row } from '../wire/codec.js'
 import { Kind, kindOf, PAYLOAD_AT, stampedWith, textOf } from '../wire/envelope.js'
 import { ANY, ROWS } from '../wire/keys.js'
-import type { RowRead } from '../plan/query.js'
+import type { Lookup } from '../plan/query.js'
 import type { Seen, Store } from '../redis/store.js'
 
 export interface Looked {
-  /** The row as it may be served (with all its fields if it has to be looked at first), or that there is none. */
+  /** The row, or that there is none. */
   readonly found: Row | 'absent' | undefined
   /** What stands at the row's key; undefined: Redis is out of reach. */
   readonly seen: Seen | undefined
@@ -16,32 +16,44 @@ export interface Looked {
 
 const OUT_OF_REACH: Looked = { found: undefined, seen: undefined, rowKey: undefined }
 
-/** One round trip by primary key, two by another unique. */
-export async function lookUp(store: Store, read: RowRead, deadline: number): Promise<Looked> {
-  const { keys } = read.model
-  const seen = await store.look(read.key, keys, deadline)
+/**
+ * One round trip by primary key, two by another unique.
+ *
+ * @param places - of the fields that are needed; undefined for all
+ * @param atRow - called when the row's key is known, in the tick in which the row is looked up
+ */
+export async function lookUp(
+  store: Store,
+  lookup: Lookup,
+  deadline: number,
+  places?: readonly number[],
+  atRow?: (rowKey: string) => void,
+): Promise<Looked> {
+  const { model, by, identity, key } = lookup
+  if (by === identity) atRow?.(key)
+  const seen = await store.look(key, model.keys, deadline)
   if (seen === undefined) return OUT_OF_REACH
-  if (read.by === read.identity) return { found: rowOf(read, seen), seen, rowKey: read.key }
+  if (by === identity) return { found: rowOf(lookup, seen, places), seen, rowKey: key }
 
-  const pointed = pointerOf(read, seen)
+  const pointed = pointerOf(lookup, seen)
   if (pointed === 'absent') return { found: pointed, seen, rowKey: undefined }
   if (pointed === undefined) return { found: undefined, seen: { ...seen, entry: null }, rowKey: undefined }
-  const rowKey = keys.row(pointed)
-  const seenRow = await store.look(rowKey, keys, deadline)
+  const rowKey = model.keys.row(pointed)
+  atRow?.(rowKey)
+  const seenRow = await store.look(rowKey, model.keys, deadline)
   if (seenRow === undefined) return OUT_OF_REACH
-  const row = rowOf(read, seenRow)
+  const row = rowOf(lookup, seenRow)
   // A pointer proves itself: the row it leads to must have exactly the value that was asked for.
-  const proven = row !== undefined && row !== 'absent' && read.by.idOf(row) === read.id
+  const proven = row !== undefined && row !== 'absent' && by.idOf(row) === lookup.id
   return { found: proven ? row : undefined, seen: seenRow, rowKey }
 }
 
-/** Whether the whole row is needed before it can be served. */
-export function isLookedAt(read: RowRead): boolean {
-  return read.by !== read.identity || read.filters.length > 0
-}
-
-function rowOf(read: RowRead, { entry, epochs, held }: Seen): Row | 'absent' | undefined {
-  const { codec } = read.cached
+function rowOf(
+  { cached }: Lookup,
+  { entry, epochs, held }: Seen,
+  places?: readonly number[],
+): Row | 'absent' | undefined {
+  const { codec } = cached
   if (entry === null || held) return undefined
   const kind = kindOf(entry, codec.fingerprint)
   if (kind === undefined) return undefined
@@ -49,10 +61,10 @@ function rowOf(read: RowRead, { entry, epochs, held }: Seen): Row | 'absent' | u
   if (epoch === null || epoch === undefined || !stampedWith(entry, epoch)) return undefined
   if (kind === Kind.absent) return 'absent'
   if (kind !== Kind.row && kind !== Kind.rowUnderAny) return undefined
-  return codec.decode(entry, PAYLOAD_AT, isLookedAt(read) ? undefined : read.places)
+  return codec.decode(entry, PAYLOAD_AT, places)
 }
 
-function pointerOf({ cached }: RowRead, { entry, epochs, held }: Seen): string | undefined {
+function pointerOf({ cached }: Lookup, { entry, epochs, held }: Seen): string | undefined {
   if (entry === null || held) return undefined
   const kind = kindOf(entry, cached.codec.fingerprint)
   if (kind === Kind.pointer) return textOf(entry)

@@ -15,6 +15,12 @@ export type DecimalClass = new (text: string) => unknown
 export interface RowCodec {
   /** 8 bytes over names and types of the fields. An entry with another fingerprint is a miss: old and new schema side by side. */
   readonly fingerprint: Buffer
+  /** The fingerprint as a text. */
+  readonly name: string
+  /** The values of one field in many rows; undefined when one of them can't be given back exactly. */
+  encodeColumn(place: number, values: readonly unknown[]): readonly unknown[] | undefined
+  /** Undefined when it is no column of so many values. */
+  decodeColumn(place: number, stored: unknown, length: number): readonly unknown[] | undefined
   /** The payload, or undefined when a value can't be given back exactly. */
   encode(row: Row): Buffer | undefined
   /**
@@ -32,10 +38,23 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass):
   const encoders = fields.map(encoderOf)
   const decoders = fields.map(field => decoderOf(field, Decimal))
   const all = fields.map((_, place) => place)
+  const columns = fields.map(field => (field.type === 'DateTime' && !field.list ? stepped : plainColumn))
+  const fingerprint = fingerprintOf(fields)
 
   // Messages of encoder and decoder may hold row data: they go nowhere.
   return {
-    fingerprint: fingerprintOf(fields),
+    fingerprint,
+    name: fingerprint.toString('base64url'),
+    encodeColumn(place, values) {
+      const encode = encoders[place]
+      const encoded = values.map(value => (value === null ? null : encode?.(value)))
+      return encoded.includes(undefined) ? undefined : columns[place]?.press(encoded)
+    },
+    decodeColumn(place, stored, length) {
+      const values = columns[place]?.expand(stored, length)
+      const decode = decoders[place]
+      return decode === undefined ? values : values?.map(value => (value === null ? null : decode(value)))
+    },
     encode(row) {
       try {
         const values: unknown[] = []
@@ -66,6 +85,50 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass):
       }
     },
   }
+}
+
+// ---- columns
+
+interface Column {
+  press(values: readonly unknown[]): readonly unknown[]
+  expand(stored: unknown, length: number): readonly unknown[] | undefined
+}
+
+/** More than any entry holds: bytes that claim to have more rows are not ours. */
+const MOST_ROWS = 1_000_000
+
+/** All values, or, where all are the same, one of them. */
+export const plainColumn: Column = {
+  press(values) {
+    const [first] = values
+    return values.length > 1 && values.every(value => value === first) ? [first] : values
+  },
+  expand(stored, length) {
+    if (!Array.isArray(stored)) return undefined
+    if (stored.length === length) return stored as unknown[]
+    if (stored.length !== 1 || length > MOST_ROWS) return undefined
+    return new Array<unknown>(length).fill(stored[0])
+  },
+}
+
+const UNITS_MS = [1000, 1]
+
+/** Dates, as steps from the earliest: `[unit in ms, earliest, …steps]`. */
+const stepped: Column = {
+  press(values) {
+    const times = values.filter(value => typeof value === 'number' && !Number.isNaN(value)) as number[]
+    const earliest = times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
+    if (times.length < 2) return [0, 0, ...values]
+    const unit = UNITS_MS.find(ms => times.every(time => (time - earliest) % ms === 0)) as number
+    const step = (value: unknown) => (typeof value === 'number' ? (value - earliest) / unit : value)
+    return [unit, earliest, ...plainColumn.press(values.map(step))]
+  },
+  expand(stored, length) {
+    if (!Array.isArray(stored) || stored.length < 2) return undefined
+    const [unit, earliest, ...steps] = stored as [number, number, ...unknown[]]
+    const values = plainColumn.expand(steps, length)
+    return unit === 0 ? values : values?.map(value => (value === null ? null : (value as number) * unit + earliest))
+  },
 }
 
 function fingerprintOf(fields: readonly ScalarField[]): Buffer {

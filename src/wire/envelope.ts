@@ -15,7 +15,7 @@
  *
  * Format and token keep their offsets for all time. `test/wire` pins the bytes.
  */
-import { randomFillSync } from 'node:crypto'
+import { createHash, randomFillSync } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
 const FORMAT = 1
@@ -46,6 +46,12 @@ export const Kind = {
   pointer: 4,
   /** A value of `getOrSet`; stamped with a digest of all epochs that it depends on. */
   value: 5,
+  /** Related rows, or their number; stamped with a digest of their relation tags, list epochs and unnamed-writes epochs. */
+  related: 6,
+  /** The same, stamped with a digest of every-write epochs: the tag was not known before the load. */
+  relatedUnderAny: 7,
+  /** The result of a query; stamped with a digest of all that it depends on. */
+  result: 8,
 } as const
 
 /** The payload of an entry that says nothing more: msgpack's nil. */
@@ -125,4 +131,18 @@ export function stampedWith(entry: Buffer, epoch: Token): boolean {
   return (
     hasToken(epoch) && entry.length >= STAMP_END && entry.compare(epoch, TOKEN_AT, TOKEN_END, STAMP_AT, STAMP_END) === 0
   )
+}
+
+/** One stamp for several epochs: an entry is valid only while all of them are current. Undefined when one can't be read. */
+export function digest(epochs: readonly (Token | null | undefined)[]): Token | undefined {
+  const hash = createHash('sha256')
+  let only: Token | undefined
+  for (const epoch of epochs) {
+    if (epoch === null || epoch === undefined || !hasToken(epoch)) return undefined
+    only = epoch
+    hash.update(epoch.subarray(TOKEN_AT, TOKEN_END))
+  }
+  if (epochs.length === 1 || only === undefined) return only
+  // In the form of a token, which a stamp is compared with.
+  return Buffer.concat([TOKEN_HEAD, hash.digest().subarray(0, 16)])
 }

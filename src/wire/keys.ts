@@ -20,6 +20,12 @@ function encodePart(part: string): string {
     : encodeURIComponent(part).replace(/[*!'()]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
+/** The id in the name of a relation tag, in lower case: undefined when the id alone does not tell. */
+export function foldedId(id: string): string | undefined {
+  if (/^\*|%(?:[01]|7F|[89A-F])/.test(id)) return undefined
+  return id.replace(/%..|[A-Z]/g, found => (found.length === 1 ? found.toLowerCase() : found))
+}
+
 /** What an entry depends on: it is valid only under these epochs, and only while none of the holds is there. */
 export interface Dependencies {
   readonly epochs: readonly string[]
@@ -31,10 +37,14 @@ export interface ModelKeys extends Dependencies {
   row(id: string): string
   /** Where a value of a unique points to the id of its row. */
   pointer(unique: string, id: string): string
+  /** Where "the first posts of user 42" and the like are kept, one per shape. */
+  query(shape: string): string
   /** Unnamed-writes epoch: every entry about a row of the model was made under it. `epochs[ROWS]`. */
   readonly rows: string
   /** Every-write epoch: what negative entries, and rows whose id was not known before the load, depend on. `epochs[ANY]`. */
   readonly any: string
+  /** List epoch: what lists under relation tags depend on besides; bumped when a foreign key changes and nobody knows from what. */
+  readonly lists: string
   /** While it is there, the model's reads go to the database and fill nothing. */
   readonly hold: string
 }
@@ -43,19 +53,36 @@ export interface ModelKeys extends Dependencies {
 export const ROWS = 0
 export const ANY = 1
 
-/** One hash tag for the three, so that one `MGET` reads them on a Cluster too and commands to them keep their order. */
+/** One hash tag for all of them, so that one `MGET` reads them on a Cluster too and commands to them keep their order. */
 export function modelKeys(prefix: string, model: string): ModelKeys {
   const tagged = `${prefix}{${model}}`
   const [rows, any, hold] = [`${tagged}@rows`, `${tagged}@any`, `${tagged}@hold`]
   return {
     row: id => `${prefix}${model}:${id}`,
     pointer: (unique, id) => `${prefix}${model}.${unique}:${id}`,
+    query: shape => `${prefix}${model}?${shape}`,
     rows,
     any,
+    lists: `${tagged}@lists`,
     hold,
     epochs: [rows, any],
     holds: [hold],
   }
+}
+
+/** A relation tag, "the posts of user 42", and what is kept under it: `of` is the key of the parent's row or of a pointer to it. */
+export function relationKey(of: string, field: string, shape?: string): string {
+  return shape === undefined ? `${of}:${field}` : `${of}:${field}?${shape}`
+}
+
+/** The epoch of an implicit many-to-many relation, named for one of its ends. */
+export function linkKey(prefix: string, model: string, field: string): string {
+  return `${prefix}{${model}}.${field}@links`
+}
+
+/** The name of a shape of a query in keys: no two shapes share one. */
+export function shapeName(text: string): string {
+  return hash('sha256', text, 'base64url')
 }
 
 /** The epoch of all values of `getOrSet`. */

@@ -2,7 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { getDMMF } from '@prisma/get-dmmf'
 import { Decimal } from '@prisma/client/runtime/client'
+import { ArgsReader } from '../../src/plan/args.js'
 import { buildCatalog, type CatalogModel } from '../../src/plan/catalog.js'
+import type { ClientShape } from '../../src/plan/shape.js'
 import type { Policy } from '../../src/options.js'
 import { readSchema, type ScalarField, type Schema } from '../../src/plan/schema.js'
 
@@ -22,6 +24,8 @@ export const policy: Policy = {
   exclude: new Set(),
   maxBytes: 1_048_576,
   jitter: 0.1,
+  queriesTtlMs: undefined,
+  dependsOn: undefined,
 }
 
 const UNCACHED = ['AuditEntry', 'TenantImport']
@@ -29,8 +33,10 @@ const UNCACHED = ['AuditEntry', 'TenantImport']
 /** Every model that the client knows is configured, but for the audit log. */
 export const catalog = buildCatalog(
   schema,
-  new Map([...schema.models.keys()].filter(name => !UNCACHED.includes(name)).map(name => [name, policy])),
-  '',
+  {
+    prefix: '',
+    policies: new Map([...schema.models.keys()].filter(name => !UNCACHED.includes(name)).map(name => [name, policy])),
+  },
   Decimal,
 )
 
@@ -38,6 +44,18 @@ export function modelNamed(name: string): CatalogModel {
   const model = catalog.get(name)
   if (model === undefined) throw new Error(`no model ${name}`)
   return model
+}
+
+/** A client without extensions, but for what is given. */
+export function clientShape(given: Partial<ClientShape> = {}): ClientShape {
+  return {
+    globalOmit: () => undefined,
+    computes: () => false,
+    neededByComputed: () => false,
+    reader: new ArgsReader(() => undefined, false),
+    joins: false,
+    ...given,
+  }
 }
 
 /** A field that is in no schema. */
@@ -49,6 +67,7 @@ export function field(of: Partial<ScalarField> & Pick<ScalarField, 'type'>): Sca
     column: 'id',
     native: undefined,
     updatedAt: false,
+    hasDefault: false,
     members: [],
     ...of,
   }

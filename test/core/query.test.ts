@@ -1,7 +1,8 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import { describe, expect, it } from 'vitest'
-import { type ClientShape, isRead, planRead, satisfies, throwsWhenAbsent } from '../../src/plan/query.js'
-import { catalog, modelNamed } from './catalog.js'
+import { isRead, planRead, satisfies, throwsWhenAbsent } from '../../src/plan/query.js'
+import type { ClientShape } from '../../src/plan/shape.js'
+import { catalog, clientShape, modelNamed } from './catalog.js'
 
 const UUID = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
 const P1 = 'b0000000-0000-4000-8000-000000000001'
@@ -14,17 +15,17 @@ interface Hidden {
 }
 
 function shape({ omit, needed = [] }: Hidden = {}): ClientShape {
-  return {
+  return clientShape({
     globalOmit: () => omit,
-    computes: () => false,
     neededByComputed: (model, name) => needed.includes(`${model}.${name}`),
-  }
+  })
 }
 
 /** The key and the fields of a row read, or why there is none. */
 function plan(model: string, operation: string, args: unknown, hidden?: Hidden): string {
   const planned = planRead(modelNamed(model), operation, args, shape(hidden))
   if (planned.kind === 'bypass') return planned.why
+  if (planned.kind === 'result') return planned.via
   const names = planned.places?.map(place => planned.model.model.scalars[place]?.name)
   const filters = planned.filters.map(({ field, text }) => ` + ${field.name}=${text}`).join('')
   return `${planned.key}${names === undefined ? '' : ` ${names.join()}`}${filters}`

@@ -145,8 +145,7 @@ interface Golden {
 
 const catalog = buildCatalog(
   readSchema(SCHEMA, model => new Set(FIELDS[model]?.split(' '))),
-  new Map(Object.keys(FIELDS).map(name => [name, policy])),
-  'shop:',
+  { prefix: 'shop:', policies: new Map(Object.keys(FIELDS).map(name => [name, policy])) },
   Decimal,
 )
 

@@ -1,0 +1,197 @@
+/**
+ * The args of a query as one canonical text, and what they make the query depend on. Two args share a text only if they
+ * mean the same; every relation that they mention anywhere is met. What is of no form known here is a bypass.
+ */
+import { bypass } from './bypass.js'
+import type { CatalogModel, Relation } from './catalog.js'
+import { isDecimal } from './canon.js'
+
+export type Args = Readonly<Record<string, unknown>>
+
+/** What an answer depends on beside the rows that it is about: collected while its args are read. */
+export class Met {
+  readonly models = new Set<CatalogModel>()
+  /** Epochs of implicit many-to-many relations. */
+  readonly links = new Set<string>()
+  /** Models of which a write of unknown outcome may have changed links. */
+  readonly held = new Set<CatalogModel>()
+
+  relation({ target, link }: Relation, from: CatalogModel): void {
+    this.model(target)
+    if (link === undefined) return
+    this.links.add(link)
+    this.held.add(from)
+  }
+
+  model(model: CatalogModel): void {
+    if (model.unwatched) bypass(`${model.model.name} is a view, and does not say what it depends on`)
+    this.models.add(model)
+  }
+
+  add(other: Met): void {
+    for (const model of other.models) this.models.add(model)
+    for (const model of other.held) this.held.add(model)
+    for (const link of other.links) this.links.add(link)
+  }
+
+  get nothing(): boolean {
+    return this.models.size === 0
+  }
+}
+
+/** Prisma's constants and other values that only the door knows: answers a name, or undefined. */
+export type NameOfConstant = (value: object) => string | undefined
+
+export class ArgsReader {
+  readonly #nameOfConstant: NameOfConstant
+  readonly #strict: boolean
+
+  /** @param strict - whether an `undefined` is an error of its own to Prisma */
+  constructor(nameOfConstant: NameOfConstant, strict: boolean) {
+    this.#nameOfConstant = nameOfConstant
+    this.#strict = strict
+  }
+
+  /** `{ name: text }` of those that are given, in one order. */
+  given(args: Args, names: readonly string[], textOf: (name: string, value: unknown) => string): string {
+    let text = ''
+    for (const name of names) {
+      if (this.#isGiven(args, name)) text += `${name}:${textOf(name, args[name])};`
+    }
+    return text
+  }
+
+  isGiven(args: Args, name: string): boolean {
+    return this.#isGiven(args, name)
+  }
+
+  /** A `where`, a `cursor` or a `having`. */
+  where(model: CatalogModel, where: unknown, met: Met): string {
+    if (where === null) return 'null'
+    if (!isPlain(where)) bypass('where is of an unknown form')
+    let text = '{'
+    for (const name of Object.keys(where).toSorted()) {
+      if (!this.#isGiven(where, name)) continue
+      text += `${name}:${this.#condition(model, name, where[name], met)};`
+    }
+    return `${text}}`
+  }
+
+  #condition(model: CatalogModel, name: string, value: unknown, met: Met): string {
+    if (name === 'AND' || name === 'OR' || name === 'NOT') {
+      if (!Array.isArray(value)) return this.where(model, value, met)
+      return `[${value.map(item => this.where(model, item, met)).join(',')}]`
+    }
+    const relation = model.relations.get(name)
+    if (relation !== undefined) {
+      met.relation(relation, model)
+      return this.#related(relation.target, value, met)
+    }
+    this.#mayRead(model, name)
+    return this.value(value)
+  }
+
+  /** `{ some: … }`, `{ is: … }`, or the conditions themselves. */
+  #related(target: CatalogModel, value: unknown, met: Met): string {
+    if (!isPlain(value)) return this.where(target, value, met)
+    const words = Object.keys(value).filter(
+      name => ['some', 'every', 'none', 'is', 'isNot'].includes(name) && !isField(target, name),
+    )
+    if (words.length === 0) return this.where(target, value, met)
+    if (words.length < Object.keys(value).length) bypass('a filter over a relation is of an unknown form')
+    return `{${this.given(value, words.toSorted(), (_, conditions) => this.where(target, conditions, met))}}`
+  }
+
+  orderBy(model: CatalogModel, order: unknown, met: Met): string {
+    if (Array.isArray(order)) return `[${order.map(item => this.orderBy(model, item, met)).join(',')}]`
+    if (!isPlain(order)) bypass('orderBy is of an unknown form')
+    return `{${this.given(order, Object.keys(order), (name, value) => {
+      const relation = model.relations.get(name)
+      if (relation !== undefined) {
+        met.relation(relation, model)
+        return this.orderBy(relation.target, value, met)
+      }
+      if (!name.startsWith('_')) this.#mayRead(model, name)
+      else if (isPlain(value)) for (const field of Object.keys(value)) this.#mayRead(model, field)
+      return this.value(value)
+    })}}`
+  }
+
+  /** `{ field: true }` of an aggregation, or `true`. */
+  aggregated(model: CatalogModel, fields: unknown): string {
+    if (isPlain(fields)) for (const name of Object.keys(fields)) if (name !== '_all') this.#mayRead(model, name)
+    return this.value(fields, false)
+  }
+
+  /** Names of fields: `distinct`, `by`. */
+  fields(model: CatalogModel, fields: unknown): string {
+    for (const name of Array.isArray(fields) ? fields : [fields]) this.#mayRead(model, String(name))
+    return this.value(fields)
+  }
+
+  /** Any value that holds no relation. */
+  value(value: unknown, sorted = true): string {
+    switch (typeof value) {
+      case 'string':
+        // A lone surrogate is stored as something else.
+        return value.isWellFormed() ? JSON.stringify(value) : bypass('a text is not well-formed')
+      case 'number':
+        return Number.isFinite(value) ? (Object.is(value, -0) ? '-0' : String(value)) : bypass('a number is not finite')
+      case 'bigint':
+        return `${value}n`
+      case 'boolean':
+        return String(value)
+      case 'object':
+        return value === null ? 'null' : this.#object(value, sorted)
+      default:
+        return bypass('a value is of an unknown type')
+    }
+  }
+
+  #object(value: object, sorted: boolean): string {
+    if (Array.isArray(value)) return `[${value.map(item => this.value(item, sorted)).join(',')}]`
+    if (value instanceof Date)
+      return Number.isNaN(value.getTime()) ? bypass('a date is invalid') : `d${value.getTime()}`
+    if (value instanceof Uint8Array) {
+      return `x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`
+    }
+    if (isDecimal(value)) return `D${value.toJSON()}`
+    const constant = this.#nameOfConstant(value)
+    if (constant !== undefined) return `P${constant}`
+    if (!isPlain(value)) bypass('a value is of an unknown class')
+    const names = sorted ? Object.keys(value).toSorted() : Object.keys(value)
+    return `{${names
+      .filter(name => this.#isGiven(value, name))
+      .map(name => `${JSON.stringify(name)}:${this.value(value[name], sorted)}`)
+      .join(',')}}`
+  }
+
+  /** Prisma takes `undefined` for "not given", unless it is told to be strict. */
+  #isGiven(args: Args, name: string): boolean {
+    if (args[name] !== undefined) return true
+    if (this.#strict && Object.hasOwn(args, name)) bypass(`${name} is undefined`)
+    return false
+  }
+
+  /** A field that never reaches Redis is in no filter either, and a name that is no field is Prisma's to judge. */
+  #mayRead({ model, cached }: CatalogModel, name: string): void {
+    const keys = [model.primaryKey, ...model.uniques].filter(key => key !== undefined)
+    const fields = keys.find(key => key.fields.length > 1 && key.name === name)?.fields.map(field => field.name) ?? [
+      name,
+    ]
+    for (const field of fields) {
+      if (cached?.policy.exclude.has(field)) bypass(`${field} is excluded from the cache`)
+      if (!model.scalars.some(scalar => scalar.name === field)) bypass(`${model.name} has no field ${field}`)
+    }
+  }
+}
+
+function isField({ model, relations }: CatalogModel, name: string): boolean {
+  return relations.has(name) || model.scalars.some(field => field.name === name)
+}
+
+export function isPlain(value: unknown): value is Args {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}

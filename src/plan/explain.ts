@@ -1,0 +1,53 @@
+/** A read plan, shown. */
+import type { Bypass } from './bypass.js'
+import type { ReadPlan } from './query.js'
+import { type Node, type Part, partAt } from './tree.js'
+
+export interface CachedRead {
+  cached: true
+  /** What is looked up in Redis. */
+  key: string
+  /**
+   * How: by the name of the unique that pins a row (`id`, `email`); `relation tag`, a result that dies with writes under one
+   * parent; `every write`, a result that dies with each write to a model it looks at.
+   */
+  via: string
+  /** The relations of a row, by path: `row`, followed to an entry of its own; `relation tag`; `every write`. */
+  relations?: Record<string, string>
+  /** The tokens that a result depends on. */
+  dependsOn?: readonly string[]
+}
+
+export function explainRead(plan: ReadPlan): CachedRead | { cached: false; why: Bypass['why'] } {
+  switch (plan.kind) {
+    case 'bypass':
+      return { cached: false, why: plan.why }
+    case 'result':
+      return { cached: true, key: plan.key, via: plan.via, dependsOn: plan.on.epochs }
+    case 'row': {
+      const { key, by, tree } = plan
+      const via = by.key.name
+      return tree === undefined
+        ? { cached: true, key, via }
+        : { cached: true, key, via, relations: relationsOf(tree, '') }
+    }
+  }
+}
+
+function relationsOf({ ones, parts }: Node, path: string): Record<string, string> {
+  const own = [
+    ...ones.map(({ name }) => [`${path}${name}`, 'row'] as const),
+    ...parts.map(part => [`${path}${part.name}`, viaOf(part)] as const),
+  ]
+  return Object.assign(Object.fromEntries(own), ...ones.map(({ name, node }) => relationsOf(node, `${path}${name}.`)))
+}
+
+function viaOf(part: Part): string {
+  return partAt(
+    part,
+    '',
+    part.lists.map(() => ''),
+  ).tagged > 0
+    ? 'relation tag'
+    : 'every write'
+}

@@ -1,0 +1,278 @@
+/**
+ * What a caller gets of a row: which scalars, which related rows, which counts. Every part of `select`, `include` and `omit`
+ * has to be of a form known here.
+ */
+import { type Args, type ArgsReader, isPlain, Met } from './args.js'
+import { bypass } from './bypass.js'
+import type { Cached, CatalogModel, Relation } from './catalog.js'
+
+export interface Shape {
+  readonly model: CatalogModel
+  readonly cached: Cached
+  /** Places of the scalars, in the order of the result; undefined for all. */
+  readonly places: readonly number[] | undefined
+  readonly related: readonly Related[]
+  readonly counted: readonly Counted[]
+  /** Names of all fields in the order of the result, where there is more than scalars. */
+  readonly order: readonly string[] | undefined
+  /** One text for all args that give this shape. */
+  readonly text: string
+}
+
+/** A relation field of the result. */
+export interface Related {
+  readonly name: string
+  readonly relation: Relation
+  /** As the caller wrote it. */
+  readonly args: true | Args
+  /** The canonical text of its `where`, `orderBy` and the like; empty when there are none. */
+  readonly text: string
+  /** Relations in those, and whether it begins at a row that may be in another list. */
+  readonly met: Met
+  readonly hasCursor: boolean
+  readonly shape: Shape
+}
+
+/** A relation in `_count`. */
+export interface Counted {
+  readonly name: string
+  readonly relation: Relation
+  /** As the caller wrote it. */
+  readonly args: true | Args
+  readonly text: string
+  readonly met: Met
+}
+
+/** What depends on the client and not on the schema. */
+export interface ClientShape {
+  /** Fields that the client leaves out of every result of the model unless told otherwise. */
+  globalOmit(model: string): Readonly<Record<string, unknown>> | undefined
+  /** Whether the model has a computed field of this name; it may hide a column. */
+  computes(model: string, name: string): boolean
+  /** Whether a computed field of the model needs this field: Prisma then loads it although it is omitted. */
+  neededByComputed(model: string, field: string): boolean
+  readonly reader: ArgsReader
+  /** Whether `relationLoadStrategy` is an argument that Prisma knows. */
+  readonly joins: boolean
+}
+
+export const COUNT = '_count'
+const NOTHING_RELATED: readonly never[] = []
+
+/** @throws Bypass */
+export function shapeOf(model: CatalogModel, args: Args, client: ClientShape): Shape {
+  const { cached } = model
+  if (cached === undefined) bypass(`${model.model.name} is not configured`)
+  // Prisma takes null for "not given" here.
+  const [select, include, omit] = [args.select ?? undefined, args.include ?? undefined, args.omit ?? undefined]
+  if (select === undefined) {
+    const all =
+      omit === undefined && cached.policy.exclude.size === 0 && client.globalOmit(model.model.name) === undefined
+    if (all && include === undefined) return wholeRow(model, cached)
+    const places = remaining(
+      model,
+      cached,
+      { ...client.globalOmit(model.model.name), ...(omit as object | undefined) },
+      client,
+    )
+    if (include === undefined) return scalarsOnly(model, cached, places)
+    if (!isPlain(include)) bypass('include is of an unknown form')
+    const parts = partsOf(model, include, client, () => false)
+    return withParts(
+      model,
+      cached,
+      places,
+      parts,
+      (places?.map(place => cached.names[place] as string) ?? cached.names).concat(parts.order),
+    )
+  }
+  if (omit !== undefined) bypass('select beside omit')
+  if (include !== undefined) bypass('select beside include')
+  if (!isPlain(select)) bypass('select is of an unknown form')
+  const places: number[] = []
+  const isScalar = (name: string, value: unknown) => {
+    if (!cached.allNames.includes(name) && !client.computes(model.model.name, name)) return false
+    const place = cached.places.get(name)
+    if (value === false) return true
+    if (client.computes(model.model.name, name)) bypass(`select.${name} is a computed field`)
+    if (place === undefined) bypass(`select.${name} is not a cached field`)
+    if (value !== true) bypass(`select.${name} is neither true nor false`)
+    places.push(place)
+    return true
+  }
+  const parts = partsOf(model, select, client, isScalar)
+  if (parts.order.length === 0) bypass('select selects nothing')
+  return parts.related.length + parts.counted.length === 0
+    ? scalarsOnly(model, cached, places)
+    : withParts(model, cached, places, parts, parts.order)
+}
+
+const wholeRows = new WeakMap<Cached, Shape>()
+
+function wholeRow(model: CatalogModel, cached: Cached): Shape {
+  let shape = wholeRows.get(cached)
+  if (shape === undefined) wholeRows.set(cached, (shape = scalarsOnly(model, cached, undefined)))
+  return shape
+}
+
+function scalarsOnly(model: CatalogModel, cached: Cached, places: readonly number[] | undefined): Shape {
+  const text = scalarsText(model, cached, places)
+  return { model, cached, places, related: NOTHING_RELATED, counted: NOTHING_RELATED, order: undefined, text }
+}
+
+function scalarsText({ model }: CatalogModel, { codec }: Cached, places: readonly number[] | undefined): string {
+  // The fingerprint keeps processes with another schema apart.
+  const fields = places === undefined ? '*' : [...places].sort((a, b) => a - b).join()
+  return `${model.name}#${codec.name}[${fields}]`
+}
+
+interface Parts {
+  readonly related: readonly Related[]
+  readonly counted: readonly Counted[]
+  readonly order: readonly string[]
+}
+
+function withParts(
+  model: CatalogModel,
+  cached: Cached,
+  places: readonly number[] | undefined,
+  { related, counted }: Parts,
+  order: readonly string[],
+): Shape {
+  const texts = [...related.map(textOfRelated), ...counted.map(textOfCounted)]
+  return {
+    model,
+    cached,
+    places,
+    related,
+    counted,
+    order,
+    text: scalarsText(model, cached, places) + texts.toSorted().join(''),
+  }
+}
+
+export function textOfRelated({ name, text, shape }: Related): string {
+  return `.${name}(${text}${shape.text})`
+}
+
+export function textOfCounted({ name, text }: Counted): string {
+  return `._count.${name}(${text})`
+}
+
+/** The shortest TTL of the models whose rows are in a result. */
+export function ttlMsOf({ related }: Shape, ttlMs: number): number {
+  return related.reduce((least, { shape }) => Math.min(least, ttlMsOf(shape, shape.cached.policy.ttlMs)), ttlMs)
+}
+
+/** Relations and counts of an `include` or a `select`. */
+function partsOf(
+  model: CatalogModel,
+  selection: Args,
+  client: ClientShape,
+  isScalar: (name: string, value: unknown) => boolean,
+): Parts {
+  const related: Related[] = []
+  const counted: Counted[] = []
+  const order: string[] = []
+  for (const name of Object.keys(selection)) {
+    const value = selection[name]
+    if (!client.reader.isGiven(selection, name)) continue
+    if (isScalar(name, value)) {
+      if (value === true) order.push(name)
+      continue
+    }
+    if (value === false) {
+      if (name === COUNT || model.relations.has(name)) continue
+      bypass(`${name} is no field of ${model.model.name}`)
+    }
+    if (client.computes(model.model.name, name)) bypass(`${name} is a computed field`)
+    if (name === COUNT) counted.push(...countedOf(model, value, client))
+    else related.push(relatedOf(model, name, value, client))
+    order.push(name)
+  }
+  return { related, counted, order }
+}
+
+const OF_LIST = ['cursor', 'distinct', 'orderBy', 'skip', 'take', 'where']
+const OF_ONE = ['where']
+const SELECTION = ['select', 'include', 'omit']
+
+function relatedOf(model: CatalogModel, name: string, value: unknown, client: ClientShape): Related {
+  const relation = model.relations.get(name)
+  if (relation === undefined || relation.field.hidden) bypass(`${name} is not a cached field`)
+  const { target, field } = relation
+  const args = value === true ? {} : value
+  if (!isPlain(args)) bypass(`${name} is of an unknown form`)
+  const known = field.list ? OF_LIST : OF_ONE
+  const unknown = Object.keys(args).find(key => !known.includes(key) && !SELECTION.includes(key))
+  if (unknown !== undefined) bypass(`${name}.${unknown} is unknown`)
+  const met = new Met()
+  met.model(target)
+  met.models.delete(target)
+  return {
+    name,
+    relation,
+    args: value === true ? true : args,
+    text: listText(target, args, client.reader, met),
+    met,
+    hasCursor: client.reader.isGiven(args, 'cursor'),
+    shape: shapeOf(target, args, client),
+  }
+}
+
+/** The canonical text of what says which rows are in a list, and in what order. */
+export function listText(model: CatalogModel, args: Args, reader: ArgsReader, met: Met): string {
+  return reader.given(args, OF_LIST, (name, value) => {
+    if (name === 'where' || name === 'cursor') return reader.where(model, value, met)
+    if (name === 'orderBy') return reader.orderBy(model, value, met)
+    return name === 'distinct' ? reader.fields(model, value) : reader.value(value)
+  })
+}
+
+function countedOf(model: CatalogModel, value: unknown, { reader }: ClientShape): Counted[] {
+  const select = isPlain(value) ? value.select : undefined
+  if (value !== true && (!isPlain(select) || Object.keys(value as object).length > 1))
+    bypass('_count is of an unknown form')
+  const lists = [...model.relations.values()].filter(({ field }) => field.list && !field.hidden)
+  const counted: Counted[] = []
+  const given = isPlain(select) ? select : Object.fromEntries(lists.map(({ field }) => [field.name, true]))
+  for (const name of Object.keys(given)) {
+    const of = given[name]
+    if (of === false || !reader.isGiven(given, name)) continue
+    const relation = lists.find(({ field }) => field.name === name)
+    if (relation === undefined) bypass(`_count.${name} is no list`)
+    const met = new Met()
+    met.model(relation.target)
+    met.models.delete(relation.target)
+    if (of !== true && (!isPlain(of) || Object.keys(of).some(key => key !== 'where'))) {
+      bypass(`_count.${name} is of an unknown form`)
+    }
+    const args = of === true ? of : (of as Args)
+    counted.push({ name, relation, args, text: args === true ? '' : listText(relation.target, args, reader, met), met })
+  }
+  if (counted.length === 0) bypass('_count counts nothing')
+  return counted
+}
+
+/** Places of what `omit` leaves; undefined for all. */
+function remaining(
+  { model }: CatalogModel,
+  { places, allNames: names }: Cached,
+  omit: Args,
+  client: ClientShape,
+): readonly number[] | undefined {
+  for (const name of Object.keys(omit)) {
+    if (!names.includes(name)) bypass(`omit.${name} is not a scalar field`)
+    if (omit[name] !== true && omit[name] !== false) bypass(`omit.${name} is neither true nor false`)
+    if (omit[name] && client.neededByComputed(model.name, name)) bypass(`omit.${name}: a computed field needs it`)
+  }
+  const wanted: number[] = []
+  for (const name of names) {
+    if (omit[name] === true) continue
+    const place = places.get(name)
+    if (place === undefined) bypass(`${name} is excluded from the cache`)
+    wanted.push(place)
+  }
+  if (wanted.length === names.length) return undefined
+  return wanted.length === 0 ? bypass('omit leaves nothing') : wanted
+}

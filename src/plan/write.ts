@@ -1,0 +1,507 @@
+/**
+ * What a write operation makes wrong. Names come from exactly two places: args that pin a primary key, and what the write
+ * itself returns; never from a read before the write, which is a race. What has no name is an unnamed write: it bumps the
+ * epoch that every entry of the model was made under.
+ */
+import type { Catalog, CatalogModel, ListOf, Relation } from './catalog.js'
+import { Effects, everything, type Rule } from './effects.js'
+import type { RelationField } from './schema.js'
+
+export interface WritePlan {
+  /** What the args tell. */
+  readonly effects: Effects
+  /** What the result will tell; undefined: nothing. */
+  readonly expected: Expected | undefined
+}
+
+/** What the rows in the result of a write have to name. */
+export interface Expected {
+  readonly model: CatalogModel
+  /** Fields that the result has to have for that. */
+  readonly fields: ReadonlySet<string>
+  /** Adds what one row names, or, without one, what it would have named. */
+  readonly add: (row: Values | undefined) => void
+}
+
+type Values = Readonly<Record<string, unknown>>
+
+/** Plans what a model operation makes wrong. Pure: runs nothing. */
+export function planWrite(
+  catalog: Catalog,
+  model: CatalogModel,
+  operation: string,
+  args: unknown,
+  without?: string,
+): WritePlan {
+  const walk = new Walk(catalog, new Effects(without))
+  const { where, data, create, update } = (args ?? {}) as Values
+  switch (operation) {
+    case 'create':
+      walk.create(model, data, RESULT)
+      return walk.plan(model)
+    case 'createMany':
+      for (const item of listOf(data)) walk.create(model, item, UNKNOWN)
+      return walk.plan(undefined)
+    case 'createManyAndReturn':
+      walk.createAndReturn(model, data)
+      return walk.plan(model)
+    case 'update':
+      walk.update(model, where, data)
+      return walk.plan(model)
+    case 'upsert':
+      walk.create(model, create, RESULT)
+      walk.update(model, where, update)
+      return walk.plan(model)
+    case 'delete':
+      walk.delete(model, where)
+      return walk.plan(model)
+    case 'updateMany':
+      walk.updateMany(model, where, data)
+      return walk.plan(undefined)
+    case 'updateManyAndReturn':
+      walk.updateAndReturn(model, where, data)
+      return walk.plan(model)
+    case 'deleteMany':
+      walk.bulk(model, where)
+      walk.deleted(model)
+      return walk.plan(undefined)
+    default:
+      // An operation that this version does not know.
+      return writeOfAnything(catalog, without)
+  }
+}
+
+/** The plan of a write that may do anything. */
+export function writeOfAnything(catalog: Catalog, without?: string): WritePlan {
+  return { effects: everything(catalog, without), expected: undefined }
+}
+
+/** Any write to these models, and what the referential actions make of it. */
+export function anythingTo(catalog: Catalog, models: readonly CatalogModel[], without?: string): Effects {
+  const walk = new Walk(catalog, new Effects(without))
+  for (const model of models) {
+    walk.effects.unnamed(model, 'anything')
+    walk.deleted(model)
+    walk.columnsChanged(model, new Set(model.model.scalars.map(field => field.name)))
+    for (const { link, target } of model.relations.values()) {
+      if (link !== undefined) walk.effects.linked(link, [model, target])
+    }
+  }
+  return walk.effects
+}
+
+/** The id that a `where` pins, whatever else it filters by. */
+export function pinnedId(model: CatalogModel, where: unknown): string | undefined {
+  const values = pinnedValues(model, where)
+  return values && model.identity?.idOf(values)
+}
+
+/** The values of the primary key that a `where` pins. */
+function pinnedValues({ identity }: CatalogModel, where: unknown): Values | undefined {
+  if (identity === undefined || !isObject(where)) return undefined
+  const { key } = identity
+  const parts = key.fields.length === 1 ? { [key.name]: equalsOf(where[key.name]) } : where[key.name]
+  return isObject(parts) && identity.idOf(parts) !== undefined ? parts : undefined
+}
+
+/** The ids that a `where` of many pins: `id: 1`, `id: { in: [1, 2] }`, `userId_postId: {…}` or both parts by equality. */
+function pinnedIds(model: CatalogModel, where: unknown): string[] | undefined {
+  const { identity } = model
+  if (identity === undefined || !isObject(where)) return undefined
+  const [name] = identity.names
+  const one = name === undefined ? undefined : where[name]
+  if (identity.names.length === 1 && name !== undefined && isObject(one) && Array.isArray(one['in'])) {
+    const ids = one['in'].map(value => identity.idOf({ [name]: value }))
+    return ids.includes(undefined) ? undefined : (ids as string[])
+  }
+  const id = identity.idOf(Object.fromEntries(identity.names.map(part => [part, equalsOf(where[part])])))
+  return id === undefined ? undefined : [id]
+}
+
+/** Values of the written row that are in the result only, or nowhere. */
+const RESULT = Symbol('in the result')
+const UNKNOWN = Symbol('unknown')
+
+/** What is known of a row: values of fields, some of which are `RESULT`; else where they are. */
+type Known = Values | typeof RESULT | typeof UNKNOWN
+
+/** Adds what the result of the write names; without a result, what it would have named. */
+export function addResult({ expected }: WritePlan, result: unknown): void {
+  for (const row of listOf(result)) expected?.add(isObject(row) ? row : undefined)
+}
+
+/** Walks the data of a write over the relation tree and the referential actions of the schema. */
+class Walk {
+  readonly effects: Effects
+  readonly #catalog: Catalog
+  readonly #deleted = new Set<CatalogModel>()
+  readonly #moved = new Set<RelationField>()
+  /** Fields of the result that are needed, and what to do with them. */
+  readonly #wanted = new Set<string>()
+  readonly #whenReturned: ((row: Values | undefined) => void)[] = []
+
+  constructor(catalog: Catalog, effects: Effects) {
+    this.#catalog = catalog
+    this.effects = effects
+  }
+
+  /** @param model - of the rows in the result */
+  plan(model: CatalogModel | undefined): WritePlan {
+    const { effects } = this
+    if (model === undefined || this.#whenReturned.length === 0) return { effects, expected: undefined }
+    const add = (row: Values | undefined) => {
+      for (const returned of this.#whenReturned) returned(row)
+    }
+    return { effects, expected: { model, fields: this.#wanted, add } }
+  }
+
+  // ---- the operations
+
+  /**
+   * A row of the model is created with this data. A row that had the same id before may still be cached, if its delete was
+   * not seen.
+   *
+   * @param elsewhere - where values are that the data does not have: the database makes them
+   * @param given - values of foreign keys that follow from where it is created
+   */
+  create(model: CatalogModel, data: unknown, elsewhere: typeof RESULT | typeof UNKNOWN, given: Values = {}): void {
+    this.effects.changed(model)
+    if (!isObject(data)) return
+    const known = this.#valuesOfNew(model, data, elsewhere, given)
+    const id = model.identity?.idOf(known)
+    if (id !== undefined) this.effects.row(model, id, 'row')
+    // An id that the database makes was never there before; one that foreign keys make may have been.
+    else if (hasForeignId(model)) {
+      if (elsewhere === RESULT) this.#rowOfResult(model, 'row')
+      else this.effects.unnamed(model, 'child')
+    }
+    for (const list of model.lists) this.#joined(model, list, known)
+    this.#relations(model, data, known, true)
+  }
+
+  createAndReturn(model: CatalogModel, data: unknown): void {
+    this.effects.changed(model)
+    for (const item of listOf(data)) {
+      const id = isObject(item) ? model.identity?.idOf(item) : undefined
+      if (id !== undefined) this.effects.row(model, id, 'row')
+    }
+    if (hasForeignId(model)) this.#rowOfResult(model, 'row')
+    for (const list of model.lists) this.#parentOfResult(model, list)
+  }
+
+  update(model: CatalogModel, where: unknown, data: unknown): void {
+    const values = pinnedValues(model, where)
+    const id = values && (model.identity?.idOf(values) as string)
+    if (id !== undefined) this.effects.row(model, id, 'row')
+    this.effects.changed(model)
+    const keyChanges = this.updateData(model, data, values ?? RESULT, RESULT)
+    // With a non-deterministic collation the row may be kept under another spelling than the args have.
+    const exact = id !== undefined && model.identity?.spelling === 'exact'
+    // The result has only the new key: the entry under the old one has no name.
+    if (keyChanges && !exact) this.effects.unnamed(model, 'key')
+    if (keyChanges || !exact) this.#rowOfResult(model, 'row')
+  }
+
+  updateAndReturn(model: CatalogModel, where: unknown, data: unknown): void {
+    this.effects.changed(model)
+    const keyChanges = this.updateData(model, data, UNKNOWN, RESULT)
+    if (keyChanges) this.bulk(model, where)
+    this.#rowOfResult(model, 'row')
+  }
+
+  updateMany(model: CatalogModel, where: unknown, data: unknown, rule: Rule = 'bulk'): void {
+    this.bulk(model, where, rule)
+    if (this.updateData(model, data, UNKNOWN)) this.effects.unnamed(model, 'key')
+  }
+
+  delete(model: CatalogModel, where: unknown): void {
+    const id = pinnedId(model, where)
+    if (id !== undefined) this.effects.row(model, id, 'row')
+    if (id === undefined || model.identity?.spelling !== 'exact') this.#rowOfResult(model, 'row')
+    for (const list of model.lists) this.#parentOfResult(model, list)
+    this.deleted(model)
+  }
+
+  /** Rows that a `where` pins, or all. */
+  bulk(model: CatalogModel, where: unknown, rule: Rule = 'bulk'): void {
+    this.effects.changed(model)
+    const ids = pinnedIds(model, where)
+    if (ids === undefined) this.effects.unnamed(model, rule)
+    else for (const id of ids) this.effects.row(model, id, rule)
+    this.effects.moved(model)
+  }
+
+  /**
+   * Rows of the model get this data. Answers whether the primary key changes.
+   *
+   * @param known - the values of the row that are known
+   * @param parents - where the foreign keys are that the data leaves alone
+   */
+  updateData(
+    model: CatalogModel,
+    data: unknown,
+    known: Known,
+    parents: typeof RESULT | typeof UNKNOWN = UNKNOWN,
+  ): boolean {
+    if (!isObject(data)) return false
+    const touched = new Set(model.model.scalars.filter(field => field.updatedAt).map(field => field.name))
+    for (const [name, value] of Object.entries(data)) {
+      if (value === undefined) continue
+      for (const field of model.relations.get(name)?.field.fields ?? []) touched.add(field)
+      if (!model.relations.has(name)) touched.add(name)
+    }
+    for (const list of model.lists) {
+      if ([...list.foreign.values()].some(name => touched.has(name))) this.effects.moved(model)
+      else if (parents === RESULT) this.#parentOfResult(model, list)
+      else this.#joined(model, list, typeof known === 'symbol' ? {} : known)
+    }
+    const keyChanges = model.model.primaryKey?.fields.some(field => touched.has(field.name)) ?? false
+    this.#relations(model, data, keyChanges ? UNKNOWN : known, false)
+    this.columnsChanged(model, touched)
+    return keyChanges
+  }
+
+  // ---- what the result names
+
+  #rowOfResult(model: CatalogModel, rule: Rule): void {
+    for (const name of model.identity?.names ?? []) this.#wanted.add(name)
+    this.#whenReturned.push(row => {
+      const id = row && model.identity?.idOf(row)
+      if (id === undefined) this.effects.unnamed(model, rule)
+      else this.effects.row(model, id, rule)
+    })
+  }
+
+  #parentOfResult(model: CatalogModel, list: ListOf): void {
+    for (const name of list.foreign.values()) this.#wanted.add(name)
+    this.#whenReturned.push(row => this.#inList(model, list, row ?? {}))
+  }
+
+  /** The parent of a row by what is known of the row; part of it may be in the result. */
+  #joined(model: CatalogModel, list: ListOf, known: Values): void {
+    const names = [...list.foreign.values()]
+    const missing = names.filter(name => known[name] instanceof Returned)
+    if (missing.length === 0 || names.some(name => known[name] === null)) return this.#inList(model, list, known)
+    for (const name of missing) this.#wanted.add((known[name] as Returned).field)
+    this.#whenReturned.push(row => {
+      const returned = missing.map(name => [name, row?.[(known[name] as Returned).field]] as const)
+      this.#inList(model, list, { ...known, ...Object.fromEntries(returned) })
+    })
+  }
+
+  #inList(model: CatalogModel, list: ListOf, row: Values): void {
+    const tag = list.tagOf(row)
+    if (tag === undefined) this.effects.moved(model)
+    else if (tag !== null) this.effects.tag(tag)
+  }
+
+  // ---- referential actions
+
+  /** Rows of the model were deleted: the database changes what references them. */
+  deleted(model: CatalogModel): void {
+    this.effects.changed(model)
+    if (this.#deleted.has(model)) return
+    this.#deleted.add(model)
+    for (const { link, target } of model.relations.values()) {
+      if (link !== undefined) this.effects.linked(link, [model, target])
+    }
+    for (const reference of referencesTo(model)) {
+      const child = this.#of(reference.model.name)
+      if (reference.onDelete === 'Cascade') {
+        this.effects.unnamed(child, 'cascade')
+        this.deleted(child)
+      } else if (reference.onDelete === 'SetNull' || reference.onDelete === 'SetDefault') {
+        this.#foreignKeyMoved(reference, 'cascade')
+      }
+    }
+  }
+
+  /** Columns of some rows changed: what references them may follow. */
+  columnsChanged(model: CatalogModel, columns: ReadonlySet<string>): void {
+    if (model.model.primaryKey?.fields.some(field => columns.has(field.name))) {
+      for (const { link, target } of model.relations.values()) {
+        if (link !== undefined) this.effects.linked(link, [model, target])
+      }
+    }
+    for (const reference of referencesTo(model)) {
+      const { onUpdate, references } = reference
+      if (onUpdate === 'Restrict' || onUpdate === 'NoAction' || !references.some(field => columns.has(field))) continue
+      this.#foreignKeyMoved(reference, 'cascade')
+    }
+  }
+
+  /** The foreign key of rows that nobody can name changed. */
+  #foreignKeyMoved(reference: RelationField, rule: Rule): void {
+    const child = this.#of(reference.model.name)
+    this.effects.unnamed(child, rule)
+    if (this.#moved.has(reference)) return
+    this.#moved.add(reference)
+    this.columnsChanged(child, new Set(reference.fields))
+  }
+
+  // ---- nested writes
+
+  #relations(model: CatalogModel, data: Values, known: Known, created: boolean): void {
+    for (const relation of model.relations.values()) {
+      const nested = data[relation.field.name]
+      if (!isObject(nested)) continue
+      for (const [operation, value] of Object.entries(nested)) {
+        if (value === undefined) continue
+        if (relation.link !== undefined) this.effects.linked(relation.link, [model, relation.target])
+        if (pushesOut(relation.field, operation, created)) {
+          this.#foreignKeyMoved(
+            relation.field.fields.length > 0 ? relation.field : relation.field.opposite,
+            'pushed-out',
+          )
+        }
+        for (const item of Array.isArray(value) ? value : [value]) this.#nested(relation, operation, item, known)
+      }
+    }
+  }
+
+  #nested({ field, target }: Relation, operation: string, item: unknown, parent: Known): void {
+    // On the side without the foreign key the child's is that of this row.
+    const given = field.opposite.fields.length > 0 ? foreignKeyTo(field.opposite, parent) : {}
+    const inItem = isObject(item) ? item : {}
+    switch (operation) {
+      case 'create':
+        return this.create(target, item, UNKNOWN, given)
+      case 'createMany':
+        for (const each of listOf(inItem['data'])) this.create(target, each, UNKNOWN, given)
+        return
+      case 'connectOrCreate':
+        this.create(target, inItem['create'], UNKNOWN, given)
+        return this.#relinked(field, target, inItem['where'])
+      case 'connect':
+      case 'disconnect':
+      case 'set':
+        return this.#relinked(field, target, item)
+      case 'upsert':
+        this.create(target, inItem['create'], UNKNOWN, given)
+        return this.#child(target, inItem['where'], inItem['update'], given)
+      case 'update':
+        // To-one relations may take the data itself, and a field of the model may be named `data`: walk both.
+        if (field.list) return this.#child(target, inItem['where'], inItem['data'], given)
+        this.#child(target, undefined, inItem['data'], given)
+        return this.#child(target, undefined, item, given)
+      case 'updateMany':
+        return this.updateMany(target, inItem['where'], inItem['data'], 'child')
+      case 'delete': {
+        this.#pinnedChild(target, item)
+        const known = { ...pinnedValues(target, item), ...given }
+        for (const list of target.lists) this.#joined(target, list, known)
+        return this.deleted(target)
+      }
+      case 'deleteMany':
+        this.bulk(target, item, 'child')
+        return this.deleted(target)
+      default:
+        this.#pinnedChild(target, undefined)
+        return this.deleted(target)
+    }
+  }
+
+  /** A row inside another write is updated. */
+  #child(model: CatalogModel, where: unknown, data: unknown, given: Values): void {
+    const values = pinnedValues(model, where)
+    this.#pinnedChild(model, where)
+    if (this.updateData(model, data, { ...values, ...given }) && model.identity?.spelling !== 'exact') {
+      this.effects.unnamed(model, 'key')
+    }
+  }
+
+  #pinnedChild(model: CatalogModel, where: unknown): void {
+    const id = pinnedId(model, where)
+    if (id === undefined) this.effects.unnamed(model, 'child')
+    else this.effects.row(model, id, 'child')
+  }
+
+  /** Rows that are connected or disconnected: where they have the foreign key, it changes. */
+  #relinked(field: RelationField, target: CatalogModel, where: unknown): void {
+    const { opposite } = field
+    if (opposite.fields.length === 0) return
+    this.#pinnedChild(target, where)
+    this.effects.moved(target)
+    const columns = new Set(opposite.fields)
+    if (target.model.primaryKey?.fields.some(({ name }) => columns.has(name))) this.effects.unnamed(target, 'key')
+    this.columnsChanged(target, columns)
+  }
+
+  // ---- what is known of a new row
+
+  /** Values of the foreign keys and the primary key of a row that is created with this data. */
+  #valuesOfNew(model: CatalogModel, data: Values, elsewhere: typeof RESULT | typeof UNKNOWN, given: Values): Values {
+    const known: Record<string, unknown> = { ...given }
+    for (const { field } of model.relations.values()) {
+      const nested = data[field.name]
+      if (!isObject(nested)) continue
+      for (const [i, name] of field.fields.entries()) {
+        const connected = isObject(nested['connect']) ? nested['connect'][field.references[i] as string] : undefined
+        known[name] = connected ?? (elsewhere === RESULT ? new Returned(name) : undefined)
+      }
+    }
+    for (const { name, type, optional, hasDefault } of model.model.scalars) {
+      if (name in known) continue
+      const value = data[name]
+      const made = elsewhere === RESULT ? new Returned(name) : undefined
+      // These are rounded to the column.
+      if (value !== undefined) known[name] = type === 'Decimal' || type === 'DateTime' ? made : value
+      else known[name] = optional && !hasDefault ? null : made
+    }
+    return known
+  }
+
+  #of(name: string): CatalogModel {
+    return this.#catalog.get(name) as CatalogModel
+  }
+}
+
+/** A value that is in the result, under this name. */
+class Returned {
+  readonly field: string
+
+  constructor(field: string) {
+    this.field = field
+  }
+}
+
+/** The foreign key of a row that is created under a parent. */
+function foreignKeyTo({ fields, references }: RelationField, parent: Known): Values {
+  const valueOf = (name: string) => {
+    if (parent === UNKNOWN) return undefined
+    if (parent === RESULT) return new Returned(name)
+    return parent[name] ?? undefined
+  }
+  return Object.fromEntries(fields.map((field, i) => [field, valueOf(references[i] as string)]))
+}
+
+/** Relation fields, of any model, that lead to this one by a foreign key. */
+function referencesTo({ model }: CatalogModel): RelationField[] {
+  return model.relations.map(relation => relation.opposite).filter(reference => reference.fields.length > 0)
+}
+
+/** Whether a nested operation takes the foreign key of a row that it does not name: the one whose place is taken. */
+function pushesOut(relation: RelationField, operation: string, parentIsNew: boolean): boolean {
+  if (relation.list || operation === 'update') return operation === 'set' && relation.opposite.fields.length > 0
+  // From the side with the foreign key only a 1-1 relation reaches further.
+  if (relation.fields.length > 0) return !relation.opposite.list && operation !== 'create'
+  return !parentIsNew
+}
+
+/** Whether a foreign key is part of the primary key. */
+function hasForeignId({ model: { primaryKey, relations } }: CatalogModel): boolean {
+  return primaryKey?.fields.some(({ name }) => relations.some(({ fields }) => fields.includes(name))) ?? false
+}
+
+/** `{ equals: 1 }` as 1. */
+function equalsOf(value: unknown): unknown {
+  return isObject(value) && Object.keys(value).length === 1 && 'equals' in value ? value['equals'] : value
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [value]
+}
+
+function isObject(value: unknown): value is Values {
+  return typeof value === 'object' && value !== null
+}

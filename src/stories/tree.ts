@@ -1,0 +1,282 @@
+/**
+ * A row with its related rows as it is read: entry by entry, one round trip per level. What follows from ids that are known
+ * is asked in the same trip. If anything is missing, the database is asked once for all of it, and what was missing is filled.
+ */
+import type { Row } from '../wire/codec.js'
+import { digest, Kind, kindOf, newToken, PAYLOAD_AT, seal, stampedWith } from '../wire/envelope.js'
+import type { Events, FillOutcome } from '../events.js'
+import { rowOrNullCodec } from '../wire/results.js'
+import { foldedId } from '../wire/keys.js'
+import { type Lookup, type RowRead } from '../plan/query.js'
+import { type Node, type One, type Part, type PartAt, partAt, tagIdsOf } from '../plan/tree.js'
+import type { Seen, Store, Ticket } from '../redis/store.js'
+import { fillRow, jittered } from './fill.js'
+import type { Flight } from './flight.js'
+import { type Looked, lookUp } from './lookup.js'
+import { ASK, type Reading } from './read.js'
+import { unpacked } from './result.js'
+import { rowAnswer, type Shared, type Source } from './row.js'
+
+interface LookedPart {
+  readonly at: PartAt
+  readonly seen: Seen | undefined
+  readonly found: { readonly result: unknown } | undefined
+}
+
+/** What Redis said about the entries of a tree, as far as their keys were known. */
+class Gathered {
+  readonly rows = new Map<Node, Looked>()
+  readonly parts = new Map<Part, LookedPart>()
+  /** The root row: with all its fields, and in place of its relations what hangs on it. */
+  found: Row | 'absent' | undefined
+}
+
+/** Tokens, all from before the load. */
+type Tickets = ReadonlyMap<Node | Part, Ticket>
+
+const UNSEEN: Seen = { entry: null, epochs: [], held: false }
+
+export class TreeReading implements Reading<Gathered, Shared> {
+  readonly model: string
+  readonly operation: string
+  readonly key: string
+  readonly flight: string
+  readonly #store: Store
+  readonly #events: Events
+  readonly #read: RowRead
+  readonly #tree: Node
+  readonly #sourceOf: () => Source<Row | null>
+  readonly #path: readonly string[]
+
+  /** @param path - to the part of the result that a fluent call asks for */
+  constructor(
+    store: Store,
+    events: Events,
+    read: RowRead,
+    tree: Node,
+    operation: string,
+    path: readonly string[],
+    sourceOf: () => Source<Row | null>,
+  ) {
+    this.model = read.model.model.name
+    this.operation = operation
+    this.key = read.key
+    const filters = read.filters.map(({ field, text }) => [field.name, text])
+    this.flight = `${read.key}?${tree.shape.text}${JSON.stringify(filters)}`
+    this.#store = store
+    this.#events = events
+    this.#read = read
+    this.#tree = tree
+    this.#path = path
+    this.#sourceOf = sourceOf
+  }
+
+  // ---- look
+
+  async look(deadline: number): Promise<Gathered> {
+    const gathered = new Gathered()
+    gathered.found = await this.#gather(gathered, this.#tree, this.#read, deadline)
+    return gathered
+  }
+
+  /** The row with what hangs on it; undefined when something is missing. */
+  async #gather(gathered: Gathered, node: Node, lookup: Lookup, deadline: number): Promise<Row | 'absent' | undefined> {
+    const { ones, parts, identity } = node
+    const hanging = new Map<string, Promise<unknown>>()
+    const atRow = (rowKey: string) => {
+      const id = rowKey.slice(node.model.keys.row('').length)
+      const tagId = identity.spelling === 'exact' ? id : foldedId(id)
+      for (const part of parts) {
+        if (!part.byId || (tagId === undefined && part.lists.length > 0)) continue
+        const tagIds = part.lists.map(() => tagId as string)
+        hanging.set(part.name, this.#part(gathered, part, partAt(part, rowKey, tagIds), deadline))
+      }
+      for (const one of ones) if (one.byId) hanging.set(one.name, this.#one(gathered, one, id, deadline))
+    }
+    const looked = await lookUp(this.#store, lookup, deadline, undefined, atRow)
+    gathered.rows.set(node, looked)
+    const { found, rowKey } = looked
+    if (found !== undefined && found !== 'absent' && rowKey !== undefined) {
+      for (const one of ones) {
+        if (!hanging.has(one.name)) hanging.set(one.name, this.#one(gathered, one, one.idOf(found), deadline))
+      }
+      for (const part of parts) {
+        if (hanging.has(part.name)) continue
+        hanging.set(part.name, this.#part(gathered, part, partAt(part, rowKey, tagIdsOf(part, found)), deadline))
+      }
+    }
+    const values = await Promise.all(hanging.values())
+    if (found === undefined || found === 'absent') return found
+    if (values.includes(undefined)) return undefined
+    return Object.assign(found, Object.fromEntries([...hanging.keys()].map((name, i) => [name, values[i]])))
+  }
+
+  /** The related row, null, or undefined when only the database can tell. */
+  async #one(gathered: Gathered, one: One, id: string | null | undefined, deadline: number): Promise<unknown> {
+    if (id === undefined || id === null) return id
+    const found = await this.#gather(gathered, one.node, lookupOf(one, id), deadline)
+    // A foreign key without its row: the row has just gone, or the database does not check foreign keys.
+    if (found === 'absent') return one.mayBeMissing ? null : undefined
+    return found
+  }
+
+  /** The related rows or counts; undefined when there is no valid entry. */
+  async #part(gathered: Gathered, part: Part, at: PartAt, deadline: number): Promise<unknown> {
+    const seen = await this.#store.look(at.key, at.on, deadline)
+    const found = seen && validPart(part, at, seen)
+    gathered.parts.set(part, { at, seen, found })
+    return found?.result
+  }
+
+  answerOf({ found }: Gathered): unknown {
+    return found === undefined ? undefined : this.#answer(found)
+  }
+
+  // ---- load
+
+  async load(gathered: Gathered, deadline: number, flight: Flight<Shared>): Promise<unknown> {
+    const source = this.#sourceOf()
+    let shared: Shared | undefined
+    let tickets: Tickets = new Map()
+    const keep = (row: Row | null) => {
+      this.#fill(gathered, tickets, this.#tree, this.#read, row, source.alone())
+    }
+    let row: Row | null
+    let answer: unknown
+    try {
+      tickets = await this.#acquire(gathered, deadline)
+      flight.asked()
+      row = await source.load()
+      keep(row)
+      if (row === null) shared = 'absent'
+      else {
+        const whole = shaped(this.#tree, row)
+        if (rowAnswer(this.#read, this.operation, row) !== ASK) shared = rowOrNullCodec(this.#tree.shape).encode(whole)
+      }
+      answer = this.#answer(row ?? 'absent')
+    } catch (error) {
+      if (!source.saysAbsent(error)) return source.insteadOf(error)
+      keep(null)
+      shared = 'absent'
+      throw error
+    } finally {
+      flight.end(shared)
+    }
+    return answer === ASK ? source.original() : answer
+  }
+
+  answerFrom(shared: Shared): unknown {
+    if (shared === 'absent') return this.#answer('absent')
+    const decoded = rowOrNullCodec(this.#tree.shape).decode(shared, 0)
+    return decoded === undefined ? ASK : unpacked(this.#path, decoded.result)
+  }
+
+  ask(): Promise<unknown> {
+    return this.#sourceOf().original()
+  }
+
+  #answer(row: Row | 'absent'): unknown {
+    const answer = rowAnswer(this.#read, this.operation, row)
+    return answer === ASK ? ASK : unpacked(this.#path, answer && shaped(this.#tree, answer))
+  }
+
+  // ---- tokens and fills, of all entries that were not found
+
+  async #acquire(gathered: Gathered, deadline: number): Promise<Tickets> {
+    const tickets = new Map<Node | Part, Ticket>()
+    const waiting: Promise<void>[] = []
+    const acquire = async (of: Node | Part, ...[key, on, seen]: [string | undefined, PartAt['on'], Seen]) => {
+      const known = seen === UNSEEN ? { ...UNSEEN, epochs: on.epochs.map(() => null) } : seen
+      const ticket = await this.#store.acquire(key, on, known, deadline)
+      if (ticket !== undefined) tickets.set(of, ticket)
+    }
+    const visit = (node: Node) => {
+      const looked = gathered.rows.get(node)
+      if (looked === undefined) waiting.push(acquire(node, undefined, node.model.keys, UNSEEN))
+      else if (looked.found === undefined && looked.seen !== undefined) {
+        waiting.push(acquire(node, looked.rowKey, node.model.keys, looked.seen))
+      }
+      for (const part of node.parts) {
+        const lookedPart = gathered.parts.get(part)
+        if (lookedPart === undefined) waiting.push(acquire(part, undefined, partAt(part, '', undefined).on, UNSEEN))
+        else if (lookedPart.found === undefined && lookedPart.seen !== undefined) {
+          waiting.push(acquire(part, undefined, lookedPart.at.on, lookedPart.seen))
+        }
+      }
+      for (const { node: next } of node.ones) visit(next)
+    }
+    visit(this.#tree)
+    await Promise.all(waiting)
+    return tickets
+  }
+
+  #fill(gathered: Gathered, tickets: Tickets, node: Node, lookup: Lookup, row: Row | null, alone: boolean): void {
+    const ticket = tickets.get(node)
+    const rowKey = gathered.rows.get(node)?.rowKey
+    if (ticket !== undefined && (row !== null || lookup.by !== node.identity || ticket.entry !== undefined)) {
+      const payload = row === null ? undefined : node.cached.codec.encode(row)
+      this.#filled(node, fillRow(this.#store, lookup, ticket, rowKey, { row, payload, alone }), lookup.key)
+    }
+    if (row === null) return
+    const id = node.identity.idOf(row)
+    if (id === undefined) return
+    for (const part of node.parts)
+      this.#fillPart(gathered, tickets, node, part, node.model.keys.row(id), row[part.name])
+    for (const one of node.ones) {
+      const oneId = one.idOf(row)
+      if (oneId === null || oneId === undefined) continue
+      const related = row[one.name] as Row | null
+      if (related === null && !one.mayBeMissing) continue
+      this.#fill(gathered, tickets, one.node, lookupOf(one, oneId), related, false)
+    }
+  }
+
+  #fillPart(gathered: Gathered, tickets: Tickets, node: Node, part: Part, rowKey: string, value: unknown): void {
+    const ticket = tickets.get(part)
+    if (ticket === undefined) return
+    const untagged = partAt(part, rowKey, undefined)
+    const lookedAt = gathered.parts.get(part)?.at
+    // The tags that were asked for are those of this row, unless a pointer led elsewhere.
+    const tagged = lookedAt?.key === untagged.key ? lookedAt.tagged : 0
+    const stamp = digest(tagged > 0 ? ticket.epochs.slice(0, tagged) : ticket.epochs.slice(-part.underAny.length))
+    const payload = part.codec.encode(value)
+    const { policy, codec } = part.cached
+    if (payload === undefined || stamp === undefined) return this.#filled(node, 'inexact', untagged.key)
+    if (PAYLOAD_AT + payload.length > policy.maxBytes) return this.#filled(node, 'too-large', untagged.key)
+    const entry = seal(tagged > 0 ? Kind.related : Kind.relatedUnderAny, payload, newToken(), stamp, codec.fingerprint)
+    const { on } = tagged > 0 && lookedAt !== undefined ? lookedAt : untagged
+    this.#store.fill(untagged.key, entry, on, jittered(part.ttlMs, policy.jitter), 'none')
+    this.#filled(node, 'sent', untagged.key)
+  }
+
+  #filled({ model }: Node, outcome: FillOutcome, key: string): void {
+    this.#events.fill(model.model.name, outcome, key)
+  }
+}
+
+function lookupOf({ node, by }: One, id: string): Lookup {
+  const { model, cached, identity } = node
+  const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.key.name, id)
+  return { model, cached, identity, by, id, key }
+}
+
+function validPart(part: Part, { tagged }: PartAt, { entry, epochs, held }: Seen): LookedPart['found'] {
+  if (entry === null || held) return undefined
+  const kind = kindOf(entry, part.cached.codec.fingerprint)
+  if (kind !== Kind.relatedUnderAny && (kind !== Kind.related || tagged === 0)) return undefined
+  const stamp = digest(kind === Kind.related ? epochs.slice(0, tagged) : epochs.slice(tagged))
+  if (stamp === undefined || !stampedWith(entry, stamp)) return undefined
+  return part.codec.decode(entry, PAYLOAD_AT)
+}
+
+/** A whole row of the tree in the caller's shape. */
+function shaped({ shape, ones }: Node, row: Row): Row {
+  const { places, names } = shape.cached
+  const valueOf = (name: string) => {
+    const value = row[name]
+    const one = places.has(name) || value === null ? undefined : ones.find(other => other.name === name)
+    return one === undefined ? value : shaped(one.node, value as Row)
+  }
+  const order = shape.order ?? shape.places?.map(place => names[place] as string) ?? names
+  return Object.fromEntries(order.map(name => [name, valueOf(name)]))
+}
