@@ -8,6 +8,7 @@ import { valuesEpoch } from './wire/keys.js'
 import type { Config } from './options.js'
 import { Batches, type ClientFacts, Decimal, transactionOf } from './prisma7.js'
 import type { Shared } from './stories/row.js'
+import { RowSecurity } from './security.js'
 import { Store } from './redis/store.js'
 import { Transactions } from './stories/transaction.js'
 import type { Values } from './stories/values.js'
@@ -32,6 +33,7 @@ export interface Core extends Writer, Values {
   readonly transactionOf: typeof transactionOf
   readonly health: Health
   readonly batches: Batches
+  readonly security: RowSecurity
   /** Whether reads use the cache; the write half is always on. */
   enabled: boolean
   /** Loads for which the database user lacks a grant: their reads go to the database. */
@@ -43,7 +45,11 @@ export interface Core extends Writer, Values {
 const HOLD_MS = 60_000
 
 /** @throws CacheAsideError `INVALID_MODEL` */
-export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, parts: Partial<Parts> = {}): Core {
+export function createCore(
+  config: Config,
+  facts: Pick<ClientFacts, 'schema' | 'secured'>,
+  parts: Partial<Parts> = {},
+): Core {
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
   const catalog = buildCatalog(facts.schema, { prefix, policies, alsoTouches: config.alsoTouches }, Decimal)
   const events = new Events(config.includeKeys)
@@ -72,6 +78,7 @@ export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, p
     events,
     health,
     batches: new Batches(),
+    security: new RowSecurity(catalog, facts.secured),
     flights: new (parts.Flights ?? Flights<Shared>)(),
     valueFlights: new Flights(),
     transactions: new Transactions(),

@@ -115,8 +115,14 @@ async function passed(operation: Operation): Promise<unknown> {
 
 // ---- reads
 
+async function firstRead(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
+  await core.security.settled()
+  return core.security.known ? read(core, shape, operation) : passOn(core, operation)
+}
+
 function read(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
   const plan = planOf(core, shape, operation)
+  if (plan.kind !== 'bypass' && !core.security.known) return firstRead(core, shape, operation)
   const { operation: name } = operation
   const { store, events } = core
   switch (plan.kind) {
@@ -147,8 +153,9 @@ function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan 
   if (operation.__internalParams === undefined) return new Bypass('the client does not say what is asked')
   try {
     const plan = planRead(core.catalog.get(model as string), name, args, shape)
-    const refused = plan.kind === 'row' && core.unreadable.has(namesOfLoad(plan))
-    return refused ? new Bypass('the whole row may not be read') : plan
+    if (plan.kind === 'row' && core.unreadable.has(namesOfLoad(plan)))
+      return new Bypass('the whole row may not be read')
+    return core.security.check(plan)
   } catch (error) {
     // Args that we can't make sense of are Prisma's to judge.
     core.events.emit({ type: 'error', code: 'PLAN', message: `A ${name} could not be planned: ${nameOf(error)}.` })

@@ -9,6 +9,8 @@ import type { Key, Model, RelationField, ScalarField, Schema } from './schema.js
 
 export interface CatalogModel {
   readonly model: Model
+  /** Its name, in a list. */
+  readonly itself: readonly string[]
   readonly keys: ModelKeys
   /** Undefined when the model has no primary key, or one whose values have no exact text. */
   readonly identity: Identity | undefined
@@ -112,6 +114,7 @@ export function buildCatalog(schema: Schema, options: CatalogOptions, Decimal: D
     const identities = [identity, ...model.uniques.map(identityOf)].filter(known => known !== undefined)
     catalog.set(model.name, {
       model,
+      itself: [model.name],
       keys: modelKeys(prefix, model.name),
       identity,
       identities,

@@ -111,7 +111,9 @@ function named(tokens: readonly string[], from: number): Named | undefined {
   if (first === undefined) return undefined
   if (tokens[at + 1] !== '.') return { name: { table: first, schema: undefined }, end: at + 1 }
   const second = identifier(tokens[at + 2])
-  return second === undefined || tokens[at + 3] === '.' ? undefined : { name: { table: second, schema: first }, end: at + 3 }
+  return second === undefined || tokens[at + 3] === '.'
+    ? undefined
+    : { name: { table: second, schema: first }, end: at + 3 }
 }
 
 /** The columns in the `SET` that follows; undefined: perhaps all. */

@@ -286,7 +286,9 @@ class Walk {
     }
     if (models.length > 0) return true
     const links = [...this.#catalog.values()].flatMap(model => {
-      const found = [...model.relations.values()].find(({ field, link }) => link !== undefined && field.joinTable === table)
+      const found = [...model.relations.values()].find(
+        ({ field, link }) => link !== undefined && field.joinTable === table,
+      )
       return found?.link === undefined ? [] : [[found.link, [model, found.target]] as const]
     })
     for (const [link, ends] of links) this.effects.linked(link, ends)
