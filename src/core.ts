@@ -54,7 +54,12 @@ export function createCore(
   const catalog = buildCatalog(facts.schema, { prefix, policies, alsoTouches: config.alsoTouches }, Decimal)
   const events = new Events(config.includeKeys)
   const connection = new Connection(config.redis)
-  const epochs = [...catalog.values()].flatMap(({ keys }) => keys.epochs).concat(valuesEpoch(prefix))
+  const links = [...catalog.values()].flatMap(({ relations }) =>
+    [...relations.values()].flatMap(({ link }) => link ?? []),
+  )
+  const epochs = [...catalog.values()]
+    .flatMap(({ keys }) => keys.epochs)
+    .concat([...new Set(links)], valuesEpoch(prefix))
   const health = new Health(connection, {
     prefix,
     epochs,

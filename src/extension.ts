@@ -21,7 +21,7 @@ import {
   transactionIdOf,
 } from './prisma7.js'
 import { Bypass } from './plan/bypass.js'
-import { isRead, planRead, type ReadPlan, type RowRead, throwsWhenAbsent } from './plan/query.js'
+import { isRead, planRead, type ReadPlan, type ResultRead, type RowRead, throwsWhenAbsent } from './plan/query.js'
 import type { ClientShape } from './plan/shape.js'
 import { loadArgs } from './plan/tree.js'
 import { cacheAside } from './stories/read.js'
@@ -115,34 +115,36 @@ async function passed(operation: Operation): Promise<unknown> {
 
 // ---- reads
 
+function read(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
+  const plan = planOf(core, shape, operation)
+  if (plan.kind === 'bypass') {
+    core.events.bypass(operation.model as string, operation.operation, plan.why)
+    return passOn(core, operation)
+  }
+  if (!core.security.known) return firstRead(core, shape, operation)
+  return plan.kind === 'row' ? readRow(core, shape, operation, plan) : readResult(core, operation, plan)
+}
+
 async function firstRead(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
   await core.security.settled()
   return core.security.known ? read(core, shape, operation) : passOn(core, operation)
 }
 
-function read(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
-  const plan = planOf(core, shape, operation)
-  if (plan.kind !== 'bypass' && !core.security.known) return firstRead(core, shape, operation)
+function readRow(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Promise<unknown> {
+  const { store, events, flights } = core
   const { operation: name } = operation
-  const { store, events } = core
-  switch (plan.kind) {
-    case 'row': {
-      const source = () => rowSource(core, shape, operation, plan)
-      const { tree } = plan
-      const reading =
-        tree === undefined
-          ? new RowReading(store, events, plan, name, source)
-          : new TreeReading(store, events, plan, tree, name, fluentPath(operation), source)
-      return cacheAside<unknown, Buffer | 'absent'>(core, core.flights, reading)
-    }
-    case 'result': {
-      const source = () => resultSource(core, operation)
-      return cacheAside(core, core.flights, new ResultReading(store, events, plan, name, fluentPath(operation), source))
-    }
-    case 'bypass':
-      events.bypass(operation.model as string, name, plan.why)
-      return passOn(core, operation)
-  }
+  const source = () => rowSource(core, shape, operation, plan)
+  const { tree } = plan
+  return tree === undefined
+    ? cacheAside(core, flights, new RowReading(store, events, plan, name, source))
+    : cacheAside(core, flights, new TreeReading(store, events, plan, tree, name, fluentPath(operation), source))
+}
+
+function readResult(core: Core, operation: Operation, plan: ResultRead): Promise<unknown> {
+  const { store, events, flights } = core
+  const source = () => resultSource(core, operation)
+  const reading = new ResultReading(store, events, plan, operation.operation, fluentPath(operation), source)
+  return cacheAside(core, flights, reading)
 }
 
 function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan {
@@ -199,7 +201,9 @@ function resultSource(core: Core, operation: Operation): Source {
     original: () => passOn(core, operation),
     load: () => queryWhole(operation, operation.args),
     saysAbsent: error => orThrow && saysNotFound(error),
-    insteadOf: error => Promise.reject(error as Error),
+    async insteadOf(error) {
+      throw error
+    },
     alone: () => true,
   }
 }

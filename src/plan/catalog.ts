@@ -74,8 +74,9 @@ export interface Relation {
 
 /** "The posts of user 42": a list of rows by their foreign key, and the relation tag that it hangs on. */
 export interface ListOf {
-  /** The relation field of the rows in the list. */
+  /** The relation field of the rows in the list, and their model. */
   readonly field: RelationField
+  readonly child: CatalogModel
   readonly parent: CatalogModel
   /** What the foreign key references. */
   readonly by: Identity
@@ -221,7 +222,7 @@ function listOf(catalog: Catalog, field: RelationField, joins: boolean): ListOf 
   const parent = modelOf(catalog, field.target)
   const by = parent.identities.find(({ names }) => sameNames(names, references))
   const known = [...fields.entries()].every(([i, name]) =>
-    sameValues(scalar(field.model, name), scalar(field.target, references[i])),
+    sameValues(fieldOf(field.model, name), fieldOf(field.target, references[i])),
   )
   if (by === undefined || !known || (joins && by.spelling !== 'exact')) return undefined
   const foreign = new Map(references.map((name, i) => [name, fields[i] as string]))
@@ -233,6 +234,7 @@ function listOf(catalog: Catalog, field: RelationField, joins: boolean): ListOf 
   }
   return {
     field,
+    child: modelOf(catalog, field.model),
     parent,
     by,
     foreign,
@@ -248,7 +250,7 @@ function listOf(catalog: Catalog, field: RelationField, joins: boolean): ListOf 
   }
 }
 
-function scalar({ scalars }: Model, name: string | undefined): ScalarField | undefined {
+function fieldOf({ scalars }: Model, name: string | undefined): ScalarField | undefined {
   return scalars.find(field => field.name === name)
 }
 

@@ -209,7 +209,7 @@ function planResult(
   met.model(model)
   const { underAny, holds } = epochsOf(met)
   const on =
-    tag === undefined ? { epochs: underAny, holds } : { epochs: [tag, keys.rows, keys.lists], holds: [keys.hold] }
+    tag === undefined ? { epochs: underAny, holds } : { epochs: [tag, keys.rows, keys.lists], holds: keys.holds }
   // One row and a list of one are different results; one row and one row or an error are not.
   const kind = first ? 'findFirst' : operation
   const name = shapeName(`${kind}(${text})${shape?.text ?? cached.codec.name}`)

@@ -10,7 +10,7 @@ import { seenKey } from '../wire/keys.js'
 
 export interface HealthOptions {
   readonly prefix: string
-  /** `@rows` and `@any` of every model: dropping them leaves no entry valid. */
+  /** `@rows` and `@any` of every model, and all link epochs: dropping them leaves no entry valid. */
   readonly epochs: readonly string[]
   readonly deadlineMs: number
   readonly holdMs: number

@@ -172,7 +172,7 @@ function countIn(counts: unknown, name: string): number {
 
 /** Places of the scalars in one order, whatever order the caller wants. */
 function placesOf({ places, cached }: Shape): readonly number[] {
-  return places === undefined ? [...cached.names.keys()] : [...new Set(places)].sort((a, b) => a - b)
+  return places === undefined ? [...cached.names.keys()] : places.toSorted((a, b) => a - b)
 }
 
 function byName<T extends { readonly name: string }>(items: readonly T[]): readonly T[] {
