@@ -16,6 +16,7 @@ import {
   mayNotReadAll,
   type Operation,
   outcomeOf,
+  queryAlone,
   queryWhole,
   saysNotFound,
   transactionIdOf,
@@ -175,6 +176,7 @@ function rowSource(core: Core, shape: ClientShape, operation: Operation, plan: R
   return {
     original: () => passOn(core, operation),
     load() {
+      if (plan.hasCursor) return queryAlone(operation, { ...args, where: flat(plan) }) as Promise<Row | null>
       batch = core.batches.join(model.model.name)
       return queryWhole(operation, args) as Promise<Row | null>
     },
@@ -187,6 +189,11 @@ function rowSource(core: Core, shape: ClientShape, operation: Operation, plan: R
     },
     alone: () => batch.size === 1,
   }
+}
+
+/** The `where` of a row as `findFirst` takes it. */
+function flat({ by, where }: RowRead): unknown {
+  return by.names.length === 1 ? where : (where[by.key.name] ?? where)
 }
 
 /** What a load asks for, by the models in it. */

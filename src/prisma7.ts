@@ -176,6 +176,12 @@ export async function queryWhole({ query, __internalParams }: Operation, args: u
   return await query(args, { ...__internalParams, dataPath: [] })
 }
 
+/** The same as a `findFirst`, which Prisma does not put into one statement with others. */
+export async function queryAlone({ query, operation, __internalParams }: Operation, args: unknown): Promise<unknown> {
+  const action = operation.endsWith('OrThrow') ? 'findFirstOrThrow' : 'findFirst'
+  return await query(args, { ...__internalParams, dataPath: [], action })
+}
+
 /** The text of a raw operation: a `Sql` or `TypedSql` object, or `[text, ...parameters]`. */
 export function rawTextOf(args: unknown): string | undefined {
   if (Array.isArray(args)) return typeof args[0] === 'string' ? args[0] : undefined

@@ -22,8 +22,6 @@ export interface CatalogModel {
   readonly lists: readonly ListOf[]
   /** Models that any write to this one changes too: views of it, and what triggers touch. */
   readonly touches: readonly CatalogModel[]
-  /** A view that does not say what it depends on: nobody knows when it changes. */
-  readonly unwatched: boolean
   /** Undefined when the model's rows are not cached. */
   readonly cached: Cached | undefined
 }
@@ -122,7 +120,7 @@ export function buildCatalog(schema: Schema, options: CatalogOptions, Decimal: D
       relations: new Map(),
       lists: [],
       touches: [],
-      unwatched: model.view && policy?.dependsOn === undefined,
+
       cached: policy && cachedOf(model, identities, policy, Decimal),
     })
   }

@@ -39,6 +39,11 @@ export interface RowRead extends Lookup {
   /** The row with its related rows; undefined when the caller wants scalars only. */
   readonly tree: Node | undefined
   readonly strategy: unknown
+  /**
+   * Whether a list in it begins at a cursor: when Prisma loads several rows in one statement, it looks for the cursor among
+   * the rows of each list, else in the table.
+   */
+  readonly hasCursor: boolean
   /** Names of all models that are looked at. */
   readonly models: readonly string[]
 }
@@ -150,6 +155,10 @@ function planRow(
     strategy,
     models: modelsIn(model, tree && shape),
   }
+}
+
+function hasCursor({ related }: Shape): boolean {
+  return related.some(({ hasCursor: own, shape }) => own || hasCursor(shape))
 }
 
 function modelsIn(model: CatalogModel, shape: Shape | undefined): readonly string[] {
