@@ -153,6 +153,7 @@ function planRow(
     places: shape.places,
     tree,
     strategy,
+    hasCursor: tree !== undefined && hasCursor(shape),
     models: modelsIn(model, tree && shape),
   }
 }
