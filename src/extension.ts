@@ -16,7 +16,7 @@ import {
   mayNotReadAll,
   type Operation,
   outcomeOf,
-  queryAlone,
+  ownTick,
   queryWhole,
   saysNotFound,
   transactionIdOf,
@@ -175,10 +175,10 @@ function rowSource(core: Core, shape: ClientShape, operation: Operation, plan: R
   let batch = { size: 0 } as { readonly size: number }
   return {
     original: () => passOn(core, operation),
-    load() {
-      if (plan.hasCursor) return queryAlone(operation, { ...args, where: flat(plan) }) as Promise<Row | null>
+    async load() {
+      if (plan.hasCursor) await ownTick()
       batch = core.batches.join(model.model.name)
-      return queryWhole(operation, args) as Promise<Row | null>
+      return (await queryWhole(operation, args)) as Row | null
     },
     saysAbsent: error => orThrow && saysNotFound(error),
     async insteadOf(error) {
@@ -189,11 +189,6 @@ function rowSource(core: Core, shape: ClientShape, operation: Operation, plan: R
     },
     alone: () => batch.size === 1,
   }
-}
-
-/** The `where` of a row as `findFirst` takes it. */
-function flat({ by, where }: RowRead): unknown {
-  return by.names.length === 1 ? where : (where[by.key.name] ?? where)
 }
 
 /** What a load asks for, by the models in it. */

@@ -176,10 +176,13 @@ export async function queryWhole({ query, __internalParams }: Operation, args: u
   return await query(args, { ...__internalParams, dataPath: [] })
 }
 
-/** The same as a `findFirst`, which Prisma does not put into one statement with others. */
-export async function queryAlone({ query, operation, __internalParams }: Operation, args: unknown): Promise<unknown> {
-  const action = operation.endsWith('OrThrow') ? 'findFirstOrThrow' : 'findFirst'
-  return await query(args, { ...__internalParams, dataPath: [], action })
+let turn: Promise<void> = Promise.resolve()
+
+/** Waits for a tick that no other who waits here has: Prisma does not put its query into one statement with theirs. */
+export function ownTick(): Promise<void> {
+  const before = turn
+  turn = before.then(() => new Promise(resolve => setImmediate(resolve)))
+  return before
 }
 
 /** The text of a raw operation: a `Sql` or `TypedSql` object, or `[text, ...parameters]`. */

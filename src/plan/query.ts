@@ -40,8 +40,8 @@ export interface RowRead extends Lookup {
   readonly tree: Node | undefined
   readonly strategy: unknown
   /**
-   * Whether a list in it begins at a cursor: when Prisma loads several rows in one statement, it looks for the cursor among
-   * the rows of each list, else in the table.
+   * Whether a list in it begins at a cursor. `findUnique` alone looks for that row in the whole table, `findFirst`, or
+   * several in one statement, among the rows of the list.
    */
   readonly hasCursor: boolean
   /** Names of all models that are looked at. */
@@ -137,6 +137,7 @@ function planRow(
   if (typeof filters === 'string') return not(filters)
 
   const shape = shapeOf(model, args, client)
+  if (!unique && hasCursor(shape)) return 'a relation has a cursor, which findFirst and findUnique treat differently'
   const tree = shape.order === undefined ? undefined : nodeOf(shape)
   const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.key.name, id)
   const strategy = strategyOf(args, client)
