@@ -86,7 +86,7 @@ export async function sameAnswers(
   }
   if (fate === 'kept') expect(sql, 'statements of the hits').toEqual([0, 0])
   if (fate === 'asked') expect(sql, 'statements of the second reads').not.toContain(0)
-  if (fate === 'refused') expect(truth).toHaveProperty('error', 'PrismaClientValidationError')
+  if (fate === 'refused') expect(truth).toHaveProperty('error')
   await cold(world, cached, other)
   // Prisma itself answers some queries differently when it batches them: `findUniqueOrThrow(…).posts()` of no row.
   const three = (db: Db) => Promise.all([1, 2, 3].map(() => ask(db, query)))
