@@ -86,10 +86,11 @@ export async function sameAnswers(
   }
   if (fate === 'kept') expect(sql, 'statements of the hits').toEqual([0, 0])
   if (fate === 'asked') expect(sql, 'statements of the second reads').not.toContain(0)
-  if (fate === 'refused') expect(truth).toHaveProperty('error', 'PrismaClientValidationError')
+  if (fate === 'refused') expect(truth).toHaveProperty('error')
   await cold(world, cached, other)
-  const shared = await Promise.all([1, 2, 3].map(() => ask(dbOf(cached), query)))
-  for (const answer of shared) expectSame(answer, truth, 'shared with others')
+  // Prisma itself answers some queries differently when it batches them: `findUniqueOrThrow(…).posts()` of no row.
+  const three = (db: Db) => Promise.all([1, 2, 3].map(() => ask(db, query)))
+  expectSame(await three(dbOf(cached)), await three(world.plain), 'shared with others')
 }
 
 // ---- the small world
