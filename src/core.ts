@@ -19,6 +19,10 @@ import type { Writer } from './stories/write.js'
  * reachable from outside the package.
  */
 export interface Parts {
+  readonly Connection: typeof Connection
+  readonly Health: typeof Health
+  /** Shorter, for runs that can't wait a minute. */
+  readonly holdMs: number
   readonly Store: typeof Store
   readonly Flights: typeof Flights<Shared>
   readonly transactionOf: typeof transactionOf
@@ -53,25 +57,26 @@ export function createCore(
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
   const catalog = buildCatalog(facts.schema, { prefix, policies, alsoTouches: config.alsoTouches }, Decimal)
   const events = new Events(config.includeKeys)
-  const connection = new Connection(config.redis)
+  const connection = new (parts.Connection ?? Connection)(config.redis)
+  const { holdMs = HOLD_MS } = parts
   const links = [...catalog.values()].flatMap(({ relations }) =>
     [...relations.values()].flatMap(({ link }) => link ?? []),
   )
   const epochs = [...catalog.values()]
     .flatMap(({ keys }) => keys.epochs)
     .concat([...new Set(links)], valuesEpoch(prefix))
-  const health = new Health(connection, {
+  const health = new (parts.Health ?? Health)(connection, {
     prefix,
     epochs,
     deadlineMs: invalidationDeadlineMs,
-    holdMs: HOLD_MS,
+    holdMs,
     emit: events.emit,
   })
   const longestMs = Math.max(ttlMs, ...[...policies.values()].flatMap(policy => [policy.ttlMs, policy.negativeTtlMs]))
   const store = new (parts.Store ?? Store)(connection, health, {
     deadlineMs,
     invalidationDeadlineMs,
-    holdMs: HOLD_MS,
+    holdMs,
     epochMs: Math.ceil(2 * longestMs),
   })
 
