@@ -40,8 +40,6 @@ export interface Core extends Writer, Values {
   readonly security: RowSecurity
   /** Whether reads use the cache; the write half is always on. */
   enabled: boolean
-  /** Loads for which the database user lacks a grant: their reads go to the database. */
-  readonly unreadable: Set<string>
   close(): void
 }
 

@@ -11,6 +11,7 @@ import type { Events, InvalidationSource } from '../events.js'
 import {
   type InTransaction,
   isFluent,
+  mayNotReadAll,
   type Operation,
   outcomeOf,
   queryWith,
@@ -28,6 +29,8 @@ export interface Writer {
   readonly store: Store
   readonly events: Events
   readonly transactions: Transactions
+  /** What the database user lacks a grant for: loads of whole rows, and results that name more than was selected. */
+  readonly unreadable: Set<string>
   /** For tests: a rule of the plan to leave out. */
   readonly without: string | undefined
   readonly transactionOf: (operation: Operation) => InTransaction
@@ -37,10 +40,26 @@ export interface Writer {
 export function writeModel(writer: Writer, client: ClientShape, operation: Operation): Promise<unknown> {
   const { plan, args, named, strip } = prepare(writer, client, operation)
   return write(writer, operation, plan, async () => {
-    const result = await queryWith(operation, args)
+    let result: unknown
+    try {
+      result = await queryWith(operation, args)
+    } catch (error) {
+      if (args === operation.args || !mayNotReadAll(error)) throw error
+      // The database user may not read what we added to the selection. The statement has done nothing, but a transaction that
+      // it was part of is lost.
+      writer.unreadable.add(unwidened(operation))
+      if (writer.transactionOf(operation) !== undefined) throw error
+      addResult(plan, undefined)
+      return await queryWith(operation, operation.args)
+    }
     addResult(plan, named ? result : undefined)
     return strip(result)
   })
+}
+
+/** Where it is kept that the results of writes to a model are not to be widened. */
+function unwidened({ model }: Operation): string {
+  return `${model}: as selected`
 }
 
 interface Prepared extends Widened {
@@ -57,7 +76,8 @@ function prepare(writer: Writer, client: ClientShape, operation: Operation): Pre
     if (model === undefined) throw new Error(`${name} is not in the schema`)
     const plan = planWrite(writer.catalog, model, kind, args, writer.without)
     const named = !isFluent(operation)
-    return { plan, named, ...widen(named ? plan.expected : undefined, args, client) }
+    const wide = named && !writer.unreadable.has(unwidened(operation))
+    return { plan, named, ...widen(wide ? plan.expected : undefined, args, client) }
   } catch (error) {
     writer.events.emit({ type: 'error', code: 'PLAN', message: `A ${kind} could not be planned: ${nameOf(error)}.` })
     return { plan: writeOfAnything(writer.catalog, writer.without), named: false, args, strip: result => result }
