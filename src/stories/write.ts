@@ -5,7 +5,7 @@
  */
 import type { Catalog } from '../plan/catalog.js'
 import type { Effects } from '../plan/effects.js'
-import { addResult, planWrite, type WritePlan, writeOfAnything } from '../plan/write.js'
+import { addResult, planRaw, planWrite, type WritePlan, writeOfAnything } from '../plan/write.js'
 import { nameOf } from '../errors.js'
 import type { Events, InvalidationSource } from '../events.js'
 import {
@@ -64,16 +64,12 @@ function prepare(writer: Writer, client: ClientShape, operation: Operation): Pre
   }
 }
 
-/** A raw operation: a write of anything, unless its text plainly reads. */
+/** A raw operation: a write of the tables that it names, or of anything, unless its text plainly reads. */
 export async function writeRaw(writer: Writer, operation: Operation): Promise<unknown> {
   const text = rawTextOf(operation.args)
   if (text !== undefined && isPlainRead(text)) return operation.query(operation.args)
-  return write(
-    writer,
-    operation,
-    writeOfAnything(writer.catalog, writer.without),
-    async () => await operation.query(operation.args),
-  )
+  const plan = planRaw(writer.catalog, text, writer.without)
+  return write(writer, operation, plan, async () => await operation.query(operation.args))
 }
 
 async function write(
