@@ -18,8 +18,8 @@ function modelQuery(client: object, { delegate, operation, args, fluent = [] }: 
 }
 
 function rawQuery(client: object, { method, text }: Raw): Promise<unknown> {
-  const run = (client as Record<string, (text: unknown) => Promise<unknown>>)[method]!.bind(client)
-  return run(method.endsWith('Unsafe') ? text : Prisma.raw(text))
+  const execute = (client as Record<string, (text: unknown) => Promise<unknown>>)[method]!.bind(client)
+  return execute(method.endsWith('Unsafe') ? text : Prisma.raw(text))
 }
 
 /** Prisma's promises run nothing before somebody waits for them. */

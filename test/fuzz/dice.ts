@@ -30,7 +30,7 @@ export function diceOf(numbers: readonly number[]): Dice {
     each,
     chance,
     some(fields: Fields) {
-      if (chance(15)) return each(fields)
+      if (Object.keys(fields).length === 0 || chance(15)) return each(fields)
       const [name, values] = one(Object.entries(fields))
       return { [name]: one(values) }
     },

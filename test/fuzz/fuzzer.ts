@@ -13,7 +13,7 @@ import { type Program, printedProgram, programOf, type Step, type Who } from './
 import { printed, printedCall, type Read, readShapes, readsFrom } from './reads.js'
 import { combinations, reset, subjects, uniqueWhere } from './space.js'
 import type { Asked, Stage } from './stage.js'
-import { type State, Truth } from './truth.js'
+import { Truth } from './truth.js'
 import { type Body, type Kind, kinds, type Write } from './writes.js'
 
 export interface Options {
@@ -51,6 +51,7 @@ export interface Failure {
 const POOL_FOR = 256
 const POOL_OF_EACH = 10
 const READS_OF_EACH = 2
+const STEPS = 4
 
 /** Runs programs until the time is up or one of them fails. */
 export async function fuzz(stage: Stage, options: Options): Promise<Report> {
@@ -103,12 +104,16 @@ class Fuzzer {
   /** One program; if it fails, smaller and smaller ones that fail too. */
   async one(seed: number, secondsToShrink: number, elapsed: () => number): Promise<Failure | undefined> {
     await this.#prepare(Math.floor(seed / POOL_FOR))
-    const kind = kinds[seed % kinds.length] as Kind
+    // Each kind comes up as often as any other.
+    const some = Array.from(
+      { length: STEPS },
+      (_, n) => kinds[(seed + Math.floor((n * kinds.length) / STEPS)) % kinds.length] as Kind,
+    )
     // Of the reads of a program that failed, mostly one is enough: smaller programs have only that.
     let only: Read | undefined
     let seconds = 0
     const focused = (program: Program): Program => (only === undefined ? program : { ...program, reads: [only] })
-    const property = fc.asyncProperty(programOf(kind, this.#pool, READS_OF_EACH), async program => {
+    const property = fc.asyncProperty(programOf(some, this.#pool, READS_OF_EACH), async program => {
       try {
         await this.#program(focused(program))
       } catch (error) {
@@ -286,7 +291,7 @@ class Fuzzer {
         )
       case 'interactive':
         return this.#interactive(client, write.body, reads, at)
-      case 'interleaved': {
+      default: {
         const [first, second] = write.bodies
         const both = await Promise.all([
           this.#interactive(client, first, [], at),
