@@ -90,7 +90,10 @@ export async function sameAnswers(
   await cold(world, cached, other)
   // Prisma itself answers some queries differently when it batches them: `findUniqueOrThrow(…).posts()` of no row.
   const three = (db: Db) => Promise.all([1, 2, 3].map(() => ask(db, query)))
-  expectSame(await three(dbOf(cached)), await three(world.plain), 'shared with others')
+  const [batched] = await three(world.plain)
+  for (const answer of await three(dbOf(cached))) {
+    if (!isSame(answer, batched)) expectSame(answer, truth, 'shared with others')
+  }
 }
 
 // ---- the small world
@@ -113,7 +116,7 @@ const ROWS = `
   INSERT INTO "Category" ("id", "parentId", "name") VALUES (1, NULL, 'Tech'), (2, 1, 'Data'), (3, NULL, 'Film');
   INSERT INTO "Post" ("id", "title", "slug", "body", "published", "views", "authorId", "categoryId", "publishedAt", "createdAt", "updatedAt") VALUES
     (1, 'One', 'one', 'text', true, 5, 1, 2, NOW, NOW, NOW), (2, 'Two', NULL, NULL, false, 0, 1, NULL, NULL, NOW, NOW),
-    (3, 'Three', 'three', NULL, true, 7, 1, 2, NOW, NOW, NOW), (4, 'Four', 'one', 'text', true, 5, 2, 3, NOW, NOW, NOW),
+    (3, 'Three', 'three', NULL, true, 7, 1, 2, NOW, NOW, NOW), (4, 'Four', 'four', 'text', true, 5, 2, 3, NOW, NOW, NOW),
     (5, 'Five', NULL, NULL, false, 1, 2, NULL, NULL, NOW, NOW);
   INSERT INTO "Tag" ("id", "name") VALUES ('t1', 'redis'), ('t2', 'sql'), ('t3', 'unused');
   INSERT INTO "_PostToTag" ("A", "B") VALUES (1, 't1'), (1, 't2'), (4, 't2');
@@ -138,7 +141,7 @@ const ROWS = `
 `
 const TABLES =
   'Parcel Shipment order_lines orders Product Brand Task Project Membership Tenant Bookmark Comment _PostToTag _Follows Tag Post Category Profile Asset User'
-const SERIALS = 'User Asset Profile Category Post Task orders'
+const SERIALS = 'User Asset Profile Category Post Task orders Shipment'
 
 const RESET = `DO $$ BEGIN
   UPDATE "Category" SET "parentId" = NULL;
