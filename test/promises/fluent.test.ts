@@ -23,16 +23,14 @@ const chains: [string, Query][] = [
   [
     'a list with all arguments',
     db =>
-      db.user
-        .findUnique({ where: { id: 1 } })
-        .posts({
-          where: { published: true },
-          orderBy: { title: 'desc' },
-          skip: 1,
-          take: 1,
-          cursor: { id: 1 },
-          distinct: ['title'],
-        }),
+      db.user.findUnique({ where: { id: 1 } }).posts({
+        where: { published: true },
+        orderBy: { title: 'desc' },
+        skip: 1,
+        take: 1,
+        cursor: { id: 1 },
+        distinct: ['title'],
+      }),
   ],
   [
     'a list with select',
