@@ -24,7 +24,17 @@ const prisma = client.$extends(
   cacheAside({
     redis,
     prefix: `${database}:`, // so that the demo leaves nothing behind in a Redis of yours
-    models: { User: { ttl: 300 }, Post: '5m', Bookmark: true },
+    models: {
+      User: { ttl: 300 },
+      Post: { ttl: '5m', queries: true },
+      // What is counted and followed has to be named too.
+      Profile: true,
+      Category: true,
+      Comment: true,
+      Bookmark: true,
+      Membership: true,
+      Order: true,
+    },
   }),
 )
 
@@ -93,8 +103,26 @@ await step("$cache.getOrSet('users', count)", () =>
   prisma.$cache.getOrSet('users', count, { ttl: '1m', tags: ['user'] }),
 )
 await step('the same again', () => prisma.$cache.getOrSet('users', count, { ttl: '1m', tags: ['user'] }))
-const explained = prisma.$cache.explain('User', 'findUnique', { ...byEmail, include: { posts: true } })
-console.log(`  explain, with include: { posts: true }: ${JSON.stringify(explained)}`)
+
+console.log('\nRelations, first matches and lists')
+const withPosts = { where: { id: 4 }, include: { posts: true, _count: true } } as const
+await step('user 4 with posts and counts', () => prisma.user.findUnique(withPosts))
+await step('the same again: one MGET', () => prisma.user.findUnique(withPosts))
+const chain = { where: { id: 20 }, include: { author: { include: { profile: true } }, category: true } } as const
+await step('post > author > profile, category', () => prisma.post.findUnique(chain))
+await step('the same again: one MGET per level', () => prisma.post.findUnique(chain))
+const list = { where: { authorId: 5, published: true }, orderBy: { createdAt: 'desc' }, take: 10 } as const
+await step('post.findMany({ where: { authorId: 5, … } })', () => prisma.post.findMany(list))
+await step('the same again', () => prisma.post.findMany(list))
+await step('post.update of another author', () => prisma.post.update({ where: { id: 1 }, data: { views: 1 } }))
+await step('user 4 with posts: still there', () => prisma.user.findUnique(withPosts))
+await step('the list of author 5: still there', () => prisma.post.findMany(list))
+await step('post.create for author 5', () => prisma.post.create({ data: { title: 'New', authorId: 5 } }))
+await step('the list of author 5: fresh', () => prisma.post.findMany(list))
+await step('fluent: user 4 .posts({ take: 2 })', () => prisma.user.findUnique({ where: { id: 4 } }).posts({ take: 2 }))
+await step('the same again', () => prisma.user.findUnique({ where: { id: 4 } }).posts({ take: 2 }))
+const explained = prisma.$cache.explain('User', 'findUnique', { ...byEmail, include: { posts: true, profile: true } })
+console.log(`  explain, with posts and profile: ${JSON.stringify(explained)}`)
 
 console.log('\nA write drops what it made wrong, before its promise resolves')
 await step("user.update({ where: { id: 1 }, data: { name: 'Ada' } })", () =>

@@ -172,7 +172,7 @@ export function cacheApi<Client>(
       }
       if (inTransaction !== undefined) return { cached: false, why: 'in a transaction' }
       if (!core.enabled) return { cached: false, why: 'the cache is turned off' }
-      return explainRead(planRead(model, operation, args, client))
+      return explainRead(core.security.check(planRead(model, operation, args, client)))
     },
     disable() {
       core.enabled = false

@@ -8,6 +8,7 @@ import { valuesEpoch } from './wire/keys.js'
 import type { Config } from './options.js'
 import { Batches, type ClientFacts, Decimal, transactionOf } from './prisma7.js'
 import type { Shared } from './stories/row.js'
+import { RowSecurity } from './security.js'
 import { Store } from './redis/store.js'
 import { Transactions } from './stories/transaction.js'
 import type { Values } from './stories/values.js'
@@ -18,6 +19,10 @@ import type { Writer } from './stories/write.js'
  * reachable from outside the package.
  */
 export interface Parts {
+  readonly Connection: typeof Connection
+  readonly Health: typeof Health
+  /** Shorter, for runs that can't wait a minute. */
+  readonly holdMs: number
   readonly Store: typeof Store
   readonly Flights: typeof Flights<Shared>
   readonly transactionOf: typeof transactionOf
@@ -32,10 +37,9 @@ export interface Core extends Writer, Values {
   readonly transactionOf: typeof transactionOf
   readonly health: Health
   readonly batches: Batches
+  readonly security: RowSecurity
   /** Whether reads use the cache; the write half is always on. */
   enabled: boolean
-  /** Loads for which the database user lacks a grant: their reads go to the database. */
-  readonly unreadable: Set<string>
   close(): void
 }
 
@@ -43,24 +47,34 @@ export interface Core extends Writer, Values {
 const HOLD_MS = 60_000
 
 /** @throws CacheAsideError `INVALID_MODEL` */
-export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, parts: Partial<Parts> = {}): Core {
+export function createCore(
+  config: Config,
+  facts: Pick<ClientFacts, 'schema' | 'secured'>,
+  parts: Partial<Parts> = {},
+): Core {
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
   const catalog = buildCatalog(facts.schema, { prefix, policies, alsoTouches: config.alsoTouches }, Decimal)
   const events = new Events(config.includeKeys)
-  const connection = new Connection(config.redis)
-  const epochs = [...catalog.values()].flatMap(({ keys }) => keys.epochs).concat(valuesEpoch(prefix))
-  const health = new Health(connection, {
+  const connection = new (parts.Connection ?? Connection)(config.redis)
+  const { holdMs = HOLD_MS } = parts
+  const links = [...catalog.values()].flatMap(({ relations }) =>
+    [...relations.values()].flatMap(({ link }) => link ?? []),
+  )
+  const epochs = [...catalog.values()]
+    .flatMap(({ keys }) => keys.epochs)
+    .concat([...new Set(links)], valuesEpoch(prefix))
+  const health = new (parts.Health ?? Health)(connection, {
     prefix,
     epochs,
     deadlineMs: invalidationDeadlineMs,
-    holdMs: HOLD_MS,
+    holdMs,
     emit: events.emit,
   })
   const longestMs = Math.max(ttlMs, ...[...policies.values()].flatMap(policy => [policy.ttlMs, policy.negativeTtlMs]))
   const store = new (parts.Store ?? Store)(connection, health, {
     deadlineMs,
     invalidationDeadlineMs,
-    holdMs: HOLD_MS,
+    holdMs,
     epochMs: Math.ceil(2 * longestMs),
   })
 
@@ -72,6 +86,7 @@ export function createCore(config: Config, facts: Pick<ClientFacts, 'schema'>, p
     events,
     health,
     batches: new Batches(),
+    security: new RowSecurity(catalog, facts.secured),
     flights: new (parts.Flights ?? Flights<Shared>)(),
     valueFlights: new Flights(),
     transactions: new Transactions(),

@@ -23,6 +23,8 @@ export type CacheEvent =
   | { type: 'invalidate'; source: InvalidationSource; models: readonly string[]; outcome: 'done' | 'deferred' }
   /** This process began or ceased to trust the cache. Without trust, reads go to the database. */
   | { type: 'trust'; trusted: boolean }
+  /** So many keys and holds that Redis had not acknowledged are acknowledged now. */
+  | { type: 'repaid'; invalidations: number }
   | { type: 'error'; code: string; message: string }
 
 /**

@@ -16,12 +16,13 @@ import {
   mayNotReadAll,
   type Operation,
   outcomeOf,
+  ownTick,
   queryWhole,
   saysNotFound,
   transactionIdOf,
 } from './prisma7.js'
 import { Bypass } from './plan/bypass.js'
-import { isRead, planRead, type ReadPlan, type RowRead, throwsWhenAbsent } from './plan/query.js'
+import { isRead, planRead, type ReadPlan, type ResultRead, type RowRead, throwsWhenAbsent } from './plan/query.js'
 import type { ClientShape } from './plan/shape.js'
 import { loadArgs } from './plan/tree.js'
 import { cacheAside } from './stories/read.js'
@@ -117,26 +118,34 @@ async function passed(operation: Operation): Promise<unknown> {
 
 function read(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
   const plan = planOf(core, shape, operation)
-  const { operation: name } = operation
-  const { store, events } = core
-  switch (plan.kind) {
-    case 'row': {
-      const source = () => rowSource(core, shape, operation, plan)
-      const { tree } = plan
-      const reading =
-        tree === undefined
-          ? new RowReading(store, events, plan, name, source)
-          : new TreeReading(store, events, plan, tree, name, fluentPath(operation), source)
-      return cacheAside<unknown, Buffer | 'absent'>(core, core.flights, reading)
-    }
-    case 'result': {
-      const source = () => resultSource(core, operation)
-      return cacheAside(core, core.flights, new ResultReading(store, events, plan, name, fluentPath(operation), source))
-    }
-    case 'bypass':
-      events.bypass(operation.model as string, name, plan.why)
-      return passOn(core, operation)
+  if (plan.kind === 'bypass') {
+    core.events.bypass(operation.model as string, operation.operation, plan.why)
+    return passOn(core, operation)
   }
+  if (!core.security.known) return firstRead(core, shape, operation)
+  return plan.kind === 'row' ? readRow(core, shape, operation, plan) : readResult(core, operation, plan)
+}
+
+async function firstRead(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
+  await core.security.settled()
+  return core.security.known ? read(core, shape, operation) : passOn(core, operation)
+}
+
+function readRow(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Promise<unknown> {
+  const { store, events, flights } = core
+  const { operation: name } = operation
+  const source = () => rowSource(core, shape, operation, plan)
+  const { tree } = plan
+  return tree === undefined
+    ? cacheAside(core, flights, new RowReading(store, events, plan, name, source))
+    : cacheAside(core, flights, new TreeReading(store, events, plan, tree, name, fluentPath(operation), source))
+}
+
+function readResult(core: Core, operation: Operation, plan: ResultRead): Promise<unknown> {
+  const { store, events, flights } = core
+  const source = () => resultSource(core, operation)
+  const reading = new ResultReading(store, events, plan, operation.operation, fluentPath(operation), source)
+  return cacheAside(core, flights, reading)
 }
 
 function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan {
@@ -147,8 +156,9 @@ function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan 
   if (operation.__internalParams === undefined) return new Bypass('the client does not say what is asked')
   try {
     const plan = planRead(core.catalog.get(model as string), name, args, shape)
-    const refused = plan.kind === 'row' && core.unreadable.has(namesOfLoad(plan))
-    return refused ? new Bypass('the whole row may not be read') : plan
+    if (plan.kind === 'row' && core.unreadable.has(namesOfLoad(plan)))
+      return new Bypass('the whole row may not be read')
+    return core.security.check(plan)
   } catch (error) {
     // Args that we can't make sense of are Prisma's to judge.
     core.events.emit({ type: 'error', code: 'PLAN', message: `A ${name} could not be planned: ${nameOf(error)}.` })
@@ -165,9 +175,10 @@ function rowSource(core: Core, shape: ClientShape, operation: Operation, plan: R
   let batch = { size: 0 } as { readonly size: number }
   return {
     original: () => passOn(core, operation),
-    load() {
+    async load() {
+      if (plan.hasCursor) await ownTick()
       batch = core.batches.join(model.model.name)
-      return queryWhole(operation, args) as Promise<Row | null>
+      return (await queryWhole(operation, args)) as Row | null
     },
     saysAbsent: error => orThrow && saysNotFound(error),
     async insteadOf(error) {
@@ -192,7 +203,9 @@ function resultSource(core: Core, operation: Operation): Source {
     original: () => passOn(core, operation),
     load: () => queryWhole(operation, operation.args),
     saysAbsent: error => orThrow && saysNotFound(error),
-    insteadOf: error => Promise.reject(error as Error),
+    async insteadOf(error) {
+      throw error
+    },
     alone: () => true,
   }
 }

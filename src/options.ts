@@ -19,6 +19,11 @@ export interface ModelOptions {
   queries?: boolean | { ttl?: Duration | undefined } | undefined
   /** For a view, which no write shows: the models whose writes change it. */
   dependsOn?: readonly string[] | undefined
+  /**
+   * For a table with row-level security, `'same-for-all'` says that all who use this cache may see the same rows of it.
+   * Default: where row-level security is in force for the client's database user, the model is not cached.
+   */
+  rowSecurity?: 'same-for-all' | undefined
   /** Fields that never reach Redis. Queries that ask for one go to the database. Not for fields of the primary key. */
   exclude?: readonly string[] | undefined
   /** Larger entries are not kept. Default: 1 MiB (1048576). */
@@ -65,6 +70,7 @@ export interface Policy {
   /** Undefined when lists are not cached. */
   readonly queriesTtlMs: number | undefined
   readonly dependsOn: readonly string[] | undefined
+  readonly rowSecurity: 'same-for-all' | undefined
   readonly exclude: ReadonlySet<string>
   readonly maxBytes: number
   readonly jitter: number
@@ -95,7 +101,7 @@ const KNOWN = [
   'deadlineMs',
   'invalidationDeadlineMs',
 ]
-const KNOWN_OF_MODEL = ['ttl', 'negativeTtl', 'queries', 'dependsOn', 'exclude', 'maxBytes', 'jitter']
+const KNOWN_OF_MODEL = ['ttl', 'negativeTtl', 'queries', 'dependsOn', 'rowSecurity', 'exclude', 'maxBytes', 'jitter']
 const DEFAULT_TTL = 3600
 const DEFAULT_NEGATIVE_TTL = 5
 const LONGEST_TTL_MS = 365 * 24 * 3_600_000
@@ -146,6 +152,7 @@ function checkModels(models: unknown, ttlMs: number): Map<string, Policy> {
         dependsOn:
           given.dependsOn === undefined ? undefined : checkNames(`models.${name}.dependsOn`, given.dependsOn, 'User'),
         negativeTtlMs: duration(`models.${name}.negativeTtl`, given.negativeTtl ?? DEFAULT_NEGATIVE_TTL, 0),
+        rowSecurity: checkRowSecurity(`models.${name}.rowSecurity`, given.rowSecurity),
         exclude: new Set(checkNames(`models.${name}.exclude`, given.exclude ?? [], 'passwordHash')),
         maxBytes: checkRange(`models.${name}.maxBytes`, given.maxBytes ?? 1_048_576, 1, 512 * 1_048_576, 'bytes'),
         jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
@@ -216,6 +223,11 @@ function checkQueries(name: string, value: unknown, ttlMs: number): number | und
   }
   refuseUnknown(value, ['ttl'], `option of ${name}`)
   return value.ttl === undefined ? ttlMs : duration(`${name}.ttl`, value.ttl)
+}
+
+function checkRowSecurity(name: string, value: unknown): 'same-for-all' | undefined {
+  if (value === undefined || value === 'same-for-all') return value
+  throw wrong(`${name} must be 'same-for-all', got ${shown(value)}. Remove it where users see different rows.`)
 }
 
 function checkAlsoTouches(value: unknown): ReadonlyMap<string, readonly string[]> {

@@ -27,7 +27,7 @@ interface Internal {
 
 /** The parts of a client that are read here. */
 interface ClientInternals {
-  readonly _engineConfig?: { readonly inlineSchema?: unknown }
+  readonly _engineConfig?: { readonly inlineSchema?: unknown; readonly adapter?: AdapterFactory }
   readonly _runtimeDataModel?: { readonly models?: Record<string, { readonly fields: readonly { name: string }[] }> }
   readonly _globalOmit?: Record<string, Record<string, unknown>>
   readonly _extensions?: {
@@ -35,10 +35,22 @@ interface ClientInternals {
   }
 }
 
+/** Prisma's driver adapters, as far as they are used here. */
+interface AdapterFactory {
+  /** The caller's own pool, which is not ours to end. */
+  readonly externalPool?: object | null
+  connect(): Promise<{
+    queryRaw(query: { sql: string; args: unknown[]; argTypes: unknown[] }): Promise<{ rows: unknown[][] }>
+    dispose(): Promise<void>
+  }>
+}
+
 export interface ClientFacts {
   readonly schema: Schema
   readonly schemaText: string
   readonly shape: ClientShape
+  /** Names of tables whose rows depend on who asks (`securedTables`). */
+  readonly secured: () => Promise<ReadonlySet<string>>
   /** To be told of each client that is extended further: its computed fields count too. */
   readonly extended: (client: object) => void
 }
@@ -79,6 +91,7 @@ export function factsOf(client: object): ClientFacts {
   return {
     schema,
     schemaText,
+    secured: () => securedTables(_engineConfig?.adapter),
     extended,
     shape: {
       globalOmit: model => _globalOmit?.[jsName(model)],
@@ -87,6 +100,24 @@ export function factsOf(client: object): ClientFacts {
       reader: new ArgsReader(nameOfConstant, schema.previewFeatures.has('strictUndefinedChecks')),
       joins: schema.previewFeatures.has('relationJoins'),
     },
+  }
+}
+
+/**
+ * Tables (`schema.table`) with row-level security in force for the client's database user: what is cached of them for one
+ * user may not be shown to another. Asked on a connection of its own, which is closed again.
+ */
+async function securedTables(factory: AdapterFactory | undefined): Promise<ReadonlySet<string>> {
+  if (factory === undefined) return new Set()
+  const adapter = await factory.connect()
+  try {
+    const sql =
+      "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace " +
+      'WHERE c.relrowsecurity AND row_security_active(c.oid)'
+    const { rows } = await adapter.queryRaw({ sql, args: [], argTypes: [] })
+    return new Set(rows.map(([name]) => String(name)))
+  } finally {
+    if (!factory.externalPool) await adapter.dispose()
   }
 }
 
@@ -143,6 +174,15 @@ export async function queryWith({ query, __internalParams }: Operation, args: un
 /** The same, and the whole result, whatever part of it a fluent call asks for. */
 export async function queryWhole({ query, __internalParams }: Operation, args: unknown): Promise<unknown> {
   return await query(args, { ...__internalParams, dataPath: [] })
+}
+
+let turn: Promise<void> = Promise.resolve()
+
+/** Waits for a tick that no other who waits here has: Prisma does not put its query into one statement with theirs. */
+export function ownTick(): Promise<void> {
+  const before = turn
+  turn = before.then(() => new Promise(resolve => setImmediate(resolve)))
+  return before
 }
 
 /** The text of a raw operation: a `Sql` or `TypedSql` object, or `[text, ...parameters]`. */

@@ -24,7 +24,7 @@ export class Met {
   }
 
   model(model: CatalogModel): void {
-    if (model.unwatched) bypass(`${model.model.name} is a view, and does not say what it depends on`)
+    if (model.cached === undefined) bypass(`${model.model.name} is not configured`)
     this.models.add(model)
   }
 

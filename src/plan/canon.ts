@@ -112,8 +112,8 @@ const text: Canon = value =>
  * One text for all that a collation may equate, for names that may be coarse: in lower case. Beyond ASCII it can't be told
  * what a collation equates: undefined.
  */
-export function foldedText(text: string | undefined): string | undefined {
-  return text === undefined || !/^[\x20-\x7e]*$/.test(text) ? undefined : text.toLowerCase()
+export function foldedText(spelled: string | undefined): string | undefined {
+  return spelled === undefined || !/^[\x20-\x7e]*$/.test(spelled) ? undefined : spelled.toLowerCase()
 }
 
 /** Whether a value is a decimal.js number of any copy of that library: Prisma's own check, by shape. */

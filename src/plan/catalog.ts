@@ -9,6 +9,8 @@ import type { Key, Model, RelationField, ScalarField, Schema } from './schema.js
 
 export interface CatalogModel {
   readonly model: Model
+  /** Its name, in a list. */
+  readonly itself: readonly string[]
   readonly keys: ModelKeys
   /** Undefined when the model has no primary key, or one whose values have no exact text. */
   readonly identity: Identity | undefined
@@ -20,8 +22,6 @@ export interface CatalogModel {
   readonly lists: readonly ListOf[]
   /** Models that any write to this one changes too: views of it, and what triggers touch. */
   readonly touches: readonly CatalogModel[]
-  /** A view that does not say what it depends on: nobody knows when it changes. */
-  readonly unwatched: boolean
   /** Undefined when the model's rows are not cached. */
   readonly cached: Cached | undefined
 }
@@ -72,8 +72,9 @@ export interface Relation {
 
 /** "The posts of user 42": a list of rows by their foreign key, and the relation tag that it hangs on. */
 export interface ListOf {
-  /** The relation field of the rows in the list. */
+  /** The relation field of the rows in the list, and their model. */
   readonly field: RelationField
+  readonly child: CatalogModel
   readonly parent: CatalogModel
   /** What the foreign key references. */
   readonly by: Identity
@@ -112,13 +113,14 @@ export function buildCatalog(schema: Schema, options: CatalogOptions, Decimal: D
     const identities = [identity, ...model.uniques.map(identityOf)].filter(known => known !== undefined)
     catalog.set(model.name, {
       model,
+      itself: [model.name],
       keys: modelKeys(prefix, model.name),
       identity,
       identities,
       relations: new Map(),
       lists: [],
       touches: [],
-      unwatched: model.view && policy?.dependsOn === undefined,
+
       cached: policy && cachedOf(model, identities, policy, Decimal),
     })
   }
@@ -218,7 +220,7 @@ function listOf(catalog: Catalog, field: RelationField, joins: boolean): ListOf 
   const parent = modelOf(catalog, field.target)
   const by = parent.identities.find(({ names }) => sameNames(names, references))
   const known = [...fields.entries()].every(([i, name]) =>
-    sameValues(scalar(field.model, name), scalar(field.target, references[i])),
+    sameValues(fieldOf(field.model, name), fieldOf(field.target, references[i])),
   )
   if (by === undefined || !known || (joins && by.spelling !== 'exact')) return undefined
   const foreign = new Map(references.map((name, i) => [name, fields[i] as string]))
@@ -230,6 +232,7 @@ function listOf(catalog: Catalog, field: RelationField, joins: boolean): ListOf 
   }
   return {
     field,
+    child: modelOf(catalog, field.model),
     parent,
     by,
     foreign,
@@ -245,7 +248,7 @@ function listOf(catalog: Catalog, field: RelationField, joins: boolean): ListOf 
   }
 }
 
-function scalar({ scalars }: Model, name: string | undefined): ScalarField | undefined {
+function fieldOf({ scalars }: Model, name: string | undefined): ScalarField | undefined {
   return scalars.find(field => field.name === name)
 }
 

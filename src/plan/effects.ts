@@ -17,6 +17,7 @@ export const RULES = {
   'pushed-out': 'the row that a one-to-one relation leaves behind when another takes its place: all rows of its model',
   cascade: 'rows that the database deletes or changes with the row they reference: all rows of their model',
   link: 'the epoch of an implicit many-to-many relation',
+  raw: 'rows that raw SQL updates or deletes: all rows of the models whose tables it names',
   touched: 'models that triggers change, and views: all their rows',
   anything: 'a write that can not be told: all models that it may be to',
 } as const

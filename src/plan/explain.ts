@@ -19,19 +19,11 @@ export interface CachedRead {
 }
 
 export function explainRead(plan: ReadPlan): CachedRead | { cached: false; why: Bypass['why'] } {
-  switch (plan.kind) {
-    case 'bypass':
-      return { cached: false, why: plan.why }
-    case 'result':
-      return { cached: true, key: plan.key, via: plan.via, dependsOn: plan.on.epochs }
-    case 'row': {
-      const { key, by, tree } = plan
-      const via = by.key.name
-      return tree === undefined
-        ? { cached: true, key, via }
-        : { cached: true, key, via, relations: relationsOf(tree, '') }
-    }
-  }
+  if (plan.kind === 'bypass') return { cached: false, why: plan.why }
+  if (plan.kind === 'result') return { cached: true, key: plan.key, via: plan.via, dependsOn: plan.on.epochs }
+  const { key, by, tree } = plan
+  const via = by.key.name
+  return tree === undefined ? { cached: true, key, via } : { cached: true, key, via, relations: relationsOf(tree, '') }
 }
 
 function relationsOf({ ones, parts }: Node, path: string): Record<string, string> {

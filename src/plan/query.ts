@@ -9,7 +9,7 @@ import type { Cached, CachedField, CatalogModel, Identity } from './catalog.js'
 import type { Row } from '../wire/codec.js'
 import { type Dependencies, shapeName } from '../wire/keys.js'
 import { listCodec, type ResultCodec, rowOrNullCodec } from '../wire/results.js'
-import { type ClientShape, listText, shapeOf, ttlMsOf } from './shape.js'
+import { type ClientShape, listText, type Shape, shapeOf, ttlMsOf } from './shape.js'
 import { epochsOf, metIn, type Node, nodeOf } from './tree.js'
 
 export type ReadPlan = RowRead | ResultRead | Bypass
@@ -39,6 +39,13 @@ export interface RowRead extends Lookup {
   /** The row with its related rows; undefined when the caller wants scalars only. */
   readonly tree: Node | undefined
   readonly strategy: unknown
+  /**
+   * Whether a list in it begins at a cursor. `findUnique` alone looks for that row in the whole table, `findFirst`, or
+   * several in one statement, among the rows of the list.
+   */
+  readonly hasCursor: boolean
+  /** Names of all models that are looked at. */
+  readonly models: readonly string[]
 }
 
 /** A result as a whole. */
@@ -52,6 +59,8 @@ export interface ResultRead {
   readonly via: 'relation tag' | 'every write'
   readonly codec: ResultCodec
   readonly ttlMs: number
+  /** Names of all models that are looked at. */
+  readonly models: readonly string[]
 }
 
 export interface Filter extends CachedField {
@@ -128,10 +137,41 @@ function planRow(
   if (typeof filters === 'string') return not(filters)
 
   const shape = shapeOf(model, args, client)
+  if (!unique && hasCursor(shape)) return 'a relation has a cursor, which findFirst and findUnique treat differently'
   const tree = shape.order === undefined ? undefined : nodeOf(shape)
   const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.key.name, id)
   const strategy = strategyOf(args, client)
-  return { kind: 'row', model, cached, identity, by, id, key, where, filters, places: shape.places, tree, strategy }
+  return {
+    kind: 'row',
+    model,
+    cached,
+    identity,
+    by,
+    id,
+    key,
+    where,
+    filters,
+    places: shape.places,
+    tree,
+    strategy,
+    hasCursor: tree !== undefined && hasCursor(shape),
+    models: modelsIn(model, tree && shape),
+  }
+}
+
+function hasCursor({ related }: Shape): boolean {
+  return related.some(({ hasCursor: own, shape }) => own || hasCursor(shape))
+}
+
+function modelsIn(model: CatalogModel, shape: Shape | undefined): readonly string[] {
+  if (shape === undefined) return model.itself
+  const met = new Met()
+  metIn(shape, met)
+  return namesOf(met, model)
+}
+
+function namesOf({ models }: Met, { itself }: CatalogModel): readonly string[] {
+  return [...itself, ...[...models].map(other => other.model.name)]
 }
 
 function strategyOf({ relationLoadStrategy }: Args, { joins }: ClientShape): unknown {
@@ -180,7 +220,7 @@ function planResult(
   met.model(model)
   const { underAny, holds } = epochsOf(met)
   const on =
-    tag === undefined ? { epochs: underAny, holds } : { epochs: [tag, keys.rows, keys.lists], holds: [keys.hold] }
+    tag === undefined ? { epochs: underAny, holds } : { epochs: [tag, keys.rows, keys.lists], holds: keys.holds }
   // One row and a list of one are different results; one row and one row or an error are not.
   const kind = first ? 'findFirst' : operation
   const name = shapeName(`${kind}(${text})${shape?.text ?? cached.codec.name}`)
@@ -193,6 +233,7 @@ function planResult(
     via: tag === undefined ? 'every write' : 'relation tag',
     codec: shape === undefined ? cached.numbers : first ? rowOrNullCodec(shape) : listCodec(shape),
     ttlMs: shape === undefined ? longestMs : ttlMsOf(shape, longestMs),
+    models: namesOf(met, model),
   }
 }
 

@@ -57,6 +57,8 @@ export interface RelationField {
   readonly optional: boolean
   /** The client does not show it (`@ignore`); the database cascades through it all the same. */
   readonly hidden: boolean
+  /** Table of an implicit many-to-many relation. */
+  readonly joinTable: string
   /** Foreign key fields of `model`; empty on the side without the foreign key. */
   readonly fields: readonly string[]
   /** Fields of `target` that the foreign key references; empty on the side without the foreign key. */
@@ -268,6 +270,7 @@ function linkRelations(drafts: readonly RelationDraft[], models: ReadonlyMap<str
       list: draft.list,
       optional: draft.optional,
       hidden: draft.hidden,
+      joinTable: `_${draft.relationName ?? [draft.owner, draft.target].toSorted().join('To')}`,
       fields: draft.fields,
       references: draft.references,
       onDelete: (draft.onDelete ?? (required ? 'Restrict' : 'SetNull')) as ReferentialAction,

@@ -65,16 +65,12 @@ export function shapeOf(model: CatalogModel, args: Args, client: ClientShape): S
   if (cached === undefined) bypass(`${model.model.name} is not configured`)
   // Prisma takes null for "not given" here.
   const [select, include, omit] = [args.select ?? undefined, args.include ?? undefined, args.omit ?? undefined]
+  if (omit !== undefined && !isPlain(omit)) bypass('omit is of an unknown form')
   if (select === undefined) {
     const all =
       omit === undefined && cached.policy.exclude.size === 0 && client.globalOmit(model.model.name) === undefined
     if (all && include === undefined) return wholeRow(model, cached)
-    const places = remaining(
-      model,
-      cached,
-      { ...client.globalOmit(model.model.name), ...(omit as object | undefined) },
-      client,
-    )
+    const places = remaining(model, cached, { ...client.globalOmit(model.model.name), ...omit }, client)
     if (include === undefined) return scalarsOnly(model, cached, places)
     if (!isPlain(include)) bypass('include is of an unknown form')
     const parts = partsOf(model, include, client, () => false)
@@ -122,7 +118,7 @@ function scalarsOnly(model: CatalogModel, cached: Cached, places: readonly numbe
 
 function scalarsText({ model }: CatalogModel, { codec }: Cached, places: readonly number[] | undefined): string {
   // The fingerprint keeps processes with another schema apart.
-  const fields = places === undefined ? '*' : [...places].sort((a, b) => a - b).join()
+  const fields = places === undefined ? '*' : places.toSorted((a, b) => a - b).join()
   return `${model.name}#${codec.name}[${fields}]`
 }
 
@@ -247,7 +243,7 @@ function countedOf(model: CatalogModel, value: unknown, { reader }: ClientShape)
     if (of !== true && (!isPlain(of) || Object.keys(of).some(key => key !== 'where'))) {
       bypass(`_count.${name} is of an unknown form`)
     }
-    const args = of === true ? of : (of as Args)
+    const args = of
     counted.push({ name, relation, args, text: args === true ? '' : listText(relation.target, args, reader, met), met })
   }
   if (counted.length === 0) bypass('_count counts nothing')

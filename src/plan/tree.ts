@@ -5,7 +5,7 @@
 import type { Row } from '../wire/codec.js'
 import { type Dependencies, relationKey, shapeName } from '../wire/keys.js'
 import { Met } from './args.js'
-import type { Cached, CatalogModel, Identity, ListOf, Relation } from './catalog.js'
+import type { Cached, CatalogModel, Identity, ListOf } from './catalog.js'
 import { countCodec, relatedCodec, type ResultCodec } from '../wire/results.js'
 import {
   type ClientShape,
@@ -53,11 +53,11 @@ export interface Part {
   readonly ttlMs: number
   /** Name of the shape in keys. */
   readonly shape: string
-  /** The relation tags that it hangs on; none: only every-write epochs tell whether it is valid. */
+  /** The relation tags that it hangs on. */
   readonly lists: readonly ListOf[]
   /** Whether the tags follow from the id of the parent alone. */
   readonly byId: boolean
-  /** Epochs beside the tags: list epochs and unnamed-writes epochs. */
+  /** Epochs beside the tags; none, and no tags: only every-write epochs tell whether it is valid. */
   readonly besideTags: readonly string[]
   /** Epochs that do without tags. */
   readonly underAny: readonly string[]
@@ -80,7 +80,7 @@ export function nodeOf(shape: Shape): Node | undefined {
   return { model, cached, identity, shape, ones, parts }
 }
 
-function oneOf({ model, cached }: Shape, identity: Identity, related: Related): One | undefined {
+function oneOf({ cached }: Shape, identity: Identity, related: Related): One | undefined {
   const { field, target } = related.relation
   if (field.list || related.text !== '') return undefined
   const mayBeMissing = field.fields.length === 0
@@ -120,7 +120,7 @@ function relatedPart(model: CatalogModel, identity: Identity, related: Related):
   // A to-one relation with a `where` depends on the foreign key of the parent too.
   if (!relation.field.list) all.model(model)
   // The row that a cursor names may be in another list.
-  const tagged = met.nothing && !hasCursor && shape.order === undefined
+  const list = met.nothing && !hasCursor && shape.order === undefined ? relation.list : undefined
   const { cached } = shape
   return {
     name,
@@ -129,17 +129,29 @@ function relatedPart(model: CatalogModel, identity: Identity, related: Related):
     cached,
     ttlMs: ttlMsOf(shape, cached.policy.ttlMs),
     shape: shapeName(textOfRelated(related)),
-    ...hangingOn(identity, tagged ? [relation] : [], all),
+    lists: list === undefined ? [] : [list],
+    byId: list === undefined || list.by === identity,
+    besideTags: list === undefined ? [] : epochsOfList(list),
+    ...epochsOf(all),
   }
 }
 
 function countPart({ cached }: Shape, model: CatalogModel, identity: Identity, counted: readonly Counted[]): Part {
   const all = new Met()
+  const lists: ListOf[] = []
+  const beside = new Set<string>()
   for (const { relation, met } of counted) {
-    all.relation(relation, model)
-    all.add(met)
+    const own = new Met()
+    own.relation(relation, model)
+    own.add(met)
+    all.add(own)
+    const { link, list } = relation
+    if (list !== undefined && met.nothing) {
+      lists.push(list)
+      for (const epoch of epochsOfList(list)) beside.add(epoch)
+    } else if (link !== undefined && met.nothing) beside.add(link)
+    else for (const epoch of epochsOf(own).underAny) beside.add(epoch)
   }
-  const tagged = counted.every(({ met }) => met.nothing)
   return {
     name: COUNT,
     args: { select: Object.fromEntries(counted.map(({ name, args }) => [name, args])) },
@@ -147,25 +159,16 @@ function countPart({ cached }: Shape, model: CatalogModel, identity: Identity, c
     cached,
     ttlMs: cached.policy.ttlMs,
     shape: shapeName(counted.map(textOfCounted).toSorted().join('')),
-    ...hangingOn(identity, tagged ? counted.map(({ relation }) => relation) : [], all),
+    lists,
+    byId: lists.every(({ by }) => by === identity),
+    besideTags: [...beside].toSorted(),
+    ...epochsOf(all),
   }
 }
 
-/** On the tags of these relations, if each of them has one, or else on every write to what is met. */
-function hangingOn(
-  identity: Identity,
-  relations: readonly Relation[],
-  met: Met,
-): Pick<Part, 'lists' | 'byId' | 'besideTags' | 'underAny' | 'holds'> {
-  const lists = relations.map(({ list }) => list).filter(list => list !== undefined)
-  const tagged = lists.length === relations.length ? lists : []
-  const beside = new Set(relations.slice(0, tagged.length).flatMap(({ target: { keys } }) => [keys.rows, keys.lists]))
-  return {
-    lists: tagged,
-    byId: tagged.every(({ by }) => by === identity),
-    besideTags: [...beside],
-    ...epochsOf(met),
-  }
+/** What a list under a relation tag depends on besides. */
+function epochsOfList({ child: { keys } }: ListOf): readonly string[] {
+  return [keys.rows, keys.lists]
 }
 
 /** The epochs that cover every write to the models, and their holds. */
@@ -208,7 +211,7 @@ export interface PartAt {
 export function partAt(part: Part, rowKey: string, tagIds: readonly string[] | undefined): PartAt {
   const { lists, besideTags, underAny, holds, name, shape } = part
   const key = relationKey(rowKey, name, shape)
-  if (tagIds === undefined || lists.length === 0) return { key, on: { epochs: underAny, holds }, tagged: 0 }
+  if (tagIds === undefined || besideTags.length === 0) return { key, on: { epochs: underAny, holds }, tagged: 0 }
   const tags = lists.map((list, i) => list.tagAt(tagIds[i] as string))
   const tagged = tags.length + besideTags.length
   return { key, on: { epochs: [...tags, ...besideTags, ...underAny], holds }, tagged }

@@ -6,6 +6,7 @@
 import type { Catalog, CatalogModel, ListOf, Relation } from './catalog.js'
 import { Effects, everything, type Rule } from './effects.js'
 import type { RelationField } from './schema.js'
+import { type TableWrite, tablesWritten } from './sql.js'
 
 export interface WritePlan {
   /** What the args tell. */
@@ -82,12 +83,21 @@ export function anythingTo(catalog: Catalog, models: readonly CatalogModel[], wi
   for (const model of models) {
     walk.effects.unnamed(model, 'anything')
     walk.deleted(model)
-    walk.columnsChanged(model, new Set(model.model.scalars.map(field => field.name)))
+    walk.columnsChanged(model, fieldsOf(model, undefined))
     for (const { link, target } of model.relations.values()) {
       if (link !== undefined) walk.effects.linked(link, [model, target])
     }
   }
   return walk.effects
+}
+
+/** The plan of raw SQL: what it does to the tables that it names, or anything. */
+export function planRaw(catalog: Catalog, text: string | undefined, without?: string): WritePlan {
+  const written = text === undefined ? undefined : tablesWritten(text)
+  if (written === undefined) return writeOfAnything(catalog, without)
+  const walk = new Walk(catalog, new Effects(without))
+  for (const write of written) if (!walk.table(write)) return writeOfAnything(catalog, without)
+  return walk.plan(undefined)
 }
 
 /** The id that a `where` pins, whatever else it filters by. */
@@ -259,6 +269,30 @@ class Walk {
     this.#relations(model, data, keyChanges ? UNKNOWN : known, false)
     this.columnsChanged(model, touched)
     return keyChanges
+  }
+
+  /** Raw SQL to one table. Answers whether that is one of the schema. */
+  table({ verb, table, schema, columns }: TableWrite): boolean {
+    // A name without a schema is looked for in all of them.
+    const isNamed = ({ model }: CatalogModel) =>
+      model.table === table && !model.view && (schema === undefined || schema === (model.databaseSchema ?? 'public'))
+    const models = [...this.#catalog.values()].filter(isNamed)
+    for (const model of models) {
+      this.effects.changed(model).moved(model)
+      if (verb === 'insert') continue
+      this.effects.unnamed(model, 'raw')
+      this.columnsChanged(model, fieldsOf(model, columns))
+      if (verb === 'delete') this.deleted(model)
+    }
+    if (models.length > 0) return true
+    const links = [...this.#catalog.values()].flatMap(model => {
+      const found = [...model.relations.values()].find(
+        ({ field, link }) => link !== undefined && field.joinTable === table,
+      )
+      return found?.link === undefined ? [] : [[found.link, [model, found.target]] as const]
+    })
+    for (const [link, ends] of links) this.effects.linked(link, ends)
+    return links.length > 0
   }
 
   // ---- what the result names
@@ -491,6 +525,14 @@ function pushesOut(relation: RelationField, operation: string, parentIsNew: bool
 /** Whether a foreign key is part of the primary key. */
 function hasForeignId({ model: { primaryKey, relations } }: CatalogModel): boolean {
   return primaryKey?.fields.some(({ name }) => relations.some(({ fields }) => fields.includes(name))) ?? false
+}
+
+/** Fields of these columns; all that anything could reference where they can't be told. */
+function fieldsOf({ model }: CatalogModel, columns: ReadonlySet<string> | undefined): ReadonlySet<string> {
+  const fields = model.scalars.filter(field => columns?.has(field.column)).map(field => field.name)
+  if (columns !== undefined && fields.length === columns.size) return new Set(fields)
+  const referenced = model.relations.flatMap(relation => relation.opposite.references)
+  return new Set([...model.scalars.map(field => field.name), ...referenced])
 }
 
 /** `{ equals: 1 }` as 1. */

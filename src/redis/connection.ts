@@ -12,8 +12,24 @@ export type Command = [name: string, ...args: (string | Buffer | number)[]]
 export type Reply = unknown
 
 export interface ServerInfo {
-  readonly runIds: readonly string[]
+  /**
+   * One per server, in a stable order: its process and its history. The history changes when a replica is promoted or the
+   * data of another server is taken over, which leaves the process as it is. `''`: the server does not tell.
+   */
+  readonly identities: readonly string[]
   readonly tooOld: string | undefined
+  /** Whether one of them follows another server: it may lack what was dropped there. */
+  readonly replica: boolean
+}
+
+/** What a connection reports by itself. */
+export interface Watcher {
+  /** At each (re)connect. */
+  readonly onReady: () => void
+  /** At each loss of a connection, on a Cluster of any node. */
+  readonly onClose: () => void
+  /** Redis answered an error. Only its first word (`OOM`, `READONLY`, ...): the rest may hold keys. */
+  readonly onRefusal: (code: string) => void
 }
 
 const OLDEST = 7
@@ -24,6 +40,8 @@ export class Connection {
   readonly #cluster: Cluster | undefined
   #opened = false
   #opening: Promise<void> | undefined
+  #asking: Promise<unknown> | undefined
+  #refusal: (code: string) => void = () => undefined
 
   constructor(redis: Redis | Cluster) {
     this.#redis = redis
@@ -35,8 +53,9 @@ export class Connection {
     return this.#redis.status === 'ready'
   }
 
-  /** Calls back at each (re)connect and at each loss of a connection, on a Cluster of any node; answers how to stop that. */
-  watch(onReady: () => void, onClose: () => void): () => void {
+  /** Answers how to stop that. */
+  watch({ onReady, onClose, onRefusal }: Watcher): () => void {
+    this.#refusal = onRefusal
     const ready = () => {
       this.#opened = true
       onReady()
@@ -90,7 +109,7 @@ export class Connection {
     if (!this.ready) return undefined
     const groups = this.#groups(keys)
     if (groups.length === 1) {
-      const values = await within(this.#redis.mgetBuffer(keys as string[]), ms)
+      const values = await within(this.#call(['mget', ...keys]), ms)
       return Array.isArray(values) ? values : undefined
     }
     const replies = await this.send(
@@ -157,38 +176,65 @@ export class Connection {
     const pipeline = this.#redis.pipeline()
     for (const [name, ...args] of commands) void methodOf(pipeline, name).apply(pipeline, args)
     const replies = await pipeline.exec()
-    return (replies ?? []).map(([error, value]) => error ?? value)
+    return (replies ?? []).map(([error, value]) => (error === null ? value : this.#errorOf(error)))
   }
 
   async #call([name, ...args]: Command): Promise<Reply> {
     try {
       return await methodOf(this.#redis, name).apply(this.#redis, args)
     } catch (error) {
-      return error
+      return this.#errorOf(error)
     }
   }
 
-  /** The identity of each server process behind the client; undefined when Redis does not answer. */
+  #errorOf(error: unknown): unknown {
+    const code = refusalOf(error)
+    if (code !== undefined) this.#refusal(code)
+    return error
+  }
+
+  /**
+   * Who is at the other end; undefined when that is not answered in time. One question at a time: while Redis hangs, ones
+   * that nobody answers would pile up in the caller's client.
+   */
   async servers(ms: number): Promise<ServerInfo | undefined> {
-    if (!this.ready) return undefined
+    if (!this.ready || this.#asking !== undefined) return undefined
     const nodes = this.#cluster === undefined ? [this.#redis as Redis] : this.#cluster.nodes('master')
-    const infos = await within(Promise.all(nodes.map(node => infoOf(node))), ms)
+    const asking = Promise.all(nodes.map(node => this.#infoOf(node)))
+    const answered = () => {
+      this.#asking = undefined
+    }
+    this.#asking = asking.then(answered, answered)
+    const infos = await within(asking, ms)
     if (infos === LATE || infos.includes(undefined)) return undefined
     const field = (info: string | undefined, name: string) =>
       new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info ?? '')?.[1]
-    // Where INFO is not permitted we can't tell servers apart: every connect is then one to an unknown server.
-    const runIds = infos.map(info => field(info, 'run_id') ?? '').toSorted()
     const versions = infos.map(info => field(info, 'redis_version')).filter(version => version !== undefined)
-    return { runIds, tooOld: versions.find(version => Number.parseInt(version, 10) < OLDEST) }
+    return {
+      // Where INFO is not permitted we can't tell servers apart: every connect is then one to an unknown server.
+      identities: infos
+        .map(info => [field(info, 'run_id'), field(info, 'master_replid')].filter(Boolean).join('.'))
+        .toSorted(),
+      tooOld: versions.find(version => Number.parseInt(version, 10) < OLDEST),
+      replica: infos.some(info => field(info, 'role') === 'slave'),
+    }
+  }
+
+  async #infoOf(node: Redis): Promise<string | undefined> {
+    try {
+      return await node.info()
+    } catch (error) {
+      if (/NOPERM|unknown command/i.test(String(error))) return ''
+      this.#errorOf(error)
+      return undefined
+    }
   }
 }
 
-async function infoOf(node: Redis): Promise<string | undefined> {
-  try {
-    return await node.info('server')
-  } catch (error) {
-    return /NOPERM|unknown command/i.test(String(error)) ? '' : undefined
-  }
+/** The first word of an error that Redis answered; undefined for errors of the client (a lost connection, a time-out). */
+function refusalOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || error.name !== 'ReplyError') return undefined
+  return /^[A-Z]+/.exec(error.message)?.[0] ?? 'ERR'
 }
 
 const TURN_MS = 5

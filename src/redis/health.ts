@@ -10,18 +10,22 @@ import { seenKey } from '../wire/keys.js'
 
 export interface HealthOptions {
   readonly prefix: string
-  /** `@rows` and `@any` of every model: dropping them leaves no entry valid. */
+  /** `@rows` and `@any` of every model, and all link epochs: dropping them leaves no entry valid. */
   readonly epochs: readonly string[]
   readonly deadlineMs: number
   readonly holdMs: number
   readonly emit: Emit
 }
 
+/** So many failed round trips within this time end the trust. Not in a row: one node of a Cluster may hang alone. */
 const FAILURES_TO_DISTRUST = 3
+const FAILURES_WITHIN_MS = 1_000
 const FIRST_RETRY_MS = 50
 const LONGEST_RETRY_MS = 1_000
 const SEEN_MS = 7 * 24 * 3_600_000
 const JOURNAL_LIMIT = 10_000
+/** An error that Redis answers to each command is one event in this time, not one per command. */
+const REFUSALS_APART_MS = 1_000
 
 export class Health {
   readonly #connection: Connection
@@ -31,8 +35,12 @@ export class Health {
   readonly #owedHolds = new Set<string>()
   #overflow = false
   #trusted = false
-  #everTrusted = false
+  #starting: Promise<void> | undefined
   #failures = 0
+  #firstFailureAt = 0
+  /** What is being repaid, and not acknowledged yet. */
+  #repaying = 0
+  readonly #refusals = new Map<string, number>()
   #connects = 0
   #generation = 0
   #hanging = false
@@ -46,15 +54,19 @@ export class Health {
   constructor(connection: Connection, options: HealthOptions) {
     this.#connection = connection
     this.#options = options
-    const onReady = () => {
-      this.#connects++
-      this.#retryMs = FIRST_RETRY_MS
-      this.#heal()
-    }
-    this.#unwatch = connection.watch(onReady, () => {
-      this.#distrust()
-      // A Cluster stays ready when one of its nodes goes, and may not say when it is back.
-      if (connection.ready) this.#schedule()
+    this.#unwatch = connection.watch({
+      onReady: () => {
+        this.#connects++
+        this.#retryMs = FIRST_RETRY_MS
+        this.#refused = false // it may have been replaced by a newer one
+        this.#heal()
+      },
+      onClose: () => {
+        this.#distrust()
+        // A Cluster stays ready when one of its nodes goes, and may not say when it is back.
+        if (connection.ready) this.#schedule()
+      },
+      onRefusal: code => this.#refusal(code),
     })
     if (connection.ready) this.#heal()
   }
@@ -79,23 +91,34 @@ export class Health {
 
   /** Invalidations that Redis has not acknowledged yet. */
   get owed(): number {
-    return this.#owedKeys.size + this.#owedHolds.size + (this.#overflow ? this.#options.epochs.length : 0)
+    const { epochs } = this.#options
+    return this.#repaying + this.#owedKeys.size + this.#owedHolds.size + (this.#overflow ? epochs.length : 0)
   }
 
-  /** Waits, at the start of a process only, until the first connection is up and trusted. */
-  async started(ms: number): Promise<void> {
-    if (this.#everTrusted || this.#refused || this.#closed) return
+  /** Waits, once at the start of a process, until the first connection is up and trusted, or plainly won't be in time. */
+  started(ms: number): Promise<void> {
+    return (this.#starting ??= this.#start(ms))
+  }
+
+  async #start(ms: number): Promise<void> {
+    if (this.#closed) return
     await this.#connection.opened(ms)
     if (this.#healing !== undefined) await patiently(this.#healing, ms)
   }
 
-  /** A round trip of a read came back. */
+  /** A round trip of a read came back in time. */
   succeeded(): void {
-    this.#failures = 0
+    // Not when trust comes back: a Redis that answers us but no read in time would be trusted again every 50 ms.
+    this.#retryMs = FIRST_RETRY_MS
   }
 
   /** A round trip of a read got no answer in time. */
   failed(): void {
+    const now = performance.now()
+    if (now - this.#firstFailureAt > FAILURES_WITHIN_MS) {
+      this.#firstFailureAt = now
+      this.#failures = 0
+    }
     if (++this.#failures < FAILURES_TO_DISTRUST) return
     this.#hanging = true
     this.#distrust()
@@ -106,10 +129,12 @@ export class Health {
   owe(holds: readonly string[], keys: readonly string[]): void {
     if (this.#connection.ready) this.#hanging = true
     for (const hold of holds) this.#owedHolds.add(hold)
-    for (const key of keys) this.#owedKeys.add(key)
+    for (const key of keys) if (!this.#overflow) this.#owedKeys.add(key)
     if (this.#owedKeys.size > JOURNAL_LIMIT) {
       this.#owedKeys.clear()
       this.#overflow = true
+      const message = `More than ${JOURNAL_LIMIT} invalidations wait for Redis: all entries will be dropped instead.`
+      this.#options.emit({ type: 'error', code: 'JOURNAL_OVERFLOW', message })
     }
     this.#distrust()
     this.#schedule()
@@ -120,6 +145,19 @@ export class Health {
     this.#trusted = false
     this.#unwatch()
     clearTimeout(this.#retry)
+  }
+
+  #refusal(code: string): void {
+    const now = performance.now()
+    if (now - (this.#refusals.get(code) ?? Number.NEGATIVE_INFINITY) >= REFUSALS_APART_MS) {
+      this.#refusals.set(code, now)
+      this.#options.emit({ type: 'error', code: 'REDIS_REFUSED', message: `Redis refused a command: ${code}.` })
+    }
+    // It has become a replica, and may no longer be told what others drop.
+    if (code === 'READONLY' && this.#trusted) {
+      this.#distrust()
+      this.#schedule()
+    }
   }
 
   #distrust(): void {
@@ -147,11 +185,10 @@ export class Health {
       // A reconnect while we were at it may have brought another server, a write another debt: once more.
       if (connects !== this.#connects || (healed && this.owed > 0)) return this.#heal()
       if (!healed) return this.#connection.ready ? this.#schedule() : undefined
-      this.#trusted = this.#everTrusted = true
+      this.#trusted = true
       clearTimeout(this.#retry)
       this.#retry = undefined
       this.#failures = 0
-      this.#retryMs = FIRST_RETRY_MS
       this.#options.emit({ type: 'trust', trusted: true })
     })
   }
@@ -166,8 +203,12 @@ export class Health {
       this.#options.emit({ type: 'error', code: 'REDIS_TOO_OLD', message })
       return false
     }
-    if (!(await this.#meet(servers.runIds)) || !(await this.#repay())) return false
-    this.#lastTrusted = servers.runIds
+    if (servers.replica) {
+      this.#refusal('READONLY')
+      return false
+    }
+    if (!(await this.#meet(servers.identities)) || !(await this.#repay())) return false
+    this.#lastTrusted = servers.identities
     return true
   }
 
@@ -175,13 +216,13 @@ export class Health {
    * Drops all epochs of a server that nobody has met: it may hold entries whose invalidation it never saw. So may one that
    * was met before, if it is not the one that we trusted last.
    */
-  async #meet(runIds: readonly string[]): Promise<boolean> {
+  async #meet(identities: readonly string[]): Promise<boolean> {
     const { prefix, epochs, deadlineMs } = this.#options
-    const marks = runIds.map(runId => seenKey(prefix, runId))
+    const marks = identities.map(identity => seenKey(prefix, identity))
     const met = await this.#connection.get(marks, deadlineMs)
     if (met === undefined) return false
-    const another = this.#lastTrusted !== undefined && this.#lastTrusted.join() !== runIds.join()
-    if (!another && !met.includes(null) && !runIds.includes('')) return true
+    const another = this.#lastTrusted !== undefined && this.#lastTrusted.join() !== identities.join()
+    if (!another && !met.includes(null) && !identities.includes('')) return true
     // First dropped, then marked: who finds the mark relies on it.
     if (!(await this.#connection.del(epochs, deadlineMs))) return false
     const marked = await this.#connection.send(
@@ -203,9 +244,15 @@ export class Health {
       this.#owedHolds.clear()
       this.#owedKeys.clear()
       this.#overflow = false
+      this.#repaying = holds.length + keys.length
       const held = await this.#connection.hold(holds, holdMs, deadlineMs)
       const dropped = await this.#connection.del(keys, deadlineMs)
-      if (held && dropped) continue
+      const repaid = this.#repaying
+      this.#repaying = 0
+      if (held && dropped) {
+        this.#options.emit({ type: 'repaid', invalidations: repaid })
+        continue
+      }
       this.owe(holds, keys)
       return false
     }

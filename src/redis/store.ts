@@ -122,7 +122,7 @@ export class Store {
     // dropped the epochs that the fill will be stamped with.
     if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known }
 
-    if (deadline <= performance.now()) return undefined
+    if (!this.#health.usable || deadline <= performance.now()) return undefined
     const batch = this.#acquires.current()
     batch.until(deadline)
     const entryAt = token !== undefined || key === undefined ? undefined : batch.token(key, TOKEN_MS)
@@ -218,6 +218,8 @@ export class Store {
   }
 
   async #fill(batch: FillBatch): Promise<boolean> {
+    // Nobody waits for it, but while Redis hangs it would lie in the caller's client for ever.
+    if (!this.#health.usable) return false
     const extend = [...batch.epochs].map(([key, ms]): Command => ['pexpire', key, ms, 'GT'])
     return (await this.#connection.send([...batch.commands, ...extend], this.#options.deadlineMs)) !== undefined
   }

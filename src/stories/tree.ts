@@ -139,6 +139,8 @@ export class TreeReading implements Reading<Gathered, Shared> {
     let shared: Shared | undefined
     let tickets: Tickets = new Map()
     const keep = (row: Row | null) => {
+      // What Prisma answered for several rows at once is not what it answers for one.
+      if (this.#read.hasCursor && !source.alone()) return
       this.#fill(gathered, tickets, this.#tree, this.#read, row, source.alone())
     }
     let row: Row | null

@@ -5,12 +5,13 @@
  */
 import type { Catalog } from '../plan/catalog.js'
 import type { Effects } from '../plan/effects.js'
-import { addResult, planWrite, type WritePlan, writeOfAnything } from '../plan/write.js'
+import { addResult, planRaw, planWrite, type WritePlan, writeOfAnything } from '../plan/write.js'
 import { nameOf } from '../errors.js'
 import type { Events, InvalidationSource } from '../events.js'
 import {
   type InTransaction,
   isFluent,
+  mayNotReadAll,
   type Operation,
   outcomeOf,
   queryWith,
@@ -28,6 +29,8 @@ export interface Writer {
   readonly store: Store
   readonly events: Events
   readonly transactions: Transactions
+  /** What the database user lacks a grant for: loads of whole rows, and results that name more than was selected. */
+  readonly unreadable: Set<string>
   /** For tests: a rule of the plan to leave out. */
   readonly without: string | undefined
   readonly transactionOf: (operation: Operation) => InTransaction
@@ -37,10 +40,26 @@ export interface Writer {
 export function writeModel(writer: Writer, client: ClientShape, operation: Operation): Promise<unknown> {
   const { plan, args, named, strip } = prepare(writer, client, operation)
   return write(writer, operation, plan, async () => {
-    const result = await queryWith(operation, args)
+    let result: unknown
+    try {
+      result = await queryWith(operation, args)
+    } catch (error) {
+      if (args === operation.args || !mayNotReadAll(error)) throw error
+      // The database user may not read what we added to the selection. The statement has done nothing, but a transaction that
+      // it was part of is lost.
+      writer.unreadable.add(unwidened(operation))
+      if (writer.transactionOf(operation) !== undefined) throw error
+      addResult(plan, undefined)
+      return await queryWith(operation, operation.args)
+    }
     addResult(plan, named ? result : undefined)
     return strip(result)
   })
+}
+
+/** Where it is kept that the results of writes to a model are not to be widened. */
+function unwidened({ model }: Operation): string {
+  return `${model}: as selected`
 }
 
 interface Prepared extends Widened {
@@ -57,23 +76,20 @@ function prepare(writer: Writer, client: ClientShape, operation: Operation): Pre
     if (model === undefined) throw new Error(`${name} is not in the schema`)
     const plan = planWrite(writer.catalog, model, kind, args, writer.without)
     const named = !isFluent(operation)
-    return { plan, named, ...widen(named ? plan.expected : undefined, args, client) }
+    const wide = named && !writer.unreadable.has(unwidened(operation))
+    return { plan, named, ...widen(wide ? plan.expected : undefined, args, client) }
   } catch (error) {
     writer.events.emit({ type: 'error', code: 'PLAN', message: `A ${kind} could not be planned: ${nameOf(error)}.` })
     return { plan: writeOfAnything(writer.catalog, writer.without), named: false, args, strip: result => result }
   }
 }
 
-/** A raw operation: a write of anything, unless its text plainly reads. */
+/** A raw operation: a write of the tables that it names, or of anything, unless its text plainly reads. */
 export async function writeRaw(writer: Writer, operation: Operation): Promise<unknown> {
   const text = rawTextOf(operation.args)
   if (text !== undefined && isPlainRead(text)) return operation.query(operation.args)
-  return write(
-    writer,
-    operation,
-    writeOfAnything(writer.catalog, writer.without),
-    async () => await operation.query(operation.args),
-  )
+  const plan = planRaw(writer.catalog, text, writer.without)
+  return write(writer, operation, plan, async () => await operation.query(operation.args))
 }
 
 async function write(

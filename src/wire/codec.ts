@@ -107,7 +107,8 @@ export const plainColumn: Column = {
     if (!Array.isArray(stored)) return undefined
     if (stored.length === length) return stored as unknown[]
     if (stored.length !== 1 || length > MOST_ROWS) return undefined
-    return new Array<unknown>(length).fill(stored[0])
+    const [only] = stored as unknown[]
+    return Array.from({ length }, () => only)
   },
 }
 

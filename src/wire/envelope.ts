@@ -63,9 +63,10 @@ export function textPayload(text: string): Buffer {
   return Buffer.concat([Buffer.from([0xd9, bytes.length]), bytes])
 }
 
-/** The text of an entry whose payload is one. */
+/** The text of an entry whose payload is one, and empty when it is something else: then it leads nowhere. */
 export function textOf(entry: Buffer): string {
-  return entry.toString('utf8', PAYLOAD_AT + 2)
+  const isText = entry[PAYLOAD_AT] === 0xd9 && entry[PAYLOAD_AT + 1] === entry.length - PAYLOAD_AT - 2
+  return isText ? entry.toString('utf8', PAYLOAD_AT + 2) : ''
 }
 
 const TOKEN_HEAD = Buffer.from([0x92, FORMAT, 0xc4, 16])

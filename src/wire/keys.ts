@@ -100,7 +100,7 @@ export function tagKey(prefix: string, tag: string): string {
   return `${prefix}#${encodeId([tag])}`
 }
 
-/** Marks a Redis process (by its `run_id`) whose epochs were dropped once by somebody who met it first. */
-export function seenKey(prefix: string, runId: string): string {
-  return `${prefix}@seen:${runId}`
+/** Marks a Redis server (by its process and history) whose epochs were dropped once by somebody who met it first. */
+export function seenKey(prefix: string, identity: string): string {
+  return `${prefix}@seen:${identity}`
 }

@@ -6,6 +6,7 @@ import { Packr } from 'msgpackr'
 import { isDecimal } from '../plan/canon.js'
 import type { Counted, Related, Shape } from '../plan/shape.js'
 import { type DecimalClass, plainColumn, type Row } from './codec.js'
+import { rowsMaker } from './objects.js'
 
 export interface ResultCodec {
   /** The payload, or undefined when the result can't be given back exactly. */
@@ -123,14 +124,10 @@ function rowsOf(shape: Shape, stored: unknown): Row[] {
     )
   }
   const order = shape.order ?? shape.places?.map(place => names[place] as string) ?? names
-  const inOrder = order.map(name => columns.get(name) as Column)
-  const rows: Row[] = []
-  for (let i = 0; i < length; i++) {
-    const row: Row = {}
-    for (let c = 0; c < order.length; c++) row[order[c] as string] = (inOrder[c] as Column)[i]
-    rows.push(row)
-  }
-  return rows
+  return rowsMaker(order)(
+    order.map(name => columns.get(name) as Column),
+    length,
+  )
 }
 
 function rowAt(i: number, names: readonly string[], columns: ReadonlyMap<string, Column>): Row {
@@ -172,7 +169,7 @@ function countIn(counts: unknown, name: string): number {
 
 /** Places of the scalars in one order, whatever order the caller wants. */
 function placesOf({ places, cached }: Shape): readonly number[] {
-  return places === undefined ? [...cached.names.keys()] : [...new Set(places)].sort((a, b) => a - b)
+  return places === undefined ? [...cached.names.keys()] : places.toSorted((a, b) => a - b)
 }
 
 function byName<T extends { readonly name: string }>(items: readonly T[]): readonly T[] {

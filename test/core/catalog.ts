@@ -26,6 +26,7 @@ export const policy: Policy = {
   jitter: 0.1,
   queriesTtlMs: undefined,
   dependsOn: undefined,
+  rowSecurity: undefined,
 }
 
 const UNCACHED = ['AuditEntry', 'TenantImport']

@@ -92,6 +92,31 @@ describe('a load of the whole row that fails for a column that the caller did no
     await own.plain.$executeRawUnsafe(`DROP ROLE ${role}`)
     await own.close()
   })
+  it('nor does a write fail for a column that would have named the lists that it changes', async () => {
+    const own = await createWorld()
+    await own.plain.user.create({ data: { id: 1, email: 'e', posts: { create: { id: 1, title: 't' } } } })
+    const role = `writer_${process.pid}_${Date.now()}`
+    await own.plain.$executeRawUnsafe(`CREATE ROLE ${role} LOGIN PASSWORD 'x'`)
+    await own.plain.$executeRawUnsafe(`GRANT SELECT (id, views), UPDATE (views, "updatedAt") ON "Post" TO ${role}`)
+    const url = new URL(own.databaseUrl)
+    url.username = role
+    url.password = 'x'
+    const { newClient } = await import('../support/world.js')
+    const writer = own.process({}, { base: newClient(url.href) })
+    const reader = own.process()
+    const read = () =>
+      reader.prisma.user.findUnique({ where: { id: 1 }, select: { posts: { select: { views: true } } } })
+    for (const views of [1, 2]) {
+      await read()
+      await reader.flushed()
+      await writer.prisma.post.update({ where: { id: 1 }, data: { views }, select: { id: true } })
+      expect(await read()).toEqual({ posts: [{ views }] })
+    }
+    await writer.end()
+    await own.plain.$executeRawUnsafe(`DROP OWNED BY ${role}`)
+    await own.plain.$executeRawUnsafe(`DROP ROLE ${role}`)
+    await own.close()
+  })
 })
 
 describe('options of the caller’s ioredis client', () => {

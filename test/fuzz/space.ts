@@ -32,17 +32,18 @@ export interface Subject {
   readonly plain: Fields
   readonly filters: Fields
   readonly scalars: readonly string[]
-  readonly include: Readonly<Record<string, unknown>>
+  /** An order without ties. */
+  readonly order: readonly Readonly<Record<string, 'asc'>>[]
 }
 
 const users = [1, 2, 3, 4]
 const emails = ['ada@x.org', 'bob@x.org', 'Cy+d:e@x.org', 'zoë@x.org', '*?[x]%2A']
 const profiles = [1, 2, 3]
 const handles = ['h1', 'h2', 'h:3']
-const assets = [1, 2]
+const assets = [1, 2, 3]
 const posts = [1, 2, 3, 4]
 const slugs = ['s1', 's2']
-const categories = [1, 2, 3]
+const categories = [1, 2, 3, 4, 5]
 const categoryNames = ['c1', 'c2']
 const tags = ['t1', 't2', 't:3']
 const tagNames = ['n1', 'n2', 'n3']
@@ -59,7 +60,10 @@ const skus = ['SKU-1', 'SKU-2', 'SKU-3', 'SKU-4']
 const models = ['m1', 'm2']
 const orders = [1n, 2n]
 const numbers = ['o-1', 'o-2', 'o-3']
-const positions = [1, 2]
+const positions = [1, 2, 3]
+const projectNumbers = [1, 2, 3]
+const tasks = [1n, 2n, 3n, 4n]
+const shipments = [1n, 2n]
 const words = ['x', 'y', null]
 const text = ['x', 'y', '']
 
@@ -79,6 +83,15 @@ export const space = {
   brands,
   products,
   skus,
+  categoryNames,
+  tenantSlugs,
+  models,
+  orders,
+  numbers,
+  positions,
+  projectNumbers,
+  tasks,
+  shipments,
 }
 
 const primary = (fields: Fields): Key => ({ kind: 'primary key', name: Object.keys(fields)[0] as string, fields })
@@ -96,7 +109,7 @@ export const subjects: readonly Subject[] = [
     plain: { name: words, role: ['READER', 'AUTHOR', 'ADMIN'] },
     filters: { name: words, role: ['READER', 'ADMIN'], email: emails },
     scalars: ['id', 'email', 'name', 'role', 'createdAt', 'updatedAt'],
-    include: { posts: { orderBy: { id: 'asc' } }, profile: true },
+    order: [{ id: 'asc' }],
   },
   {
     model: 'Profile',
@@ -112,7 +125,7 @@ export const subjects: readonly Subject[] = [
     plain: { bio: words },
     filters: { bio: words, handle: [...handles, null], userId: users },
     scalars: ['id', 'userId', 'avatarId', 'handle', 'bio'],
-    include: { user: true, avatar: true },
+    order: [{ id: 'asc' }],
   },
   {
     model: 'Asset',
@@ -123,7 +136,7 @@ export const subjects: readonly Subject[] = [
     plain: { mimeType: text, content: [new Uint8Array([3])] },
     filters: { mimeType: text },
     scalars: ['id', 'mimeType', 'content', 'createdAt'],
-    include: { profile: true },
+    order: [{ id: 'asc' }],
   },
   {
     model: 'Post',
@@ -134,7 +147,7 @@ export const subjects: readonly Subject[] = [
     plain: { title: text, views: [0, 1, 2], published: [true, false], categoryId: [...categories, null] },
     filters: { title: text, views: [0, 1], published: [true, false], categoryId: [...categories, null] },
     scalars: ['id', 'title', 'slug', 'body', 'published', 'views', 'authorId', 'categoryId', 'publishedAt'],
-    include: { tags: { orderBy: { id: 'asc' } }, author: true },
+    order: [{ id: 'asc' }],
   },
   {
     model: 'Category',
@@ -145,7 +158,7 @@ export const subjects: readonly Subject[] = [
     plain: {},
     filters: { name: categoryNames, parentId: [...categories, null] },
     scalars: ['id', 'parentId', 'name'],
-    include: { posts: { orderBy: { id: 'asc' } } },
+    order: [{ id: 'asc' }],
   },
   {
     model: 'Tag',
@@ -156,7 +169,7 @@ export const subjects: readonly Subject[] = [
     plain: {},
     filters: { name: tagNames },
     scalars: ['id', 'name'],
-    include: { posts: { orderBy: { id: 'asc' } } },
+    order: [{ id: 'asc' }],
   },
   {
     model: 'Comment',
@@ -167,7 +180,7 @@ export const subjects: readonly Subject[] = [
     plain: { text, authorId: [...users, null], parentId: [...comments, null] },
     filters: { text, postId: posts, authorId: [...users, null] },
     scalars: ['id', 'postId', 'authorId', 'parentId', 'text', 'createdAt'],
-    include: { replies: { orderBy: { id: 'asc' } } },
+    order: [{ id: 'asc' }],
   },
   {
     model: 'Bookmark',
@@ -178,7 +191,7 @@ export const subjects: readonly Subject[] = [
     plain: { note: words },
     filters: { note: words },
     scalars: ['userId', 'postId', 'note', 'createdAt'],
-    include: { post: true },
+    order: [{ userId: 'asc' }, { postId: 'asc' }],
   },
   {
     model: 'Tenant',
@@ -189,7 +202,7 @@ export const subjects: readonly Subject[] = [
     plain: { name: text },
     filters: { name: text },
     scalars: ['id', 'slug', 'name', 'createdAt'],
-    include: { memberships: { orderBy: { userId: 'asc' } } },
+    order: [{ id: 'asc' }],
   },
   {
     model: 'Membership',
@@ -200,7 +213,29 @@ export const subjects: readonly Subject[] = [
     plain: { role: ['READER', 'AUTHOR', 'ADMIN'] },
     filters: { role: ['READER', 'ADMIN'] },
     scalars: ['userId', 'tenantId', 'role', 'joinedAt'],
-    include: { user: true },
+    order: [{ userId: 'asc' }, { tenantId: 'asc' }],
+  },
+  {
+    model: 'Project',
+    delegate: 'project',
+    keys: [joined('compound key', { tenantId: tenants, number: projectNumbers })],
+    required: { tenantId: tenants, number: projectNumbers, name: text },
+    optional: {},
+    plain: { name: text },
+    filters: { name: text, tenantId: tenants },
+    scalars: ['tenantId', 'number', 'name'],
+    order: [{ tenantId: 'asc' }, { number: 'asc' }],
+  },
+  {
+    model: 'Task',
+    delegate: 'task',
+    keys: [primary({ id: tasks })],
+    required: { tenantId: tenants, title: text },
+    optional: { id: tasks, projectNumber: [...projectNumbers, null], done: [true, false] },
+    plain: { title: text, done: [true, false] },
+    filters: { done: [true, false], title: text, tenantId: tenants },
+    scalars: ['id', 'tenantId', 'projectNumber', 'title', 'done'],
+    order: [{ id: 'asc' }],
   },
   {
     model: 'Brand',
@@ -211,7 +246,7 @@ export const subjects: readonly Subject[] = [
     plain: { name: text },
     filters: { name: text },
     scalars: ['slug', 'name'],
-    include: { products: { orderBy: { id: 'asc' } } },
+    order: [{ slug: 'asc' }],
   },
   {
     model: 'Product',
@@ -238,7 +273,7 @@ export const subjects: readonly Subject[] = [
       'unitsSold',
       'attributes',
     ],
-    include: { brand: true },
+    order: [{ id: 'asc' }],
   },
   {
     model: 'Order',
@@ -249,7 +284,7 @@ export const subjects: readonly Subject[] = [
     plain: { status: ['PENDING', 'PAID'], total: ['1.50', '2'] },
     filters: { status: ['PENDING', 'PAID'], customerId: users },
     scalars: ['id', 'number', 'status', 'total', 'customerId', 'placedAt'],
-    include: { lines: { orderBy: { position: 'asc' } } },
+    order: [{ id: 'asc' }],
   },
   {
     model: 'OrderLine',
@@ -263,7 +298,7 @@ export const subjects: readonly Subject[] = [
     plain: { quantity: [1, 2, 3], unitPrice: ['3'] },
     filters: { quantity: [1, 2], sku: skus },
     scalars: ['orderId', 'position', 'sku', 'quantity', 'unitPrice'],
-    include: { product: true },
+    order: [{ orderId: 'asc' }, { position: 'asc' }],
   },
 ]
 
@@ -280,34 +315,64 @@ export function uniqueWhere(key: Key, values: Readonly<Record<string, unknown>>)
   return Object.keys(key.fields).length === 1 ? { ...values } : { [key.name]: values }
 }
 
-/** One statement that brings a database to where every program begins. */
+const at = `'2026-01-01'`
+
+/** One statement that brings a database to where every program begins, the same to the millisecond each time. */
 export const reset = `DO $$ BEGIN
+  DELETE FROM "Parcel"; DELETE FROM "Shipment"; SET CONSTRAINTS ALL IMMEDIATE;
   DELETE FROM "order_lines"; DELETE FROM "orders"; DELETE FROM "Product"; DELETE FROM "Brand";
-  DELETE FROM "Membership"; DELETE FROM "Tenant"; DELETE FROM "Bookmark"; DELETE FROM "Comment";
+  DELETE FROM "Task"; DELETE FROM "Project"; DELETE FROM "Membership"; DELETE FROM "Bookmark"; DELETE FROM "Comment";
   DELETE FROM "_PostToTag"; DELETE FROM "Tag"; DELETE FROM "Post"; UPDATE "Category" SET "parentId" = NULL;
-  DELETE FROM "Category"; DELETE FROM "Profile"; DELETE FROM "Asset"; DELETE FROM "_Follows"; DELETE FROM "User";
-  INSERT INTO "User" ("id", "email", "name", "updatedAt") VALUES
-    (1, 'ada@x.org', 'x', now()), (2, 'bob@x.org', NULL, now()), (3, 'Cy+d:e@x.org', 'y', now());
-  INSERT INTO "Asset" ("id", "mimeType", "content") VALUES (1, 'x', '\\x0102'), (2, 'y', '');
-  INSERT INTO "Profile" ("id", "userId", "avatarId", "handle") VALUES (1, 1, 1, 'h1'), (2, 2, NULL, 'h2');
-  INSERT INTO "Category" ("id", "parentId", "name") VALUES (1, NULL, 'c1'), (2, 1, 'c1'), (3, 2, 'c1');
-  INSERT INTO "Post" ("id", "title", "slug", "authorId", "categoryId", "updatedAt") VALUES
-    (1, 'x', 's1', 1, 1, now()), (2, 'y', NULL, 1, 2, now()), (3, 'x', 's1', 2, NULL, now());
+  DELETE FROM "Category"; DELETE FROM "Profile"; DELETE FROM "Asset"; DELETE FROM "Tenant";
+  DELETE FROM "_Follows"; DELETE FROM "User"; DELETE FROM "audit_log";
+  INSERT INTO "User" ("id", "email", "name", "createdAt", "updatedAt") VALUES
+    (1, 'ada@x.org', 'x', ${at}, ${at}), (2, 'bob@x.org', NULL, ${at}, ${at}), (3, 'Cy+d:e@x.org', 'y', ${at}, ${at});
+  INSERT INTO "_Follows" ("A", "B") VALUES (1, 2), (2, 1), (3, 1);
+  INSERT INTO "Tenant" ("id", "slug", "name", "createdAt") VALUES
+    ('${tenants[0]}', 'ten1', 'x', ${at}), ('${tenants[1]}', 'ten2', 'y', ${at});
+  INSERT INTO "Asset" ("id", "mimeType", "content", "createdAt", "tenantId") VALUES
+    (1, 'x', '\\x0102', ${at}, NULL), (2, 'y', '', ${at}, '${tenants[1]}');
+  INSERT INTO "Profile" ("id", "userId", "avatarId", "handle") VALUES (1, 1, 1, 'h1'), (2, 2, 2, NULL);
+  INSERT INTO "Category" ("id", "parentId", "name") VALUES (1, NULL, 'c1'), (2, 1, 'c1'), (3, 2, 'c1'), (4, NULL, 'c2');
+  INSERT INTO "Post" ("id", "title", "slug", "authorId", "categoryId", "createdAt", "updatedAt") VALUES
+    (1, 'x', 's1', 1, 1, ${at}, ${at}), (2, 'y', NULL, 1, 4, ${at}, ${at}), (3, 'x', 's1', 2, NULL, ${at}, ${at});
   INSERT INTO "Tag" ("id", "name") VALUES ('t1', 'n1'), ('t2', 'n2');
   INSERT INTO "_PostToTag" ("A", "B") VALUES (1, 't1'), (2, 't1'), (2, 't2');
-  INSERT INTO "Comment" ("id", "postId", "authorId", "parentId", "text") VALUES
-    ('k1', 1, 2, NULL, 'x'), ('k2', 1, NULL, 'k1', 'y');
-  INSERT INTO "Bookmark" ("userId", "postId") VALUES (1, 1), (2, 1), (1, 2);
-  INSERT INTO "Tenant" ("id", "slug", "name") VALUES
-    ('${tenants[0]}', 'ten1', 'x'), ('${tenants[1]}', 'ten2', 'y');
-  INSERT INTO "Membership" ("userId", "tenantId") VALUES (1, '${tenants[0]}'), (2, '${tenants[0]}');
+  INSERT INTO "Comment" ("id", "postId", "authorId", "parentId", "text", "createdAt") VALUES
+    ('k1', 1, 2, NULL, 'x', ${at}), ('k2', 1, NULL, 'k1', 'y', ${at});
+  INSERT INTO "Bookmark" ("userId", "postId", "createdAt") VALUES (1, 1, ${at}), (2, 1, ${at}), (1, 2, ${at});
+  INSERT INTO "Membership" ("userId", "tenantId", "joinedAt") VALUES
+    (1, '${tenants[0]}', ${at}), (2, '${tenants[0]}', ${at}), (2, '${tenants[1]}', ${at});
+  INSERT INTO "Project" ("tenantId", "number", "name") VALUES
+    ('${tenants[0]}', 1, 'x'), ('${tenants[0]}', 2, 'y'), ('${tenants[1]}', 1, 'x');
+  INSERT INTO "Task" ("id", "tenantId", "projectNumber", "title") VALUES
+    (1, '${tenants[0]}', 1, 'x'), (2, '${tenants[0]}', NULL, 'y'), (3, '${tenants[1]}', 1, 'x');
   INSERT INTO "Brand" ("slug", "name") VALUES ('unbranded', ''), ('b1', 'x'), ('b2', 'y');
-  INSERT INTO "Product" ("id", "sku", "brandSlug", "model", "name", "price", "updatedAt") VALUES
-    ('${products[0]}', 'SKU-1', 'b1', 'm1', 'x', 1.50, now()), ('${products[1]}', 'SKU-2', 'b2', 'm1', 'y', 2, now()),
-    ('${products[2]}', 'SKU-3', 'b1', 'm2', 'y', 3, now());
-  INSERT INTO "orders" ("id", "number", "customer_id") VALUES (1, 'o-1', 3);
+  INSERT INTO "Product" ("id", "sku", "brandSlug", "model", "name", "price", "createdAt", "updatedAt") VALUES
+    ('${products[0]}', 'SKU-1', 'b1', 'm1', 'x', 1.50, ${at}, ${at}),
+    ('${products[1]}', 'SKU-2', 'b2', 'm1', 'y', 2, ${at}, ${at}),
+    ('${products[2]}', 'SKU-3', 'b1', 'm2', 'y', 3, ${at}, ${at});
+  INSERT INTO "orders" ("id", "number", "customer_id", "placed_at") VALUES (1, 'o-1', 3, ${at});
   INSERT INTO "order_lines" ("order_id", "position", "sku", "quantity", "unit_price") VALUES
     (1, 1, 'SKU-2', 1, 2), (1, 2, 'SKU-3', 1, 3);
-  PERFORM setval('"User_id_seq"', 2); PERFORM setval('"Profile_id_seq"', 1); PERFORM setval('"Asset_id_seq"', 1);
-  PERFORM setval('"Post_id_seq"', 2); PERFORM setval('"Category_id_seq"', 1); PERFORM setval('"orders_id_seq"', 1);
+  PERFORM setval('"User_id_seq"', 3); PERFORM setval('"Profile_id_seq"', 2); PERFORM setval('"Asset_id_seq"', 2);
+  PERFORM setval('"Post_id_seq"', 3); PERFORM setval('"Category_id_seq"', 4); PERFORM setval('"orders_id_seq"', 1);
+  PERFORM setval('"Task_id_seq"', 3); PERFORM setval('"Shipment_id_seq"', 1);
 END $$`
+
+/** What `alsoTouches` is for: a shipment makes its order a shipped one, behind the client's back. */
+export const trigger = `
+  CREATE FUNCTION "ship"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    UPDATE "orders" SET "status" = 'shipped' WHERE "id" = NEW."orderId"; RETURN NEW;
+  END $$;
+  CREATE TRIGGER "ship" AFTER INSERT OR UPDATE ON "Shipment" FOR EACH ROW EXECUTE FUNCTION "ship"()`
+
+/** Every table that a read may look at, under the model's name. */
+export const tables: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(subjects.map(({ model }) => [model, model])),
+  Order: 'orders',
+  OrderLine: 'order_lines',
+  Shipment: 'Shipment',
+  links: '_PostToTag',
+  follows: '_Follows',
+}

@@ -1,0 +1,93 @@
+/** Compares every entry that Redis would still serve with the database. */
+import { isDeepStrictEqual } from 'node:util'
+import { PrismaPg } from '@prisma/adapter-pg'
+import { Redis } from 'ioredis'
+import { PrismaClient } from '../generated/prisma/client.js'
+import { createExtension } from '../src/extension.js'
+import type { Key } from './history.js'
+import { MODELS } from './settings.js'
+import type { Stage } from './stage.js'
+
+export interface Compared {
+  /** Keys of entries, of whatever kind. */
+  readonly entries: number
+  /** Those that were served, and could be compared. */
+  readonly served: number
+  readonly stale: readonly {
+    readonly redisKey: string
+    readonly key: Key
+    readonly cached: string
+    readonly now: string
+  }[]
+}
+
+interface Question {
+  readonly key: Key
+  readonly ask: (db: PrismaClient) => Promise<unknown>
+}
+
+export async function compare(stage: Stage): Promise<Compared> {
+  const redis = new Redis(stage.redis.url)
+  const base = new PrismaClient({ adapter: new PrismaPg({ connectionString: stage.databaseUrl }) })
+  const db = base.$extends(
+    createExtension<PrismaClient>({ redis, models: MODELS, prefix: stage.prefix, deadlineMs: 10_000 }),
+  )
+  let hit = false
+  db.$cache.on(event => {
+    if (event.type === 'hit') hit = true
+  })
+  try {
+    const names = (await redis.keys(`${stage.prefix}*`)).map(name => name.slice(stage.prefix.length))
+    // What they hide is served again in a moment, when all writes of unknown outcome have long come to an end.
+    const holds = names.filter(name => name.endsWith('@hold'))
+    if (holds.length > 0) await redis.del(holds.map(name => stage.prefix + name))
+    const stale: Compared['stale'][number][] = []
+    let [entries, served] = [0, 0]
+    for (const name of names) {
+      if (name.includes('@')) continue
+      entries++
+      const question = questionOf(decodeURIComponent(name))
+      if (question === undefined) continue
+      hit = false
+      const cached = await question.ask(db as unknown as PrismaClient)
+      if (!hit) continue
+      served++
+      const real = await question.ask(stage.plain)
+      if (isDeepStrictEqual(cached, real)) continue
+      stale.push({ redisKey: name, key: question.key, cached: JSON.stringify(cached), now: JSON.stringify(real) })
+    }
+    return { entries, served, stale }
+  } finally {
+    db.$cache.close()
+    await base.$disconnect()
+    redis.disconnect()
+  }
+}
+
+/** The query that an entry answers. Results of queries have the hash of theirs in the key: reads have compared those. */
+function questionOf(name: string): Question | undefined {
+  const [, model, unique, id] = /^(\w+)(?:\.(\w+))?:(.+)$/.exec(name) ?? []
+  if (id === undefined) return undefined
+  if (unique === undefined) {
+    if (id.includes(':')) return undefined
+    if (model === 'Post')
+      return { key: postKey(Number(id)), ask: async db => db.post.findUnique({ where: { id: Number(id) } }) }
+    if (model === 'User')
+      return { key: `post:${id}`, ask: async db => db.user.findUnique({ where: { id: Number(id) } }) }
+    if (model === 'Tag') return { key: `tag:${id}`, ask: async db => db.tag.findUnique({ where: { id } }) }
+  }
+  if (model === 'Tag' && unique === 'name') {
+    return { key: `tag:${id.split('-')[0]}`, ask: async db => db.tag.findUnique({ where: { name: id } }) }
+  }
+  if (model === 'Post') {
+    const [authorId, slug] = id.split(':') as [string, string]
+    const where = { authorId_slug: { authorId: Number(authorId), slug } }
+    return { key: `by unique ${id}`, ask: async db => db.post.findUnique({ where }) }
+  }
+  return undefined
+}
+
+/** Posts of registers have ids from a million up. */
+function postKey(id: number): Key {
+  return id < 1_000_000 ? `counter:${id}` : `post:${id}`
+}

@@ -1,0 +1,42 @@
+/** What the run and its processes tell each other. */
+import type { Ground } from './workload.js'
+import type { Key } from './history.js'
+import type { Guard } from './without.js'
+
+/** All that a process needs to know, in its environment as `CHAOS`. */
+export interface Orders {
+  readonly slot: number
+  readonly incarnation: number
+  readonly seed: number
+  readonly databaseUrl: string
+  readonly redisUrl: string
+  readonly prefix: string
+  readonly history: string
+  readonly ground: Ground
+  readonly without: Guard | undefined
+}
+
+export type ToProcess =
+  /** Stop between operations, collect garbage, say how much is left, go on. */
+  | { type: 'heap' }
+  /** Registers of the others. */
+  | { type: 'registers'; keys: readonly Key[] }
+  | { type: 'finish' }
+
+export type FromProcess =
+  | { type: 'ready' }
+  | { type: 'heap'; bytes: number }
+  /** This process writes this register from now on, or gives it up: what state it is in is not known. */
+  | { type: 'register'; key: Key }
+  | { type: 'finished'; left: Leftovers; bytes: number }
+
+export interface Leftovers {
+  /** Whether it trusts Redis again, with nothing owed, now that all faults are over. */
+  readonly trusted: boolean
+  readonly pendingInvalidations: number
+  readonly queuedCommands: number
+  /** After everything was closed. */
+  readonly timers: number
+  readonly hits: number
+  readonly misses: number
+}

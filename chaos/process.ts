@@ -1,0 +1,231 @@
+/** One process of the application: runs operations side by side and writes down what came of them. */
+import { liveTimers } from './timers.js' // first: it counts what the others start
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { PrismaPg } from '@prisma/adapter-pg'
+import { Redis } from 'ioredis'
+import { PrismaClient } from '../generated/prisma/client.js'
+import { HOLD_MS, MODELS } from './settings.js'
+import { createExtension } from '../src/extension.js'
+import { Random } from '../test/support/random.js'
+import { type Key, now, Recorder } from './history.js'
+import type { FromProcess, Leftovers, Orders, ToProcess } from './messages.js'
+import {
+  type Read,
+  type Register,
+  postRegister,
+  readOf,
+  readOfRegister,
+  tagRegister,
+  type Write,
+  writeOf,
+} from './workload.js'
+import { WITHOUT } from './without.js'
+
+const LOOPS = 4
+const THINK_MS = 30
+const WRITES = 0.25
+const REGISTERS = 3
+const TRANSACTION = { maxWait: 30_000, timeout: 30_000 }
+
+/** The settings of the caller's client that are said to be bad for a cache: one of them per process. */
+const REDIS_SETTINGS = [
+  {},
+  { maxRetriesPerRequest: null, enableOfflineQueue: true },
+  { enableOfflineQueue: false, maxRetriesPerRequest: 0, enableReadyCheck: false },
+]
+
+const orders = JSON.parse(process.env['CHAOS'] as string) as Orders
+const { slot, incarnation, ground } = orders
+const random = new Random(orders.seed)
+const recorder = new Recorder(orders.history)
+const say = (message: FromProcess) => process.send?.(message)
+
+/** What the cache said while an operation ran. */
+interface Said {
+  hit: boolean
+  deferredAt: number
+}
+const saying = new AsyncLocalStorage<Said>()
+
+const redis = new Redis(orders.redisUrl, {
+  retryStrategy: times => Math.min(50 * times, 300),
+  ...REDIS_SETTINGS[slot % REDIS_SETTINGS.length],
+})
+redis.on('error', () => {})
+const base = new PrismaClient({
+  adapter: new PrismaPg({ connectionString: orders.databaseUrl, max: 6, application_name: `chaos-${slot}` }),
+  transactionOptions: TRANSACTION,
+  errorFormat: 'minimal',
+})
+const db = base.$extends(
+  createExtension<PrismaClient>(
+    { redis, models: MODELS, prefix: orders.prefix },
+    { holdMs: HOLD_MS, ...(orders.without && WITHOUT[orders.without]) },
+  ),
+)
+type Db = Parameters<typeof readOf>[0]
+const client = db as unknown as Db
+
+let trusted = false
+db.$cache.on(event => {
+  const said = saying.getStore()
+  if (event.type === 'hit' && said) said.hit = true
+  if (event.type === 'invalidate' && event.outcome === 'deferred' && said) said.deferredAt ||= now()
+  if (event.type !== 'trust') return
+  trusted = event.trusted
+  if (trusted && db.$cache.stats().pendingInvalidations === 0) recorder.write(['trust', now()])
+})
+
+// ---- operations
+
+let lastOp = 0
+let stopped = false
+let paused: Promise<void> | undefined
+let running = 0
+const known = new Map<Key, string>()
+let others: readonly Key[] = []
+let lastRegister = 0
+
+function newRegister(): Register {
+  const serial = ++lastRegister
+  const id = 1_000_000 * (slot + 1) + 10_000 * incarnation + serial
+  const register = serial % 2 === 0 ? tagRegister(client, `t${id}`) : postRegister(client, id)
+  say({ type: 'register', key: register.key })
+  return register
+}
+
+async function read({ kind, run }: Read): Promise<void> {
+  const from = now()
+  const said: Said = { hit: false, deferredAt: 0 }
+  try {
+    const found = await saying.run(said, run)
+    const at = now()
+    for (const [key, value, asked] of found) {
+      recorder.write(['read', from, at, kind, key, value, said.hit, asked])
+      if (typeof value === 'string') known.set(key, value)
+    }
+  } catch (error) {
+    recorder.write(['error', from, now(), kind, whatOf(error), 0, 0])
+  }
+}
+
+/** Answers whether it has resolved. */
+async function write({ kind, keys, run }: Write, state?: { number: number; value: string | null }): Promise<boolean> {
+  const op = ++lastOp
+  const from = now()
+  const said: Said = { hit: false, deferredAt: 0 }
+  recorder.write(state === undefined ? ['begin', op, from, keys] : ['begin', op, from, keys, state.number, state.value])
+  try {
+    const versions = await saying.run(said, run)
+    recorder.write(['end', op, now(), said.deferredAt, versions])
+    return true
+  } catch (error) {
+    recorder.write(['error', from, now(), kind, whatOf(error), op, said.deferredAt])
+    return false
+  }
+}
+
+function whatOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { code } = error as { code?: string }
+  return `${error.name} ${code ?? ''} ${error.message.trim().split('\n').at(-1)}`.slice(0, 200)
+}
+
+async function operate(): Promise<void> {
+  if (random.chance(WRITES)) await write(writeOf(client, ground, random))
+  else if (random.chance(0.3) && others.length > 0) {
+    await read(readOfRegister(client, random.pick(others), known, random))
+  } else await read(readOf(client, ground, random))
+}
+
+async function paced(step: () => Promise<void>): Promise<void> {
+  while (!stopped) {
+    await sleep(random.next() * 2 * THINK_MS)
+    await paused
+    running++
+    await step().finally(() => running--)
+  }
+}
+
+/** One register from beginning to end: when the outcome of a write is not known, neither is its state, and another begins. */
+async function keepRegister(): Promise<void> {
+  let register = newRegister()
+  let number = 0
+  await paced(async () => {
+    await sleep(random.next() * 4 * THINK_MS)
+    if (stopped) return
+    const { value, kind, run } = register.next(random)
+    number++
+    const state = { number, value: value as string | null }
+    const { key } = register
+    const made = number
+    const resolved = await write({ kind, keys: [key], run: async () => (await run(), [[key, made] as const]) }, state)
+    if (resolved && number < 200) return
+    register = newRegister()
+    number = 0
+  })
+}
+
+// ---- orders
+
+async function quiet<T>(run: () => Promise<T>): Promise<T> {
+  let resume = () => {}
+  paused = new Promise(resolve => {
+    resume = resolve
+  })
+  while (running > 0) await sleep(5)
+  try {
+    return await run()
+  } finally {
+    paused = undefined
+    resume()
+  }
+}
+
+async function heapInUse(): Promise<number> {
+  for (let i = 0; i < 4; i++) {
+    await sleep(20) // what waits for timers and finalizers of the round before
+    globalThis.gc?.()
+  }
+  return process.memoryUsage().heapUsed
+}
+
+const queued = () => {
+  const { commandQueue, offlineQueue } = redis as unknown as Record<string, { length: number }>
+  return (commandQueue?.length ?? 0) + (offlineQueue?.length ?? 0)
+}
+
+async function finish(): Promise<void> {
+  stopped = true
+  await Promise.all(loops)
+  // All faults are over: a process that does not get well by itself within this time never will.
+  for (let i = 0; i < 300 && !(trusted && db.$cache.stats().pendingInvalidations === 0); i++) await sleep(100)
+  for (let i = 0; i < 20 && queued() > 0; i++) await sleep(50)
+  const { hits, misses, pendingInvalidations } = db.$cache.stats()
+  const queuedCommands = queued()
+  const bytes = await heapInUse()
+  db.$cache.close()
+  await base.$disconnect()
+  redis.disconnect()
+  await nextTurn()
+  const left: Leftovers = { trusted, pendingInvalidations, queuedCommands, timers: liveTimers(), hits, misses }
+  recorder.close()
+  process.send?.({ type: 'finished', left, bytes } satisfies FromProcess, () => process.disconnect())
+}
+
+process.on('message', (message: ToProcess) => {
+  if (message.type === 'registers') others = message.keys
+  if (message.type === 'finish') void finish()
+  if (message.type === 'heap') void quiet(heapInUse).then(bytes => say({ type: 'heap', bytes }))
+})
+process.on('disconnect', () => {
+  if (!stopped) process.exit()
+})
+
+await client.post.findFirst()
+say({ type: 'ready' })
+const loops = [
+  ...Array.from({ length: LOOPS }, () => paced(operate)),
+  ...Array.from({ length: REGISTERS }, keepRegister),
+]

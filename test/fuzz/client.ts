@@ -1,0 +1,61 @@
+/** Clients, whose types are too many for random calls. */
+import { isDeepStrictEqual } from 'node:util'
+import { Prisma } from '../../generated/prisma/client.js'
+import { type Call, printed, type Read } from './reads.js'
+import type { Raw, Statement } from './writes.js'
+
+type Delegates = Record<string, Record<string, (args: unknown) => Promise<unknown>>>
+type Fluent = Record<string, (args?: unknown) => Promise<unknown>>
+
+export function query(client: object, statement: Statement): Promise<unknown> {
+  return 'text' in statement ? rawQuery(client, statement) : modelQuery(client, statement)
+}
+
+function modelQuery(client: object, { delegate, operation, args, fluent = [] }: Call): Promise<unknown> {
+  let promise = (client as Delegates)[delegate]![operation]!(args)
+  for (const [relation, more] of fluent) promise = (promise as unknown as Fluent)[relation]!(more)
+  return promise
+}
+
+function rawQuery(client: object, { method, text }: Raw): Promise<unknown> {
+  const execute = (client as Record<string, (text: unknown) => Promise<unknown>>)[method]!.bind(client)
+  return execute(method.endsWith('Unsafe') ? text : Prisma.raw(text))
+}
+
+/** Prisma's promises run nothing before somebody waits for them. */
+export async function run(client: object, statement: Statement): Promise<unknown> {
+  return await query(client, statement)
+}
+
+export function transaction(client: object, input: unknown): Promise<unknown> {
+  return (client as { $transaction(input: unknown): Promise<unknown> }).$transaction(input)
+}
+
+/** What a read answers: a value, or an error by class and code. */
+export interface Answer {
+  readonly value?: unknown
+  readonly error?: string
+}
+
+export async function answerOf(client: object, read: Call): Promise<Answer> {
+  try {
+    return { value: await run(client, read) }
+  } catch (error) {
+    const { name, code } = error as { name?: string; code?: string }
+    return { error: `${name} ${code}` }
+  }
+}
+
+export function same(answer: Answer, truth: Answer, { unordered }: Read): boolean {
+  if (unordered === true) return printed(sorted(answer)) === printed(sorted(truth))
+  return isDeepStrictEqual(answer, truth) && printed(answer) === printed(truth)
+}
+
+/** Lists in any order. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value.map(sorted).toSorted((a, b) => (printed(a) < printed(b) ? -1 : 1))
+  }
+  const plain = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  return plain ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, sorted(each)])) : value
+}

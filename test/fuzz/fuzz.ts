@@ -1,0 +1,106 @@
+/**
+ * `npm run fuzz -- --seconds N --seed S [--without RULE]`: random programs until the time is up or a cached client answers
+ * what Prisma does not; `npm run fuzz -- --rules`: how long each rule of the plan of writes can be left out unnoticed.
+ */
+import { parseArgs } from 'node:util'
+import type { Parts } from '../../src/core.js'
+import * as effects from '../../src/plan/effects.js'
+import { applyMigrations, createDatabase, dropDatabase } from '../support/database.js'
+import { type Servers, startServers } from '../support/servers.js'
+import { fuzz, type Options, type Report } from './fuzzer.js'
+import { openStage } from './stage.js'
+
+/** In 600 s, each kind of write meets each shape of read so often. */
+const LEAST = 100
+const LEAST_HITS = 0.3
+/** A rule whose absence is not noticed for so long is none. */
+const SECONDS_WITHOUT = 120
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
+    without: { type: 'string' },
+    rules: { type: 'boolean', default: false },
+    table: { type: 'boolean', default: true },
+  },
+  allowNegative: true,
+})
+const seed = Number(values.seed)
+const seconds = Number(values.seconds)
+
+/** Names of rules, and what they say. */
+function rules(): Readonly<Record<string, string>> {
+  const { RULES } = effects as { RULES?: Readonly<Record<string, string>> }
+  if (RULES === undefined) throw new Error('src/plan/effects.ts exports no RULES: there is nothing to leave out')
+  return RULES
+}
+
+const servers = await startServers()
+console.log(servers.chosen.join('\n'))
+try {
+  process.exitCode = await (values.rules ? withoutEach(servers) : once(servers))
+} finally {
+  await servers.stop()
+}
+
+async function once(on: Servers): Promise<number> {
+  const { without } = values
+  if (without !== undefined && !(without in rules())) {
+    throw new Error(`There is no rule ${without}. There are: ${Object.keys(rules()).join(', ')}`)
+  }
+  console.log(`seed ${seed}, ${seconds} s${without === undefined ? '' : `, without ${without}`}`)
+  const report = await fuzzed(on, { seed, seconds, progress: console.log }, without === undefined ? {} : { without })
+  if (values.table) console.log(report.coverage.table())
+  console.log(summaryOf(report))
+  const complaints = complaintsOf(report)
+  for (const complaint of complaints) console.log(complaint)
+  return complaints.length === 0 ? 0 : 1
+}
+
+async function withoutEach(on: Servers): Promise<number> {
+  let unnoticed = 0
+  for (const without of Object.keys(rules())) {
+    const { failure } = await fuzzed(on, { seed, seconds: SECONDS_WITHOUT, secondsToShrink: 0 }, { without })
+    if (failure === undefined) unnoticed++
+    const took = failure === undefined ? `not in ${SECONDS_WITHOUT}` : failure.seconds.toFixed(1)
+    console.log(`without ${without.padEnd(12)} ${took.padStart(12)} s`)
+  }
+  return unnoticed === 0 ? 0 : 1
+}
+
+async function fuzzed(on: Servers, options: Options, parts: Partial<Parts>): Promise<Report> {
+  const name = `cache_aside_fuzz_${process.pid}`
+  const databaseUrl = await createDatabase(on.databaseUrl, name)
+  try {
+    await applyMigrations(databaseUrl)
+    const stage = await openStage({ databaseUrl, redisUrl: on.redisUrl, prefix: `${name}:` }, parts)
+    try {
+      return await fuzz(stage, options)
+    } finally {
+      await stage.close()
+    }
+  } finally {
+    await dropDatabase(on.databaseUrl, name)
+  }
+}
+
+function summaryOf({ programs, writes, reads, hits, seconds: took, coverage, failure }: Report): string {
+  const share = ((100 * hits) / reads).toFixed(0)
+  const numbers = `${programs} programs, ${writes} writes, ${reads} reads (${share} % hits) in ${took.toFixed(0)} s`
+  if (failure === undefined)
+    return `${numbers}; each kind of write met each shape of read ${coverage.least} times or more`
+  return `${numbers}\n\nAfter ${failure.seconds.toFixed(1)} s, --seed ${failure.seed} fails:\n  ${failure.message}\n\n${failure.program}`
+}
+
+/** Why the run is not a good one. */
+function complaintsOf({ failure, coverage, hits, reads }: Report): string[] {
+  if (failure !== undefined) return ['A cached client was wrong.']
+  const least = Math.floor((LEAST * seconds) / 600)
+  const missing = coverage.missing(least)
+  return [
+    ...missing.slice(0, 40),
+    ...(missing.length > 40 ? [`and ${missing.length - 40} more`] : []),
+    ...(hits / reads < LEAST_HITS ? [`Only ${((100 * hits) / reads).toFixed(0)} % of the reads were hits.`] : []),
+  ]
+}

@@ -1,0 +1,395 @@
+/**
+ * Random programs over two cached clients, with the plain client as the judge: whatever a cached client answers after a
+ * write has resolved, the plain client has to answer too.
+ *
+ * Everything follows from the seed but the order in which servers answer. Does not need vitest.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import * as fc from 'fast-check'
+import type { Stats } from '../../src/events.js'
+import { type Answer, answerOf, query, run, same, transaction } from './client.js'
+import { Coverage } from './coverage.js'
+import { type Program, printedProgram, programOf, type Step, type Who } from './programs.js'
+import { printed, printedCall, type Read, readShapes, readsFrom } from './reads.js'
+import { combinations, reset, subjects, uniqueWhere } from './space.js'
+import type { Asked, Stage } from './stage.js'
+import { Truth } from './truth.js'
+import { type Body, type Kind, kinds, type Write } from './writes.js'
+
+export interface Options {
+  readonly seed: number
+  /** How long new programs are begun. */
+  readonly seconds: number
+  /** How long a program that failed may be made smaller. Default: 30. */
+  readonly secondsToShrink?: number
+  /** Told now and then how far it is. */
+  readonly progress?: (line: string) => void
+}
+
+export interface Report {
+  readonly seed: number
+  readonly programs: number
+  readonly writes: number
+  /** Reads through cached clients. */
+  readonly reads: number
+  readonly hits: number
+  readonly seconds: number
+  readonly coverage: Coverage
+  readonly failure: Failure | undefined
+}
+
+export interface Failure {
+  /** A run with this seed begins with the program that failed. */
+  readonly seed: number
+  readonly seconds: number
+  readonly message: string
+  /** The program, as small as it could be made. */
+  readonly program: string
+}
+
+/** So many programs share a pool of reads, which is in the cache when each of them begins. */
+const POOL_FOR = 256
+const POOL_OF_EACH = 10
+const READS_OF_EACH = 2
+const STEPS = 4
+
+/** Runs programs until the time is up or one of them fails. */
+export async function fuzz(stage: Stage, options: Options): Promise<Report> {
+  const { seed, seconds, secondsToShrink = 30, progress } = options
+  const fuzzer = new Fuzzer(stage)
+  const began = performance.now()
+  const elapsed = () => (performance.now() - began) / 1000
+  let failure: Failure | undefined
+  let programs = 0
+  let told = 0
+  while (elapsed() < seconds && failure === undefined) {
+    failure = await fuzzer.one(seed + programs, secondsToShrink, elapsed)
+    programs++
+    if (elapsed() - told >= 30) {
+      told = elapsed()
+      progress?.(`${told.toFixed(0)} s: ${programs} programs, ${fuzzer.writes} writes, ${fuzzer.reads} reads`)
+    }
+  }
+  const { writes, reads, hits, coverage } = fuzzer
+  return { seed, programs, writes, reads, hits, seconds: elapsed(), coverage, failure }
+}
+
+/** What a cached client answered, and what it should have. */
+class Mismatch extends Error {
+  readonly read: Read
+
+  constructor(read: Read, message: string) {
+    super(message)
+    this.read = read
+  }
+}
+
+class Fuzzer {
+  readonly coverage = new Coverage()
+  writes = 0
+  reads = 0
+  hits = 0
+  readonly #stage: Stage
+  readonly #truth: Truth
+  #pool: readonly (readonly Read[])[] = []
+  #poolSeed: number | undefined
+  /** Reads that are served from the cache when nothing was written. */
+  readonly #cacheable = new Set<Read>()
+
+  constructor(stage: Stage) {
+    this.#stage = stage
+    this.#truth = new Truth(stage.plain, stage.relations)
+  }
+
+  /** One program; if it fails, smaller and smaller ones that fail too. */
+  async one(seed: number, secondsToShrink: number, elapsed: () => number): Promise<Failure | undefined> {
+    await this.#prepare(Math.floor(seed / POOL_FOR))
+    // Each kind comes up as often as any other.
+    const some = Array.from(
+      { length: STEPS },
+      (_, n) => kinds[(seed + Math.floor((n * kinds.length) / STEPS)) % kinds.length] as Kind,
+    )
+    // Of the reads of a program that failed, mostly one is enough: smaller programs have only that.
+    let only: Read | undefined
+    let seconds = 0
+    const focused = (program: Program): Program => (only === undefined ? program : { ...program, reads: [only] })
+    const property = fc.asyncProperty(programOf(some, this.#pool, READS_OF_EACH), async program => {
+      try {
+        await this.#program(focused(program))
+      } catch (error) {
+        if (seconds === 0) seconds = elapsed()
+        if (error instanceof Mismatch) only ??= error.read
+        throw error
+      }
+    })
+    const limits =
+      secondsToShrink === 0
+        ? { endOnFailure: true }
+        : { interruptAfterTimeLimit: secondsToShrink * 1000, markInterruptAsFailure: false }
+    const result = await fc.check(property, { seed, numRuns: 1, ...limits })
+    if (!result.failed || result.counterexample === null) return undefined
+    const [program] = result.counterexample
+    const message = result.errorInstance instanceof Error ? result.errorInstance.message : String(result.errorInstance)
+    const alone = only !== undefined && (await this.#fails(focused(program)))
+    return { seed, seconds, message, program: printedProgram(alone ? focused(program) : program) }
+  }
+
+  async #fails(program: Program): Promise<boolean> {
+    try {
+      await this.#program(program)
+      return false
+    } catch {
+      return true
+    }
+  }
+
+  // ---- where programs begin
+
+  async #prepare(poolSeed: number): Promise<void> {
+    if (this.#poolSeed === poolSeed) return
+    this.#poolSeed = poolSeed
+    const { cache, clients, plain } = this.#stage
+    const reads = readsFrom(poolSeed, POOL_OF_EACH)
+    this.#truth.forget()
+    this.#cacheable.clear()
+    await plain.$executeRawUnsafe(reset)
+    await cache.clear()
+    for (let n = 0; n < reads.length; n += 40) {
+      await Promise.all(reads.slice(n, n + 40).map(read => answerOf(clients[0], read)))
+      await this.#settled()
+    }
+    const state = await this.#truth.state()
+    for (const read of reads) {
+      // An absence is kept only if its load was alone in its tick: the second time it may be.
+      const asked: Asked = {}
+      for (const client of [clients[0], clients[1]]) {
+        delete asked.outcome
+        const answer = await this.#stage.asked.run(asked, () => answerOf(client, read))
+        this.#judge(read, answer, await this.#truth.answer(read, state), 'before all programs')
+        await this.#settled()
+      }
+      if (asked.outcome === 'hit') this.#cacheable.add(read)
+    }
+    await cache.take()
+    this.#pool = readShapes.map(shape => {
+      const some = reads.filter(read => read.shape === shape)
+      const kept = some.filter(read => this.#cacheable.has(read))
+      // Some that only the database can answer: a filter that fails, a row that is missing for an `…OrThrow`.
+      return [...kept, ...some.filter(read => !this.#cacheable.has(read)).slice(0, Math.ceil(kept.length / 4))]
+    })
+  }
+
+  /** Fills are not waited for: until Redis has done all that was sent. */
+  async #settled(): Promise<void> {
+    await nextTurn()
+    await this.#stage.settled()
+  }
+
+  // ---- programs
+
+  async #program({ reads, steps }: Program): Promise<void> {
+    const { cache, plain } = this.#stage
+    await this.#settled()
+    await plain.$executeRawUnsafe(reset)
+    await cache.bringBack()
+    for (const [n, step] of steps.entries()) await this.#step(step, reads, `step ${n + 1}`)
+    await this.#compareAllRows()
+  }
+
+  async #step(step: Step, reads: readonly Read[], at: string): Promise<void> {
+    const { who, kind, writes, together, oneTick, first } = step
+    let refused = true
+    for (const write of writes) {
+      const beside = together ? reads.slice(0, 12) : []
+      if (together) this.coverage.also('reads and a write at once')
+      // What they answer may be from before or after the write.
+      const answers = this.#stage.clients.flatMap(client => beside.map(read => answerOf(client, read)))
+      this.reads += answers.length
+      refused = await this.#write(who, write, reads, at)
+      await Promise.all(answers)
+      this.writes++
+      if (refused === (kind.refused ?? false)) break
+    }
+    const asPlanned = refused === (kind.refused ?? false)
+    if (asPlanned) this.coverage.wrote(kind.name)
+    if (who.uncached) this.coverage.also('write by $uncached')
+    const beforehand = await this.#compare(reads, first, oneTick, `${at}, after the write`)
+    if (!asPlanned) return
+    for (const { read, outcomes } of beforehand) {
+      if (!this.#cacheable.has(read)) continue
+      for (const [n, outcome] of outcomes.entries()) {
+        this.coverage.met(kind.name, read.shape, n === 0 && outcome !== 'hit')
+      }
+    }
+  }
+
+  /** Both cached clients give what the plain one gives. */
+  async #compare(reads: readonly Read[], first: 0 | 1, oneTick: boolean, at: string) {
+    const { clients } = this.#stage
+    const before = clients.map(client => client.$cache.stats())
+    const state = await this.#truth.state()
+    const compared = reads.map(read => ({ read, outcomes: [] as Asked['outcome'][] }))
+    for (const n of first === 0 ? [0, 1] : [1, 0]) {
+      const client = clients[n] as object
+      const size = oneTick ? reads.length : 4
+      for (let from = 0; from < reads.length; from += size) {
+        const some = compared.slice(from, from + size)
+        const answers = await Promise.all(
+          some.map(async each => {
+            const asked: Asked = {}
+            const answer = await this.#stage.asked.run(asked, () => answerOf(client, each.read))
+            each.outcomes.push(asked.outcome)
+            return answer
+          }),
+        )
+        for (const [i, { read }] of some.entries()) {
+          const truth = await this.#truth.answer(read, state)
+          this.#judge(read, answers[i] as Answer, truth, `${at}: client ${n}`)
+        }
+      }
+    }
+    this.reads += 2 * reads.length
+    this.hits += compared.flatMap(({ outcomes }) => outcomes).filter(outcome => outcome === 'hit').length
+    const after = clients.map(client => client.$cache.stats())
+    const more = (name: keyof Stats) => after.some((stats, n) => stats[name] > (before[n] as Stats)[name])
+    if (more('negativeHits')) this.coverage.also('negative hit')
+    if (more('shared')) this.coverage.also('shared load')
+    if (oneTick && reads.length > 1) this.coverage.also('reads in one tick')
+    return compared
+  }
+
+  #judge(read: Read, answer: Answer, truth: Answer, at: string): void {
+    if (same(answer, truth, read)) return
+    throw new Mismatch(
+      read,
+      `${at} answers\n    ${printed(answer)}\n  and Prisma\n    ${printed(truth)}\n  to (${read.shape})\n    ${printedCall(read)}`,
+    )
+  }
+
+  // ---- writes
+
+  /** Answers whether it was refused. */
+  async #write(who: Who, write: Write, reads: readonly Read[], at: string): Promise<boolean> {
+    const { clients } = this.#stage
+    const cached = clients[who.client]
+    const client = who.uncached ? cached.$uncached : cached
+    const other = clients[who.client === 0 ? 1 : 0]
+    switch (write.how) {
+      case 'alone':
+        return refusal(() => run(client, write.statement))
+      case 'at once': {
+        const [first, second] = write.statements
+        const both = await Promise.all([refusal(() => run(client, first)), refusal(() => run(other, second))])
+        return both.every(Boolean)
+      }
+      case 'batch':
+        return refusal(() =>
+          transaction(
+            client,
+            write.statements.map(each => query(client, each)),
+          ),
+        )
+      case 'interactive':
+        return this.#interactive(client, write.body, reads, at)
+      default: {
+        const [first, second] = write.bodies
+        const both = await Promise.all([
+          this.#interactive(client, first, [], at),
+          this.#interactive(other, second, [], at),
+        ])
+        return both.every(Boolean)
+      }
+    }
+  }
+
+  /** Answers whether it was refused before the end that it should come to. */
+  async #interactive(client: object, body: Body, reads: readonly Read[], at: string): Promise<boolean> {
+    let wrong: unknown
+    let ended = false
+    const some = reads.slice(0, 6)
+    try {
+      await transaction(client, async (tx: object) => {
+        await statementsOf(tx, body)
+        for (const read of some.slice(0, 2)) await answerOf(tx, read)
+        // Nothing is committed yet: the cached clients and the plain one agree on the state before.
+        if (some.length > 0) {
+          await this.#compare(some, 0, true, `${at}, beside the transaction`).catch((error: unknown) => {
+            wrong = error
+          })
+          this.coverage.also('reads beside an open transaction')
+        }
+        if (body.nested !== undefined) await inner(tx, body.nested)
+        ended = true
+        if (body.end === 'rolls back') throw new Error('rolled back')
+      })
+    } catch {
+      // A statement that is refused ends the transaction too.
+    }
+    if (wrong !== undefined) throw wrong
+    return !ended
+  }
+
+  // ---- rows
+
+  /** Every row that is there by each of its keys, and every one that could be by its primary key, through both clients. */
+  async #compareAllRows(): Promise<void> {
+    for (const { model, delegate, keys } of subjects) {
+      const all = { delegate, operation: 'findMany', args: {} }
+      const rows = (await run(this.#stage.plain, all)) as Record<string, unknown>[]
+      for (const key of keys) {
+        const fields = Object.keys(key.fields)
+        const cases = [
+          ...(key === keys[0] ? combinations(key.fields) : []),
+          ...rows
+            .map(row => Object.fromEntries(fields.map(field => [field, row[field]])))
+            .filter(values => Object.values(values).every(value => value !== null)),
+        ]
+        for (const client of this.#stage.clients) {
+          await Promise.all(
+            cases.map(async values => {
+              const args = { where: uniqueWhere(key, values) }
+              const read = { shape: 'row by key', delegate, operation: 'findUnique', args }
+              const value = rows.find(row => fields.every(field => row[field] === values[field])) ?? null
+              this.#judge(read, await answerOf(client, read), { value }, `at the end, of ${model}, a client`)
+            }),
+          )
+          this.reads += cases.length
+        }
+      }
+    }
+  }
+}
+
+/** Runs the statements of a transaction. */
+async function statementsOf(tx: object, { statements, swallows }: Body): Promise<void> {
+  for (const each of statements) {
+    try {
+      await run(tx, each)
+    } catch (error) {
+      if (swallows !== true) throw error
+    }
+  }
+}
+
+async function inner(tx: object, body: Body): Promise<void> {
+  const rolledBack = new Error('rolled back')
+  try {
+    await transaction(tx, async (deep: object) => {
+      await statementsOf(deep, body)
+      if (body.end === 'rolls back') throw rolledBack
+    })
+  } catch (error) {
+    // Refused: the whole transaction ends. Ended by will: the outer one goes on.
+    if (error !== rolledBack) throw error
+  }
+}
+
+/** Whether the database refuses it, as random writes are; what it leaves is compared all the same. */
+async function refusal(write: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await write()
+    return false
+  } catch {
+    return true
+  }
+}

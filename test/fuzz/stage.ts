@@ -1,0 +1,146 @@
+/** Where programs run: a database, a Redis, two cached clients as two processes would have them, and a plain one. */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { PrismaPg } from '@prisma/adapter-pg'
+import { Redis } from 'ioredis'
+import { PrismaClient } from '../../generated/prisma/client.js'
+import type { Parts } from '../../src/core.js'
+import type { CacheEvent, Stats } from '../../src/events.js'
+import { createExtension } from '../../src/extension.js'
+import { factsOf } from '../../src/prisma7.js'
+import { subjects, trigger } from './space.js'
+import type { Relations } from './truth.js'
+
+/** How the cache took part in a read. */
+export interface Asked {
+  outcome?: 'hit' | 'miss' | 'shared' | 'bypass'
+}
+
+/** A cached client of its own "process". */
+export interface Cached {
+  readonly $cache: { stats(): Stats; on(listener: (event: CacheEvent) => void): () => void; close(): void }
+  readonly $uncached: object
+}
+
+export interface Stage {
+  readonly plain: PrismaClient
+  readonly clients: readonly [Cached, Cached]
+  /** What a read that is run under it meets. */
+  readonly asked: AsyncLocalStorage<Asked>
+  readonly relations: Relations
+  readonly cache: Snapshots
+  /** Until Redis has done all that the clients have sent. */
+  settled(): Promise<void>
+  close(): Promise<void>
+}
+
+/** @param parts - the cache without one of its guards or rules */
+export async function openStage(
+  place: { readonly databaseUrl: string; readonly redisUrl: string; readonly prefix: string },
+  parts: Partial<Parts> = {},
+): Promise<Stage> {
+  const { databaseUrl, redisUrl, prefix } = place
+  const asked = new AsyncLocalStorage<Asked>()
+  const redis = new Redis(redisUrl)
+  const opened: { base: PrismaClient; redis: Redis; prisma: Cached }[] = []
+  const open = (): Cached => {
+    const own = new Redis(redisUrl)
+    const base = newClient(databaseUrl)
+    const prisma = base.$extends(
+      createExtension(
+        {
+          models: Object.fromEntries(
+            subjects.map(({ model }) => [model, { ttl: '1h', negativeTtl: '1h', queries: true }]),
+          ),
+          alsoTouches: { Shipment: ['Order'] },
+          prefix,
+          deadlineMs: 10_000,
+          invalidationDeadlineMs: 20_000,
+          redis: own,
+        },
+        parts,
+      ),
+    ) as unknown as Cached
+    prisma.$cache.on(({ type }) => {
+      if (type !== 'hit' && type !== 'miss' && type !== 'shared' && type !== 'bypass') return
+      const current = asked.getStore()
+      if (current !== undefined) current.outcome ??= type
+    })
+    opened.push({ base, redis: own, prisma })
+    return prisma
+  }
+  const plain = newClient(databaseUrl)
+  await plain.$executeRawUnsafe(trigger.split('\n  CREATE TRIGGER')[0] as string)
+  await plain.$executeRawUnsafe(`CREATE TRIGGER${trigger.split('\n  CREATE TRIGGER')[1]}`)
+  // Transactions that lock each other out are part of it; they need not last.
+  await plain.$executeRawUnsafe(
+    `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = 50', current_database()); EXCEPTION WHEN insufficient_privilege THEN NULL; END $$`,
+  )
+  const clients = [open(), open()] as const
+  return {
+    plain,
+    clients,
+    asked,
+    relations: relationsOf(plain),
+    cache: new Snapshots(redis, prefix),
+    async settled() {
+      await Promise.all(opened.map(each => each.redis.ping()))
+    },
+    async close() {
+      for (const each of opened) {
+        each.prisma.$cache.close()
+        await each.base.$disconnect()
+        each.redis.disconnect()
+      }
+      await plain.$disconnect()
+      const left = await redis.keys(`${prefix}*`)
+      if (left.length > 0) await redis.del(left)
+      redis.disconnect()
+    },
+  }
+}
+
+function newClient(databaseUrl: string): PrismaClient {
+  return new PrismaClient({ adapter: new PrismaPg({ connectionString: databaseUrl }), errorFormat: 'minimal' })
+}
+
+/** Which tables a relation of some name may lead to. */
+function relationsOf(plain: PrismaClient): Relations {
+  const found = new Map<string, string[]>()
+  for (const { relations } of factsOf(plain).schema.models.values()) {
+    for (const { name, target, list, opposite } of relations) {
+      const links = list && opposite.list ? [target.name === 'User' ? 'follows' : 'links'] : []
+      found.set(name, [...(found.get(name) ?? []), target.name, ...links])
+    }
+  }
+  return found
+}
+
+/** The cache as it was at some time, to be brought back. */
+export class Snapshots {
+  readonly #redis: Redis
+  readonly #prefix: string
+  #kept: (string | Buffer)[] = []
+
+  constructor(redis: Redis, prefix: string) {
+    this.#redis = redis
+    this.#prefix = prefix
+  }
+
+  async clear(): Promise<void> {
+    const keys = await this.#redis.keys(`${this.#prefix}*`)
+    if (keys.length > 0) await this.#redis.del(keys)
+  }
+
+  /** Keeps what is there now. */
+  async take(): Promise<number> {
+    const keys = await this.#redis.keys(`${this.#prefix}*`)
+    const values = keys.length === 0 ? [] : await this.#redis.mgetBuffer(keys)
+    this.#kept = keys.flatMap((key, i) => (values[i] === null ? [] : [key, values[i] as Buffer]))
+    return this.#kept.length / 2
+  }
+
+  async bringBack(): Promise<void> {
+    await this.clear()
+    if (this.#kept.length > 0) await this.#redis.mset(this.#kept)
+  }
+}

@@ -1,0 +1,13 @@
+/** `npm run mutate -- --count 1000000 --seed 1`: mutates entries and prints what readers would have made of them. */
+import { parseArgs } from 'node:util'
+import { mutate } from './mutation.js'
+
+const { values } = parseArgs({
+  options: { count: { type: 'string', default: '1000000' }, seed: { type: 'string' } },
+})
+const seed = Number(values.seed ?? Date.now() % 2 ** 32)
+const started = performance.now()
+const { examples, ...numbers } = mutate(Number(values.count), seed)
+console.table({ seed, ...numbers, seconds: Math.round((performance.now() - started) / 1000) })
+for (const example of examples) console.log(example)
+if (numbers.wrong > 0 || numbers.crashes > 0) process.exitCode = 1

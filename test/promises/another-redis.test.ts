@@ -1,0 +1,406 @@
+/**
+ * A Redis that is not the one we knew: restored, failed over, demoted, full, loading, locked, older. Each ends in the
+ * database's answer and an event; none in an exception or a stale row.
+ */
+import { copyFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Proxy, startProxy } from '../support/proxy.js'
+import { type RedisServer, startRedis } from '../support/servers.js'
+import { type CachedProcess, createWorld, type World } from '../support/world.js'
+
+let server: RedisServer
+let world: World
+beforeAll(async () => {
+  // Slow to load, and responsive meanwhile, when it has something to load.
+  const slow = ['--key-load-delay', '2000', '--loading-process-events-interval-bytes', '1024']
+  server = await startRedis({ args: slow })
+  world = await createWorld({ redisUrl: server.url })
+})
+afterAll(async () => {
+  await world.close()
+  await server.stop()
+})
+
+const deadlines = { deadlineMs: 200, invalidationDeadlineMs: 500 }
+
+interface Settings {
+  enableReadyCheck?: boolean
+  username?: string
+  password?: string
+}
+
+const processOn = (url = server.url, settings: Settings = {}) =>
+  world.process({ ...deadlines, redis: new Redis(url, { retryStrategy: () => 20, ...settings }) })
+
+async function newUser(): Promise<number> {
+  return (await world.plain.user.create({ data: { email: `${Math.random()}@x.org`, name: 'v0' } })).id
+}
+
+const nameOf = async (cached: CachedProcess, id: number) =>
+  (await cached.prisma.user.findUnique({ where: { id } }))?.name
+
+const rename = (cached: CachedProcess, id: number, name: string) =>
+  cached.prisma.user.update({ where: { id }, data: { name } })
+
+const rowKey = (id: number) => `${world.prefix}User:${id}`
+
+async function inUse(cached: CachedProcess, id: number): Promise<void> {
+  await expect
+    .poll(async () => {
+      const { hits } = cached.prisma.$cache.stats()
+      await nameOf(cached, id)
+      return cached.prisma.$cache.stats().hits > hits
+    })
+    .toBe(true)
+}
+
+/** What this process has said since: `trust`, `distrust`, or the code of an error with what Redis said. */
+function said(cached: CachedProcess): string[] {
+  const words: string[] = []
+  cached.prisma.$cache.on(event => {
+    if (event.type === 'trust') words.push(event.trusted ? 'trust' : 'distrust')
+    if (event.type === 'error') words.push(/: ([A-Z]+)\.$/.exec(event.message)?.[1] ?? event.code)
+  })
+  return words
+}
+
+const nextTrust = (cached: CachedProcess) =>
+  new Promise<void>(resolve => {
+    const off = cached.prisma.$cache.on(event => {
+      if (event.type !== 'trust' || !event.trusted) return
+      off()
+      resolve()
+    })
+  })
+
+describe('Redis that was restored', () => {
+  it('from a snapshot that is older than writes which were acknowledged: nothing of it is served', async () => {
+    const cached = [processOn(), processOn()] as const
+    const id = await newUser()
+    for (const one of cached) await inUse(one, id)
+    await world.redis.save() // with the row at v0, and with the mark that this process of Redis is known
+    await copyFile(join(server.dir, 'dump.rdb'), join(server.dir, 'old.rdb'))
+    await rename(cached[0], id, 'v1')
+    await inUse(cached[1], id)
+    const back = Promise.all(cached.map(nextTrust))
+    await server.kill('SIGKILL')
+    await copyFile(join(server.dir, 'old.rdb'), join(server.dir, 'dump.rdb'))
+    await server.restart()
+    await back
+    expect(await world.redis.exists(rowKey(id))).toBe(1) // it is back,
+    for (const one of cached) expect(await nameOf(one, id)).toBe('v1') // and nobody believes it
+    await rm(join(server.dir, 'dump.rdb'))
+  })
+
+  it('empty: everything is loaded again', async () => {
+    const cached = processOn()
+    const id = await newUser()
+    await inUse(cached, id)
+    const words = said(cached)
+    const back = nextTrust(cached)
+    await server.kill('SIGKILL')
+    await server.restart()
+    await back
+    expect(words).toEqual(['distrust', 'trust'])
+    expect(await nameOf(cached, id)).toBe('v0')
+    await inUse(cached, id)
+  })
+
+  it('and is still loading (LOADING): the database answers until it is done', async () => {
+    const cached = processOn(server.url, { enableReadyCheck: false })
+    const id = await newUser()
+    await inUse(cached, id)
+    const fillers = Array.from({ length: 1000 }, (_, i) => [`${world.prefix}filler:${i}`, 'x'.repeat(100)]).flat()
+    await world.redis.mset(fillers)
+    await world.redis.save()
+    const words = said(cached)
+    await server.kill('SIGKILL')
+    const restarted = server.restart()
+    await expect
+      .poll(async () => {
+        expect(await nameOf(cached, id)).toBe('v0')
+        return words.includes('LOADING')
+      })
+      .toBe(true)
+    expect(words).not.toContain('trust')
+    await rename(cached, id, 'v1')
+    expect(await nameOf(cached, id)).toBe('v1')
+    await restarted
+    await inUse(cached, id)
+    expect(await nameOf(cached, id)).toBe('v1')
+    await world.redis.del(fillers.filter((_, i) => i % 2 === 0))
+    await rm(join(server.dir, 'dump.rdb'))
+  })
+})
+
+describe('Redis that failed over', () => {
+  let replica: RedisServer
+  let onReplica: Redis
+  beforeAll(async () => {
+    replica = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] })
+    onReplica = new Redis(replica.url)
+  })
+  afterAll(async () => {
+    onReplica.disconnect()
+    await replica.stop()
+  })
+
+  const follow = async (follower: Redis, of: RedisServer) => {
+    await follower.replicaof('127.0.0.1', of.port)
+    await expect.poll(async () => String(await follower.info('replication'))).toContain('master_link_status:up')
+  }
+
+  async function moveTo(cached: CachedProcess, to: RedisServer): Promise<void> {
+    const ended = new Promise(resolve => cached.redis.once('end', resolve))
+    cached.redis.disconnect()
+    await ended
+    cached.redis.options.port = to.port
+    await cached.redis.connect()
+  }
+
+  it('to a replica that had not heard of the last drops: nothing old is served', async () => {
+    const [writer, reader] = [processOn(), processOn()]
+    const id = await newUser()
+    await inUse(writer, id)
+    await inUse(reader, id)
+    await follow(onReplica, server)
+    await expect.poll(() => onReplica.exists(rowKey(id))).toBe(1)
+    await onReplica.replicaof('NO', 'ONE') // promoted: what the old master hears from here on is lost
+    await rename(writer, id, 'v1')
+    expect(writer.prisma.$cache.stats().invalidationsDeferred).toBe(0)
+    const trusted = nextTrust(reader)
+    await moveTo(reader, replica)
+    await trusted
+    expect(await onReplica.exists(rowKey(id))).toBe(1)
+    expect(await nameOf(reader, id)).toBe('v1')
+  })
+
+  it('and is a replica now (READONLY): it is not trusted, though it is the process that we knew', async () => {
+    const cached = processOn()
+    const id = await newUser()
+    await inUse(cached, id)
+    const words = said(cached)
+    await follow(world.redis, replica)
+    // A miss says so: its token is refused.
+    const other = await newUser()
+    expect(await nameOf(cached, other)).toBe('v0')
+    expect(words).toEqual(['READONLY', 'distrust'])
+    await rename(cached, other, 'v1')
+    expect([await nameOf(cached, id), await nameOf(cached, other)]).toEqual(['v0', 'v1'])
+    expect(cached.prisma.$cache.stats().pendingInvalidations).toBeGreaterThan(0)
+    // Nor by who connects to it now.
+    const late = processOn()
+    const lateWords = said(late)
+    expect(await nameOf(late, other)).toBe('v1')
+    await expect.poll(() => lateWords).toContain('READONLY')
+    expect(late.prisma.$cache.stats().hits).toBe(0)
+
+    await world.redis.replicaof('NO', 'ONE')
+    await inUse(cached, other)
+    expect(cached.prisma.$cache.stats().pendingInvalidations).toBe(0)
+    expect(await nameOf(cached, other)).toBe('v1')
+    await inUse(late, other)
+  })
+
+  it('and back, with data of the other: that it is the same process does not make it known', async () => {
+    const cached = processOn()
+    const id = await newUser()
+    await inUse(cached, id)
+    const epoch = await world.redis.getBuffer(`${world.prefix}{User}@rows`)
+    await follow(onReplica, server)
+    await onReplica.replicaof('NO', 'ONE')
+    await follow(world.redis, replica)
+    await world.redis.replicaof('NO', 'ONE')
+    const trusted = nextTrust(cached)
+    cached.redis.disconnect(true)
+    await trusted
+    expect(await world.redis.getBuffer(`${world.prefix}{User}@rows`)).not.toEqual(epoch)
+    expect(await nameOf(cached, id)).toBe('v0')
+  })
+})
+
+describe('Redis that refuses', () => {
+  it('everything (NOAUTH), and then no longer: the database answers meanwhile', async () => {
+    const cached = processOn(server.url, { enableReadyCheck: false })
+    const checked = processOn()
+    const id = await newUser()
+    await inUse(cached, id)
+    await inUse(checked, id)
+    const words = said(cached)
+    await world.redis.config('SET', 'requirepass', 'secret')
+    try {
+      cached.redis.disconnect(true)
+      checked.redis.disconnect(true)
+      await expect
+        .poll(async () => {
+          expect([await nameOf(cached, id), await nameOf(checked, id)]).toEqual(['v0', 'v0'])
+          return words.includes('NOAUTH')
+        })
+        .toBe(true)
+      await rename(cached, id, 'v1')
+      expect([await nameOf(cached, id), await nameOf(checked, id)]).toEqual(['v1', 'v1'])
+    } finally {
+      await world.redis.config('SET', 'requirepass', '')
+    }
+    await inUse(cached, id)
+    await inUse(checked, id)
+    expect([await nameOf(cached, id), await nameOf(checked, id)]).toEqual(['v1', 'v1'])
+  })
+
+  it('some commands or keys to this user (NOPERM): right answers all the same', async () => {
+    const forbidden: [string, string][] = [
+      ['mget', '-mget'],
+      ['set', '-set'],
+      ['del', '-del'],
+      ['eval', '-eval'],
+      ['info', '-info'],
+      ['keys', 'resetkeys ~elsewhere:*'],
+    ]
+    for (const [user, rule] of forbidden) {
+      await world.redis.call('ACL', 'SETUSER', user, 'on', 'nopass', '~*', '+@all', ...rule.split(' '))
+      const cached = processOn(server.url, { username: user, password: 'x', enableReadyCheck: false })
+      const words = said(cached)
+      const id = await newUser()
+      for (let i = 1; i < 4; i++) {
+        await nameOf(cached, id)
+        await rename(cached, id, `v${i}`)
+        expect(await nameOf(cached, id), user).toBe(`v${i}`)
+      }
+      if (user === 'info') await inUse(cached, id)
+      else await expect.poll(() => words, { message: user }).toContain('NOPERM')
+    }
+  })
+
+  it('to take more (OOM): hits go on, drops hold, an event says so, once and not per command', async () => {
+    const cached = processOn()
+    const [warm, ...cold] = await Promise.all(Array.from({ length: 10 }, newUser))
+    await inUse(cached, warm as number)
+    const words = said(cached)
+    await world.redis.config('SET', 'maxmemory-policy', 'noeviction')
+    await world.redis.config('SET', 'maxmemory', '1mb')
+    try {
+      expect(await cached.countSql(() => nameOf(cached, warm as number))).toBe(0)
+      for (const id of cold) expect(await nameOf(cached, id)).toBe('v0')
+      await rename(cached, warm as number, 'v1')
+      expect(await nameOf(cached, warm as number)).toBe('v1')
+      expect(words.filter(word => word === 'OOM').length).toBeLessThan(cold.length)
+      expect(words).toContain('OOM')
+      expect(words).not.toContain('distrust')
+      expect(cached.prisma.$cache.stats().invalidationsDeferred).toBe(0)
+    } finally {
+      await world.redis.config('SET', 'maxmemory', '0')
+    }
+    await inUse(cached, warm as number)
+  })
+
+  it('scripts that it forgot (SCRIPT FLUSH): fills go on', async () => {
+    const cached = processOn()
+    await inUse(cached, await newUser())
+    await world.redis.script('FLUSH')
+    await inUse(cached, await newUser())
+  })
+})
+
+describe('Redis that loses keys by itself', () => {
+  it('evicting at random, epochs and rows alike: never an old row', async () => {
+    const cached = [processOn(), processOn()] as const
+    const ids = await Promise.all(Array.from({ length: 20 }, newUser))
+    const used = Number(/used_memory:(\d+)/.exec(await world.redis.info('memory'))?.[1])
+    await world.redis.config('SET', 'maxmemory-policy', 'allkeys-random')
+    await world.redis.config('SET', 'maxmemory', String(used + 300_000))
+    const padding = Array.from({ length: 200 }, (_, i) => `${world.prefix}padding:${i}`)
+    try {
+      for (let round = 1; round <= 5; round++) {
+        for (const key of padding) await world.redis.set(key, 'x'.repeat(2000)).catch(() => {})
+        await Promise.all(ids.map(id => rename(cached[round % 2 === 0 ? 0 : 1], id, `v${round}`)))
+        for (const one of cached) {
+          expect(await Promise.all(ids.map(id => nameOf(one, id)))).toEqual(ids.map(() => `v${round}`))
+        }
+      }
+      expect(Number(/evicted_keys:(\d+)/.exec(await world.redis.info('stats'))?.[1])).toBeGreaterThan(0)
+    } finally {
+      await world.redis.config('SET', 'maxmemory', '0')
+      await world.redis.del(padding)
+    }
+  })
+
+  it('flushed while a load is under way: the load fills nothing that a later write would miss', async () => {
+    const cached = processOn()
+    const id = await newUser()
+    for (let round = 1; round < 20; round++) {
+      const [first] = await Promise.all([nameOf(cached, id), world.redis.flushall(), rename(cached, id, `v${round}`)])
+      expect([`v${round - 1}`, `v${round}`]).toContain(first)
+      expect(await nameOf(cached, id)).toBe(`v${round}`)
+    }
+  })
+})
+
+describe('keys of ours that hold another type (WRONGTYPE)', () => {
+  const places: [string, (id: number) => string][] = [
+    ['a row', id => `User:${id}`],
+    ['@rows', () => '{User}@rows'],
+    ['@any', () => '{User}@any'],
+    ['@hold', () => '{User}@hold'],
+    ['a value', () => '=k'],
+    ['a tag', () => '#t'],
+    ['the epoch of values', () => '@values'],
+    ['a pointer', id => `User.email:${id}%40x.org`],
+  ]
+  it.each(places)('%s: the right answer, and it heals', async (_, keyOf) => {
+    const cached = processOn()
+    const id = await newUser()
+    const email = `${id}@x.org`
+    await world.plain.user.update({ where: { id }, data: { email } })
+    let value = 0
+    const read = async () => [
+      await nameOf(cached, id),
+      (await cached.prisma.user.findUnique({ where: { email } }))?.name,
+      await cached.prisma.$cache.getOrSet('k', () => value, { tags: ['t'] }),
+    ]
+    await read()
+    await inUse(cached, id)
+    const key = world.prefix + keyOf(id)
+    await world.redis.multi().del(key).lpush(key, 'x').exec()
+    value = 1
+    await rename(cached, id, 'v1')
+    await cached.prisma.$cache.invalidateTags(['t'])
+    for (let i = 0; i < 3; i++) expect(await read()).toEqual(['v1', 'v1', 1])
+    const hits = cached.prisma.$cache.stats().hits
+    await expect
+      .poll(async () => {
+        await read()
+        return cached.prisma.$cache.stats().hits - hits
+      })
+      .toBeGreaterThan(3)
+    expect(cached.prisma.$cache.stats().invalidationsDeferred).toBe(0)
+  })
+})
+
+describe('Redis of another version', () => {
+  let proxy: Proxy
+  beforeAll(async () => {
+    proxy = await startProxy(server.url)
+  })
+  afterAll(() => proxy.stop())
+
+  it('older than 7.0: one event, everything from the database; when it was replaced by a newer one, it is used', async () => {
+    // What it says of itself is all that we go by.
+    proxy.rewrite(`redis_version:${server.version}`, `redis_version:6${server.version.slice(1)}`)
+    const cached = processOn(proxy.url)
+    const words = said(cached)
+    const id = await newUser()
+    for (let i = 1; i < 4; i++) {
+      expect(await nameOf(cached, id)).toBe(`v${i - 1}`)
+      await rename(cached, id, `v${i}`)
+    }
+    expect(words).toEqual(['REDIS_TOO_OLD'])
+    expect(cached.prisma.$cache.stats().hits).toBe(0)
+    await proxy.mend()
+    cached.redis.disconnect(true)
+    await inUse(cached, id)
+    expect(await nameOf(cached, id)).toBe('v3')
+    await cached.end()
+  })
+})
