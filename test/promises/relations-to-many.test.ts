@@ -25,7 +25,7 @@ const args: [string, true | Prisma.User$postsArgs][] = [
   ['orderBy', { orderBy: { title: 'desc' } }],
   [
     'orderBy several',
-    { orderBy: [{ published: 'asc' }, { views: { sort: 'desc' } }, { slug: { sort: 'asc', nulls: 'first' } }] },
+    { orderBy: [{ published: 'asc' }, { views: 'desc' }, { slug: { sort: 'asc', nulls: 'first' } }] },
   ],
   ['where', { where: { published: true }, orderBy: { id } }],
   [

@@ -34,7 +34,10 @@ const shapes: [string, Query][] = [
   ['without the foreign key', db => db.post.findUnique({ where: { id: 4 }, select: { category: true, title: true } })],
   ['beside omit', db => db.post.findUnique({ where: { id: 4 }, omit: { authorId: true }, include: { author: true } })],
   ['false is none', db => db.post.findUnique({ where: { id: 1 }, include: { author: false, category: true } })],
-  ['undefined is none', db => db.post.findUnique({ where: { id: 1 }, include: { author: undefined, category: true } })],
+  [
+    'undefined is none',
+    db => db.post.findUnique({ where: { id: 1 }, include: { ...({ author: undefined } as object), category: true } }),
+  ],
   ['two of them', db => db.post.findUnique({ where: { id: 1 }, include: { category: true, author: true } })],
   ['null', db => db.post.findUnique({ where: { id: 2 }, include: { category: true } })],
   [
