@@ -213,7 +213,9 @@ function checkRange(name: string, value: unknown, least: number, most: number, o
 function checkNames(name: string, value: unknown, example: string): readonly string[] {
   if (Array.isArray(value) && value.every(field => typeof field === 'string')) return value
   const what = name.endsWith('exclude') ? 'field' : 'model'
-  throw wrong(`${name} must be an array of ${what} names, got ${shown(value)}. Write ['${example}'].`)
+  throw wrong(
+    `${name} must be an array of ${what} names, got ${shown(value)}. Write ${name.split('.').at(-1)}: ['${example}'].`,
+  )
 }
 
 function checkQueries(name: string, value: unknown, ttlMs: number): number | undefined {

@@ -181,14 +181,17 @@ function strategyOf({ relationLoadStrategy }: Args, { joins }: ClientShape): unk
 
 // ---- results
 
-const OF_RESULT: Readonly<Record<string, readonly string[]>> = {
-  findFirst: ['cursor', 'distinct', 'orderBy', 'skip', 'take', 'where', 'select', 'include', 'omit'],
-  findFirstOrThrow: ['cursor', 'distinct', 'orderBy', 'skip', 'take', 'where', 'select', 'include', 'omit'],
-  findMany: ['cursor', 'distinct', 'orderBy', 'skip', 'take', 'where', 'select', 'include', 'omit'],
-  count: ['cursor', 'orderBy', 'skip', 'take', 'where', 'select'],
-  aggregate: ['cursor', 'orderBy', 'skip', 'take', 'where', '_count', '_avg', '_sum', '_min', '_max'],
-  groupBy: ['by', 'having', 'orderBy', 'skip', 'take', 'where', '_count', '_avg', '_sum', '_min', '_max'],
-}
+const OF_ROWS = ['cursor', 'distinct', 'orderBy', 'skip', 'take', 'where', 'select', 'include', 'omit']
+const OF_RESULT: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries({
+    findFirst: OF_ROWS,
+    findFirstOrThrow: OF_ROWS,
+    findMany: OF_ROWS,
+    count: ['cursor', 'orderBy', 'skip', 'take', 'where', 'select'],
+    aggregate: ['cursor', 'orderBy', 'skip', 'take', 'where', '_count', '_avg', '_sum', '_min', '_max'],
+    groupBy: ['by', 'having', 'orderBy', 'skip', 'take', 'where', '_count', '_avg', '_sum', '_min', '_max'],
+  }),
+)
 
 function planResult(
   model: CatalogModel,
@@ -199,9 +202,9 @@ function planResult(
 ): ResultRead {
   const first = ROW_READS.has(operation)
   const { queriesTtlMs, ttlMs } = cached.policy
-  if (!first && queriesTtlMs === undefined) bypass(`${operation} is cached for models with queries: true`)
-  const known = OF_RESULT[operation]
+  const known = OF_RESULT.get(operation)
   if (known === undefined) bypass(`${operation} is not cached`)
+  if (!first && queriesTtlMs === undefined) bypass(`${operation} is cached for models with queries: true`)
   strategyOf(args, client)
   const { reader } = client
   const unknown = Object.keys(args).find(
@@ -296,7 +299,7 @@ function pinnedByUnique(where: unknown, { pins }: Cached): Pinned | undefined {
 function pinnedByFirst(where: unknown, { pins }: Cached): Pinned | undefined {
   if (!isPlain(where)) return undefined
   for (const by of pins) {
-    if (!by.names.every(name => where[name] !== undefined && where[name] !== null)) continue
+    if (!by.names.every(name => isValue(equalsOf(where[name])))) continue
     const rest = { ...where }
     for (const name of by.names) delete rest[name]
     const values = Object.fromEntries(by.names.map(name => [name, equalsOf(where[name])]))
@@ -338,6 +341,11 @@ function filtersOf(
     }
   }
   return filters
+}
+
+/** Not an operator, nor nothing. */
+function isValue(value: unknown): boolean {
+  return value !== undefined && value !== null && !isPlain(value)
 }
 
 function equalsOf(filter: unknown): unknown {

@@ -73,7 +73,7 @@ export function shapeOf(model: CatalogModel, args: Args, client: ClientShape): S
     const places = remaining(model, cached, { ...client.globalOmit(model.model.name), ...omit }, client)
     if (include === undefined) return scalarsOnly(model, cached, places)
     if (!isPlain(include)) bypass('include is of an unknown form')
-    const parts = partsOf(model, include, client, () => false)
+    const parts = partsOf(model, 'include', include, client, () => false)
     return withParts(
       model,
       cached,
@@ -96,7 +96,7 @@ export function shapeOf(model: CatalogModel, args: Args, client: ClientShape): S
     places.push(place)
     return true
   }
-  const parts = partsOf(model, select, client, isScalar)
+  const parts = partsOf(model, 'select', select, client, isScalar)
   if (parts.order.length === 0) bypass('select selects nothing')
   return parts.related.length + parts.counted.length === 0
     ? scalarsOnly(model, cached, places)
@@ -163,6 +163,7 @@ export function ttlMsOf({ related }: Shape, ttlMs: number): number {
 /** Relations and counts of an `include` or a `select`. */
 function partsOf(
   model: CatalogModel,
+  word: 'include' | 'select',
   selection: Args,
   client: ClientShape,
   isScalar: (name: string, value: unknown) => boolean,
@@ -179,11 +180,11 @@ function partsOf(
     }
     if (value === false) {
       if (name === COUNT || model.relations.has(name)) continue
-      bypass(`${name} is no field of ${model.model.name}`)
+      bypass(`${word}.${name} is not a cached field`)
     }
-    if (client.computes(model.model.name, name)) bypass(`${name} is a computed field`)
+    if (client.computes(model.model.name, name)) bypass(`${word}.${name} is a computed field`)
     if (name === COUNT) counted.push(...countedOf(model, value, client))
-    else related.push(relatedOf(model, name, value, client))
+    else related.push(relatedOf(model, `${word}.${name}`, name, value, client))
     order.push(name)
   }
   return { related, counted, order }
@@ -193,15 +194,15 @@ const OF_LIST = ['cursor', 'distinct', 'orderBy', 'skip', 'take', 'where']
 const OF_ONE = ['where']
 const SELECTION = ['select', 'include', 'omit']
 
-function relatedOf(model: CatalogModel, name: string, value: unknown, client: ClientShape): Related {
+function relatedOf(model: CatalogModel, where: string, name: string, value: unknown, client: ClientShape): Related {
   const relation = model.relations.get(name)
-  if (relation === undefined || relation.field.hidden) bypass(`${name} is not a cached field`)
+  if (relation === undefined || relation.field.hidden) bypass(`${where} is not a cached field`)
   const { target, field } = relation
   const args = value === true ? {} : value
-  if (!isPlain(args)) bypass(`${name} is of an unknown form`)
+  if (!isPlain(args)) bypass(`${where} is of an unknown form`)
   const known = field.list ? OF_LIST : OF_ONE
   const unknown = Object.keys(args).find(key => !known.includes(key) && !SELECTION.includes(key))
-  if (unknown !== undefined) bypass(`${name}.${unknown} is unknown`)
+  if (unknown !== undefined) bypass(`${where}.${unknown} is unknown`)
   const met = new Met()
   met.model(target)
   met.models.delete(target)

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { getDMMF } from '@prisma/get-dmmf'
 import { Decimal } from '@prisma/client/runtime/client'
 import { ArgsReader } from '../../src/plan/args.js'
-import { buildCatalog, type CatalogModel } from '../../src/plan/catalog.js'
+import { buildCatalog, type Catalog, type CatalogModel } from '../../src/plan/catalog.js'
 import type { ClientShape } from '../../src/plan/shape.js'
 import type { Policy } from '../../src/options.js'
 import { readSchema, type ScalarField, type Schema } from '../../src/plan/schema.js'
@@ -32,14 +32,12 @@ export const policy: Policy = {
 const UNCACHED = ['AuditEntry', 'TenantImport']
 
 /** Every model that the client knows is configured, but for the audit log. */
-export const catalog = buildCatalog(
-  schema,
-  {
-    prefix: '',
-    policies: new Map([...schema.models.keys()].filter(name => !UNCACHED.includes(name)).map(name => [name, policy])),
-  },
-  Decimal,
-)
+export const catalog = catalogWith(policy)
+
+export function catalogWith(of: Policy): Catalog {
+  const names = [...schema.models.keys()].filter(name => !UNCACHED.includes(name))
+  return buildCatalog(schema, { prefix: '', policies: new Map(names.map(name => [name, of])) }, Decimal)
+}
 
 export function modelNamed(name: string): CatalogModel {
   const model = catalog.get(name)

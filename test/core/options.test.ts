@@ -42,6 +42,7 @@ describe('options that are right', () => {
     expect(check(OK)).toEqual({
       redis,
       policies: new Map(),
+      alsoTouches: new Map(),
       ttlMs: 3_600_000,
       prefix: '',
       enabled: true,
@@ -104,13 +105,27 @@ describe('options as a whole', () => {
     ['x', `cacheAside takes an object, got "x". Write cacheAside({ redis, models: { User: '5m' } }).`],
     [
       { ...OK, tll: 5 },
-      'there is no option named "tll". There are: redis, models, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs.',
+      'there is no option named "tll". There are: redis, models, alsoTouches, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs.',
     ],
     [
       { ...OK, tll: undefined },
-      'there is no option named "tll". There are: redis, models, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs.',
+      'there is no option named "tll". There are: redis, models, alsoTouches, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs.',
     ],
   ])('that are none, number %#, are refused with what is wrong', (options, text) => expect(message(options)).toBe(text))
+})
+
+describe('alsoTouches', () => {
+  it.each([5, ['Order'], 'Order'])('that is %j is refused', alsoTouches => {
+    expect(message({ ...OK, alsoTouches })).toMatch(
+      /^alsoTouches must be an object of model names, got .*\. Write \{ Order: \['User'\] \}\.$/,
+    )
+  })
+
+  it('that names no list of models is refused', () => {
+    expect(message({ ...OK, alsoTouches: { Order: 'User' } })).toBe(
+      `alsoTouches.Order must be an array of model names, got "User". Write Order: ['User'].`,
+    )
+  })
 })
 
 describe('redis', () => {
@@ -201,7 +216,7 @@ describe('models', () => {
 
   it('with an option that there is not', () => {
     expect(message({ redis, models: { User: { tll: 5 } } })).toBe(
-      'there is no option of models.User named "tll". There are: ttl, negativeTtl, exclude, maxBytes, jitter.',
+      'there is no option of models.User named "tll". There are: ttl, negativeTtl, queries, dependsOn, rowSecurity, exclude, maxBytes, jitter.',
     )
   })
 })
@@ -269,6 +284,43 @@ describe('what else a model has', () => {
   it.each(['name', ['name', 5], {}, true, 5])('exclude: %j is refused', exclude => {
     expect(message({ redis, models: { User: { exclude } } })).toMatch(
       /^models\.User\.exclude must be an array of field names, got .*\. Write exclude: \['passwordHash'\]\.$/,
+    )
+  })
+
+  it('queries are off, or kept as long as rows, or as long as they say', () => {
+    const models = {
+      A: '5m',
+      B: { ttl: '5m', queries: true },
+      C: { queries: { ttl: '30s' } },
+      D: { queries: {} },
+    } as const
+    const { policies } = check({ redis, ttl: '1h', models })
+    const ttls = [...policies].map(([name, { queriesTtlMs }]) => [name, queriesTtlMs])
+    expect(ttls).toEqual([
+      ['A', undefined],
+      ['B', 300_000],
+      ['C', 30_000],
+      ['D', 3_600_000],
+    ])
+  })
+
+  it.each([
+    ['yes', /^models\.User\.queries must be true, false or \{ ttl \}, got "yes"\. Write queries: \{ ttl: '30s' \}\.$/],
+    [{ tll: 5 }, /^there is no option of models\.User\.queries named "tll"\. There are: ttl\.$/],
+    [{ ttl: 'soon' }, /^models\.User\.queries\.ttl must be a number of seconds or a duration/],
+  ])('queries: %j is refused', (queries, text) => {
+    expect(message({ redis, models: { User: { queries } } })).toMatch(text)
+  })
+
+  it.each(['Order', ['Order', 5], true])('dependsOn: %j is refused', dependsOn => {
+    expect(message({ redis, models: { View: { dependsOn } } })).toMatch(
+      /^models\.View\.dependsOn must be an array of model names, got .*\. Write dependsOn: \['User'\]\.$/,
+    )
+  })
+
+  it.each(['all', true, 5])('rowSecurity: %j is refused', rowSecurity => {
+    expect(message({ redis, models: { User: { rowSecurity } } })).toMatch(
+      /^models\.User\.rowSecurity must be 'same-for-all', got .*\.$/,
     )
   })
 

@@ -2,11 +2,14 @@ import { Decimal } from '@prisma/client/runtime/client'
 import { describe, expect, it } from 'vitest'
 import { isRead, planRead, satisfies, throwsWhenAbsent } from '../../src/plan/query.js'
 import type { ClientShape } from '../../src/plan/shape.js'
-import { catalog, clientShape, modelNamed } from './catalog.js'
+import { catalog, catalogWith, clientShape, modelNamed, policy } from './catalog.js'
 
 const UUID = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
 const P1 = 'b0000000-0000-4000-8000-000000000001'
 const NOT_PINNED = 'where does not pin a unique key'
+/** A first match is a result of its own. */
+const RESULT = 'every write'
+const TAGGED = 'relation tag'
 const NOT_CANONICAL = 'id is not spelled canonically'
 
 interface Hidden {
@@ -45,8 +48,8 @@ describe('operations', () => {
     expect(throwsWhenAbsent(operation)).toBe(operation.endsWith('OrThrow'))
   })
 
-  it.each(['findMany', 'count', 'aggregate', 'groupBy'])('%s is a read, and not cached', operation => {
-    expect(plan('User', operation, { where })).toBe(`${operation} is not cached`)
+  it.each(['findMany', 'count', 'aggregate', 'groupBy'])('%s is a read, and cached where queries are', operation => {
+    expect(plan('User', operation, { where })).toBe(`${operation} is cached for models with queries: true`)
     expect(isRead(operation)).toBe(true)
   })
 
@@ -98,7 +101,7 @@ describe('args that are none', () => {
     ['a text', 'x', 'args of an unknown form'],
     ['a number', 1, 'args of an unknown form'],
     ['empty', {}, NOT_PINNED],
-    ['a list', [], NOT_PINNED],
+    ['a list', [], 'args of an unknown form'],
   ])
 })
 
@@ -196,21 +199,21 @@ describe('where of findFirst', () => {
   holds('User', 'findFirst', [
     ['the id', { where: { id: 42 } }, 'User:42'],
     ['equals', { where: { id: { equals: 42 } } }, 'User:42'],
-    ['equals and more', { where: { id: { equals: 42, gt: 1 } } }, NOT_CANONICAL],
-    ['equals null', { where: { id: { equals: null } } }, NOT_CANONICAL],
-    ['equals undefined', { where: { id: { equals: undefined } } }, NOT_CANONICAL],
-    ['not', { where: { id: { not: 42 } } }, NOT_CANONICAL],
-    ['in', { where: { id: { in: [42] } } }, NOT_CANONICAL],
-    ['undefined: any user', { where: { id: undefined } }, NOT_PINNED],
-    ['null', { where: { id: null } }, NOT_PINNED],
-    ['nothing', { where: {} }, NOT_PINNED],
-    ['none', {}, NOT_PINNED],
-    ['another field', { where: { name: 'Ada' } }, NOT_PINNED],
+    ['equals and more', { where: { id: { equals: 42, gt: 1 } } }, RESULT],
+    ['equals null', { where: { id: { equals: null } } }, RESULT],
+    ['equals undefined', { where: { id: { equals: undefined } } }, RESULT],
+    ['not', { where: { id: { not: 42 } } }, RESULT],
+    ['in', { where: { id: { in: [42] } } }, RESULT],
+    ['undefined: any user', { where: { id: undefined } }, RESULT],
+    ['null', { where: { id: null } }, RESULT],
+    ['nothing', { where: {} }, RESULT],
+    ['none', {}, RESULT],
+    ['another field', { where: { name: 'Ada' } }, RESULT],
     ['another unique', { where: { email: 'a@x.org' } }, 'User.email:a%40x.org'],
     ['the id and another field', { where: { id: 1, name: 'Ada' } }, 'User:1 + name=Ada'],
-    ['the id and undefined', { where: { id: 1, name: undefined } }, 'where.name is not a plain filter'],
-    ['AND', { where: { AND: [{ id: 1 }] } }, NOT_PINNED],
-    ['the id and OR', { where: { id: 1, OR: [] } }, 'where.OR is not a plain filter'],
+    ['the id and undefined', { where: { id: 1, name: undefined } }, RESULT],
+    ['AND', { where: { AND: [{ id: 1 }] } }, RESULT],
+    ['the id and OR', { where: { id: 1, OR: [] } }, RESULT],
   ])
 })
 
@@ -219,10 +222,10 @@ describe('where of findFirst with a compound id', () => {
     ['all fields', { where: { userId: 1, postId: 2 } }, 'Bookmark:1:2'],
     ['all fields, in another order', { where: { postId: 2, userId: 1 } }, 'Bookmark:1:2'],
     ['one as equals', { where: { userId: { equals: 1 }, postId: 2 } }, 'Bookmark:1:2'],
-    ['one field', { where: { userId: 1 } }, NOT_PINNED],
-    ['one field twice', { where: { userId: 1, note: null } }, NOT_PINNED],
-    ['a null field', { where: { userId: 1, postId: null } }, NOT_PINNED],
-    ['the name of the id, which only findUnique knows', { where: { userPost: { userId: 1, postId: 2 } } }, NOT_PINNED],
+    ['one field', { where: { userId: 1 } }, TAGGED],
+    ['one field twice', { where: { userId: 1, note: null } }, TAGGED],
+    ['a null field', { where: { userId: 1, postId: null } }, TAGGED],
+    ['the name of the id, which only findUnique knows', { where: { userPost: { userId: 1, postId: 2 } } }, RESULT],
   ])
 })
 
@@ -335,14 +338,14 @@ describe('further filters', () => {
 describe('where of findFirst by a unique that is not the id', () => {
   holds('Post', 'findFirst', [
     ['all fields', { where: { authorId: 1, slug: 'a' } }, 'Post.authorId_slug:1:a'],
-    ['a null part: many rows may have that', { where: { authorId: 1, slug: null } }, NOT_PINNED],
-    ['one part', { where: { authorId: 1 } }, NOT_PINNED],
+    ['a null part: many rows may have that', { where: { authorId: 1, slug: null } }, TAGGED],
+    ['one part', { where: { authorId: 1 } }, TAGGED],
     ['beside another filter', { where: { authorId: 1, slug: 'a', views: 0 } }, 'Post.authorId_slug:1:a + views=0'],
     ['the id beside it', { where: { id: 1, authorId: 2, slug: 'a' } }, 'Post:1 + authorId=2 + slug=a'],
   ])
   holds('Profile', 'findFirst', [
     ['a nullable unique', { where: { handle: 'x' } }, 'Profile.handle:x'],
-    ['a nullable unique that is null', { where: { handle: null } }, NOT_PINNED],
+    ['a nullable unique that is null', { where: { handle: null } }, RESULT],
     ['two uniques', { where: { avatarId: 2, userId: 1 } }, 'Profile.userId:1 + avatarId=2'],
   ])
 })
@@ -351,25 +354,22 @@ describe('other args', () => {
   const where = { id: 1 }
   for (const operation of ['findUnique', 'findFirst']) {
     describe(operation, () => {
+      const result = (name: string) => (operation === 'findFirst' ? RESULT : `${name} is not cached`)
       holds('User', operation, [
-        ['skip', { where, skip: 1 }, 'skip is not cached'],
-        ['skip of nothing', { where, skip: 0 }, 'skip is not cached'],
-        ['take', { where, take: 1 }, 'take is not cached'],
-        ['cursor', { where, cursor: { id: 1 } }, 'cursor is not cached'],
-        ['distinct', { where, distinct: ['id'] }, 'distinct is not cached'],
-        ['orderBy', { where, orderBy: { id: 'asc' } }, 'orderBy is not cached'],
-        ['orderBy of nothing', { where, orderBy: [] }, 'orderBy is not cached'],
-        ['include', { where, include: { posts: true } }, 'include is not cached'],
-        ['include of nothing', { where, include: {} }, 'include is not cached'],
-        ['include false', { where, include: false }, 'include is not cached'],
+        ['skip', { where, skip: 1 }, result('skip')],
+        ['skip of nothing', { where, skip: 0 }, result('skip')],
+        ['take', { where, take: 1 }, result('take')],
+        ['cursor', { where, cursor: { id: 1 } }, result('cursor')],
+        ['distinct', { where, distinct: ['id'] }, result('distinct')],
+        ['orderBy', { where, orderBy: { id: 'asc' } }, result('orderBy')],
+        ['orderBy of nothing', { where, orderBy: [] }, result('orderBy')],
+        ['include', { where, include: { posts: true } }, 'User:1'],
+        ['include of nothing', { where, include: {} }, 'User:1'],
+        ['include false', { where, include: false }, 'include is of an unknown form'],
         ['an unknown one', { where, cache: false }, 'cache is not cached'],
-        ['null where Prisma takes none', { where, take: null }, 'take is not cached'],
+        ['null where Prisma takes none', { where, take: null }, result('take')],
         ['relationLoadStrategy', { where, relationLoadStrategy: 'join' }, 'relationLoadStrategy is not cached'],
-        [
-          'undefined, which may be an error with strictUndefinedChecks',
-          { where, take: undefined },
-          'take is not cached',
-        ],
+        ['undefined, which may be an error with strictUndefinedChecks', { where, take: undefined }, 'User:1'],
         ['include null', { where, include: null }, 'User:1'],
         ['include undefined', { where, include: undefined }, 'User:1'],
       ])
@@ -387,24 +387,24 @@ describe('select', () => {
     ['nothing', { where, select: {} }, 'select selects nothing'],
     ['null', { where, select: null }, 'User:1'],
     ['undefined', { where, select: undefined }, 'User:1'],
-    ['a list', { where, select: ['id'] }, 'select.0 is not a cached field'],
-    ['true', { where, select: true }, 'select of an unknown form'],
-    ['a text', { where, select: 'id' }, 'select of an unknown form'],
-    ['undefined inside', { where, select: { id: true, name: undefined } }, 'select.name is neither true nor false'],
+    ['a list', { where, select: ['id'] }, 'select is of an unknown form'],
+    ['true', { where, select: true }, 'select is of an unknown form'],
+    ['a text', { where, select: 'id' }, 'select is of an unknown form'],
+    ['undefined inside', { where, select: { id: true, name: undefined } }, 'User:1 id'],
     ['null inside', { where, select: { id: null } }, 'select.id is neither true nor false'],
     ['a number inside', { where, select: { id: 1 } }, 'select.id is neither true nor false'],
     ['an object inside', { where, select: { id: {} } }, 'select.id is neither true nor false'],
-    ['a relation', { where, select: { id: true, posts: true } }, 'select.posts is not a cached field'],
-    ['a relation with args', { where, select: { posts: { take: 1 } } }, 'select.posts is not a cached field'],
-    ['a relation that is false', { where, select: { id: true, posts: false } }, 'select.posts is not a cached field'],
-    ['_count', { where, select: { _count: true } }, 'select._count is not a cached field'],
+    ['a relation', { where, select: { id: true, posts: true } }, 'User:1 id'],
+    ['a relation with args', { where, select: { posts: { take: 1 } } }, 'User:1 '],
+    ['a relation that is false', { where, select: { id: true, posts: false } }, 'User:1 id'],
+    ['_count', { where, select: { _count: true } }, 'User:1 '],
     ['a computed field', { where, select: { fullName: true } }, 'select.fullName is not a cached field'],
     ['a name that every object has', { where, select: { toString: true } }, 'select.toString is not a cached field'],
     ['beside omit', { where, select: { id: true }, omit: { name: true } }, 'select beside omit'],
     ['beside an empty omit', { where, select: { id: true }, omit: {} }, 'select beside omit'],
     ['beside omit: null', { where, select: { id: true }, omit: null }, 'User:1 id'],
     ['beside include: null', { where, select: { id: true }, include: null }, 'User:1 id'],
-    ['beside include', { where, select: { id: true }, include: { posts: true } }, 'include is not cached'],
+    ['beside include', { where, select: { id: true }, include: { posts: true } }, 'select beside include'],
   ])
 })
 
@@ -488,5 +488,127 @@ describe('a plan', () => {
   it('exists for each model with an exact id', () => {
     const cached = [...catalog.values()].filter(({ identity, cached: policy }) => identity && policy)
     expect(cached).toHaveLength(35)
+  })
+})
+
+describe('results', () => {
+  const client = clientShape()
+  const keyOf = (model: string, operation: string, args: unknown) => {
+    const planned = planRead(withQueries(model), operation, args, client)
+    if (planned.kind !== 'result') throw new Error(planned.kind === 'bypass' ? planned.why : 'is a row')
+    return `${planned.key} ${planned.on.epochs.join()} ${planned.on.holds.join()}`
+  }
+  const queried = catalogWith({ ...policy, queriesTtlMs: 1000 })
+  const withQueries = (name: string) => queried.get(name)
+
+  const same: [string, object, object][] = [
+    ['fields of a where in another order', { where: { views: 1, title: 'x' } }, { where: { title: 'x', views: 1 } }],
+    ['undefined', { where: { views: 1 }, take: undefined }, { where: { views: 1, title: undefined } }],
+    [
+      'select in another order',
+      { select: { id: true, title: true } },
+      { select: { title: true, id: true, slug: false } },
+    ],
+    ['what include does not include', { include: { author: false } }, {}],
+    ['a Buffer and a Uint8Array', { where: { title: 'x' }, skip: 0 }, { skip: 0, where: { title: 'x' } }],
+  ]
+  it.each(same)('%s: the same entry', (_, a, b) =>
+    expect(keyOf('Post', 'findMany', a)).toBe(keyOf('Post', 'findMany', b)),
+  )
+
+  it('whatever may change the result changes the key', () => {
+    const args = [
+      {},
+      { where: { views: 1 } },
+      { where: { views: 1n } },
+      { where: { views: { not: 1 } } },
+      { where: { title: '1' } },
+      { where: { slug: '1' } },
+      { where: { slug: null } },
+      { where: { slug: 'null' } },
+      { where: { OR: [{ views: 1 }, { title: 'x' }] } },
+      { where: { AND: [{ views: 1 }, { title: 'x' }] } },
+      { where: { NOT: { views: 1 } } },
+      { where: { author: { name: 'x' } } },
+      { where: { author: { isNot: { name: 'x' } } } },
+      { where: { category: null } },
+      { where: { tags: { some: { name: 'x' } } } },
+      { where: { tags: { every: { name: 'x' } } } },
+      { where: { createdAt: new Date(0) } },
+      { where: { createdAt: { gt: new Date(0) } } },
+      { where: { createdAt: { gt: new Date(1) } } },
+      { orderBy: { id: 'asc' } },
+      { orderBy: { id: 'desc' } },
+      { orderBy: [{ id: 'asc' }, { title: 'asc' }] },
+      { orderBy: [{ title: 'asc' }, { id: 'asc' }] },
+      { orderBy: { comments: { _count: 'asc' } } },
+      { orderBy: { author: { name: 'asc' } } },
+      { take: 1 },
+      { take: -1 },
+      { skip: 1 },
+      { cursor: { id: 1 } },
+      { cursor: { authorId_slug: { authorId: 1, slug: 'x' } } },
+      { distinct: ['title'] },
+      { distinct: ['title', 'views'] },
+      { select: { id: true } },
+      { omit: { id: true } },
+      { include: { author: true } },
+      { include: { author: { select: { id: true } } } },
+      { include: { comments: true } },
+      { include: { comments: { take: 1 } } },
+      { include: { comments: { include: { author: true } } } },
+      { include: { _count: true } },
+      { include: { _count: { select: { comments: true } } } },
+      { include: { _count: { select: { comments: { where: { text: 'x' } } } } } },
+    ]
+    const keys = args.flatMap(one => ['findMany', 'findFirst'].map(operation => keyOf('Post', operation, one)))
+    expect(new Set(keys.map(key => key.split(' ')[0])).size).toBe(keys.length)
+    const numbers = ['count', 'aggregate'].map(operation => keyOf('Post', operation, { where: { views: 1 } }))
+    expect(new Set([...keys, ...numbers]).size).toBe(keys.length + 2)
+  })
+
+  it('depend on every model that the args mention, wherever they do', () => {
+    const on = (args: object) => keyOf('Post', 'findMany', args).split(' ')[1]
+    expect(on({})).toBe('{Post}@any')
+    expect(on({ where: { OR: [{ author: { profile: { bio: 'x' } } }] } })).toBe('{Post}@any,{Profile}@any,{User}@any')
+    expect(on({ orderBy: { category: { parent: { name: 'asc' } } } })).toBe('{Category}@any,{Post}@any')
+    expect(on({ include: { comments: { where: { author: { name: 'x' } } } } })).toBe(
+      '{Comment}@any,{Post}@any,{User}@any',
+    )
+    expect(on({ include: { _count: { select: { tags: true } } } })).toBe('{Post}.tags@links,{Post}@any,{Tag}@any')
+    expect(on({ where: { tags: { none: { posts: { some: {} } } } } })).toBe('{Post}.tags@links,{Post}@any,{Tag}@any')
+  })
+
+  it('that pin a foreign key hang on its tag, unless a relation or a cursor is mentioned', () => {
+    const on = (args: object) => keyOf('Post', 'findMany', args).split(' ')[1]
+    expect(on({ where: { authorId: 1 } })).toBe('User:1:posts,{Post}@rows,{Post}@lists')
+    expect(on({ where: { authorId: { equals: 1 }, OR: [{ views: 1 }] } })).toBe('User:1:posts,{Post}@rows,{Post}@lists')
+    expect(on({ where: { authorId: null, categoryId: 2 } })).toBe('Category:2:posts,{Post}@rows,{Post}@lists')
+    for (const args of [
+      { where: { authorId: { in: [1] } } },
+      { where: { authorId: { not: 1 } } },
+      { where: { OR: [{ authorId: 1 }] } },
+      { where: { authorId: 1.5 } },
+      { where: { categoryId: null } },
+      { where: { authorId: 1 }, cursor: { id: 7 } },
+    ]) {
+      expect(on(args), JSON.stringify(args)).toBe('{Post}@any')
+    }
+    expect(on({ where: { authorId: 1 }, include: { author: true } })).toBe('{Post}@any,{User}@any')
+  })
+
+  it.each([
+    ['an unknown field', { where: { nope: 1 } }],
+    ['an unknown argument', { nope: 1 }],
+    ['an instance of a class', { where: { number: new (class {})() } }],
+    ['a function', { where: { number: () => 'x' } }],
+    ['not a number', { where: { id: Number.NaN } }],
+    ['an invalid date', { where: { placedAt: new Date(Number.NaN) } }],
+    ['a lone surrogate', { where: { number: '\ud800' } }],
+    ['select beside include', { select: { id: true }, include: { lines: true } }],
+    ['a computed field', { select: { nope: true } }],
+    ['where is a list', { where: [] }],
+  ])('%s is Prisma’s', (_, args) => {
+    expect(planRead(withQueries('Order'), 'findMany', args, client).kind).toBe('bypass')
   })
 })

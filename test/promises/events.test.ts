@@ -126,15 +126,15 @@ describe('the events', () => {
     expect(whys).toMatchInlineSnapshot(`
       [
         "bypass model=Tag operation=findUnique why=the model is not configured",
-        "bypass model=User operation=findMany why=findMany is not cached",
-        "bypass model=User operation=count why=count is not cached",
-        "bypass model=User operation=findFirst why=where does not pin a unique key",
-        "bypass model=User operation=findUnique why=include is not cached",
-        "bypass model=User operation=findUnique why=select.posts is not a cached field",
+        "bypass model=User operation=findMany why=findMany is cached for models with queries: true",
+        "bypass model=User operation=count why=count is cached for models with queries: true",
+        "miss model=User operation=findFirst; fill model=User outcome=sent",
+        "miss model=User operation=findUnique; fill model=User outcome=sent",
+        "hit model=User operation=findUnique negative=false",
         "bypass model=User operation=findUnique why=where.name is not a plain filter",
         "bypass model=User operation=findUnique why=only the database can answer",
-        "bypass model=User operation=findFirst why=orderBy is not cached",
-        "bypass model=User operation=findUnique why=a fluent call",
+        "miss model=User operation=findFirst; fill model=User outcome=sent",
+        "hit model=User operation=findUnique negative=false",
         "bypass model=User operation=findUnique why=in a transaction",
         "bypass model=User operation=findUnique why=in a transaction",
         "bypass model=User operation=findUnique why=the cache is turned off",
@@ -284,6 +284,7 @@ describe('the events', () => {
           "fill model=Brand outcome=sent",
           "trust trusted=false",
           "invalidate source=write models=Brand outcome=deferred",
+          "repaid invalidations=2",
           "trust trusted=true",
         ]
       `)
@@ -321,7 +322,9 @@ describe('listeners', () => {
     diagnostics.subscribe(listener)
     await cached.prisma.user.count()
     diagnostics.unsubscribe(listener)
-    expect(heard).toEqual([{ type: 'bypass', model: 'User', operation: 'count', why: 'count is not cached' }])
+    expect(heard).toEqual([
+      { type: 'bypass', model: 'User', operation: 'count', why: 'count is cached for models with queries: true' },
+    ])
   })
 
   it('hear nothing after they have unsubscribed, be it once or twice', async () => {

@@ -73,18 +73,18 @@ describe('of a read', () => {
     ['Profile', 'findUnique', () => ({ where: { userId: 1 }, omit: { bio: true } }), true],
     ['Profile', 'findUnique', () => ({ where: { userId: 1 } }), false],
     ['Profile', 'findUnique', () => ({ where: { userId: 1, bio: 'x' }, select: { id: true } }), false],
-    ['User', 'findUnique', () => ({ where: { id: 1 }, include: { posts: true } }), false],
-    ['User', 'findUnique', () => ({ where: { id: 1 }, select: { id: true, posts: true } }), false],
+    ['User', 'findUnique', () => ({ where: { id: 1 }, include: { posts: true } }), true],
+    ['User', 'findUnique', () => ({ where: { id: 1 }, select: { id: true, posts: true } }), true],
     ['User', 'findUnique', () => ({ where: { id: 1, name: { contains: 'U' } } }), false],
     ['User', 'findUnique', () => ({ where: { id: 1, OR: [{ id: 1 }] } }), false],
     ['User', 'findUnique', () => ({ where: { id: 1, createdAt: new Date(0) } }), false],
-    ['User', 'findFirst', () => ({ where: { name: 'User 1' } }), false],
-    ['User', 'findFirst', () => ({ where: { id: { in: [1] } } }), false],
-    ['User', 'findFirst', () => ({ where: { email: { equals: email, mode: 'insensitive' } } }), false],
-    ['User', 'findFirst', () => ({ where: { id: 1 }, orderBy: { id: 'asc' } }), false],
-    ['User', 'findFirst', () => ({ where: { id: 1 }, take: 1 }), false],
-    ['User', 'findFirst', () => ({}), false],
-    ['Category', 'findFirst', () => ({ where: { parentId: null, name: 'Culture' } }), false],
+    ['User', 'findFirst', () => ({ where: { name: 'User 1' } }), true],
+    ['User', 'findFirst', () => ({ where: { id: { in: [1] } } }), true],
+    ['User', 'findFirst', () => ({ where: { email: { equals: email, mode: 'insensitive' } } }), true],
+    ['User', 'findFirst', () => ({ where: { id: 1 }, orderBy: { id: 'asc' } }), true],
+    ['User', 'findFirst', () => ({ where: { id: 1 }, take: 1 }), true],
+    ['User', 'findFirst', () => ({}), true],
+    ['Category', 'findFirst', () => ({ where: { parentId: null, name: 'Culture' } }), true],
     ['Product', 'findUnique', () => ({ where: { id: ids.products[0]! } }), true],
     ['Product', 'findUnique', () => ({ where: { id: ids.products[0]!.toUpperCase() } }), false],
     ['User', 'findMany', () => ({ where: { id: 1 } }), false],
@@ -118,6 +118,26 @@ describe('of a read', () => {
       cached: true,
       key: at('Bookmark:1:2'),
       via: 'userPost',
+    })
+  })
+
+  it('says how relations are kept, and what a result depends on', () => {
+    const args = { where: { id: 1 }, include: { author: true, tags: true, category: { include: { posts: true } } } }
+    expect(explain('Post', 'findUnique', args)).toEqual({
+      cached: true,
+      key: `${world.prefix}Post:1`,
+      via: 'id',
+      relations: { author: 'row', tags: 'every write', category: 'row', 'category.posts': 'relation tag' },
+    })
+    expect(explain('Post', 'findFirst', { where: { authorId: 7, title: 'x' } })).toMatchObject({
+      cached: true,
+      via: 'relation tag',
+      dependsOn: ['User:7:posts', '{Post}@rows', '{Post}@lists'].map(key => world.prefix + key),
+    })
+    expect(explain('Post', 'findFirst', { where: { tags: { some: { name: 'x' } } } })).toMatchObject({
+      cached: true,
+      via: 'every write',
+      dependsOn: ['{Post}.tags@links', '{Post}@any', '{Tag}@any'].map(key => world.prefix + key),
     })
   })
 
@@ -159,6 +179,15 @@ describe('of a write', () => {
       'update',
       () => ({ where: { id: id(0) }, data: { posts: { connect: { id: ids.posts[0]! } } } }),
     ],
+    [
+      'upsert by key',
+      'Tag',
+      'upsert',
+      () => ({ where: { id: 'tag-redis' }, create: { name: 'r' }, update: { name: 'r' } }),
+    ],
+  ]
+  /** Of those the result names more. */
+  const unnamed: Write[] = [
     ['many to many', 'Post', 'update', () => ({ where: { id: ids.posts[0]! }, data: { tags: { set: [] } } })],
     [
       'by a compound key',
@@ -173,15 +202,6 @@ describe('of a write', () => {
       () => ({ where: { id: ids.products[0]! }, data: { sku: 'E' } }),
     ],
     ['delete by key, which cascades', 'Post', 'delete', () => ({ where: { id: ids.posts[5]! } })],
-    [
-      'upsert by key',
-      'Tag',
-      'upsert',
-      () => ({ where: { id: 'tag-redis' }, create: { name: 'r' }, update: { name: 'r' } }),
-    ],
-  ]
-  /** Of those the result names more. */
-  const unnamed: Write[] = [
     ['update by unique', 'User', 'update', () => ({ where: { email: 'user2@example.com' }, data: { name: 'y' } })],
     ['delete by unique', 'Profile', 'delete', () => ({ where: { userId: id(3) } })],
     ['update of the key', 'Tag', 'update', () => ({ where: { id: 'tag-caching' }, data: { id: 'tag-moved' } })],

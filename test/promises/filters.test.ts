@@ -226,7 +226,7 @@ describe('when the field changes, the answer follows in both processes', () => {
   })
 })
 
-describe('where equal in JavaScript is not equal in the database, the database is asked', () => {
+describe('where equal in JavaScript is not equal in the database, the row does not answer', () => {
   const asked: [string, object][] = [
     ['a decimal', { price: '10.00' }],
     ['a decimal of another length', { weight: new Prisma.Decimal('1.5') }],
@@ -263,10 +263,15 @@ describe('where equal in JavaScript is not equal in the database, the database i
     await ask(cached.prisma, 'product', 'findUnique', {})
     for (const operation of OPERATIONS) {
       const args = argsOf('product', operation, filter)
-      expect(cached.prisma.$cache.explain('Product', operation, args)).toMatchObject({ cached: false })
-      expect(await ask(cached.prisma, 'product', operation, filter)).toStrictEqual(
-        await ask(world.plain, 'product', operation, filter),
-      )
+      const explained = cached.prisma.$cache.explain('Product', operation, args)
+      // A first match is kept as a result of its own, never taken from the row.
+      if (explained.cached) expect(explained.via).toBe('every write')
+      expect(explained.cached && operation.startsWith('findUnique')).toBe(false)
+      for (const { prisma } of [cached, other, cached]) {
+        expect(await ask(prisma, 'product', operation, filter)).toStrictEqual(
+          await ask(world.plain, 'product', operation, filter),
+        )
+      }
     }
   })
 

@@ -126,13 +126,12 @@ describe('a unique finds its row', () => {
     expect(seen.commands()).toEqual(['mget', 'mget'])
   })
 
-  it('null in a compound unique names no row: findFirst finds one of many, by asking the database', async () => {
+  it('null in a compound unique names no row: findFirst finds one of many, which is a result and no row', async () => {
     await world.plain.category.createMany({ data: [{ name: 'twin' }, { name: 'twin' }] })
     const where = { parentId: null, name: 'twin' }
     const read = () => cached.prisma.category.findFirst({ where })
-    for (let i = 0; i < 2; i++) {
-      expect(await cached.countSql(async () => expect((await read())?.name).toBe('twin'))).toBe(1)
-    }
+    expect((await read())?.name).toBe('twin')
+    expect(cached.prisma.$cache.explain('Category', 'findFirst', { where })).toMatchObject({ via: 'every write' })
     const asUnique = { where: { parentId_name: where } }
     expect(await outcome(delegate(cached.prisma, 'Category').findUnique(asUnique))).toStrictEqual(
       await outcome(delegate(world.plain, 'Category').findUnique(asUnique)),

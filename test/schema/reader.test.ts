@@ -512,6 +512,7 @@ interface DmmfField {
   isId: boolean
   isUnique: boolean
   isUpdatedAt?: boolean
+  hasDefaultValue: boolean
   nativeType?: readonly [string, readonly string[]] | null
   relationName?: string
   relationFromFields?: readonly string[]
@@ -567,6 +568,7 @@ function expected({ models, enums }: Dmmf) {
             ? field.nativeType[0] + (field.nativeType[1].length > 0 ? `(${field.nativeType[1].join()})` : '')
             : undefined,
           updatedAt: field.isUpdatedAt ?? false,
+          hasDefault: field.hasDefaultValue,
           members: [...(enums.find(e => e.name === field.type)?.values.map(value => value.name) ?? [])],
         })),
       primaryKey: id.length === 0 ? undefined : keyText(nameOf(m.primaryKey?.name ?? null, id), id),
@@ -582,6 +584,7 @@ function expected({ models, enums }: Dmmf) {
             target: field.type,
             list: field.isList,
             optional: !field.isRequired,
+            hidden: false,
             fields: field.relationFromFields,
             references: field.relationToFields,
             onDelete: field.relationOnDelete,
@@ -613,6 +616,7 @@ function described(schema: Schema, dmmf: Dmmf): ReturnType<typeof expected> {
             target: field.target.name,
             list: field.list,
             optional: field.optional,
+            hidden: field.hidden,
             fields: [...field.fields],
             references: [...field.references],
             // DMMF has no word on an action that is not spelled out.
