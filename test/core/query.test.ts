@@ -2,7 +2,7 @@ import { Decimal } from '@prisma/client/runtime/client'
 import { describe, expect, it } from 'vitest'
 import { isRead, planRead, satisfies, throwsWhenAbsent } from '../../src/plan/query.js'
 import type { ClientShape } from '../../src/plan/shape.js'
-import { catalog, catalogWith, clientShape, modelNamed, policy } from './catalog.js'
+import { catalog, catalogWith, clientShape, modelNamed, policy as defaults } from './catalog.js'
 
 const UUID = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
 const P1 = 'b0000000-0000-4000-8000-000000000001'
@@ -498,7 +498,7 @@ describe('results', () => {
     if (planned.kind !== 'result') throw new Error(planned.kind === 'bypass' ? planned.why : 'is a row')
     return `${planned.key} ${planned.on.epochs.join()} ${planned.on.holds.join()}`
   }
-  const queried = catalogWith({ ...policy, queriesTtlMs: 1000 })
+  const queried = catalogWith({ ...defaults, queriesTtlMs: 1000 })
   const withQueries = (name: string) => queried.get(name)
 
   const same: [string, object, object][] = [
@@ -600,7 +600,7 @@ describe('results', () => {
   it.each([
     ['an unknown field', { where: { nope: 1 } }],
     ['an unknown argument', { nope: 1 }],
-    ['an instance of a class', { where: { number: new (class {})() } }],
+    ['an instance of a class', { where: { number: new URL('http://x') } }],
     ['a function', { where: { number: () => 'x' } }],
     ['not a number', { where: { id: Number.NaN } }],
     ['an invalid date', { where: { placedAt: new Date(Number.NaN) } }],

@@ -241,4 +241,4 @@ describe('fluent calls on writes are writes', () => {
 })
 
 const withoutTimes = (answer: unknown): unknown =>
-  JSON.parse(JSON.stringify(answer, (key, value: unknown) => (/At$/.test(key) ? undefined : value)))
+  JSON.parse(JSON.stringify(answer, (key, value: unknown) => (key.endsWith('At') ? undefined : value)))

@@ -324,7 +324,7 @@ async function warmUp(): Promise<void> {
   warmKeys = await Promise.all(
     (await world.keys()).map(async name => {
       const key = `${world.prefix}${name}`
-      return { key, dump: (await world.redis.dumpBuffer(key)) as Buffer, ms: await world.redis.pttl(key) }
+      return { key, dump: await world.redis.dumpBuffer(key), ms: await world.redis.pttl(key) }
     }),
   )
 }
@@ -359,8 +359,11 @@ const droppedBy = ({ lines }: Seen) =>
 
 it('without a write, everything is a hit, in both processes, and equal', async () => {
   await asBefore()
+  const notConfigured = 2 // reads that look at Shipment
   for (const process of [writer, other]) {
-    expect(await process.countSql(async () => expect(wrong(await answers(dbOf(process)), before)).toEqual([]))).toBe(0)
+    expect(await process.countSql(async () => expect(wrong(await answers(dbOf(process)), before)).toEqual([]))).toBe(
+      notConfigured,
+    )
   }
 })
 
