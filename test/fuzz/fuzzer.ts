@@ -93,6 +93,8 @@ class Fuzzer {
   readonly #truth: Truth
   #pool: readonly (readonly Read[])[] = []
   #poolSeed: number | undefined
+  /** How many of the writes of a step were tried. */
+  readonly #tried = new WeakMap<Step, number>()
   /** Reads that are served from the cache when nothing was written. */
   readonly #cacheable = new Set<Read>()
 
@@ -131,7 +133,12 @@ class Fuzzer {
     const [program] = result.counterexample
     const message = result.errorInstance instanceof Error ? result.errorInstance.message : String(result.errorInstance)
     const alone = only !== undefined && (await this.#fails(focused(program)))
-    return { seed, seconds, message, program: printedProgram(alone ? focused(program) : program) }
+    const { reads, steps } = alone ? focused(program) : program
+    // Of each step, what was done: it ends where the database does what the kind is about, or where a read is wrong.
+    const done = steps
+      .filter(step => this.#tried.has(step))
+      .map(step => ({ ...step, writes: step.writes.slice(0, this.#tried.get(step)) }))
+    return { seed, seconds, message, program: printedProgram({ reads, steps: done }) }
   }
 
   async #fails(program: Program): Promise<boolean> {
@@ -199,7 +206,8 @@ class Fuzzer {
   async #step(step: Step, reads: readonly Read[], at: string): Promise<void> {
     const { who, kind, writes, together, oneTick, first } = step
     let refused = true
-    for (const write of writes) {
+    for (const [n, write] of writes.entries()) {
+      this.#tried.set(step, n + 1)
       const beside = together ? reads.slice(0, 12) : []
       if (together) this.coverage.also('reads and a write at once')
       // What they answer may be from before or after the write.
