@@ -146,6 +146,11 @@ const single: Readonly<Record<string, readonly Way[]>> = {
       const where = whereOf(d, d(uniquesOf(subject)))
       return alone(subject.delegate, 'update', { where, data: d.some(subject.keys[0].fields), ...shape(d, subject) })
     },
+    // To one that nobody has, found by another unique: the old id is nowhere in the args.
+    d => alone('user', 'update', { where: { email: d(['ada@x.org', 'bob@x.org']) }, data: { id: 77 } }),
+    d => alone('profile', 'update', { where: { userId: d([1, 2]) }, data: { id: { increment: 70 } } }),
+    d => alone('product', 'update', { where: { sku: d(['SKU-1', 'SKU-3']) }, data: { id: FRESH_UUID } }),
+    d => alone('profile', 'updateMany', { where: { bio: { not: 'none' }, userId: d([1, 2]) }, data: { id: 78 } }),
   ],
   'update of a unique': [
     d => {
@@ -976,6 +981,13 @@ const nestedKinds = Object.entries(nested).map(([name, ways]): [string, readonly
 
 // ---- raw SQL
 
+const FRESH_UUID = 'f0000000-0000-4000-8000-00000000000f'
+
+/** What it writes can't be told from outside. */
+const untold = [
+  `DO $$ BEGIN UPDATE "User" SET "name" = 'done' WHERE "id" = 1; END $$`,
+  `DO 'BEGIN UPDATE "Post" SET "authorId" = 3 WHERE "id" = 1; END'`,
+]
 const texts: readonly string[] = [
   `UPDATE "User" SET "name" = coalesce("name", '') || '!' WHERE "id" IN (1, 3)`,
   `DELETE FROM "Post" WHERE "id" = 2`,
@@ -1011,6 +1023,7 @@ const rawKinds: readonly [string, readonly Way[]][] = [
   ['$queryRaw, returning', [raw('$queryRaw', simple, ' RETURNING 1 AS "one"')]],
   ['$queryRawUnsafe, returning', [raw('$queryRawUnsafe', simple, ' RETURNING *')]],
   ['raw, mapped tables', [raw('$executeRaw', mapped), raw('$executeRawUnsafe', mapped)]],
+  ['raw, in a block', [raw('$executeRawUnsafe', untold)]],
   ['raw, in a CTE', [raw('$queryRaw', ctes), raw('$executeRawUnsafe', ctes)]],
 ]
 
