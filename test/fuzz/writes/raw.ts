@@ -52,6 +52,7 @@ const ctes: readonly string[] = [
 ]
 /** What they write can't be told without being Postgres. */
 const untold: readonly string[] = [
+  `DO 'BEGIN UPDATE "Post" SET "authorId" = 3 WHERE "id" = 1; END'`,
   `DO $$ BEGIN UPDATE "User" SET "name" = 'done' WHERE "id" = 1; DELETE FROM "Comment"; END $$`,
   `DO 'BEGIN UPDATE "Brand" SET "name" = ''done''; END'`,
   `TRUNCATE "Bookmark"`,

@@ -40,6 +40,8 @@ const foreignKeys = [
   ['project', 'tenantId', space.tenants],
 ] as const
 
+const unusedUuid = 'f0000000-0000-4000-8000-00000000000f'
+
 export const single: Ways = {
   create: [
     d => {
@@ -111,6 +113,11 @@ export const single: Ways = {
       const where = whereOf(d, d(uniquesOf(subject)))
       return alone(subject.delegate, 'update', { where, data: d.some(subject.keys[0].fields), ...shape(d, subject) })
     },
+    // To one that nobody has, found by another unique: the old id is nowhere in the args.
+    d => alone('user', 'update', { where: { email: d(['ada@x.org', 'bob@x.org']) }, data: { id: 77 } }),
+    d => alone('profile', 'update', { where: { userId: d([1, 2]) }, data: { id: { increment: 70 } } }),
+    d => alone('product', 'update', { where: { sku: d(['SKU-1', 'SKU-3']) }, data: { id: unusedUuid } }),
+    d => alone('profile', 'updateMany', { where: { bio: { not: 'none' }, userId: d([1, 2]) }, data: { id: 78 } }),
   ],
   'update of a unique': [
     d => {
