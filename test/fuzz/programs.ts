@@ -46,7 +46,7 @@ const step = (kind: Kind): fc.Arbitrary<Step> =>
     writes: fc.array(writeOf(kind), { minLength: TRIES, maxLength: TRIES }),
     together: often(10),
     first: client,
-    oneTick: often(80),
+    oneTick: often(60),
   })
 
 /**
