@@ -216,7 +216,7 @@ class Fuzzer {
     let refused = true
     for (const [n, write] of writes.entries()) {
       this.#tried.set(step, n + 1)
-      const beside = together ? reads.slice(0, 12) : []
+      const beside = together ? spread(reads, 12) : []
       if (together) this.coverage.also('reads and a write at once')
       // What they answer may be from before or after the write.
       const answers = this.#stage.clients.flatMap(client => beside.map(read => answerOf(client, read)))
@@ -228,7 +228,7 @@ class Fuzzer {
     }
     const asPlanned = refused === (kind.refused ?? false)
     if (asPlanned) this.coverage.wrote(kind.name)
-    if (who.uncached) this.coverage.also('write by $uncached')
+    if (who.through !== 'itself') this.coverage.also(`write by ${who.through}`)
     const beforehand = await this.#compare(reads, first, oneTick, `${at}, after the write`)
     if (!asPlanned) return
     for (const { read, outcomes } of beforehand) {
@@ -288,7 +288,7 @@ class Fuzzer {
   async #write(who: Who, write: Write, reads: readonly Read[], at: string): Promise<boolean> {
     const { clients } = this.#stage
     const cached = clients[who.client]
-    const client = who.uncached ? cached.$uncached : cached
+    const client = { itself: cached, $uncached: cached.$uncached, worker: this.#stage.worker }[who.through]
     const other = clients[who.client === 0 ? 1 : 0]
     switch (write.how) {
       case 'alone':
@@ -322,7 +322,7 @@ class Fuzzer {
   async #interactive(client: object, body: Body, reads: readonly Read[], at: string): Promise<boolean> {
     let wrong: unknown
     let ended = false
-    const some = reads.slice(0, 6)
+    const some = spread(reads, 6)
     try {
       await transaction(client, async (tx: object) => {
         await statementsOf(tx, body)
@@ -374,6 +374,12 @@ class Fuzzer {
       }
     }
   }
+}
+
+/** So many of them, of different shapes. */
+function spread(reads: readonly Read[], count: number): readonly Read[] {
+  const apart = Math.max(1, Math.floor(reads.length / count))
+  return reads.filter((_, n) => n % apart === 0).slice(0, count)
 }
 
 /** Runs the statements of a transaction. */
