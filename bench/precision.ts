@@ -329,6 +329,11 @@ const writes: readonly Write[] = [
     run: (c, n) => c.$executeRawUnsafe(`UPDATE "Post" SET "views" = ${n} WHERE "id" = ${postOf(user(n))}`),
   },
   {
+    name: '$executeRaw, INSERT INTO "Post"',
+    run: (c, n) =>
+      c.$executeRawUnsafe(`INSERT INTO "Post" ("title", "authorId", "updatedAt") VALUES ('x', ${user(n)}, now())`),
+  },
+  {
     name: '$executeRaw, INSERT INTO "audit_log"',
     run: c => c.$executeRawUnsafe(`INSERT INTO "audit_log" ("action") VALUES ('x')`),
   },
@@ -404,17 +409,19 @@ for (const [i, write] of writes.entries()) {
 
 function cell(wrong: number, dropped: number): string {
   if (dropped === 0 && wrong === 0) return ''
-  return wrong === dropped ? String(dropped) : `${wrong} → ${dropped}`
+  const shown = dropped.toLocaleString('en')
+  return wrong === dropped ? shown : `${wrong.toLocaleString('en')} → ${shown}`
 }
 
-const head = ['write', ...entries.map(({ name, ids }) => `${name} (${ids.length})`), 'SQL', 'Redis']
+const head = ['write', ...entries.map(({ name }) => name), 'SQL', 'Redis']
+const sizes = ['in the cache', ...entries.map(({ ids }) => ids.length.toLocaleString('en')), '', '']
 const rows = measured.map(({ name, wrong, dropped, extraSql, commands }) => [
   `\`${name}\``,
   ...entries.map((_, i) => cell(wrong[i] as number, dropped[i] as number)),
   extraSql === 0 ? '+0' : `+${extraSql}`,
   commands.length === 0 ? '' : `${commands.length} ${[...new Set(commands)].join(', ').toUpperCase()}`,
 ])
-const table = [head, head.map(() => '---'), ...rows].map(row => `| ${row.join(' | ')} |`).join('\n')
+const table = [head, head.map(() => '---'), sizes, ...rows].map(row => `| ${row.join(' | ')} |`).join('\n')
 const page = await readFile(PAGE, 'utf8')
 const [top, , bottom] = page.split(/(?<=<!-- precision -->\n)|(?=<!-- \/precision -->)/)
 await writeFile(PAGE, `${top}\n${table}\n\n${bottom}`)

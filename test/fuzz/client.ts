@@ -1,8 +1,9 @@
 /** Clients, whose types are too many for random calls. */
 import { isDeepStrictEqual } from 'node:util'
+import { makeTypedQueryFactory } from '@prisma/client/runtime/client'
 import { Prisma } from '../../generated/prisma/client.js'
 import { type Call, printed, type Read } from './reads.js'
-import type { Raw, Statement } from './writes.js'
+import type { Raw, Statement } from './writes/write.js'
 
 type Delegates = Record<string, Record<string, (args: unknown) => Promise<unknown>>>
 type Fluent = Record<string, (args?: unknown) => Promise<unknown>>
@@ -19,6 +20,7 @@ function modelQuery(client: object, { delegate, operation, args, fluent = [] }: 
 
 function rawQuery(client: object, { method, text }: Raw): Promise<unknown> {
   const execute = (client as Record<string, (text: unknown) => Promise<unknown>>)[method]!.bind(client)
+  if (method === '$queryRawTyped') return execute(makeTypedQueryFactory(text)())
   return execute(method.endsWith('Unsafe') ? text : Prisma.raw(text))
 }
 

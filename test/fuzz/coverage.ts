@@ -1,6 +1,6 @@
 /** What a run has met: how often a read of some shape, cached before, was compared after a write of some kind. */
 import { readShapes } from './reads.js'
-import { kinds } from './writes.js'
+import { kinds } from './writes/kinds.js'
 
 export class Coverage {
   readonly #cells = new Map<string, Map<string, number>>()

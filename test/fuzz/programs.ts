@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import { diceOf, FACES } from './dice.js'
 import { printed, printedCall, type Read } from './reads.js'
-import type { Body, Kind, Statement, Write } from './writes.js'
+import type { Body, Kind, Statement, Write } from './writes/write.js'
 
 /** Who runs it: one of the two cached clients, or its `$uncached`. */
 export interface Who {
@@ -32,7 +32,7 @@ export interface Program {
 const client = fc.constantFrom<0 | 1>(0, 1)
 const often = (percent: number) => fc.integer({ min: 1, max: 100 }).map(die => die > 100 - percent)
 
-const TRIES = 5
+const TRIES = 8
 
 const writeOf = (kind: Kind) =>
   fc

@@ -100,7 +100,11 @@ export async function openStage(
 }
 
 function newClient(databaseUrl: string): PrismaClient {
-  return new PrismaClient({ adapter: new PrismaPg({ connectionString: databaseUrl }), errorFormat: 'minimal' })
+  const client = new PrismaClient({ adapter: new PrismaPg({ connectionString: databaseUrl }), errorFormat: 'minimal' })
+  // Its generator needs an engine that is to be downloaded; the client itself can run typed SQL.
+  const { _engineConfig: config } = client as unknown as { _engineConfig: { previewFeatures?: string[] } }
+  config.previewFeatures = [...(config.previewFeatures ?? []), 'typedSql']
+  return client
 }
 
 /** Which tables a relation of some name may lead to. */
