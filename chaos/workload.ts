@@ -29,8 +29,13 @@ export const counter = (id: number): Key => `counter:${id}`
 /** No count gets there: who reads more has read what was never committed. */
 export const NEVER_COMMITTED = 1_000_000
 
+/** Some are asked for much more often than others, as everywhere. */
+function anyPost({ posts }: Ground, random: Random): Ground['posts'][number] {
+  return random.pick(random.chance(0.5) ? posts.slice(0, 4) : posts)
+}
+
 export function readOf(db: Client, ground: Ground, random: Random): Read {
-  const { id, authorId, slug } = random.pick(ground.posts)
+  const { id, authorId, slug } = anyPost(ground, random)
   const key = counter(id)
   const one = (kind: string, query: () => PromiseLike<{ views: number } | null>): Read => ({
     kind,
@@ -65,7 +70,7 @@ export function readOf(db: Client, ground: Ground, random: Random): Read {
 
 export function writeOf(db: Client, ground: Ground, random: Random): Write {
   // In one order, or two transactions would wait for each other.
-  const pair = [random.pick(ground.posts), random.pick(ground.posts)].toSorted((a, b) => a.id - b.id)
+  const pair = [anyPost(ground, random), anyPost(ground, random)].toSorted((a, b) => a.id - b.id)
   const two = pair.filter((post, i) => pair.findIndex(({ id }) => id === post.id) === i)
   const { id, authorId, slug } = random.pick(two)
   const more = { views: { increment: 1 } }
@@ -148,7 +153,7 @@ export function writeOf(db: Client, ground: Ground, random: Random): Write {
         return made.posts[0]
       }),
   ]
-  return random.pick(random.chance(0.96) ? named : unnamed)()
+  return random.pick(random.chance(0.99) ? named : unnamed)()
 }
 
 /** A row that one process alone creates, changes and deletes, so that the order of its states is known. */
