@@ -258,7 +258,7 @@ class Walk {
       else this.#joined(model, list, known)
     }
     const keyChanges = model.model.primaryKey?.fields.some(field => touched.has(field.name)) ?? false
-    this.#relations(model, data, without(known, touched), false)
+    this.#relations(model, data, leaveOut(known, touched), false)
     this.columnsChanged(model, touched)
     return keyChanges
   }
@@ -520,18 +520,18 @@ function foreignKeyTo({ fields, references }: RelationField, parent: Known): Kno
 function keysOfResult(model: CatalogModel): Known {
   const referenced = referencesTo(model).flatMap(({ references }) => references)
   const own = model.identity?.names ?? []
-  return { ...foreignKeysOfResult(model), ...returned([...own, ...referenced]) }
+  return { ...foreignKeysOfResult(model), ...inResult([...own, ...referenced]) }
 }
 
 function foreignKeysOfResult({ model }: CatalogModel): Known {
-  return returned(model.relations.flatMap(({ fields }) => fields))
+  return inResult(model.relations.flatMap(({ fields }) => fields))
 }
 
-function returned(names: readonly string[]): Known {
+function inResult(names: readonly string[]): Known {
   return Object.fromEntries(names.map(name => [name, new Returned(name)]))
 }
 
-function without(known: Known, touched: ReadonlySet<string>): Known {
+function leaveOut(known: Known, touched: ReadonlySet<string>): Known {
   return Object.fromEntries(Object.entries(known).filter(([name]) => !touched.has(name)))
 }
 
