@@ -18,6 +18,8 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string' },
     processes: { type: 'string', default: '3' },
+    /** How many of the operations on shared rows are writes, as a fraction. */
+    writes: { type: 'string', default: '0.07' },
     /** For instance `--fault "network: partition"`; more than once for several. */
     fault: { type: 'string', multiple: true },
     /** A guard to be turned off: `journal`, `run_id`, `hold`, `token`. */
@@ -45,6 +47,7 @@ try {
     seed,
     seconds,
     processes: Number(values.processes),
+    writes: Number(values.writes),
     ...(values.fault && { faults: values.fault as FaultName[] }),
     ...(values.without && { without: values.without as Guard }),
   })
@@ -98,7 +101,7 @@ function tableOf({
     ['latency added to a read, ms (p50, p99)', added(verdict.latencies)],
     ['heap at 20 %, at the end, MiB', heaps.map(({ early, late }) => `${mb(early)}, ${mb(late)}`).join(' | ')],
     ['  ratio', heaps.map(({ early, late }) => (late / early).toFixed(3)).join(' | ')],
-    ['timers left', sum(left.map(one => one.left.timers))],
+    ['timers left', sum(left.map(one => one.left.timers.length))],
     ['queued commands left', sum(left.map(one => one.left.queuedCommands))],
     ['invalidations pending', sum(left.map(one => one.left.pendingInvalidations))],
   ]

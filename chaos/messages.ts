@@ -13,6 +13,8 @@ export interface Orders {
   readonly prefix: string
   readonly history: string
   readonly ground: Ground
+  /** How many of the operations on shared rows are writes, as a fraction. */
+  readonly writes: number
   readonly without: Guard | undefined
 }
 
@@ -35,8 +37,8 @@ export interface Leftovers {
   readonly trusted: boolean
   readonly pendingInvalidations: number
   readonly queuedCommands: number
-  /** After everything was closed. */
-  readonly timers: number
+  /** After everything was closed: the line that started each. */
+  readonly timers: readonly string[]
   readonly hits: number
   readonly misses: number
 }

@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../test/support/random.js'
 import { now } from './history.js'
 import type { Slot, Stage } from './stage.js'
-import type { Guard } from './without.js'
 
 export interface Injected {
   readonly name: FaultName
@@ -18,7 +17,6 @@ export interface Injected {
 interface Scene {
   readonly stage: Stage
   readonly random: Random
-  readonly without: Guard | undefined
 }
 
 type Fault = (scene: Scene) => Promise<readonly Slot[] | void>
@@ -45,11 +43,11 @@ const onRedis =
 
 /** Through the proxy of one process to Postgres, shorter than a hold. */
 const onPostgres =
-  (begin: (slot: Slot, random: Random) => void): Fault =>
+  (begin: (slot: Slot, random: Random) => void, mostMs = 300): Fault =>
   async ({ stage, random }) => {
     const slot = random.pick(stage.slots)
     begin(slot, random)
-    await moment(random, 30, 300)
+    await moment(random, 30, mostMs)
     await slot.postgres.mend()
     return [slot]
   }
@@ -110,7 +108,7 @@ const FAULTS = {
   'network: refused': onRedis(slot => slot.redis.refuse()),
   'network: cut': onRedis(slot => slot.redis.cut()),
   'network: cut in a reply': onRedis((slot, random) => slot.redis.cutAfter(random.between(1, 400))),
-  'database: slow': onPostgres((slot, random) => slot.postgres.delay(random.pick([10, 30, 60]))),
+  'database: slow': onPostgres((slot, random) => slot.postgres.delay(random.pick([10, 30, 60])), 2000),
   'database: cut': onPostgres(slot => slot.postgres.cut()),
   'database: replies lost, then cut': onPostgres(slot => slot.postgres.lose('replies')),
   'database: backends terminated around COMMIT': async ({ stage }) => {
@@ -128,15 +126,15 @@ const FAULTS = {
     }
     return stage.slots
   },
-  'a process killed': async ({ stage, random, without }) => {
+  'a process killed': async ({ stage, random }) => {
     // The first one lives throughout: its memory is compared.
-    await stage.replace(random.pick(stage.slots.slice(1)), random.below(2 ** 31), without)
+    await stage.replace(random.pick(stage.slots.slice(1)), random.below(2 ** 31))
   },
-  'a process cut off, then killed': async ({ stage, random, without }) => {
+  'a process cut off, then killed': async ({ stage, random }) => {
     const slot = random.pick(stage.slots.slice(1))
     slot.redis.lose()
     await moment(random, 600, 1200)
-    await stage.replace(slot, random.below(2 ** 31), without)
+    await stage.replace(slot, random.below(2 ** 31))
   },
 } satisfies Record<string, Fault>
 
@@ -167,7 +165,7 @@ export class Nemesis {
       const fault: Fault = FAULTS[name]
       const touched = (await fault(this.#scene)) ?? []
       this.injected.push({ name, from, to: now(), database: touched.map(slot => slot.number) })
-      await moment(random, 200, 1000)
+      await moment(random, 300, 1500)
     }
     await this.#scene.stage.mend()
   }

@@ -1,7 +1,8 @@
 /** One process of the application: runs operations side by side and writes down what came of them. */
 import { liveTimers } from './timers.js' // first: it counts what the others start
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { Redis } from 'ioredis'
 import { PrismaClient } from '../generated/prisma/client.js'
@@ -24,8 +25,12 @@ import { WITHOUT } from './without.js'
 
 const LOOPS = 4
 const THINK_MS = 30
-const WRITES = 0.25
-const REGISTERS = 3
+/** How long each rests between two writes: a cascade drops every post, a tag only itself. */
+const REGISTERS = [
+  { make: tagRegister, restMs: 400 },
+  { make: tagRegister, restMs: 400 },
+  { make: postRegister, restMs: 3000 },
+] as const
 const TRANSACTION = { maxWait: 30_000, timeout: 30_000 }
 
 /** The settings of the caller's client that are said to be bad for a cache: one of them per process. */
@@ -87,10 +92,8 @@ const known = new Map<Key, string>()
 let others: readonly Key[] = []
 let lastRegister = 0
 
-function newRegister(): Register {
-  const serial = ++lastRegister
-  const id = 1_000_000 * (slot + 1) + 10_000 * incarnation + serial
-  const register = serial % 2 === 0 ? tagRegister(client, `t${id}`) : postRegister(client, id)
+function newRegister(make: (db: Db, id: number) => Register): Register {
+  const register = make(client, 1_000_000 * (slot + 1) + 10_000 * incarnation + ++lastRegister)
   say({ type: 'register', key: register.key })
   return register
 }
@@ -133,28 +136,27 @@ function whatOf(error: unknown): string {
 }
 
 async function operate(): Promise<void> {
-  if (random.chance(WRITES)) await write(writeOf(client, ground, random))
+  if (random.chance(orders.writes)) await write(writeOf(client, ground, random))
   else if (random.chance(0.3) && others.length > 0) {
     await read(readOfRegister(client, random.pick(others), known, random))
   } else await read(readOf(client, ground, random))
 }
 
-async function paced(step: () => Promise<void>): Promise<void> {
+async function paced(step: () => Promise<void>, restMs = THINK_MS): Promise<void> {
   while (!stopped) {
-    await sleep(random.next() * 2 * THINK_MS)
+    await sleep(random.next() * 2 * restMs)
     await paused
+    if (stopped) return
     running++
     await step().finally(() => running--)
   }
 }
 
 /** One register from beginning to end: when the outcome of a write is not known, neither is its state, and another begins. */
-async function keepRegister(): Promise<void> {
-  let register = newRegister()
+async function keepRegister({ make, restMs }: (typeof REGISTERS)[number]): Promise<void> {
+  let register = newRegister(make)
   let number = 0
   await paced(async () => {
-    await sleep(random.next() * 4 * THINK_MS)
-    if (stopped) return
     const { value, kind, run } = register.next(random)
     number++
     const state = { number, value: value as string | null }
@@ -162,9 +164,9 @@ async function keepRegister(): Promise<void> {
     const made = number
     const resolved = await write({ kind, keys: [key], run: async () => (await run(), [[key, made] as const]) }, state)
     if (resolved && number < 200) return
-    register = newRegister()
+    register = newRegister(make)
     number = 0
-  })
+  }, restMs)
 }
 
 // ---- orders
@@ -207,8 +209,9 @@ async function finish(): Promise<void> {
   const bytes = await heapInUse()
   db.$cache.close()
   await base.$disconnect()
+  const ended = once(redis, 'end')
   redis.disconnect()
-  await nextTurn()
+  await ended
   const left: Leftovers = { trusted, pendingInvalidations, queuedCommands, timers: liveTimers(), hits, misses }
   recorder.close()
   process.send?.({ type: 'finished', left, bytes } satisfies FromProcess, () => process.disconnect())
@@ -225,7 +228,4 @@ process.on('disconnect', () => {
 
 await client.post.findFirst()
 say({ type: 'ready' })
-const loops = [
-  ...Array.from({ length: LOOPS }, () => paced(operate)),
-  ...Array.from({ length: REGISTERS }, keepRegister),
-]
+const loops = [...Array.from({ length: LOOPS }, () => paced(operate)), ...REGISTERS.map(keepRegister)]

@@ -16,6 +16,8 @@ export interface Plan {
   readonly processes?: number
   /** All by default. */
   readonly faults?: readonly FaultName[]
+  /** How many of the operations on shared rows are writes, as a fraction. Default: 0.07, which leaves a cache to be tested. */
+  readonly writes?: number
   /** A guard that is turned off, to see that the run goes red. */
   readonly without?: Guard
 }
@@ -37,12 +39,20 @@ export interface Outcome {
   readonly red: readonly string[]
 }
 
-export async function run({ adminUrl, seed, seconds, processes = 3, faults, without }: Plan): Promise<Outcome> {
+export async function run({
+  adminUrl,
+  seed,
+  seconds,
+  processes = 3,
+  faults,
+  writes = 0.07,
+  without,
+}: Plan): Promise<Outcome> {
   const stage = await Stage.open(adminUrl)
   try {
     const random = new Random(seed)
-    await stage.cast(processes, seed, without)
-    const nemesis = new Nemesis({ stage, random, without }, faults)
+    await stage.cast(processes, seed, { writes, without })
+    const nemesis = new Nemesis({ stage, random }, faults)
     const chaos = nemesis.run()
     const failed = chaos.then(
       () => undefined,
@@ -125,7 +135,7 @@ function redOf(outcome: Omit<Outcome, 'red'>): string[] {
   if (unexplained.length > 0) red.push(`${unexplained.length} stale entries without a cause:${some(unexplained)}`)
   for (const { process, left: rest } of left) {
     const { trusted, pendingInvalidations, queuedCommands, timers } = rest
-    const clean = trusted && pendingInvalidations === 0 && queuedCommands === 0 && timers === 0
+    const clean = trusted && pendingInvalidations === 0 && queuedCommands === 0 && timers.length === 0
     if (!clean) red.push(`process ${process} has left ${JSON.stringify(rest)}`)
   }
   return red

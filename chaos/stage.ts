@@ -15,7 +15,6 @@ import { type RedisServer, startRedis } from '../test/support/servers.js'
 import { type Key, now } from './history.js'
 import type { FromProcess, Leftovers, Orders, ToProcess } from './messages.js'
 import { STATEMENT_TIMEOUT_MS } from './settings.js'
-import type { Guard } from './without.js'
 import type { Ground } from './workload.js'
 
 const SCRIPT = fileURLToPath(new URL('./process.ts', import.meta.url))
@@ -40,7 +39,11 @@ export interface Incarnation {
   finish: () => Promise<{ left: Leftovers; bytes: number }>
 }
 
+/** What is the same for all processes of a run. */
+export type Part = Pick<Orders, 'writes' | 'without'>
+
 export class Stage {
+  #part: Part = { writes: 0, without: undefined }
   readonly slots: Slot[] = []
   readonly incarnations: Incarnation[] = []
   /** Registers that are written now. */
@@ -77,17 +80,18 @@ export class Stage {
     )
   }
 
-  async cast(count: number, seed: number, without: Guard | undefined): Promise<void> {
+  async cast(count: number, seed: number, part: Part): Promise<void> {
+    this.#part = part
     for (let number = 0; number < count; number++) {
       const [redis, postgres] = await Promise.all([startProxy(this.redis.url), startProxy(this.databaseUrl)])
       const slot = { number, redis, postgres } as Slot
       this.slots.push(slot)
-      slot.process = await this.#start(slot, 0, seed + number, without)
+      slot.process = await this.#start(slot, 0, seed + number)
     }
   }
 
   /** SIGKILL, and another process in its place. */
-  async replace(slot: Slot, seed: number, without: Guard | undefined): Promise<void> {
+  async replace(slot: Slot, seed: number): Promise<void> {
     const old = slot.process
     old.child.kill('SIGKILL')
     old.killedAt = now()
@@ -95,10 +99,10 @@ export class Stage {
     await slot.redis.mend()
     await slot.postgres.mend()
     const serial = this.incarnations.filter(({ name }) => name.startsWith(`${slot.number}.`)).length
-    slot.process = await this.#start(slot, serial, seed, without)
+    slot.process = await this.#start(slot, serial, seed)
   }
 
-  async #start(slot: Slot, incarnation: number, seed: number, without: Guard | undefined): Promise<Incarnation> {
+  async #start(slot: Slot, incarnation: number, seed: number): Promise<Incarnation> {
     const name = `${slot.number}.${incarnation}`
     const history = join(this.folder, `${name}.jsonl`)
     const orders: Orders = {
@@ -110,7 +114,7 @@ export class Stage {
       prefix: this.prefix,
       history,
       ground: this.ground,
-      without,
+      ...this.#part,
     }
     const child = fork(SCRIPT, {
       cwd: ROOT,
@@ -130,9 +134,10 @@ export class Stage {
     child.on('message', (message: FromProcess) => {
       if (message.type === 'register') this.#register(slot.number, message.key)
     })
-    const ask = <T extends FromProcess['type']>(message: ToProcess, type: T) => {
+    const ask = async <T extends FromProcess['type']>(message: ToProcess, type: T) => {
+      if (!child.connected) throw new Error(`process ${name} is gone`)
       const answer = heard(type)
-      child.send(message)
+      child.send(message, () => {})
       return answer
     }
     const made: Incarnation = {
@@ -163,7 +168,7 @@ export class Stage {
   #tell(): void {
     const keys = [...this.#registers.values()].flatMap(of => [...of].slice(-6))
     for (const { process: one } of this.slots) {
-      if (one?.child.connected) one.child.send({ type: 'registers', keys } satisfies ToProcess)
+      if (one?.child.connected) one.child.send({ type: 'registers', keys } satisfies ToProcess, () => {})
     }
   }
 

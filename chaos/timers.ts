@@ -1,6 +1,6 @@
 /** Counts timers, also those that don't keep the process alive. To be imported before everything else. */
 
-const live = new Set<unknown>()
+const live = new Map<unknown, string>()
 const { setTimeout: start, clearTimeout: stop, setInterval: startRepeating, clearInterval: stopRepeating } = globalThis
 
 globalThis.setTimeout = Object.assign((run: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
@@ -8,7 +8,7 @@ globalThis.setTimeout = Object.assign((run: (...args: unknown[]) => void, ms?: n
     live.delete(timer)
     run(...args)
   }, ms)
-  live.add(timer)
+  live.set(timer, startedBy())
   return timer
 }, start) as typeof setTimeout
 globalThis.clearTimeout = timer => {
@@ -17,7 +17,7 @@ globalThis.clearTimeout = timer => {
 }
 globalThis.setInterval = ((run: () => void, ms?: number) => {
   const timer = startRepeating(run, ms)
-  live.add(timer)
+  live.set(timer, startedBy())
   return timer
 }) as typeof setInterval
 globalThis.clearInterval = timer => {
@@ -25,6 +25,11 @@ globalThis.clearInterval = timer => {
   stopRepeating(timer)
 }
 
-export function liveTimers(): number {
-  return live.size
+/** The line that started each timer which has neither run nor been cleared. */
+export function liveTimers(): string[] {
+  return [...live.values()]
+}
+
+function startedBy(): string {
+  return new Error('timer').stack?.split('\n')[3]?.trim() ?? ''
 }

@@ -140,7 +140,7 @@ function countPart({ cached }: Shape, model: CatalogModel, identity: Identity, c
   const all = new Met()
   const lists: ListOf[] = []
   const beside = new Set<string>()
-  for (const { relation, met } of counted) {
+  for (const { relation, met, text } of counted) {
     const own = new Met()
     own.relation(relation, model)
     own.add(met)
@@ -149,7 +149,7 @@ function countPart({ cached }: Shape, model: CatalogModel, identity: Identity, c
     if (list !== undefined && met.nothing) {
       lists.push(list)
       for (const epoch of epochsOfList(list)) beside.add(epoch)
-    } else if (link !== undefined && met.nothing) beside.add(link)
+    } else if (link !== undefined && text === '') beside.add(link)
     else for (const epoch of epochsOf(own).underAny) beside.add(epoch)
   }
   return {

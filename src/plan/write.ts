@@ -38,10 +38,10 @@ export function planWrite(
   const { where, data, create, update } = (args ?? {}) as Values
   switch (operation) {
     case 'create':
-      walk.create(model, data, RESULT)
+      walk.create(model, data, true)
       return walk.plan(model)
     case 'createMany':
-      for (const item of listOf(data)) walk.create(model, item, UNKNOWN)
+      for (const item of listOf(data)) walk.create(model, item, false)
       return walk.plan(undefined)
     case 'createManyAndReturn':
       walk.createAndReturn(model, data)
@@ -50,7 +50,7 @@ export function planWrite(
       walk.update(model, where, data)
       return walk.plan(model)
     case 'upsert':
-      walk.create(model, create, RESULT)
+      walk.create(model, create, true)
       walk.update(model, where, update)
       return walk.plan(model)
     case 'delete':
@@ -128,12 +128,10 @@ function pinnedIds(model: CatalogModel, where: unknown): string[] | undefined {
   return id === undefined ? undefined : [id]
 }
 
-/** Values of the written row that are in the result only, or nowhere. */
-const RESULT = Symbol('in the result')
-const UNKNOWN = Symbol('unknown')
+/** What is known of a row: values of fields, some of them as `Returned`. */
+type Known = Values
 
-/** What is known of a row: values of fields, some of which are `RESULT`; else where they are. */
-type Known = Values | typeof RESULT | typeof UNKNOWN
+const NOTHING: Known = Object.freeze({})
 
 /** Adds what the result of the write names; without a result, what it would have named. */
 export function addResult({ expected }: WritePlan, result: unknown): void {
@@ -171,18 +169,18 @@ class Walk {
    * A row of the model is created with this data. A row that had the same id before may still be cached, if its delete was
    * not seen.
    *
-   * @param elsewhere - where values are that the data does not have: the database makes them
+   * @param returned - whether the result has the values that the database makes
    * @param given - values of foreign keys that follow from where it is created
    */
-  create(model: CatalogModel, data: unknown, elsewhere: typeof RESULT | typeof UNKNOWN, given: Values = {}): void {
+  create(model: CatalogModel, data: unknown, returned: boolean, given: Known = NOTHING): void {
     this.effects.changed(model)
     if (!isObject(data)) return
-    const known = this.#valuesOfNew(model, data, elsewhere, given)
+    const known = this.#valuesOfNew(model, data, returned, given)
     const id = model.identity?.idOf(known)
     if (id !== undefined) this.effects.row(model, id, 'row')
     // An id that the database makes was never there before; one that foreign keys make may have been.
     else if (hasForeignId(model)) {
-      if (elsewhere === RESULT) this.#rowOfResult(model, 'row')
+      if (returned) this.#rowOfResult(model, 'row')
       else this.effects.unnamed(model, 'child')
     }
     for (const list of model.lists) this.#joined(model, list, known)
@@ -196,7 +194,7 @@ class Walk {
       if (id !== undefined) this.effects.row(model, id, 'row')
     }
     if (hasForeignId(model)) this.#rowOfResult(model, 'row')
-    for (const list of model.lists) this.#parentOfResult(model, list)
+    for (const list of model.lists) this.#joined(model, list, foreignKeysOfResult(model))
   }
 
   update(model: CatalogModel, where: unknown, data: unknown): void {
@@ -204,7 +202,7 @@ class Walk {
     const id = values && (model.identity?.idOf(values) as string)
     if (id !== undefined) this.effects.row(model, id, 'row')
     this.effects.changed(model)
-    const keyChanges = this.updateData(model, data, values ?? RESULT, RESULT)
+    const keyChanges = this.updateData(model, data, { ...keysOfResult(model), ...values })
     // With a non-deterministic collation the row may be kept under another spelling than the args have.
     const exact = id !== undefined && model.identity?.spelling === 'exact'
     // The result has only the new key: the entry under the old one has no name.
@@ -214,21 +212,21 @@ class Walk {
 
   updateAndReturn(model: CatalogModel, where: unknown, data: unknown): void {
     this.effects.changed(model)
-    const keyChanges = this.updateData(model, data, UNKNOWN, RESULT)
+    const keyChanges = this.updateData(model, data, foreignKeysOfResult(model))
     if (keyChanges) this.bulk(model, where)
     this.#rowOfResult(model, 'row')
   }
 
   updateMany(model: CatalogModel, where: unknown, data: unknown, rule: Rule = 'bulk'): void {
     this.bulk(model, where, rule)
-    if (this.updateData(model, data, UNKNOWN)) this.effects.unnamed(model, 'key')
+    if (this.updateData(model, data, NOTHING)) this.effects.unnamed(model, 'key')
   }
 
   delete(model: CatalogModel, where: unknown): void {
     const id = pinnedId(model, where)
     if (id !== undefined) this.effects.row(model, id, 'row')
     if (id === undefined || model.identity?.spelling !== 'exact') this.#rowOfResult(model, 'row')
-    for (const list of model.lists) this.#parentOfResult(model, list)
+    for (const list of model.lists) this.#joined(model, list, foreignKeysOfResult(model))
     this.deleted(model)
   }
 
@@ -244,29 +242,23 @@ class Walk {
   /**
    * Rows of the model get this data. Answers whether the primary key changes.
    *
-   * @param known - the values of the row that are known
-   * @param parents - where the foreign keys are that the data leaves alone
+   * @param known - what is known of the row before it gets the data
    */
-  updateData(
-    model: CatalogModel,
-    data: unknown,
-    known: Known,
-    parents: typeof RESULT | typeof UNKNOWN = UNKNOWN,
-  ): boolean {
+  updateData(model: CatalogModel, data: unknown, known: Known): boolean {
     if (!isObject(data)) return false
     const touched = new Set(model.model.scalars.filter(field => field.updatedAt).map(field => field.name))
     for (const [name, value] of Object.entries(data)) {
       if (value === undefined) continue
-      for (const field of model.relations.get(name)?.field.fields ?? []) touched.add(field)
-      if (!model.relations.has(name)) touched.add(name)
+      const relation = model.relations.get(name)?.field
+      if (relation === undefined) touched.add(name)
+      else if (!onlyUpdates(value)) for (const field of relation.fields) touched.add(field)
     }
     for (const list of model.lists) {
       if ([...list.foreign.values()].some(name => touched.has(name))) this.effects.moved(model)
-      else if (parents === RESULT) this.#parentOfResult(model, list)
-      else this.#joined(model, list, typeof known === 'symbol' ? {} : known)
+      else this.#joined(model, list, known)
     }
     const keyChanges = model.model.primaryKey?.fields.some(field => touched.has(field.name)) ?? false
-    this.#relations(model, data, keyChanges ? UNKNOWN : known, false)
+    this.#relations(model, data, leaveOut(known, touched), false)
     this.columnsChanged(model, touched)
     return keyChanges
   }
@@ -306,20 +298,32 @@ class Walk {
     })
   }
 
-  #parentOfResult(model: CatalogModel, list: ListOf): void {
-    for (const name of list.foreign.values()) this.#wanted.add(name)
-    this.#whenReturned.push(row => this.#inList(model, list, row ?? {}))
+  /** The list of the parent that a row names, by what is known of the row. */
+  #joined(model: CatalogModel, list: ListOf, known: Known): void {
+    const names = [...list.foreign.values()]
+    if (names.some(name => known[name] === null)) return
+    this.#withValues(names, known, values => this.#inList(model, list, values))
   }
 
-  /** The parent of a row by what is known of the row; part of it may be in the result. */
-  #joined(model: CatalogModel, list: ListOf, known: Values): void {
-    const names = [...list.foreign.values()]
+  /** The row that a foreign key leads to: by its id, if that is known, or what the result tells of it. */
+  #rowAt({ fields, references }: RelationField, target: CatalogModel, known: Known): void {
+    this.effects.changed(target)
+    this.#withValues(fields, known, values => {
+      const key = Object.fromEntries(references.map((name, i) => [name, values[fields[i] as string]]))
+      const id = Object.values(key).includes(null) ? null : target.identity?.idOf(key)
+      if (id === undefined) this.effects.unnamed(target, 'child')
+      else if (id !== null) this.effects.row(target, id, 'child')
+    })
+  }
+
+  /** Goes on with the values of these fields, at once or when they have been returned. */
+  #withValues(names: readonly string[], known: Known, goOn: (values: Values) => void): void {
     const missing = names.filter(name => known[name] instanceof Returned)
-    if (missing.length === 0 || names.some(name => known[name] === null)) return this.#inList(model, list, known)
+    if (missing.length === 0) return goOn(known)
     for (const name of missing) this.#wanted.add((known[name] as Returned).field)
     this.#whenReturned.push(row => {
       const returned = missing.map(name => [name, row?.[(known[name] as Returned).field]] as const)
-      this.#inList(model, list, { ...known, ...Object.fromEntries(returned) })
+      goOn({ ...known, ...Object.fromEntries(returned) })
     })
   }
 
@@ -399,25 +403,23 @@ class Walk {
     const inItem = isObject(item) ? item : {}
     switch (operation) {
       case 'create':
-        return this.create(target, item, UNKNOWN, given)
+        return this.create(target, item, false, given)
       case 'createMany':
-        for (const each of listOf(inItem['data'])) this.create(target, each, UNKNOWN, given)
+        for (const each of listOf(inItem['data'])) this.create(target, each, false, given)
         return
       case 'connectOrCreate':
-        this.create(target, inItem['create'], UNKNOWN, given)
+        this.create(target, inItem['create'], false, given)
         return this.#relinked(field, target, inItem['where'])
       case 'connect':
       case 'disconnect':
       case 'set':
         return this.#relinked(field, target, item)
       case 'upsert':
-        this.create(target, inItem['create'], UNKNOWN, given)
+        this.create(target, inItem['create'], false, given)
         return this.#child(target, inItem['where'], inItem['update'], given)
       case 'update':
-        // To-one relations may take the data itself, and a field of the model may be named `data`: walk both.
         if (field.list) return this.#child(target, inItem['where'], inItem['data'], given)
-        this.#child(target, undefined, inItem['data'], given)
-        return this.#child(target, undefined, item, given)
+        return this.#updateOne(field, target, inItem, parent, given)
       case 'updateMany':
         return this.updateMany(target, inItem['where'], inItem['data'], 'child')
       case 'delete': {
@@ -444,6 +446,16 @@ class Walk {
     }
   }
 
+  /** The row at the other end of a to-one relation. */
+  #updateOne(field: RelationField, target: CatalogModel, item: Values, parent: Known, given: Known): void {
+    const isById = field.fields.length > 0 && field.references.every(name => target.identity?.names.includes(name))
+    if (isById) this.#rowAt(field, target, parent)
+    else this.#pinnedChild(target, undefined)
+    // It may take the data itself, and a field of the model may be named `data`: walk both.
+    for (const data of [item['data'], item])
+      if (this.updateData(target, data, given)) this.effects.unnamed(target, 'key')
+  }
+
   #pinnedChild(model: CatalogModel, where: unknown): void {
     const id = pinnedId(model, where)
     if (id === undefined) this.effects.unnamed(model, 'child')
@@ -464,20 +476,20 @@ class Walk {
   // ---- what is known of a new row
 
   /** Values of the foreign keys and the primary key of a row that is created with this data. */
-  #valuesOfNew(model: CatalogModel, data: Values, elsewhere: typeof RESULT | typeof UNKNOWN, given: Values): Values {
+  #valuesOfNew(model: CatalogModel, data: Values, returned: boolean, given: Known): Known {
     const known: Record<string, unknown> = { ...given }
     for (const { field } of model.relations.values()) {
       const nested = data[field.name]
       if (!isObject(nested)) continue
       for (const [i, name] of field.fields.entries()) {
         const connected = isObject(nested['connect']) ? nested['connect'][field.references[i] as string] : undefined
-        known[name] = connected ?? (elsewhere === RESULT ? new Returned(name) : undefined)
+        known[name] = connected ?? (returned ? new Returned(name) : undefined)
       }
     }
     for (const { name, type, optional, hasDefault } of model.model.scalars) {
       if (name in known) continue
       const value = data[name]
-      const made = elsewhere === RESULT ? new Returned(name) : undefined
+      const made = returned ? new Returned(name) : undefined
       // These are rounded to the column.
       if (value !== undefined) known[name] = type === 'Decimal' || type === 'DateTime' ? made : value
       else known[name] = optional && !hasDefault ? null : made
@@ -490,7 +502,7 @@ class Walk {
   }
 }
 
-/** A value that is in the result, under this name. */
+/** A value that is in the result of the write, under this name. */
 class Returned {
   readonly field: string
 
@@ -499,19 +511,38 @@ class Returned {
   }
 }
 
-/** The foreign key of a row that is created under a parent. */
-function foreignKeyTo({ fields, references }: RelationField, parent: Known): Values {
-  const valueOf = (name: string) => {
-    if (parent === UNKNOWN) return undefined
-    if (parent === RESULT) return new Returned(name)
-    return parent[name] ?? undefined
-  }
-  return Object.fromEntries(fields.map((field, i) => [field, valueOf(references[i] as string)]))
+/** The foreign key of a row under a parent. */
+function foreignKeyTo({ fields, references }: RelationField, parent: Known): Known {
+  return Object.fromEntries(fields.map((field, i) => [field, parent[references[i] as string] ?? undefined]))
+}
+
+/** The keys of the written row, which its result has: its own, those that others reference, and its foreign keys. */
+function keysOfResult(model: CatalogModel): Known {
+  const referenced = referencesTo(model).flatMap(({ references }) => references)
+  const own = model.identity?.names ?? []
+  return { ...foreignKeysOfResult(model), ...inResult([...own, ...referenced]) }
+}
+
+function foreignKeysOfResult({ model }: CatalogModel): Known {
+  return inResult(model.relations.flatMap(({ fields }) => fields))
+}
+
+function inResult(names: readonly string[]): Known {
+  return Object.fromEntries(names.map(name => [name, new Returned(name)]))
+}
+
+function leaveOut(known: Known, touched: ReadonlySet<string>): Known {
+  return Object.fromEntries(Object.entries(known).filter(([name]) => !touched.has(name)))
 }
 
 /** Relation fields, of any model, that lead to this one by a foreign key. */
 function referencesTo({ model }: CatalogModel): RelationField[] {
   return model.relations.map(relation => relation.opposite).filter(reference => reference.fields.length > 0)
+}
+
+/** Whether a nested write changes the row at the other end and no foreign key. */
+function onlyUpdates(nested: unknown): boolean {
+  return isObject(nested) && Object.keys(nested).every(operation => operation === 'update')
 }
 
 /** Whether a nested operation takes the foreign key of a row that it does not name: the one whose place is taken. */

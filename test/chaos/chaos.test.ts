@@ -1,0 +1,42 @@
+/** A short run of `npm run chaos`, and runs without a guard, which have to go red: or the green one would say nothing. */
+import { describe, expect, inject, it } from 'vitest'
+import { type Plan, run } from '../../chaos/run.js'
+
+const adminUrl = inject('databaseUrl')
+const SEED = 20_261_123
+/** Far more than it takes, also on a busy machine. */
+const PATIENCE_MS = 300_000
+
+describe('chaos', () => {
+  it(
+    'whatever happens to Redis, the network, the database and the processes: no wrong answer, no error of ours, nothing stale without a cause',
+    async () => {
+      const outcome = await run({ adminUrl, seed: SEED, seconds: 40 })
+      expect(outcome.red).toEqual([])
+      expect(outcome.verdict.hits).toBeGreaterThan(0)
+      expect(outcome.verdict.deferred).toBeGreaterThan(0)
+      expect(outcome.compared.entries).toBeGreaterThan(0)
+      expect(outcome.faults.size).toBeGreaterThan(10)
+    },
+    PATIENCE_MS,
+  )
+
+  // Each with the fault that it guards against, until it shows; chance decides when.
+  const without: [title: string, plan: Omit<Plan, 'adminUrl' | 'seed' | 'seconds'>][] = [
+    ['the journal', { without: 'journal', faults: ['network: refused'], writes: 0.03 }],
+    ['knowing the server', { without: 'run_id', faults: ['Redis killed, back from an old snapshot'], writes: 0.03 }],
+    ['the token of a load', { without: 'token', faults: ['database: slow'], writes: 0.15 }],
+  ]
+  it.each(without)(
+    'without %s there are wrong answers',
+    async (_, plan) => {
+      let wrong = 0
+      for (let round = 0; round < 6 && wrong === 0; round++) {
+        const { verdict } = await run({ adminUrl, seed: SEED + round, seconds: 10, ...plan })
+        wrong = verdict.wrong.length
+      }
+      expect(wrong).toBeGreaterThan(0)
+    },
+    PATIENCE_MS,
+  )
+})
