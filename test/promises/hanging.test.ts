@@ -162,6 +162,20 @@ describe('a connection that dies without a word', () => {
     expect([await nameOf(cached, id), await nameOf(other, id)]).toEqual(['v1', 'v1'])
   })
 
+  it('half-open, with the caller’s socketTimeout: the client finds out by itself, and the cache is used again', async () => {
+    const cached = world.process({ ...deadlines, redis: new Redis(proxy.url, { socketTimeout: 300 }) })
+    const id = await newUser()
+    await inUse(cached, id)
+    const closed = new Promise(resolve => cached.redis.once('close', resolve))
+    proxy.abandon()
+    await rename(cached, id, 'v1')
+    expect(await nameOf(cached, id)).toBe('v1')
+    await closed
+    await inUse(cached, id)
+    expect(cached.prisma.$cache.stats().pendingInvalidations).toBe(0)
+    await cached.end()
+  })
+
   it('cut in the middle of a reply: the database answers', async () => {
     const cached = world.process({ ...deadlines, redis: new Redis(proxy.url) })
     const id = await newUser()
