@@ -125,7 +125,11 @@ function causeOf(
 function redOf(outcome: Omit<Outcome, 'red'>): string[] {
   const { verdict, unexcused, unexplained, left } = outcome
   const red: string[] = []
-  const some = (list: readonly unknown[]) => list.slice(0, 5).map(one => `\n    ${JSON.stringify(one)}`)
+  const some = (list: readonly unknown[]) =>
+    list
+      .slice(0, 5)
+      .map(one => `\n    ${JSON.stringify(one)}`)
+      .join('')
   if (verdict.wrong.length > 0) red.push(`${verdict.wrong.length} wrong answers:${some(verdict.wrong)}`)
   if (unexcused.length > 0) red.push(`${unexcused.length} rejected queries:${some(unexcused)}`)
   if (unexplained.length > 0) red.push(`${unexplained.length} stale entries without a cause:${some(unexplained)}`)

@@ -130,8 +130,17 @@ export function mutate(count: number, seed: number): Judgement {
   const all = originals()
   const entries = all.map(({ entry }) => entry)
   const result: Judgement = {
-    ...{ mutants: 0, refused: 0, same: 0, wrong: 0, forged: 0, forgedServed: 0, forgedOfWrongType: 0, crashes: 0 },
-    ...{ largestAllocation: 0, longest: 0, examples: [] },
+    mutants: 0,
+    refused: 0,
+    same: 0,
+    wrong: 0,
+    forged: 0,
+    forgedServed: 0,
+    forgedOfWrongType: 0,
+    crashes: 0,
+    largestAllocation: 0,
+    longest: 0,
+    examples: [],
   }
   const example = (what: string, bytes: Buffer) => {
     if (result.examples.length < 5) result.examples.push(`${what}: ${bytes.toString('hex', 0, 400)}`)

@@ -45,11 +45,11 @@ async function inUse(cached: CachedProcess, id: number): Promise<void> {
 
 /** Reads until this process asks Redis no more. */
 async function untilDistrusted(cached: CachedProcess, id: number): Promise<void> {
-  let trusted = true
+  const state = { trusted: true }
   const off = cached.prisma.$cache.on(event => {
-    if (event.type === 'trust') trusted = event.trusted
+    if (event.type === 'trust') state.trusted = event.trusted
   })
-  while (trusted) expect(await nameOf(cached, id)).toBeDefined()
+  while (state.trusted) expect(await nameOf(cached, id)).toBeDefined()
   off()
 }
 
