@@ -72,6 +72,7 @@ const others = [
   'reads and a write at once',
   'reads beside an open transaction',
   'write by $uncached',
+  'write by worker',
 ]
 
 function add(counts: Map<string, number>, what: string): void {

@@ -53,6 +53,8 @@ const POOL_FOR = 256
 const POOL_OF_EACH = 10
 const READS_OF_EACH = 2
 const STEPS = 4
+/** Reads at a time: a row that one of them has put back is there for the next. */
+const A_FEW = 10
 
 /** Runs programs until the time is up or one of them fails. */
 export async function fuzz(stage: Stage, options: Options): Promise<Report> {
@@ -162,22 +164,27 @@ class Fuzzer {
     this.#cacheable.clear()
     await plain.$executeRawUnsafe(reset)
     await cache.clear()
-    for (let n = 0; n < reads.length; n += 40) {
-      await Promise.all(reads.slice(n, n + 40).map(read => answerOf(clients[0], read)))
-      await this.#settled()
-    }
     const state = await this.#truth.state()
-    for (const read of reads) {
-      // An absence is kept only if its load was alone in its tick: the second time it may be.
-      const asked: Asked = {}
-      for (const client of [clients[0], clients[1]]) {
-        delete asked.outcome
-        const answer = await this.#stage.asked.run(asked, () => answerOf(client, read))
-        this.#judge(read, answer, await this.#truth.answer(read, state), 'before all programs')
+    const misses = async (n: 0 | 1, some: readonly Read[], atOnce: number): Promise<Read[]> => {
+      const missed: Read[] = []
+      for (let from = 0; from < some.length; from += atOnce) {
+        await Promise.all(
+          some.slice(from, from + atOnce).map(async read => {
+            const asked: Asked = {}
+            const answer = await this.#stage.asked.run(asked, () => answerOf(clients[n], read))
+            this.#judge(read, answer, await this.#truth.answer(read, state), 'before all programs: a client')
+            if (asked.outcome !== 'hit') missed.push(read)
+          }),
+        )
         await this.#settled()
       }
-      if (asked.outcome === 'hit') this.#cacheable.add(read)
+      return missed
     }
+    await misses(0, reads, 40)
+    // An absence is kept only if its load was alone in its tick.
+    await misses(0, await misses(0, reads, 40), 1)
+    const never = new Set(await misses(1, reads, 40))
+    for (const read of reads) if (!never.has(read)) this.#cacheable.add(read)
     await cache.take()
     this.#pool = readShapes.map(shape => {
       const some = reads.filter(read => read.shape === shape)
@@ -209,7 +216,7 @@ class Fuzzer {
     let refused = true
     for (const [n, write] of writes.entries()) {
       this.#tried.set(step, n + 1)
-      const beside = together ? reads.slice(0, 12) : []
+      const beside = together ? spread(reads, 12) : []
       if (together) this.coverage.also('reads and a write at once')
       // What they answer may be from before or after the write.
       const answers = this.#stage.clients.flatMap(client => beside.map(read => answerOf(client, read)))
@@ -221,7 +228,7 @@ class Fuzzer {
     }
     const asPlanned = refused === (kind.refused ?? false)
     if (asPlanned) this.coverage.wrote(kind.name)
-    if (who.uncached) this.coverage.also('write by $uncached')
+    if (who.through !== 'itself') this.coverage.also(`write by ${who.through}`)
     const beforehand = await this.#compare(reads, first, oneTick, `${at}, after the write`)
     if (!asPlanned) return
     for (const { read, outcomes } of beforehand) {
@@ -240,7 +247,7 @@ class Fuzzer {
     const compared = reads.map(read => ({ read, outcomes: [] as Asked['outcome'][] }))
     for (const n of first === 0 ? [0, 1] : [1, 0]) {
       const client = clients[n] as object
-      const size = oneTick ? reads.length : 4
+      const size = oneTick ? reads.length : A_FEW
       for (let from = 0; from < reads.length; from += size) {
         const some = compared.slice(from, from + size)
         const answers = await Promise.all(
@@ -281,7 +288,7 @@ class Fuzzer {
   async #write(who: Who, write: Write, reads: readonly Read[], at: string): Promise<boolean> {
     const { clients } = this.#stage
     const cached = clients[who.client]
-    const client = who.uncached ? cached.$uncached : cached
+    const client = { itself: cached, $uncached: cached.$uncached, worker: this.#stage.worker }[who.through]
     const other = clients[who.client === 0 ? 1 : 0]
     switch (write.how) {
       case 'alone':
@@ -315,7 +322,7 @@ class Fuzzer {
   async #interactive(client: object, body: Body, reads: readonly Read[], at: string): Promise<boolean> {
     let wrong: unknown
     let ended = false
-    const some = reads.slice(0, 6)
+    const some = spread(reads, 6)
     try {
       await transaction(client, async (tx: object) => {
         await statementsOf(tx, body)
@@ -367,6 +374,12 @@ class Fuzzer {
       }
     }
   }
+}
+
+/** So many of them, of different shapes. */
+function spread(reads: readonly Read[], count: number): readonly Read[] {
+  const apart = Math.max(1, Math.floor(reads.length / count))
+  return reads.filter((_, n) => n % apart === 0).slice(0, count)
 }
 
 /** Runs the statements of a transaction. */

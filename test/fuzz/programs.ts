@@ -4,10 +4,10 @@ import { diceOf, FACES } from './dice.js'
 import { printed, printedCall, type Read } from './reads.js'
 import type { Body, Kind, Statement, Write } from './writes/write.js'
 
-/** Who runs it: one of the two cached clients, or its `$uncached`. */
+/** Who writes: one of the two cached clients, its `$uncached`, or a worker that caches nothing of what it writes. */
 export interface Who {
   readonly client: 0 | 1
-  readonly uncached: boolean
+  readonly through: 'itself' | '$uncached' | 'worker'
 }
 
 export interface Step {
@@ -30,6 +30,11 @@ export interface Program {
 }
 
 const client = fc.constantFrom<0 | 1>(0, 1)
+const through = fc.constantFrom<Who['through']>(
+  ...Array.from({ length: 8 }, () => 'itself' as const),
+  '$uncached',
+  'worker',
+)
 const often = (percent: number) => fc.integer({ min: 1, max: 100 }).map(die => die > 100 - percent)
 
 const TRIES = 8
@@ -41,12 +46,12 @@ const writeOf = (kind: Kind) =>
 
 const step = (kind: Kind): fc.Arbitrary<Step> =>
   fc.record({
-    who: fc.record({ client, uncached: often(10) }),
+    who: fc.record({ client, through }),
     kind: fc.constant(kind),
     writes: fc.array(writeOf(kind), { minLength: TRIES, maxLength: TRIES }),
     together: often(10),
     first: client,
-    oneTick: often(80),
+    oneTick: often(60),
   })
 
 /**
@@ -80,7 +85,9 @@ export function printedProgram({ reads, steps }: Program): string {
 }
 
 function printedStep({ who, kind, writes, together, first, oneTick }: Step, n: number): string {
-  const by = `client ${who.client}${who.uncached ? '.$uncached' : ''}`
+  const by = { itself: `client ${who.client}`, $uncached: `client ${who.client}.$uncached`, worker: 'the worker' }[
+    who.through
+  ]
   const how = `${together ? 'reads and ' : ''}${by}: ${kind.name}`
   const tries = writes.map((each, i) => `  ${i === 0 ? '' : 'or, if that is refused, '}${printedWrite(each)}`)
   return [

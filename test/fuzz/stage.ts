@@ -24,6 +24,8 @@ export interface Cached {
 export interface Stage {
   readonly plain: PrismaClient
   readonly clients: readonly [Cached, Cached]
+  /** A third process, which caches something else: what it writes is none of its models. */
+  readonly worker: object
   /** What a read that is run under it meets. */
   readonly asked: AsyncLocalStorage<Asked>
   readonly relations: Relations
@@ -42,15 +44,13 @@ export async function openStage(
   const asked = new AsyncLocalStorage<Asked>()
   const redis = new Redis(redisUrl)
   const opened: { base: PrismaClient; redis: Redis; prisma: Cached }[] = []
-  const open = (): Cached => {
+  const open = (names: readonly string[]): Cached => {
     const own = new Redis(redisUrl)
     const base = newClient(databaseUrl)
     const prisma = base.$extends(
       createExtension(
         {
-          models: Object.fromEntries(
-            subjects.map(({ model }) => [model, { ttl: '1h', negativeTtl: '1h', queries: true }]),
-          ),
+          models: Object.fromEntries(names.map(name => [name, { ttl: '1h', negativeTtl: '1h', queries: true }])),
           alsoTouches: { Shipment: ['Order'] },
           prefix,
           deadlineMs: 10_000,
@@ -75,10 +75,13 @@ export async function openStage(
   await plain.$executeRawUnsafe(
     `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = 50', current_database()); EXCEPTION WHEN insufficient_privilege THEN NULL; END $$`,
   )
-  const clients = [open(), open()] as const
+  const all = subjects.map(({ model }) => model)
+  const clients = [open(all), open(all)] as const
+  const worker = open(['AuditEntry'])
   return {
     plain,
     clients,
+    worker,
     asked,
     relations: relationsOf(plain),
     cache: new Snapshots(redis, prefix),

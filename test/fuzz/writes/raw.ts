@@ -43,6 +43,15 @@ const mapped: readonly string[] = [
   `UPDATE "public"."order_lines" SET "sku" = 'SKU-1' WHERE "sku" = 'SKU-3'`,
   `INSERT INTO "Shipment" ("orderId", "carrier") VALUES (1, 'x')`,
 ]
+/** Join tables, which are no models. */
+const links: readonly string[] = [
+  `DELETE FROM "_PostToTag" WHERE "A" IN (1, 2)`,
+  `INSERT INTO "_PostToTag" ("A", "B") VALUES (3, 't1'), (1, 't2') ON CONFLICT DO NOTHING`,
+  `UPDATE "_PostToTag" SET "B" = 't2' WHERE "A" = 1`,
+  `DELETE FROM public."_Follows" WHERE "A" = 2`,
+  `INSERT INTO "_Follows" ("A", "B") VALUES (1, 3), (2, 3)`,
+  `WITH w AS (DELETE FROM "_PostToTag" RETURNING "A") INSERT INTO "_Follows" ("A", "B") SELECT "A", 3 FROM w GROUP BY 1`,
+]
 const ctes: readonly string[] = [
   `WITH w AS (UPDATE "Product" SET "stock" = 7 WHERE "sku" <> 'SKU-4' RETURNING "id") SELECT count(*)::int AS "n" FROM w`,
   `WITH gone AS (DELETE FROM "Comment" WHERE "id" = 'k1' RETURNING "postId") UPDATE "Post" SET "title" = 'raw' WHERE "id" IN (SELECT "postId" FROM gone)`,
@@ -72,6 +81,7 @@ export const raw: Ways = {
   '$queryRawTyped, returning': [by('$queryRawTyped', plain, ' RETURNING 1 AS "one"')],
   'raw, oddly spelled': [by('$executeRaw', odd), by('$queryRawUnsafe', odd)],
   'raw, mapped tables': [by('$executeRaw', mapped), by('$executeRawUnsafe', mapped)],
+  'raw, links': [by('$executeRaw', links), by('$executeRawUnsafe', links)],
   'raw, in a CTE': [by('$queryRaw', ctes), by('$executeRawUnsafe', ctes)],
   "raw, that can't be told": [by('$executeRaw', untold), by('$executeRawUnsafe', untold)],
 }
