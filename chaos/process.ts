@@ -72,22 +72,20 @@ const db = base.$extends(
 type Db = Parameters<typeof readOf>[0]
 const client = db as unknown as Db
 
-let trusted = false
+const here = { trusted: false, stopped: false, running: 0 }
 db.$cache.on(event => {
   const said = saying.getStore()
   if (event.type === 'hit' && said) said.hit = true
   if (event.type === 'invalidate' && event.outcome === 'deferred' && said) said.deferredAt ||= now()
   if (event.type !== 'trust') return
-  trusted = event.trusted
-  if (trusted && db.$cache.stats().pendingInvalidations === 0) recorder.write(['trust', now()])
+  here.trusted = event.trusted
+  if (here.trusted && db.$cache.stats().pendingInvalidations === 0) recorder.write(['trust', now()])
 })
 
 // ---- operations
 
 let lastOp = 0
-let stopped = false
 let paused: Promise<void> | undefined
-let running = 0
 const known = new Map<Key, string>()
 let others: readonly Key[] = []
 let lastRegister = 0
@@ -143,12 +141,12 @@ async function operate(): Promise<void> {
 }
 
 async function paced(step: () => Promise<void>, restMs = THINK_MS): Promise<void> {
-  while (!stopped) {
+  while (!here.stopped) {
     await sleep(random.next() * 2 * restMs)
     await paused
-    if (stopped) return
-    running++
-    await step().finally(() => running--)
+    if (here.stopped) return
+    here.running++
+    await step().finally(() => here.running--)
   }
 }
 
@@ -176,7 +174,7 @@ async function quiet<T>(run: () => Promise<T>): Promise<T> {
   paused = new Promise(resolve => {
     resume = resolve
   })
-  while (running > 0) await sleep(5)
+  while (here.running > 0) await sleep(5)
   try {
     return await run()
   } finally {
@@ -199,10 +197,10 @@ const queued = () => {
 }
 
 async function finish(): Promise<void> {
-  stopped = true
+  here.stopped = true
   await Promise.all(loops)
   // All faults are over: a process that does not get well by itself within this time never will.
-  for (let i = 0; i < 300 && !(trusted && db.$cache.stats().pendingInvalidations === 0); i++) await sleep(100)
+  for (let i = 0; i < 300 && !(here.trusted && db.$cache.stats().pendingInvalidations === 0); i++) await sleep(100)
   for (let i = 0; i < 20 && queued() > 0; i++) await sleep(50)
   const { hits, misses, pendingInvalidations } = db.$cache.stats()
   const queuedCommands = queued()
@@ -212,7 +210,14 @@ async function finish(): Promise<void> {
   const ended = once(redis, 'end')
   redis.disconnect()
   await ended
-  const left: Leftovers = { trusted, pendingInvalidations, queuedCommands, timers: liveTimers(), hits, misses }
+  const left: Leftovers = {
+    trusted: here.trusted,
+    pendingInvalidations,
+    queuedCommands,
+    timers: liveTimers(),
+    hits,
+    misses,
+  }
   recorder.close()
   process.send?.({ type: 'finished', left, bytes } satisfies FromProcess, () => process.disconnect())
 }
@@ -223,7 +228,7 @@ process.on('message', (message: ToProcess) => {
   if (message.type === 'heap') void quiet(heapInUse).then(bytes => say({ type: 'heap', bytes }))
 })
 process.on('disconnect', () => {
-  if (!stopped) process.exit()
+  if (!here.stopped) process.exit()
 })
 
 await client.post.findFirst()

@@ -3,27 +3,32 @@
 const live = new Map<unknown, string>()
 const { setTimeout: start, clearTimeout: stop, setInterval: startRepeating, clearInterval: stopRepeating } = globalThis
 
-globalThis.setTimeout = Object.assign((run: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
+const timeout = (run: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
   const timer = start(() => {
     live.delete(timer)
     run(...args)
   }, ms)
   live.set(timer, startedBy())
   return timer
-}, start) as typeof setTimeout
-globalThis.clearTimeout = timer => {
-  live.delete(timer)
-  stop(timer)
 }
-globalThis.setInterval = ((run: () => void, ms?: number) => {
+const interval = (run: () => void, ms?: number) => {
   const timer = startRepeating(run, ms)
   live.set(timer, startedBy())
   return timer
-}) as typeof setInterval
-globalThis.clearInterval = timer => {
-  live.delete(timer)
-  stopRepeating(timer)
 }
+Object.assign(timeout, start) // its form that gives a promise
+Object.assign(globalThis, {
+  setTimeout: timeout,
+  setInterval: interval,
+  clearTimeout(timer: NodeJS.Timeout | undefined) {
+    live.delete(timer)
+    stop(timer)
+  },
+  clearInterval(timer: NodeJS.Timeout | undefined) {
+    live.delete(timer)
+    stopRepeating(timer)
+  },
+})
 
 /** The line that started each timer which has neither run nor been cleared. */
 export function liveTimers(): string[] {

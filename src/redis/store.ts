@@ -41,6 +41,7 @@ export interface Drops {
 }
 
 const TOKEN_MS = 10_000
+const OUT_OF_REACH = Promise.resolve(undefined)
 
 export class Store {
   readonly #connection: Connection
@@ -86,20 +87,11 @@ export class Store {
   }
 
   /** Trip 1: an entry and what it depends on. Undefined: Redis is out of reach. */
-  async look(key: string, on: Dependencies, deadline: number): Promise<Seen | undefined> {
-    if (!this.#health.usable || deadline <= performance.now()) return undefined
+  look(key: string, on: Dependencies, deadline: number): Promise<Seen | undefined> {
+    if (!this.#health.usable || deadline <= performance.now()) return OUT_OF_REACH
     const batch = this.#looks.current()
-    const places = batch.dependencies(on)
-    const entry = batch.add(key)
     batch.until(deadline)
-    if (!(await batch.done)) return undefined
-    const { replies } = batch
-    const { epochs, holds } = places
-    return {
-      entry: replies[entry] ?? null,
-      epochs: epochs.map(place => replies[place] ?? null),
-      held: holds.some(place => replies[place] !== null),
-    }
+    return batch.look(key, on)
   }
 
   /**
@@ -194,13 +186,10 @@ export class Store {
   async #look(batch: LookBatch): Promise<boolean> {
     const { generation } = this.#health
     const replies = await this.#connection.get(batch.keys, batch.msLeft())
-    if (generation !== this.#health.generation) return false
-    if (replies === undefined) {
-      this.#health.failed()
-      return false
-    }
-    this.#health.succeeded()
-    batch.replies = replies
+    const isCurrent = generation === this.#health.generation
+    if (isCurrent && replies === undefined) this.#health.failed()
+    if (isCurrent && replies !== undefined) this.#health.succeeded()
+    batch.answer(isCurrent ? replies : undefined)
     return true
   }
 
@@ -256,13 +245,49 @@ class Timed {
   }
 }
 
+/** Who waits for the answer to a lookup, and where in the reply it is. */
+interface Waiting {
+  readonly entry: number
+  readonly on: Found
+  readonly resolve: (seen: Seen | undefined) => void
+}
+
+/** Where dependencies are in the reply, and what they are once it is there: the same for all lookups of a model. */
+interface Found {
+  readonly epochs: readonly number[]
+  readonly holds: readonly number[]
+  seen: Pick<Seen, 'epochs' | 'held'> | undefined
+}
+
 class LookBatch extends Timed {
   readonly keys: string[] = []
   readonly #places = new Map<string, number>()
-  readonly #dependencies = new Map<Dependencies, { readonly epochs: number[]; readonly holds: number[] }>()
-  replies: readonly (Buffer | null)[] = []
+  readonly #dependencies = new Map<Dependencies, Found>()
+  readonly #waiting: Waiting[] = []
 
-  add(key: string): number {
+  look(key: string, on: Dependencies): Promise<Seen | undefined> {
+    const found = this.#found(on)
+    const entry = this.#add(key)
+    return new Promise(resolve => {
+      this.#waiting.push({ entry, on: found, resolve })
+    })
+  }
+
+  /** Undefined: there is no reply that may be used. */
+  answer(replies: readonly (Buffer | null)[] | undefined): void {
+    for (const { entry, on, resolve } of this.#waiting) {
+      if (replies === undefined) resolve(undefined)
+      else {
+        on.seen ??= {
+          epochs: on.epochs.map(place => replies[place] ?? null),
+          held: on.holds.some(place => replies[place] !== null),
+        }
+        resolve({ entry: replies[entry] ?? null, epochs: on.seen.epochs, held: on.seen.held })
+      }
+    }
+  }
+
+  #add(key: string): number {
     const known = this.#places.get(key)
     if (known !== undefined) return known
     const place = this.keys.push(key) - 1
@@ -270,14 +295,14 @@ class LookBatch extends Timed {
     return place
   }
 
-  /** Models share their dependencies among all lookups of a tick. */
-  dependencies(on: Dependencies): { readonly epochs: readonly number[]; readonly holds: readonly number[] } {
-    let places = this.#dependencies.get(on)
-    if (places === undefined) {
-      places = { epochs: on.epochs.map(key => this.add(key)), holds: on.holds.map(key => this.add(key)) }
-      this.#dependencies.set(on, places)
+  #found(on: Dependencies): Found {
+    let found = this.#dependencies.get(on)
+    if (found === undefined) {
+      const [epochs, holds] = [on.epochs, on.holds].map(keys => keys.map(key => this.#add(key)))
+      found = { epochs: epochs as number[], holds: holds as number[], seen: undefined }
+      this.#dependencies.set(on, found)
     }
-    return places
+    return found
   }
 }
 

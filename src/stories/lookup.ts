@@ -22,7 +22,7 @@ const OUT_OF_REACH: Looked = { found: undefined, seen: undefined, rowKey: undefi
  * @param places - of the fields that are needed; undefined for all
  * @param atRow - called when the row's key is known, in the tick in which the row is looked up
  */
-export async function lookUp(
+export function lookUp(
   store: Store,
   lookup: Lookup,
   deadline: number,
@@ -30,11 +30,22 @@ export async function lookUp(
   atRow?: (rowKey: string) => void,
 ): Promise<Looked> {
   const { model, by, identity, key } = lookup
-  if (by === identity) atRow?.(key)
+  if (by !== identity) return lookUpByPointer(store, lookup, deadline, atRow)
+  atRow?.(key)
+  return store
+    .look(key, model.keys, deadline)
+    .then(seen => (seen === undefined ? OUT_OF_REACH : { found: rowOf(lookup, seen, places), seen, rowKey: key }))
+}
+
+async function lookUpByPointer(
+  store: Store,
+  lookup: Lookup,
+  deadline: number,
+  atRow?: (rowKey: string) => void,
+): Promise<Looked> {
+  const { model, by, key } = lookup
   const seen = await store.look(key, model.keys, deadline)
   if (seen === undefined) return OUT_OF_REACH
-  if (by === identity) return { found: rowOf(lookup, seen, places), seen, rowKey: key }
-
   const pointed = pointerOf(lookup, seen)
   if (pointed === 'absent') return { found: pointed, seen, rowKey: undefined }
   if (pointed === undefined) return { found: undefined, seen: { ...seen, entry: null }, rowKey: undefined }

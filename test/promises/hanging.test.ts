@@ -45,11 +45,11 @@ async function inUse(cached: CachedProcess, id: number): Promise<void> {
 
 /** Reads until this process asks Redis no more. */
 async function untilDistrusted(cached: CachedProcess, id: number): Promise<void> {
-  let trusted = true
+  const state = { trusted: true }
   const off = cached.prisma.$cache.on(event => {
-    if (event.type === 'trust') trusted = event.trusted
+    if (event.type === 'trust') state.trusted = event.trusted
   })
-  while (trusted) expect(await nameOf(cached, id)).toBeDefined()
+  while (state.trusted) expect(await nameOf(cached, id)).toBeDefined()
   off()
 }
 
@@ -160,6 +160,20 @@ describe('a connection that dies without a word', () => {
     await proxy.mend() // which tells the client at last
     await inUse(cached, id)
     expect([await nameOf(cached, id), await nameOf(other, id)]).toEqual(['v1', 'v1'])
+  })
+
+  it('half-open, with the caller’s socketTimeout: the client finds out by itself, and the cache is used again', async () => {
+    const cached = world.process({ ...deadlines, redis: new Redis(proxy.url, { socketTimeout: 300 }) })
+    const id = await newUser()
+    await inUse(cached, id)
+    const closed = new Promise(resolve => cached.redis.once('close', resolve))
+    proxy.abandon()
+    await rename(cached, id, 'v1')
+    expect(await nameOf(cached, id)).toBe('v1')
+    await closed
+    await inUse(cached, id)
+    expect(cached.prisma.$cache.stats().pendingInvalidations).toBe(0)
+    await cached.end()
   })
 
   it('cut in the middle of a reply: the database answers', async () => {

@@ -1,0 +1,96 @@
+/**
+ * What an operation costs, in numbers that no machine changes: commands and bytes to Redis, statements to Postgres, promises.
+ * A number that goes up is a regression, one that goes down is to be recorded: `npx vitest run -u test/gate`.
+ */
+import { createHook } from 'node:async_hooks'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { watchRedis } from '../support/monitor.js'
+import { type CachedProcess, createWorld, type World } from '../support/world.js'
+
+/** How many bytes a date takes depends on how far it is from the others. */
+const FIXED = { createdAt: new Date('2026-01-01T00:00:00Z'), updatedAt: new Date('2026-01-01T00:00:00Z') }
+
+let world: World
+let cached: CachedProcess
+
+beforeAll(async () => {
+  world = await createWorld()
+  cached = world.process({ models: { User: true, Post: true } })
+  await world.plain.user.create({ data: { id: 1, email: 'ada@example.com', name: 'Ada' } })
+  const posts = Array.from({ length: 50 }, (_, i) => ({ id: i + 1, title: `Post ${i + 1}`, authorId: 1, ...FIXED }))
+  await world.plain.post.createMany({ data: posts })
+  // The connection is up, and the epochs are there.
+  await cached.prisma.user.findUnique({ where: { id: 1 }, include: { posts: true } })
+  await cached.prisma.user.findUnique({ where: { email: 'ada@example.com' } })
+  await cached.flushed()
+})
+afterAll(() => world.close())
+
+const operations: Record<string, (db: CachedProcess['prisma']) => Promise<unknown>> = {
+  'hit by key': async db => db.user.findUnique({ where: { id: 1 } }),
+  'hit by unique': async db => db.user.findUnique({ where: { email: 'ada@example.com' } }),
+  'hit with 50 related rows': async db => db.user.findUnique({ where: { id: 1 }, include: { posts: true } }),
+  'no such row': async db => db.user.findUnique({ where: { id: 2 } }),
+  'no such row, hit': async db => db.user.findUnique({ where: { id: 2 } }),
+  'update by key': async db => db.user.update({ where: { id: 1 }, data: { name: 'Ada' } }),
+  'miss by key': async db => db.user.findUnique({ where: { id: 1 } }),
+  'update of a related row': async db => db.post.update({ where: { id: 1 }, data: { views: 1, ...FIXED } }),
+  'miss of the related rows': async db => db.user.findUnique({ where: { id: 1 }, include: { posts: true } }),
+  'create of a related row': async db => db.post.create({ data: { id: 1000, title: 'New', authorId: 1 } }),
+  'delete of a related row': async db => db.post.delete({ where: { id: 2 } }),
+}
+
+it('commands, bytes and statements of each operation are those that were recorded', async () => {
+  const costs: Record<string, string> = {}
+  for (const [name, run] of Object.entries(operations)) {
+    let statements = 0
+    const { lines } = await watchRedis(world, async () => {
+      statements = await cached.countSql(() => run(cached.prisma))
+      await cached.flushed()
+    })
+    const own = lines.flatMap(line => line.slice(1)).map(arg => arg.replaceAll(world.prefix, ''))
+    const bytes = own.reduce((sum, arg) => sum + Buffer.byteLength(arg, 'latin1'), 0)
+    const commands = lines.map(([command, ...args]) => `${command}/${args.length}`).join(' ')
+    costs[name] = `${statements} SQL, ${commands}, ${bytes} bytes`
+  }
+  expect(costs).toMatchInlineSnapshot(`
+    {
+      "create of a related row": "1 SQL, del/3, 31 bytes",
+      "delete of a related row": "1 SQL, del/8, 101 bytes",
+      "hit by key": "0 SQL, mget/4, 38 bytes",
+      "hit by unique": "0 SQL, mget/4 mget/4, 98 bytes",
+      "hit with 50 related rows": "0 SQL, mget/10, 150 bytes",
+      "miss by key": "1 SQL, mget/4 set/6 set/6 get/1 eval/6 pexpire/3 pexpire/3, 435 bytes",
+      "miss of the related rows": "2 SQL, mget/10 set/6 set/6 get/1 set/4 pexpire/3 pexpire/3 pexpire/3 pexpire/3, 1046 bytes",
+      "no such row": "1 SQL, mget/4 set/6 eval/6 pexpire/3 pexpire/3, 331 bytes",
+      "no such row, hit": "0 SQL, mget/4, 38 bytes",
+      "update by key": "1 SQL, del/2, 16 bytes",
+      "update of a related row": "1 SQL, del/3, 28 bytes",
+    }
+  `)
+})
+
+it('promises per 10,000 warm hits, beside those of a hook that answers a constant, are those that were recorded', async () => {
+  const row = await world.plain.user.findUnique({ where: { id: 1 } })
+  const constant = world.plain.$extends({ query: { $allOperations: () => Promise.resolve(row) } })
+  await cached.prisma.user.findUnique({ where: { id: 1 } })
+  await cached.flushed()
+  const ticks = async (db: { user: { findUnique: (args: { where: { id: 1 } }) => PromiseLike<unknown> } }) => {
+    for (let tick = 0; tick < 200; tick++) {
+      await Promise.all(Array.from({ length: 50 }, () => db.user.findUnique({ where: { id: 1 } })))
+    }
+  }
+  const promises = async (run: () => Promise<void>) => {
+    let made = 0
+    const hook = createHook({ init: (_, type) => void (type === 'PROMISE' && made++) }).enable()
+    await run()
+    hook.disable()
+    return made
+  }
+  await ticks(cached.prisma)
+  const { hits } = cached.prisma.$cache.stats()
+  const own = await promises(() => ticks(cached.prisma))
+  const others = await promises(() => ticks(constant))
+  expect(cached.prisma.$cache.stats().hits - hits).toBe(10_000)
+  expect(Math.round((own - others) / 100) / 100).toMatchInlineSnapshot(`3.24`)
+})
