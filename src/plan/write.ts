@@ -35,7 +35,7 @@ export function planWrite(
   without?: string,
 ): WritePlan {
   const walk = new Walk(catalog, new Effects(without))
-  const { where, data, create, update } = (args ?? {}) as Values
+  const { where, data, create, update, select, include } = (args ?? {}) as Values
   switch (operation) {
     case 'create':
       walk.create(model, data, true)
@@ -54,7 +54,7 @@ export function planWrite(
       walk.update(model, where, update)
       return walk.plan(model)
     case 'delete':
-      walk.delete(model, where)
+      walk.delete(model, where, !asksForRelations(model, select ?? include))
       return walk.plan(model)
     case 'updateMany':
       walk.updateMany(model, where, data)
@@ -222,11 +222,16 @@ class Walk {
     if (this.updateData(model, data, NOTHING)) this.effects.unnamed(model, 'key')
   }
 
-  delete(model: CatalogModel, where: unknown): void {
+  /** @param returning - whether the statement that deletes is the one that answers; else Prisma reads the row before it */
+  delete(model: CatalogModel, where: unknown, returning: boolean): void {
     const id = pinnedId(model, where)
     if (id !== undefined) this.effects.row(model, id, 'row')
-    if (id === undefined || model.identity?.spelling !== 'exact') this.#rowOfResult(model, 'row')
-    for (const list of model.lists) this.#joined(model, list, foreignKeysOfResult(model))
+    if (id === undefined || model.identity?.spelling !== 'exact') {
+      if (returning) this.#rowOfResult(model, 'row')
+      else this.effects.unnamed(model, 'row')
+    }
+    const known = returning ? foreignKeysOfResult(model) : NOTHING
+    for (const list of model.lists) this.#joined(model, list, known)
     this.deleted(model)
   }
 
@@ -303,17 +308,6 @@ class Walk {
     const names = [...list.foreign.values()]
     if (names.some(name => known[name] === null)) return
     this.#withValues(names, known, values => this.#inList(model, list, values))
-  }
-
-  /** The row that a foreign key leads to: by its id, if that is known, or what the result tells of it. */
-  #rowAt({ fields, references }: RelationField, target: CatalogModel, known: Known): void {
-    this.effects.changed(target)
-    this.#withValues(fields, known, values => {
-      const key = Object.fromEntries(references.map((name, i) => [name, values[fields[i] as string]]))
-      const id = Object.values(key).includes(null) ? null : target.identity?.idOf(key)
-      if (id === undefined) this.effects.unnamed(target, 'child')
-      else if (id !== null) this.effects.row(target, id, 'child')
-    })
   }
 
   /** Goes on with the values of these fields, at once or when they have been returned. */
@@ -416,16 +410,15 @@ class Walk {
         return this.#relinked(field, target, item)
       case 'upsert':
         this.create(target, inItem['create'], false, given)
-        return this.#child(target, inItem['where'], inItem['update'], given)
+        return this.#child(target, inItem['where'], inItem['update'])
       case 'update':
-        if (field.list) return this.#child(target, inItem['where'], inItem['data'], given)
-        return this.#updateOne(field, target, inItem, parent, given)
+        if (field.list) return this.#child(target, inItem['where'], inItem['data'])
+        return this.#updateOne(target, inItem)
       case 'updateMany':
         return this.updateMany(target, inItem['where'], inItem['data'], 'child')
       case 'delete': {
         this.#pinnedChild(target, item)
-        const known = { ...pinnedValues(target, item), ...given }
-        for (const list of target.lists) this.#joined(target, list, known)
+        for (const list of target.lists) this.#joined(target, list, pinnedValues(target, item) ?? NOTHING)
         return this.deleted(target)
       }
       case 'deleteMany':
@@ -437,23 +430,24 @@ class Walk {
     }
   }
 
-  /** A row inside another write is updated. */
-  #child(model: CatalogModel, where: unknown, data: unknown, given: Values): void {
+  /**
+   * A row inside another write is updated. That it is under that parent was read before, and it may have been moved since:
+   * its foreign keys are not known.
+   */
+  #child(model: CatalogModel, where: unknown, data: unknown): void {
     const values = pinnedValues(model, where)
     this.#pinnedChild(model, where)
-    if (this.updateData(model, data, { ...values, ...given }) && model.identity?.spelling !== 'exact') {
+    if (this.updateData(model, data, values ?? NOTHING) && model.identity?.spelling !== 'exact') {
       this.effects.unnamed(model, 'key')
     }
   }
 
-  /** The row at the other end of a to-one relation. */
-  #updateOne(field: RelationField, target: CatalogModel, item: Values, parent: Known, given: Known): void {
-    const isById = field.fields.length > 0 && field.references.every(name => target.identity?.names.includes(name))
-    if (isById) this.#rowAt(field, target, parent)
-    else this.#pinnedChild(target, undefined)
+  /** The row at the other end of a to-one relation: which one that is was read before. */
+  #updateOne(target: CatalogModel, item: Values): void {
+    this.#pinnedChild(target, undefined)
     // It may take the data itself, and a field of the model may be named `data`: walk both.
     for (const data of [item['data'], item])
-      if (this.updateData(target, data, given)) this.effects.unnamed(target, 'key')
+      if (this.updateData(target, data, NOTHING)) this.effects.unnamed(target, 'key')
   }
 
   #pinnedChild(model: CatalogModel, where: unknown): void {
@@ -564,6 +558,10 @@ function fieldsOf({ model }: CatalogModel, columns: ReadonlySet<string> | undefi
   if (columns !== undefined && fields.length === columns.size) return new Set(fields)
   const referenced = model.relations.flatMap(relation => relation.opposite.references)
   return new Set([...model.scalars.map(field => field.name), ...referenced])
+}
+
+function asksForRelations({ relations }: CatalogModel, selection: unknown): boolean {
+  return isObject(selection) && Object.keys(selection).some(name => name === '_count' || relations.has(name))
 }
 
 /** `{ equals: 1 }` as 1. */

@@ -504,11 +504,11 @@ const TABLES: Record<string, Record<string, Case>> = {
     disconnect: post({ category: { disconnect: true } }, ''),
     create: post({ category: { create: { name: 'x' } } }, 'Category+'),
     connectOrCreate: post({ category: { connectOrCreate: { where: { id: 3 }, create: { name: 'x' } } } }, 'Category+'),
-    update: post({ author: { update: { name: 'x' } } }, 'User:1'),
-    'update with a where': post({ author: { update: { where: { name: null }, data: { name: 'x' } } } }, 'User:1'),
+    update: post({ author: { update: { name: 'x' } } }, 'User*'),
+    'update with a where': post({ author: { update: { where: { name: null }, data: { name: 'x' } } } }, 'User*'),
     'update of the key, which the child follows': post(
       { author: { update: { id: 11 } } },
-      'User* User:11 Profile* Post* Comment* Bookmark* Membership* Order*',
+      'User* Profile* Post* Comment* Bookmark* Membership* Order*',
     ),
     upsert: post({ author: { upsert: { create: { email: 'n@x.org' }, update: { name: 'x' } } } }, 'User*'),
     delete: post({ category: { delete: true } }, 'Category* Post*'),
@@ -522,7 +522,7 @@ const TABLES: Record<string, Record<string, Case>> = {
       'Category',
       'update',
       { where: { id: 2 }, data: { parent: { update: { name: 'x' } } } },
-      'Category:2 Category:1',
+      'Category:2 Category*',
     ),
   },
 
@@ -573,7 +573,7 @@ const TABLES: Record<string, Record<string, Case>> = {
       'Asset+',
     ),
     'disconnect from the side with the key': profile(1, { avatar: { disconnect: true } }, 'Profile*'),
-    'update from the side with the key': profile(1, { avatar: { update: { mimeType: 'x' } } }, 'Asset:1'),
+    'update from the side with the key': profile(1, { avatar: { update: { mimeType: 'x' } } }, 'Asset*'),
     'upsert from the side with the key': profile(
       1,
       { avatar: { upsert: { create: { mimeType: 'x', content: new Uint8Array() }, update: { mimeType: 'y' } } } },
@@ -583,7 +583,7 @@ const TABLES: Record<string, Record<string, Case>> = {
     'a new key of the other side, which this one follows': profile(
       1,
       { avatar: { update: { id: 11 } } },
-      'Asset* Asset:11 Profile*',
+      'Asset* Profile*',
     ),
   },
 
