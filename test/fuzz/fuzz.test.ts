@@ -8,7 +8,7 @@ import { fuzz, type Options, type Report } from './fuzzer.js'
 import { openStage } from './stage.js'
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000_000)
-const seconds = Number(process.env['FUZZ_SECONDS'] ?? 45)
+const seconds = Number(process.env['FUZZ_SECONDS'] ?? 60)
 
 async function fuzzed(options: Options, parts: Partial<Parts> = {}): Promise<Report> {
   const name = `cache_aside_${process.pid}_${randomBytes(4).toString('hex')}`

@@ -85,9 +85,9 @@ async function fuzzed(on: Servers, options: Options, parts: Partial<Parts>): Pro
   }
 }
 
-function summaryOf({ programs, writes, reads, hits, seconds: took, coverage, failure }: Report): string {
+function summaryOf({ programs, writes, reads, hits, entries, seconds: took, coverage, failure }: Report): string {
   const share = ((100 * hits) / reads).toFixed(0)
-  const numbers = `${programs} programs, ${writes} writes, ${reads} reads (${share} % hits) in ${took.toFixed(0)} s`
+  const numbers = `${programs} programs, ${writes} writes, ${reads} reads (${share} % hits), ${entries} entries at the end of programs, in ${took.toFixed(0)} s`
   if (failure === undefined)
     return `${numbers}; each kind of write met each shape of read ${coverage.least} times or more`
   return `${numbers}\n\nAfter ${failure.seconds.toFixed(1)} s, --seed ${failure.seed} fails:\n  ${failure.message}\n\n${failure.program}`

@@ -12,7 +12,7 @@ import { Coverage } from './coverage.js'
 import { type Program, printedProgram, programOf, type Step, type Who } from './programs.js'
 import { printed, printedCall, type Read, readShapes, readsFrom } from './reads.js'
 import { combinations, reset, subjects, uniqueWhere } from './space.js'
-import type { Asked, Stage } from './stage.js'
+import { type Asked, NotCached, type Stage } from './stage.js'
 import { Truth } from './truth.js'
 import { kinds } from './writes/kinds.js'
 import type { Body, Kind, Write } from './writes/write.js'
@@ -34,6 +34,8 @@ export interface Report {
   /** Reads through cached clients. */
   readonly reads: number
   readonly hits: number
+  /** Entries in Redis at the end of programs, compared with the database. */
+  readonly entries: number
   readonly seconds: number
   readonly coverage: Coverage
   readonly failure: Failure | undefined
@@ -73,8 +75,8 @@ export async function fuzz(stage: Stage, options: Options): Promise<Report> {
       progress?.(`${told.toFixed(0)} s: ${programs} programs, ${fuzzer.writes} writes, ${fuzzer.reads} reads`)
     }
   }
-  const { writes, reads, hits, coverage } = fuzzer
-  return { seed, programs, writes, reads, hits, seconds: elapsed(), coverage, failure }
+  const { writes, reads, hits, entries, coverage } = fuzzer
+  return { seed, programs, writes, reads, hits, entries, seconds: elapsed(), coverage, failure }
 }
 
 /** What a cached client answered, and what it should have. */
@@ -92,6 +94,8 @@ class Fuzzer {
   writes = 0
   reads = 0
   hits = 0
+  /** Entries in Redis at the end of programs. */
+  entries = 0
   readonly #stage: Stage
   readonly #truth: Truth
   #pool: readonly (readonly Read[])[] = []
@@ -209,6 +213,7 @@ class Fuzzer {
     await cache.bringBack()
     for (const [n, step] of steps.entries()) await this.#step(step, reads, `step ${n + 1}`)
     await this.#compareAllRows()
+    await this.#compareAllEntries()
   }
 
   async #step(step: Step, reads: readonly Read[], at: string): Promise<void> {
@@ -372,6 +377,23 @@ class Fuzzer {
           this.reads += cases.length
         }
       }
+    }
+  }
+
+  /** Whatever of the pool is still in Redis, whether the program read it or not. */
+  async #compareAllEntries(): Promise<void> {
+    await this.#settled()
+    const state = await this.#truth.state()
+    const reads = this.#pool.flat().filter(read => this.#cacheable.has(read))
+    for (let from = 0; from < reads.length; from += 100) {
+      await Promise.all(
+        reads.slice(from, from + 100).map(async read => {
+          const answer = await answerOf(this.#stage.offline, read)
+          if (answer.error?.startsWith(NotCached.name)) return
+          this.entries++
+          this.#judge(read, answer, await this.#truth.answer(read, state), 'at the end, an entry')
+        }),
+      )
     }
   }
 }

@@ -26,6 +26,8 @@ export interface Stage {
   readonly clients: readonly [Cached, Cached]
   /** A third process, which caches something else: what it writes is none of its models. */
   readonly worker: object
+  /** The first client, for which the database is not there: it answers what is in Redis, or fails. */
+  readonly offline: object
   /** What a read that is run under it meets. */
   readonly asked: AsyncLocalStorage<Asked>
   readonly relations: Relations
@@ -82,6 +84,7 @@ export async function openStage(
     plain,
     clients,
     worker,
+    offline: withoutDatabase(clients[0]),
     asked,
     relations: relationsOf(plain),
     cache: new Snapshots(redis, prefix),
@@ -100,6 +103,23 @@ export async function openStage(
       redis.disconnect()
     },
   }
+}
+
+/** The innermost extension is asked only on a miss. */
+function withoutDatabase(client: Cached): object {
+  return (client as unknown as PrismaClient).$extends({
+    query: {
+      $allModels: {
+        $allOperations() {
+          throw new NotCached()
+        },
+      },
+    },
+  })
+}
+
+export class NotCached extends Error {
+  override readonly name = 'NotCached'
 }
 
 function newClient(databaseUrl: string): PrismaClient {
