@@ -1,164 +1,282 @@
 /**
- * `npm run bench`: what a hit, a miss and a write cost, against plain Prisma and against the floor (a bare `GET` and a decode).
- * Everything is measured in one run, the contenders taking turns, and told as ratios: absolute numbers are this machine's.
+ * `npm run bench`: what a hit, a miss and a write cost, beside what one would use instead and beside the floor, which no cache
+ * can go below. All of it in one run, the contenders taking turns, told as ratios: absolute numbers are this machine's.
+ * Writes docs/benchmarks.md. `-- --full` adds a million entries and ten million reads.
  */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { Redis } from 'ioredis'
-import { pack, unpack } from 'msgpackr'
-import { PrismaClient } from '../generated/prisma/client.js'
-import { cacheAside } from '../src/index.js'
-import { applyMigrations, createDatabase, dropDatabase } from '../test/support/database.js'
-import { seed } from '../test/support/seed.js'
+import { Client } from 'pg'
+import { PrismaClient } from '../generated/bench/client.js'
+import { createDatabase, dropDatabase } from '../test/support/database.js'
 import { startServers } from '../test/support/servers.js'
+import {
+  type Contender,
+  contenders,
+  FLOOR,
+  FLOOR_PER_TICK,
+  OURS,
+  PLAIN,
+  RIVAL,
+  type Work,
+  works,
+} from './contenders.js'
+import { measureAdvice } from './advice.js'
+import { heldHeap } from './heap.js'
+import { compare, type Measured, type Plan } from './measure.js'
+import { type Bytes, goalsOf, type Results, type WriteCost, writePage } from './page.js'
 
-const ROUNDS = 7
-const SERIAL = 400
-const PARALLEL = 4000
-const IN_FLIGHT = 64
-const USERS = 200
+const { values } = parseArgs({
+  options: { full: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
+})
+const { full, quick } = values
+const READS: Plan = quick ? { rounds: 3, serialMs: 40, parallelMs: 60 } : { rounds: 11, serialMs: 80, parallelMs: 200 }
+const MISSES: Plan = { rounds: quick ? 3 : 15, serialMs: 100, parallelMs: 0 }
+const WRITES: Plan = { rounds: quick ? 3 : 9, serialMs: 150, parallelMs: 0 }
+const SETTINGS: Plan = quick ? READS : { rounds: 7, serialMs: 60, parallelMs: 150 }
+const SIZES = [1000, 10_000, ...(quick ? [] : [100_000]), ...(full ? [1_000_000] : [])]
 
 const servers = await startServers()
 console.log(servers.chosen.join('\n'))
-const database = `cache_aside_bench_${process.pid}`
-const databaseUrl = await createDatabase(servers.databaseUrl, database)
-await applyMigrations(databaseUrl)
-const plain = new PrismaClient({ adapter: new PrismaPg({ connectionString: databaseUrl }), errorFormat: 'minimal' })
-await seed(plain, { users: USERS })
+const name = `cache_aside_bench_${process.pid}`
+const databaseUrl = await createDatabase(servers.databaseUrl, name)
+const setUp = new Client({ connectionString: databaseUrl })
+await setUp.connect()
+await setUp.query(await readFile(new URL('schema.sql', import.meta.url), 'utf8'))
+const { rows: versions } = await setUp.query<{ server_version: string }>('SHOW server_version')
+await setUp.end()
 
+const base = newClient()
 const redis = new Redis(servers.redisUrl)
-const prisma = plain.$extends(
-  cacheAside({ redis, prefix: `${database}:`, deadlineMs: 5000, models: { User: '1h', Product: '1h' } }),
-)
-const rawKey = (id: number) => `${database}:raw:${id}`
-for (const user of await plain.user.findMany()) await redis.set(rawKey(user.id), pack(Object.values(user)), 'EX', 3600)
-const emails = (await plain.user.findMany({ orderBy: { id: 'asc' } })).map(user => user.email)
-const products = (await plain.product.findMany()).map(product => product.id)
+const prefix = `${name}:`
+const all = await contenders(base, redis, prefix)
 
-interface Contender {
-  readonly name: string
-  readonly run: (i: number) => PromiseLike<unknown>
-}
+const began = performance.now()
+const step = (what: string) => console.log(`${((performance.now() - began) / 1000).toFixed(0)} s: ${what}`)
 
-const userOf = (i: number) => ({ id: (i % USERS) + 1 })
-const productOf = (i: number) => ({ id: products[i % products.length] as string })
-
-const reads: Contender[] = [
-  {
-    name: 'floor: getBuffer + decode',
-    run: async i => unpack((await redis.getBuffer(rawKey(userOf(i).id))) as Buffer),
-  },
-  { name: 'plain Prisma, by key', run: i => plain.user.findUnique({ where: userOf(i) }) },
-  { name: 'hit, by key', run: i => prisma.user.findUnique({ where: userOf(i) }) },
-  { name: 'hit, by unique', run: i => prisma.user.findUnique({ where: { email: emails[i % USERS] as string } }) },
-  { name: 'plain Prisma, 26 columns', run: i => plain.product.findUnique({ where: productOf(i) }) },
-  { name: 'hit, 26 columns', run: i => prisma.product.findUnique({ where: productOf(i) }) },
-]
-const misses: Contender[] = [
-  { name: 'plain Prisma, by key', run: i => plain.user.findUnique({ where: userOf(i) }) },
-  {
-    name: 'miss, by key',
-    async run(i) {
-      await redis.del(`${database}:User:${userOf(i).id}`)
-      const began = performance.now()
-      await prisma.user.findUnique({ where: userOf(i) })
-      return performance.now() - began
-    },
-  },
-]
-const writes: Contender[] = [
-  { name: 'plain Prisma, update', run: i => plain.user.update({ where: userOf(i), data: { name: `n${i}` } }) },
-  { name: 'update, and its DEL', run: i => prisma.user.update({ where: userOf(i), data: { name: `n${i}` } }) },
-]
-
-async function serial({ run }: Contender): Promise<number[]> {
-  const times: number[] = []
-  for (let i = 0; i < SERIAL; i++) {
-    const began = performance.now()
-    const own = await run(i)
-    times.push(typeof own === 'number' ? own : performance.now() - began)
-  }
-  return times
-}
-
-async function parallel({ run }: Contender): Promise<{ perSecond: number; cpuMicros: number }> {
-  let next = 0
-  const cpu = process.cpuUsage()
-  const began = performance.now()
-  const worker = async () => {
-    while (next < PARALLEL) await run(next++)
-  }
-  await Promise.all(Array.from({ length: IN_FLIGHT }, worker))
-  const { user, system } = process.cpuUsage(cpu)
-  return { perSecond: (PARALLEL / (performance.now() - began)) * 1000, cpuMicros: (user + system) / PARALLEL }
-}
-
-const quantile = (values: number[], q: number) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length * q)] as number
-
-interface Measured {
-  readonly times: number[]
-  readonly rates: number[]
-  readonly cpu: number[]
-}
-
-async function measure(title: string, contenders: readonly Contender[], base: number, throughput: boolean) {
-  const results: Measured[] = contenders.map(() => ({ times: [], rates: [], cpu: [] }))
-  for (const contender of contenders) await serial(contender) // warm
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, contender] of contenders.entries()) {
-      const result = results[i] as Measured
-      result.times.push(...(await serial(contender)))
-      if (!throughput) continue
-      const { perSecond, cpuMicros } = await parallel(contender)
-      result.rates.push(perSecond)
-      result.cpu.push(cpuMicros)
-    }
-  }
-  const reference = results[base] as Measured
-  console.log(`\n${title}`)
-  console.log(
-    `  ${''.padEnd(28)} ${'p50 µs'.padStart(8)} ${'p99 µs'.padStart(8)}  ${'× p50 of'.padStart(10)}${throughput ? `  ${`${IN_FLIGHT} in flight/s`.padStart(15)} ${'×'.padStart(6)} ${'CPU µs'.padStart(7)}` : ''}`,
+const bytes = await bytesOfEach()
+const reads: { work: string; measured: Measured[] }[] = []
+for (const work of works) {
+  step(work.name)
+  await warmUp(work)
+  const measured = await compare(
+    all.map(contender => ({ name: contender.name, run: i => contender.read(work, i) })),
+    READS,
   )
-  for (const [i, { name }] of contenders.entries()) {
-    const { times, rates, cpu } = results[i] as Measured
-    const p50 = quantile(times, 0.5)
-    const columns = [
-      name.padEnd(28),
-      (p50 * 1000).toFixed(0).padStart(8),
-      (quantile(times, 0.99) * 1000).toFixed(0).padStart(8),
-      ` ${(p50 / quantile(reference.times, 0.5)).toFixed(2).padStart(10)}`,
-    ]
-    if (throughput) {
-      const rate = quantile(rates, 0.5)
-      columns.push(
-        ` ${rate.toFixed(0).padStart(15)}`,
-        (rate / quantile(reference.rates, 0.5)).toFixed(2).padStart(6),
-        quantile(cpu, 0.5).toFixed(1).padStart(7),
-      )
+  reads.push({ work: work.name, measured })
+}
+step('misses')
+const misses = await missesOfEach()
+step('other rows after an update')
+const warm = await stillWarm()
+step('writes')
+const writes = await writesOfEach()
+step('settings')
+const advice = await measureAdvice({ databaseUrl, redisUrl: servers.redisUrl, redis, prefix }, SETTINGS)
+let heap: Results['heap']
+if (full) {
+  step('heap over ten million reads')
+  const ours = named(all, OURS)
+  heap = await heldHeap(i => ours.read(works[0] as Work, i), 10_000_000)
+}
+const info = await redis.info('server')
+const results: Results = {
+  date: new Date().toISOString().slice(0, 10),
+  commit: commit(),
+  machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
+  versions: {
+    node: process.version,
+    Prisma: versionOf('@prisma/client'),
+    ioredis: versionOf('ioredis'),
+    msgpackr: versionOf('msgpackr'),
+    Postgres: versions[0]?.server_version ?? '?',
+    Redis: /redis_version:(\S+)/.exec(info)?.[1] ?? '?',
+    [RIVAL]: versionOf(`../bench/node_modules/${RIVAL}`),
+    bentocache: versionOf('../bench/node_modules/bentocache'),
+  },
+  reads,
+  misses,
+  writes,
+  bytes,
+  stillWarm: warm,
+  advice,
+  heap,
+}
+for (const { texts, met } of goalsOf(results)) console.log(`${met ? 'met   ' : 'missed'} ${texts.join('  ')}`)
+if (!quick) await writePage(results)
+step('done')
+
+await removeKeys(prefix)
+await base.$disconnect()
+redis.disconnect()
+await dropDatabase(servers.databaseUrl, name)
+await servers.stop()
+// The peers keep timers.
+process.exit()
+
+// ---- what is measured
+
+function newClient(): PrismaClient {
+  return new PrismaClient({ adapter: new PrismaPg({ connectionString: databaseUrl }), errorFormat: 'minimal' })
+}
+
+/** Every contender has every row, and has it from its cache. */
+async function warmUp(work: Work): Promise<void> {
+  for (const contender of all) {
+    for (let from = 0; from < work.rows; from += 50) {
+      const some = Array.from({ length: Math.min(50, work.rows - from) }, (_, i) => from + i)
+      await Promise.all(some.map(async i => contender.read(work, i)))
+      await redis.ping()
     }
-    console.log(`  ${columns.join(' ')}`)
   }
 }
 
-for (let i = 0; i < USERS; i++) await prisma.user.findUnique({ where: userOf(i) })
-await measure('Reads (ratios to the floor)', reads, 0, true)
-await measure('Misses (ratios to plain Prisma)', misses, 0, false)
-await measure('Writes (ratios to plain Prisma)', writes, 0, false)
+/** Bytes of the values in Redis after one read, against the JSON of what it answers. */
+async function bytesOfEach(): Promise<Bytes[]> {
+  const found: Bytes[] = []
+  for (const work of works.filter(({ name: what }) => !what.includes('unique'))) {
+    const row = await work.read(base, work.rows - 1)
+    const json = JSON.stringify(row, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)).length
+    for (const contender of all.filter(each => ![FLOOR_PER_TICK, PLAIN].includes(each.name))) {
+      const before = new Set(await redis.keys(`${contender.prefix}*`))
+      await contender.read(work, work.rows - 1)
+      await sleep(20)
+      const keys = (await redis.keys(`${contender.prefix}*`)).filter(key => !before.has(key))
+      const lengths = await Promise.all(keys.map(key => redis.strlen(key)))
+      found.push({ work: work.name, name: contender.name, bytes: lengths.filter(each => each > 20), json })
+    }
+  }
+  return found
+}
 
-await redis.ping()
-for (let i = 0; i < products.length; i++) await prisma.product.findUnique({ where: productOf(i) })
-const bytes = await redis.strlen(`${database}:Product:${products[0]}`)
-const json = JSON.stringify(await plain.product.findUnique({ where: productOf(0) }), (_, v: unknown) =>
-  typeof v === 'bigint' ? String(v) : v,
-)
-console.log(
-  `\nA row of 26 columns: ${bytes} bytes in Redis, ${json.length} as JSON (× ${(bytes / json.length).toFixed(2)})`,
-)
+/** Rows that nobody has read before: look, load, store. The fill is not waited for by those who don't. */
+async function missesOfEach(): Promise<Measured[]> {
+  const fresh = { ...(works[0] as Work), rows: 100_000 }
+  return compare(
+    all
+      .filter(({ name: who }) => who !== FLOOR && who !== FLOOR_PER_TICK)
+      .map(contender => {
+        let next = 2000
+        return { name: contender.name, run: () => contender.read(fresh, next++) }
+      }),
+    MISSES,
+  )
+}
 
-const left = await redis.keys(`${database}:*`)
-if (left.length > 0) await redis.del(left)
-prisma.$cache.close()
-await plain.$disconnect()
-await redis.quit()
-await dropDatabase(servers.databaseUrl, database)
-await servers.stop()
+/** One row is updated: how many of 999 others are still answered from the cache. */
+async function stillWarm(): Promise<Results['stillWarm']> {
+  const left: { name: string; warm: number; of: number }[] = []
+  const logged = new PrismaClient({
+    adapter: new PrismaPg({ connectionString: databaseUrl }),
+    log: [{ level: 'query', emit: 'event' }],
+  })
+  let statements = 0
+  logged.$on('query', () => statements++)
+  const own = await contenders(logged, redis, `${prefix}warm:`)
+  const work = works[0] as Work
+  for (const contender of own.filter(({ name: who }) => who === OURS || who === RIVAL)) {
+    const readAll = async () => {
+      for (let i = 1; i < work.rows; i++) await contender.read(work, i)
+      await redis.ping()
+    }
+    await readAll()
+    await readAll()
+    await contender.prisma?.account.update({ where: { id: 1 }, data: { name: 'updated' } })
+    statements = 0
+    await readAll()
+    left.push({ name: contender.name, warm: work.rows - 1 - statements, of: work.rows - 1 })
+  }
+  await logged.$disconnect()
+  return left
+}
+
+/** One update with so many entries in the cache, beside plain Prisma. Only the entries of that contender are there. */
+async function writesOfEach(): Promise<WriteCost[]> {
+  const costs: WriteCost[] = []
+  const plain = named(all, PLAIN)
+  for (const contender of [named(all, OURS), named(all, RIVAL)]) {
+    for (const size of SIZES) {
+      await removeKeys(prefix)
+      await multiply(contender, size)
+      const update = (prisma: Contender['prisma']) => async (i: number) => {
+        await prisma?.account.update({ where: { id: (i % 1000) + 1 }, data: { name: `name ${i}` } })
+      }
+      // The rival drops what it finds, so it is given back before each update; that time does not count.
+      const timed = async (i: number) => {
+        if (contender.name === RIVAL && (await redis.dbsize()) < size) await multiply(contender, size)
+        const start = performance.now()
+        await update(contender.prisma)(i)
+        return performance.now() - start
+      }
+      const before = await commands()
+      await update(contender.prisma)(1)
+      const sent = (await commands()) - before
+      const measured = await compare(
+        [
+          { name: PLAIN, run: update(plain.prisma) },
+          { name: contender.name, run: timed },
+        ],
+        contender.name === RIVAL ? { ...WRITES, rounds: 3 } : WRITES,
+      )
+      const [theirs, own] = measured as [Measured, Measured]
+      costs.push({
+        name: contender.name,
+        size,
+        commands: sent,
+        p50: own.p50,
+        p99: own.p99,
+        ratio: own.p50 / theirs.p50,
+      })
+    }
+  }
+  await removeKeys(prefix)
+  return costs
+}
+
+/** Copies of one entry under other keys of the same kind, until there are so many. */
+async function multiply(contender: Contender, size: number): Promise<void> {
+  await contender.read(works[0] as Work, 0)
+  await sleep(20)
+  const key = (await redis.keys(`${contender.prefix}*`)).find(each => each.includes('ccount')) as string
+  const value = (await redis.getBuffer(key)) as Buffer
+  for (let from = await redis.dbsize(); from < size; from += 5000) {
+    const count = Math.min(5000, size - from)
+    await redis.mset(Array.from({ length: count }, (_, i) => [`${key}${from + i + 200_000}`, value]).flat())
+  }
+}
+
+/** Commands that Redis has run so far. */
+async function commands(): Promise<number> {
+  return Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1]) - 1
+}
+
+async function removeKeys(start: string): Promise<void> {
+  let cursor = '0'
+  do {
+    const [next, keys] = await redis.scan(cursor, 'MATCH', `${start}*`, 'COUNT', 10_000)
+    if (keys.length > 0) await redis.unlink(keys)
+    cursor = next
+  } while (cursor !== '0')
+}
+
+function named(some: readonly Contender[], who: string): Contender {
+  return some.find(each => each.name === who) as Contender
+}
+
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
+  } catch {
+    return 'unknown'
+  }
+}
+
+function versionOf(module: string): string {
+  const path = new URL(`../node_modules/${module}/package.json`, import.meta.url)
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
+}

@@ -1,4 +1,4 @@
-// Generates the Prisma client of demo, tests and bench into generated/prisma. Quiet, and quick when nothing has changed.
+// Generates the Prisma clients of demo, tests and bench into generated/. Quiet, and quick when nothing has changed.
 import { spawnSync } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -6,14 +6,20 @@ import { fileURLToPath } from 'node:url'
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
 // The hidden lock file is what npm writes at each install: another Prisma may generate another client.
-const sources = ['prisma/schema.prisma', 'prisma.config.ts', 'package-lock.json', 'node_modules/.package-lock.json']
-const generatedAt = changedAt('generated/prisma/client.ts')
-if (generatedAt === undefined || sources.some(file => (changedAt(file) ?? 0) >= generatedAt)) generate()
+const sources = ['prisma.config.ts', 'package-lock.json', 'node_modules/.package-lock.json', 'scripts/generate.mjs']
+const clients = { 'prisma/schema.prisma': 'generated/prisma', 'bench/schema.prisma': 'generated/bench' }
 
-function generate() {
+for (const [schema, output] of Object.entries(clients)) {
+  const generatedAt = changedAt(`${output}/client.ts`)
+  if (generatedAt === undefined || [schema, ...sources].some(file => (changedAt(file) ?? 0) >= generatedAt)) {
+    generate(schema)
+  }
+}
+
+function generate(schema) {
   const { error, status, stdout, stderr } = spawnSync(
     process.execPath,
-    ['node_modules/prisma/build/index.js', 'generate'],
+    ['node_modules/prisma/build/index.js', 'generate', '--schema', schema],
     {
       encoding: 'utf8',
       env: {

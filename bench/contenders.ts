@@ -1,0 +1,198 @@
+/** Ways to read the same rows, each as its users would write it. */
+import type { Redis } from 'ioredis'
+import { pack, unpack } from 'msgpackr'
+import type { PrismaClient } from '../generated/bench/client.js'
+
+export type Reads = Pick<PrismaClient, 'account' | 'item' | 'article' | 'author' | 'post'>
+
+/** As it is published: the sources, as `tsx` runs them, are slower. */
+const built: string = new URL('../dist/esm/index.js', import.meta.url).href
+export const { cacheAside } = (await import(built)) as typeof import('../src/index.js')
+
+/** What is read. */
+export interface Work {
+  readonly name: string
+  readonly rows: number
+  /** A name for each of its rows, for those who make keys by hand. */
+  readonly key: (i: number) => string
+  readonly read: (client: Reads, i: number) => PromiseLike<unknown>
+}
+
+const id = (i: number, rows: number) => (i % rows) + 1
+const work = (
+  name: string,
+  rows: number,
+  what: string,
+  read: (client: Reads, n: number) => PromiseLike<unknown>,
+): Work => ({
+  name,
+  rows,
+  key: i => `${what}:${id(i, rows)}`,
+  read: (client, i) => read(client, id(i, rows)),
+})
+
+export const works: readonly Work[] = [
+  work('5 columns, by key', 1000, 'account', (client, n) => client.account.findUnique({ where: { id: n } })),
+  work('5 columns, by unique', 1000, 'account-by-email', (client, n) =>
+    client.account.findUnique({ where: { email: `account${n}@example.com` } }),
+  ),
+  work('14 columns, by key', 1000, 'item', (client, n) => client.item.findUnique({ where: { id: n } })),
+  work('2 KB, by key', 1000, 'article', (client, n) => client.article.findUnique({ where: { id: n } })),
+  work('with 50 related rows', 200, 'author', (client, n) =>
+    client.author.findUnique({ where: { id: n }, include: { posts: { orderBy: { id: 'asc' } } } }),
+  ),
+]
+
+export interface Contender {
+  readonly name: string
+  /** Reads that row, from wherever. */
+  readonly read: (work: Work, i: number) => PromiseLike<unknown>
+  /** The client that it writes with, if it is an extension of Prisma. */
+  readonly prisma?: Reads
+  /** What its keys in Redis begin with. */
+  readonly prefix: string
+}
+
+export const FLOOR = 'bare `GET` + decode'
+export const FLOOR_PER_TICK = 'bare `MGET` per tick + decode'
+export const PLAIN = 'plain Prisma'
+export const OURS = 'prisma-extension-cache-aside'
+export const RIVAL = 'prisma-extension-redis'
+export const BY_HAND = 'by hand: `GET`, `SETEX`, JSON'
+export const BENTO = 'bentocache, memory + Redis'
+export const BENTO_REDIS = 'bentocache, Redis alone'
+
+export async function contenders(base: PrismaClient, redis: Redis, prefix: string): Promise<Contender[]> {
+  const model = { ttl: '1h', queries: true } as const
+  const ours = base.$extends(
+    cacheAside({
+      redis,
+      prefix: `${prefix}ours:`,
+      deadlineMs: 5000,
+      models: { Account: model, Item: model, Article: model, Author: model, Post: model },
+    }),
+  ) as unknown as Reads
+  return [
+    ...floors(base, redis, prefix),
+    { name: PLAIN, read: (what, i) => what.read(base, i), prisma: base, prefix: `${prefix}none:` },
+    { name: OURS, read: (what, i) => what.read(ours, i), prisma: ours, prefix: `${prefix}ours:` },
+    await rival(base, redis, prefix),
+    byHand(base, redis, prefix),
+    ...(await bento(base, redis, prefix)),
+  ]
+}
+
+/** No cache can be faster: the bytes are fetched and decoded, and nothing else is done. */
+function floors(base: PrismaClient, redis: Redis, prefix: string): Contender[] {
+  const filled = new Map<string, Promise<unknown>>()
+  const fill = (what: Work, i: number): Promise<unknown> | undefined => {
+    const key = `${prefix}floor:${what.key(i)}`
+    const before = filled.get(key)
+    if (before === undefined) {
+      const filling = (async () => redis.set(key, pack(valuesOf(await what.read(base, i))), 'EX', 3600))()
+      filled.set(key, filling)
+      return filling
+    }
+    return undefined
+  }
+  let waiting: { key: string; resolve: (value: unknown) => void }[] = []
+  const flush = async () => {
+    const batch = waiting
+    waiting = []
+    const found = await redis.mgetBuffer(batch.map(({ key }) => key))
+    for (const [i, { resolve }] of batch.entries()) resolve(unpack(found[i] as Buffer))
+  }
+  return [
+    {
+      name: FLOOR,
+      prefix: `${prefix}floor:`,
+      async read(what, i) {
+        const filling = fill(what, i)
+        if (filling !== undefined) await filling
+        return unpack((await redis.getBuffer(`${prefix}floor:${what.key(i)}`)) as Buffer)
+      },
+    },
+    {
+      name: FLOOR_PER_TICK,
+      prefix: `${prefix}floor:`,
+      async read(what, i) {
+        const filling = fill(what, i)
+        if (filling !== undefined) await filling
+        return new Promise(resolve => {
+          if (waiting.push({ key: `${prefix}floor:${what.key(i)}`, resolve }) === 1)
+            process.nextTick(() => void flush())
+        })
+      },
+    },
+  ]
+}
+
+/** A row without the names of its columns, as dense as msgpack makes it. */
+function valuesOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(valuesOf)
+  if (typeof value !== 'object' || value === null || value instanceof Date || value instanceof Uint8Array) return value
+  if ('toFixed' in value) return (value as { toFixed: () => string }).toFixed()
+  return Object.values(value).map(valuesOf)
+}
+
+async function rival(base: PrismaClient, redis: Redis, prefix: string): Promise<Contender> {
+  const { PrismaExtensionRedis } = await import('prisma-extension-redis')
+  const extension = PrismaExtensionRedis({
+    config: {
+      ttl: 3600,
+      stale: 0,
+      type: 'STRING',
+      cacheKey: { prefix: `${prefix}rival` },
+      transformer: { serialize: toJson, deserialize: fromJson },
+      auto: { ttl: 3600, stale: 0, invalidateOnWrite: true },
+    },
+    client: redis,
+  })
+  const prisma = base.$extends(extension as never) as unknown as PrismaClient
+  return { name: RIVAL, read: (what, i) => what.read(prisma, i), prisma, prefix: `${prefix}rival` }
+}
+
+/** What most applications have. Dates, decimals, bytes and bigints come back as strings. */
+function byHand(base: PrismaClient, redis: Redis, prefix: string): Contender {
+  return {
+    name: BY_HAND,
+    prefix: `${prefix}hand:`,
+    async read(what, i) {
+      const key = `${prefix}hand:${what.key(i)}`
+      const found = await redis.get(key)
+      if (found !== null) return fromJson(found)
+      const row = await what.read(base, i)
+      await redis.setex(key, 3600, toJson(row))
+      return row
+    },
+  }
+}
+
+async function bento(base: PrismaClient, redis: Redis, prefix: string): Promise<Contender[]> {
+  const { BentoCache, bentostore } = await import('bentocache')
+  const { memoryDriver } = await import('bentocache/drivers/memory')
+  const { redisDriver } = await import('bentocache/drivers/redis')
+  const driver = redisDriver({ connection: redis })
+  const serializer = { serialize: toJson, deserialize: fromJson }
+  const contender = (name: string, store: ReturnType<typeof bentostore>, own: string): Contender => {
+    const cache = new BentoCache({ default: 'main', prefix: own, serializer, stores: { main: store } })
+    return {
+      name,
+      prefix: own,
+      read: (what, i) => cache.getOrSet({ key: what.key(i), ttl: '1h', factory: () => what.read(base, i) }),
+    }
+  }
+  const memory = memoryDriver({ maxItems: 100_000 })
+  return [
+    contender(BENTO, bentostore().useL1Layer(memory).useL2Layer(driver), `${prefix}bento`),
+    contender(BENTO_REDIS, bentostore().useL2Layer(driver), `${prefix}bento-redis`),
+  ]
+}
+
+function toJson(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? String(each) : each))
+}
+
+function fromJson(text: unknown): unknown {
+  return JSON.parse(text as string)
+}
