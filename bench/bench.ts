@@ -5,16 +5,11 @@
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { Redis } from 'ioredis'
-import { Client } from 'pg'
 import { PrismaClient } from '../generated/bench/client.js'
-import { createDatabase, dropDatabase } from '../test/support/database.js'
-import { startServers } from '../test/support/servers.js'
 import {
   type Contender,
   contenders,
@@ -25,11 +20,13 @@ import {
   RIVAL,
   type Work,
   works,
+  manyRows,
 } from './contenders.js'
 import { measureAdvice } from './advice.js'
 import { heldHeap } from './heap.js'
 import { compare, type Measured, type Plan } from './measure.js'
 import { type Bytes, goalsOf, type Results, type WriteCost, writePage } from './page.js'
+import { openStage } from './stage.js'
 
 const { values } = parseArgs({
   options: { full: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
@@ -41,20 +38,8 @@ const WRITES: Plan = { rounds: quick ? 3 : 9, serialMs: 150, parallelMs: 0 }
 const SETTINGS: Plan = quick ? READS : { rounds: 7, serialMs: 60, parallelMs: 150 }
 const SIZES = [1000, 10_000, ...(quick ? [] : [100_000]), ...(full ? [1_000_000] : [])]
 
-const servers = await startServers()
-console.log(servers.chosen.join('\n'))
-const name = `cache_aside_bench_${process.pid}`
-const databaseUrl = await createDatabase(servers.databaseUrl, name)
-const setUp = new Client({ connectionString: databaseUrl })
-await setUp.connect()
-await setUp.query(await readFile(new URL('schema.sql', import.meta.url), 'utf8'))
-const { rows: versions } = await setUp.query<{ server_version: string }>('SHOW server_version')
-await setUp.end()
-
-const base = newClient()
-const redis = new Redis(servers.redisUrl)
-const prefix = `${name}:`
-const all = await contenders(base, redis, prefix)
+const stage = await openStage()
+const { base, redis, prefix, removeKeys, contenders: all } = stage
 
 const began = performance.now()
 const step = (what: string) => console.log(`${((performance.now() - began) / 1000).toFixed(0)} s: ${what}`)
@@ -77,14 +62,13 @@ const warm = await stillWarm()
 step('writes')
 const writes = await writesOfEach()
 step('settings')
-const advice = await measureAdvice({ databaseUrl, redisUrl: servers.redisUrl, redis, prefix }, SETTINGS)
+const advice = await measureAdvice(stage, SETTINGS)
 let heap: Results['heap']
 if (full) {
   step('heap over ten million reads')
   const ours = named(all, OURS)
   heap = await heldHeap(i => ours.read(works[0] as Work, i), 10_000_000)
 }
-const info = await redis.info('server')
 const results: Results = {
   date: new Date().toISOString().slice(0, 10),
   commit: commit(),
@@ -94,8 +78,7 @@ const results: Results = {
     Prisma: versionOf('@prisma/client'),
     ioredis: versionOf('ioredis'),
     msgpackr: versionOf('msgpackr'),
-    Postgres: versions[0]?.server_version ?? '?',
-    Redis: /redis_version:(\S+)/.exec(info)?.[1] ?? '?',
+    ...stage.versions,
     [RIVAL]: versionOf(`../bench/node_modules/${RIVAL}`),
     bentocache: versionOf('../bench/node_modules/bentocache'),
   },
@@ -111,19 +94,11 @@ for (const { texts, met } of goalsOf(results)) console.log(`${met ? 'met   ' : '
 if (!quick) await writePage(results)
 step('done')
 
-await removeKeys(prefix)
-await base.$disconnect()
-redis.disconnect()
-await dropDatabase(servers.databaseUrl, name)
-await servers.stop()
+await stage.close()
 // The peers keep timers.
 process.exit()
 
 // ---- what is measured
-
-function newClient(): PrismaClient {
-  return new PrismaClient({ adapter: new PrismaPg({ connectionString: databaseUrl }), errorFormat: 'minimal' })
-}
 
 /** Every contender has every row, and has it from its cache. */
 async function warmUp(work: Work): Promise<void> {
@@ -156,13 +131,12 @@ async function bytesOfEach(): Promise<Bytes[]> {
 
 /** Rows that nobody has read before: look, load, store. The fill is not waited for by those who don't. */
 async function missesOfEach(): Promise<Measured[]> {
-  const fresh = { ...(works[0] as Work), rows: 100_000 }
   return compare(
     all
       .filter(({ name: who }) => who !== FLOOR && who !== FLOOR_PER_TICK)
       .map(contender => {
         let next = 2000
-        return { name: contender.name, run: () => contender.read(fresh, next++) }
+        return { name: contender.name, run: () => contender.read(manyRows, next++) }
       }),
     MISSES,
   )
@@ -172,7 +146,7 @@ async function missesOfEach(): Promise<Measured[]> {
 async function stillWarm(): Promise<Results['stillWarm']> {
   const left: { name: string; warm: number; of: number }[] = []
   const logged = new PrismaClient({
-    adapter: new PrismaPg({ connectionString: databaseUrl }),
+    adapter: new PrismaPg({ connectionString: stage.databaseUrl }),
     log: [{ level: 'query', emit: 'event' }],
   })
   let statements = 0
@@ -253,15 +227,6 @@ async function multiply(contender: Contender, size: number): Promise<void> {
 /** Commands that Redis has run so far. */
 async function commands(): Promise<number> {
   return Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1]) - 1
-}
-
-async function removeKeys(start: string): Promise<void> {
-  let cursor = '0'
-  do {
-    const [next, keys] = await redis.scan(cursor, 'MATCH', `${start}*`, 'COUNT', 10_000)
-    if (keys.length > 0) await redis.unlink(keys)
-    cursor = next
-  } while (cursor !== '0')
 }
 
 function named(some: readonly Contender[], who: string): Contender {

@@ -43,6 +43,11 @@ export const works: readonly Work[] = [
   ),
 ]
 
+/** So many that no run reads all of them. */
+export const manyRows: Work = work('5 columns, never read before', 100_000, 'fresh', (client, n) =>
+  client.account.findUnique({ where: { id: n } }),
+)
+
 export interface Contender {
   readonly name: string
   /** Reads that row, from wherever. */
