@@ -37,7 +37,7 @@ for (const work of works) {
     `\n${work.name}: ${Math.round(perSecond)} hits/s at ${IN_FLIGHT} in flight, ${cpuMicros.toFixed(1)} µs CPU per hit`,
   )
   print(shares(profile, ownerOf), cpuMicros)
-  if (values.functions) print(shares(profile, nameOf).slice(0, 40), cpuMicros)
+  if (values.functions) print(shares(profile, nameOf).slice(0, 70), cpuMicros)
 }
 await stage.close()
 process.exit()
@@ -77,7 +77,7 @@ function nameOf({ callFrame: { functionName, url, lineNumber } }: Profiler.Profi
 
 function print(rows: readonly Share[], cpuMicros: number): void {
   for (const [name, share] of rows) {
-    if (share < 0.005) continue
+    if (share < 0.002) continue
     console.log(
       `  ${(share * 100).toFixed(1).padStart(5)} %  ${(share * cpuMicros).toFixed(2).padStart(6)} µs  ${name}`,
     )

@@ -19,6 +19,7 @@ import {
   ownTick,
   queryWhole,
   saysNotFound,
+  skipWalk,
   transactionIdOf,
 } from './prisma7.js'
 import { Bypass } from './plan/bypass.js'
@@ -136,9 +137,9 @@ function readRow(core: Core, shape: ClientShape, operation: Operation, plan: Row
   const { operation: name } = operation
   const source = () => rowSource(core, shape, operation, plan)
   const { tree } = plan
-  return tree === undefined
-    ? cacheAside(core, flights, new RowReading(store, events, plan, name, source))
-    : cacheAside(core, flights, new TreeReading(store, events, plan, tree, name, fluentPath(operation), source))
+  if (tree === undefined) return cacheAside(core, flights, new RowReading(store, events, plan, name, source))
+  if (shape.computesNothing) skipWalk(operation)
+  return cacheAside(core, flights, new TreeReading(store, events, plan, tree, name, fluentPath(operation), source))
 }
 
 function readResult(core: Core, operation: Operation, plan: ResultRead): Promise<unknown> {

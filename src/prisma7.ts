@@ -5,7 +5,7 @@
 import { Decimal, isObjectEnumValue } from '@prisma/client/runtime/client'
 import { CacheAsideError, shown } from './errors.js'
 import { ArgsReader } from './plan/args.js'
-import type { ClientShape } from './plan/shape.js'
+import { type ClientShape, Shapes } from './plan/shape.js'
 import { readSchema, type Schema } from './plan/schema.js'
 
 /** Prisma's own Decimal class. */
@@ -21,6 +21,7 @@ export interface Operation {
 }
 
 interface Internal {
+  args?: unknown
   readonly transaction?: { readonly kind: 'itx' | 'batch'; readonly id: string | number }
   readonly dataPath?: readonly string[]
 }
@@ -76,6 +77,7 @@ export function factsOf(client: object): ClientFacts {
     throw unsupported(`the schema's provider is ${shown(schema.provider)}, and only "postgresql" is supported`)
   }
 
+  const shapes = new Shapes()
   const needed = new Set<string>()
   const computed = new Set<string>()
   const extended = (derived: object) => {
@@ -86,6 +88,7 @@ export function factsOf(client: object): ClientFacts {
         for (const field of needs) needed.add(`${model}.${field}`)
       }
     }
+    shapes.forget()
   }
   extended(client)
   return {
@@ -95,10 +98,14 @@ export function factsOf(client: object): ClientFacts {
     extended,
     shape: {
       globalOmit: model => _globalOmit?.[jsName(model)],
+      get computesNothing() {
+        return computed.size === 0
+      },
       computes: (model, name) => computed.has(`${model}.${name}`),
       neededByComputed: (model, field) => needed.has(`${model}.${field}`),
       reader: new ArgsReader(nameOfConstant, schema.previewFeatures.has('strictUndefinedChecks')),
       joins: schema.previewFeatures.has('relationJoins'),
+      shapes,
     },
   }
 }
@@ -174,6 +181,14 @@ export async function queryWith({ query, __internalParams }: Operation, args: un
 /** The same, and the whole result, whatever part of it a fluent call asks for. */
 export async function queryWhole({ query, __internalParams }: Operation, args: unknown): Promise<unknown> {
   return await query(args, { ...__internalParams, dataPath: [] })
+}
+
+/**
+ * Afterwards Prisma walks over all rows of a result, as these args nest them, in search of fields to compute: a fifth of the
+ * time of a hit with 50 related rows. Where nothing is computed, there is nothing to nest.
+ */
+export function skipWalk({ __internalParams }: Operation): void {
+  if (__internalParams !== undefined) __internalParams.args = {}
 }
 
 let turn: Promise<void> = Promise.resolve()

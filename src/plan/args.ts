@@ -195,3 +195,26 @@ export function isPlain(value: unknown): value is Args {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
 }
+
+/** One text for args that are written alike; undefined where they hold more than plain values. */
+export function literalText(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'boolean':
+      return value ? 't' : 'f'
+    case 'string':
+      return JSON.stringify(value)
+    case 'number':
+      return Object.is(value, -0) ? undefined : String(value)
+    default:
+  }
+  if (value === null) return 'n'
+  const many = Array.isArray(value)
+  if (!many && !isPlain(value)) return undefined
+  let text = many ? '[' : '{'
+  for (const name of Object.keys(value)) {
+    const inner = literalText((value as Args)[name])
+    if (inner === undefined) return undefined
+    text += many ? `${inner},` : `${JSON.stringify(name)}:${inner},`
+  }
+  return text + (many ? ']' : '}')
+}

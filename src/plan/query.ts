@@ -9,8 +9,8 @@ import type { Cached, CachedField, CatalogModel, Identity } from './catalog.js'
 import type { Row } from '../wire/codec.js'
 import { type Dependencies, shapeName } from '../wire/keys.js'
 import { listCodec, type ResultCodec, rowOrNullCodec } from '../wire/results.js'
-import { type ClientShape, listText, type Shape, shapeOf, ttlMsOf } from './shape.js'
-import { epochsOf, metIn, type Node, nodeOf } from './tree.js'
+import { type ClientShape, listText, ttlMsOf } from './shape.js'
+import { epochsOf, type Node, selectedIn } from './tree.js'
 
 export type ReadPlan = RowRead | ResultRead | Bypass
 
@@ -136,9 +136,9 @@ function planRow(
   const filters = rest === NONE ? [] : filtersOf(rest, cached, unique ? uniqueNames(model) : new Set())
   if (typeof filters === 'string') return not(filters)
 
-  const shape = shapeOf(model, args, client)
-  if (!unique && hasCursor(shape)) return 'a relation has a cursor, which findFirst and findUnique treat differently'
-  const tree = shape.order === undefined ? undefined : nodeOf(shape)
+  const shape = client.shapes.of(model, args, client)
+  const { tree, hasCursor, met } = selectedIn(shape)
+  if (!unique && hasCursor) return 'a relation has a cursor, which findFirst and findUnique treat differently'
   const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.key.name, id)
   const strategy = strategyOf(args, client)
   return {
@@ -154,24 +154,13 @@ function planRow(
     places: shape.places,
     tree,
     strategy,
-    hasCursor: tree !== undefined && hasCursor(shape),
-    models: modelsIn(model, tree && shape),
+    hasCursor,
+    models: namesOf(met, model),
   }
 }
 
-function hasCursor({ related }: Shape): boolean {
-  return related.some(({ hasCursor: own, shape }) => own || hasCursor(shape))
-}
-
-function modelsIn(model: CatalogModel, shape: Shape | undefined): readonly string[] {
-  if (shape === undefined) return model.itself
-  const met = new Met()
-  metIn(shape, met)
-  return namesOf(met, model)
-}
-
 function namesOf({ models }: Met, { itself }: CatalogModel): readonly string[] {
-  return [...itself, ...[...models].map(other => other.model.name)]
+  return models.size === 0 ? itself : [...itself, ...[...models].map(other => other.model.name)]
 }
 
 function strategyOf({ relationLoadStrategy }: Args, { joins }: ClientShape): unknown {
@@ -214,9 +203,9 @@ function planResult(
 
   const met = new Met()
   const rows = first || operation === 'findMany'
-  const shape = rows ? shapeOf(model, args, client) : undefined
+  const shape = rows ? client.shapes.of(model, args, client) : undefined
   const text = rows ? listText(model, args, reader, met) : numbersText(model, args, client, met)
-  if (shape !== undefined) metIn(shape, met)
+  if (shape !== undefined) met.add(selectedIn(shape).met)
   const tag = met.nothing && !reader.isGiven(args, 'cursor') ? pinnedTag(model, args.where) : undefined
   const { keys } = model
   const longestMs = queriesTtlMs ?? ttlMs

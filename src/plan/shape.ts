@@ -2,7 +2,8 @@
  * What a caller gets of a row: which scalars, which related rows, which counts. Every part of `select`, `include` and `omit`
  * has to be of a form known here.
  */
-import { type Args, type ArgsReader, isPlain, Met } from './args.js'
+import { Memo } from '../memo.js'
+import { type Args, type ArgsReader, isPlain, literalText, Met } from './args.js'
 import { bypass } from './bypass.js'
 import type { Cached, CatalogModel, Relation } from './catalog.js'
 
@@ -47,6 +48,8 @@ export interface Counted {
 export interface ClientShape {
   /** Fields that the client leaves out of every result of the model unless told otherwise. */
   globalOmit(model: string): Readonly<Record<string, unknown>> | undefined
+  /** Whether there are no computed fields at all. */
+  readonly computesNothing: boolean
   /** Whether the model has a computed field of this name; it may hide a column. */
   computes(model: string, name: string): boolean
   /** Whether a computed field of the model needs this field: Prisma then loads it although it is omitted. */
@@ -54,6 +57,37 @@ export interface ClientShape {
   readonly reader: ArgsReader
   /** Whether `relationLoadStrategy` is an argument that Prisma knows. */
   readonly joins: boolean
+  /** Of this client; what it `computes` changes them. */
+  readonly shapes: Shapes
+}
+
+/** Most queries of an application are written once and asked often: their shapes are remembered by how they are written. */
+export class Shapes {
+  #known = new WeakMap<CatalogModel, Memo<Shape>>()
+
+  /** @throws Bypass */
+  of(model: CatalogModel, args: Args, client: ClientShape): Shape {
+    const text = selectionText(args)
+    if (text === undefined) return shapeOf(model, args, client)
+    let known = this.#known.get(model)
+    if (known === undefined) this.#known.set(model, (known = new Memo()))
+    return known.of(text, () => shapeOf(model, args, client))
+  }
+
+  forget(): void {
+    this.#known = new WeakMap()
+  }
+}
+
+function selectionText({ select, include, omit }: Args): string | undefined {
+  if (select === undefined && include === undefined && omit === undefined) return ''
+  let text = ''
+  for (const part of [select, include, omit]) {
+    const literal = part === undefined ? 'u' : literalText(part)
+    if (literal === undefined) return undefined
+    text += literal
+  }
+  return text
 }
 
 export const COUNT = '_count'

@@ -64,8 +64,35 @@ export interface Part {
   readonly holds: readonly string[]
 }
 
+/** What a row is with all that a query asks of it. */
+export interface Selected {
+  /** Undefined: scalars alone, or rows of the model can't be named. */
+  readonly tree: Node | undefined
+  /** Whether a list anywhere in it begins at a cursor. */
+  readonly hasCursor: boolean
+  /** All that is met in it. */
+  readonly met: Met
+}
+
+const selected = new WeakMap<Shape, Selected>()
+
+export function selectedIn(shape: Shape): Selected {
+  let known = selected.get(shape)
+  if (known === undefined) {
+    const met = new Met()
+    metIn(shape, met)
+    known = { tree: shape.order === undefined ? undefined : nodeOf(shape), hasCursor: hasCursor(shape), met }
+    selected.set(shape, known)
+  }
+  return known
+}
+
+function hasCursor({ related }: Shape): boolean {
+  return related.some(({ hasCursor: own, shape }) => own || hasCursor(shape))
+}
+
 /** Undefined when rows of the model can't be named. */
-export function nodeOf(shape: Shape): Node | undefined {
+function nodeOf(shape: Shape): Node | undefined {
   const { model, cached } = shape
   const { identity } = model
   if (identity === undefined) return undefined
@@ -182,7 +209,7 @@ export function epochsOf(met: Met): { underAny: readonly string[]; holds: readon
 }
 
 /** Adds all that is met inside a shape: the relations in it, and those in their args. */
-export function metIn(shape: Shape, met: Met): void {
+function metIn(shape: Shape, met: Met): void {
   for (const { relation, met: own, shape: inner } of shape.related) {
     met.relation(relation, shape.model)
     met.add(own)

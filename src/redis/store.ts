@@ -41,7 +41,6 @@ export interface Drops {
 }
 
 const TOKEN_MS = 10_000
-const OUT_OF_REACH = Promise.resolve(undefined)
 
 export class Store {
   readonly #connection: Connection
@@ -86,12 +85,15 @@ export class Store {
     return performance.now() + this.#options.deadlineMs
   }
 
-  /** Trip 1: an entry and what it depends on. Undefined: Redis is out of reach. */
-  look(key: string, on: Dependencies, deadline: number): Promise<Seen | undefined> {
-    if (!this.#health.usable || deadline <= performance.now()) return OUT_OF_REACH
+  /**
+   * Trip 1: an entry and what it depends on; undefined: Redis is out of reach. Answers what `read` makes of it, which is
+   * called for a whole tick at once and not in the caller's async context.
+   */
+  look<T>(key: string, on: Dependencies, deadline: number, read: (seen: Seen | undefined) => T): Promise<T> {
+    if (!this.#health.usable || deadline <= performance.now()) return Promise.resolve(read(undefined))
     const batch = this.#looks.current()
     batch.until(deadline)
-    return batch.look(key, on)
+    return batch.look(key, on, read)
   }
 
   /**
@@ -249,7 +251,7 @@ class Timed {
 interface Waiting {
   readonly entry: number
   readonly on: Found
-  readonly resolve: (seen: Seen | undefined) => void
+  readonly answer: (seen: Seen | undefined) => void
 }
 
 /** Where dependencies are in the reply, and what they are once it is there: the same for all lookups of a model. */
@@ -265,24 +267,31 @@ class LookBatch extends Timed {
   readonly #dependencies = new Map<Dependencies, Found>()
   readonly #waiting: Waiting[] = []
 
-  look(key: string, on: Dependencies): Promise<Seen | undefined> {
+  look<T>(key: string, on: Dependencies, read: (seen: Seen | undefined) => T): Promise<T> {
     const found = this.#found(on)
     const entry = this.#add(key)
-    return new Promise(resolve => {
-      this.#waiting.push({ entry, on: found, resolve })
+    return new Promise((resolve, reject) => {
+      const answer = (seen: Seen | undefined) => {
+        try {
+          resolve(read(seen))
+        } catch (error) {
+          reject(error as Error)
+        }
+      }
+      this.#waiting.push({ entry, on: found, answer })
     })
   }
 
   /** Undefined: there is no reply that may be used. */
   answer(replies: readonly (Buffer | null)[] | undefined): void {
-    for (const { entry, on, resolve } of this.#waiting) {
-      if (replies === undefined) resolve(undefined)
+    for (const { entry, on, answer } of this.#waiting) {
+      if (replies === undefined) answer(undefined)
       else {
         on.seen ??= {
           epochs: on.epochs.map(place => replies[place] ?? null),
           held: on.holds.some(place => replies[place] !== null),
         }
-        resolve({ entry: replies[entry] ?? null, epochs: on.seen.epochs, held: on.seen.held })
+        answer({ entry: replies[entry] ?? null, epochs: on.seen.epochs, held: on.seen.held })
       }
     }
   }

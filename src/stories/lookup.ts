@@ -32,9 +32,9 @@ export function lookUp(
   const { model, by, identity, key } = lookup
   if (by !== identity) return lookUpByPointer(store, lookup, deadline, atRow)
   atRow?.(key)
-  return store
-    .look(key, model.keys, deadline)
-    .then(seen => (seen === undefined ? OUT_OF_REACH : { found: rowOf(lookup, seen, places), seen, rowKey: key }))
+  return store.look(key, model.keys, deadline, seen =>
+    seen === undefined ? OUT_OF_REACH : { found: rowOf(lookup, seen, places), seen, rowKey: key },
+  )
 }
 
 async function lookUpByPointer(
@@ -44,19 +44,20 @@ async function lookUpByPointer(
   atRow?: (rowKey: string) => void,
 ): Promise<Looked> {
   const { model, by, key } = lookup
-  const seen = await store.look(key, model.keys, deadline)
+  const seen = await store.look(key, model.keys, deadline, found => found)
   if (seen === undefined) return OUT_OF_REACH
   const pointed = pointerOf(lookup, seen)
   if (pointed === 'absent') return { found: pointed, seen, rowKey: undefined }
   if (pointed === undefined) return { found: undefined, seen: { ...seen, entry: null }, rowKey: undefined }
   const rowKey = model.keys.row(pointed)
   atRow?.(rowKey)
-  const seenRow = await store.look(rowKey, model.keys, deadline)
-  if (seenRow === undefined) return OUT_OF_REACH
-  const row = rowOf(lookup, seenRow)
-  // A pointer proves itself: the row it leads to must have exactly the value that was asked for.
-  const proven = row !== undefined && row !== 'absent' && by.idOf(row) === lookup.id
-  return { found: proven ? row : undefined, seen: seenRow, rowKey }
+  return store.look(rowKey, model.keys, deadline, seenRow => {
+    if (seenRow === undefined) return OUT_OF_REACH
+    const row = rowOf(lookup, seenRow)
+    // A pointer proves itself: the row it leads to must have exactly the value that was asked for.
+    const proven = row !== undefined && row !== 'absent' && by.idOf(row) === lookup.id
+    return { found: proven ? row : undefined, seen: seenRow, rowKey }
+  })
 }
 
 function rowOf(

@@ -39,7 +39,7 @@ export class ResultReading implements Reading<Seen | undefined, Shared> {
   }
 
   look(deadline: number): Promise<Seen | undefined> {
-    return this.#store.look(this.key, this.#read.on, deadline)
+    return this.#store.look(this.key, this.#read.on, deadline, seen => seen)
   }
 
   answerOf(seen: Seen | undefined): unknown {

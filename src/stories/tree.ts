@@ -40,7 +40,6 @@ export class TreeReading implements Reading<Gathered, Shared> {
   readonly model: string
   readonly operation: string
   readonly key: string
-  readonly flight: string
   readonly #store: Store
   readonly #events: Events
   readonly #read: RowRead
@@ -61,14 +60,17 @@ export class TreeReading implements Reading<Gathered, Shared> {
     this.model = read.model.model.name
     this.operation = operation
     this.key = read.key
-    const filters = read.filters.map(({ field, text }) => [field.name, text])
-    this.flight = `${read.key}?${tree.shape.text}${JSON.stringify(filters)}`
     this.#store = store
     this.#events = events
     this.#read = read
     this.#tree = tree
     this.#path = path
     this.#sourceOf = sourceOf
+  }
+
+  get flight(): string {
+    const filters = this.#read.filters.map(({ field, text }) => [field.name, text])
+    return `${this.key}?${this.#tree.shape.text}${JSON.stringify(filters)}`
   }
 
   // ---- look
@@ -121,11 +123,12 @@ export class TreeReading implements Reading<Gathered, Shared> {
   }
 
   /** The related rows or counts; undefined when there is no valid entry. */
-  async #part(gathered: Gathered, part: Part, at: PartAt, deadline: number): Promise<unknown> {
-    const seen = await this.#store.look(at.key, at.on, deadline)
-    const found = seen && validPart(part, at, seen)
-    gathered.parts.set(part, { at, seen, found })
-    return found?.result
+  #part(gathered: Gathered, part: Part, at: PartAt, deadline: number): Promise<unknown> {
+    return this.#store.look(at.key, at.on, deadline, seen => {
+      const found = seen && validPart(part, at, seen)
+      gathered.parts.set(part, { at, seen, found })
+      return found?.result
+    })
   }
 
   answerOf({ found }: Gathered): unknown {

@@ -50,7 +50,7 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
   }
 
   look(deadline: number): Promise<Seen | undefined> {
-    return this.#values.store.look(this.key, this.#read.on, deadline)
+    return this.#values.store.look(this.key, this.#read.on, deadline, seen => seen)
   }
 
   answerOf(seen: Seen | undefined): unknown {

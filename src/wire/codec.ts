@@ -4,8 +4,10 @@
  */
 import { hash } from 'node:crypto'
 import { Packr } from 'msgpackr'
+import { Memo } from '../memo.js'
 import { isDecimal } from '../plan/canon.js'
 import type { ScalarField } from '../plan/schema.js'
+import { type RowMaker, rowMaker } from './objects.js'
 
 export type Row = Record<string, unknown>
 
@@ -37,7 +39,10 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass):
   const names = fields.map(field => field.name)
   const encoders = fields.map(encoderOf)
   const decoders = fields.map(field => decoderOf(field, Decimal))
-  const all = fields.map((_, place) => place)
+  const makerOf = (places: readonly number[]): RowMaker =>
+    rowMaker(places.map(place => ({ name: names[place] as string, place, decode: decoders[place] })))
+  const whole = makerOf([...names.keys()])
+  const parts = new Memo<RowMaker>()
   const columns = fields.map(field => (field.type === 'DateTime' && !field.list ? stepped : plainColumn))
   const fingerprint = fingerprintOf(fields)
 
@@ -51,9 +56,7 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass):
       return encoded.includes(undefined) ? undefined : columns[place]?.press(encoded)
     },
     decodeColumn(place, stored, length) {
-      const values = columns[place]?.expand(stored, length)
-      const decode = decoders[place]
-      return decode === undefined ? values : values?.map(value => (value === null ? null : decode(value)))
+      return columns[place]?.expand(stored, length, decoders[place])
     },
     encode(row) {
       try {
@@ -69,17 +72,11 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass):
         return undefined
       }
     },
-    decode(bytes, start, places = all) {
+    decode(bytes, start, places) {
       try {
         const values: unknown = packr.unpack(bytes, { start, end: bytes.length })
         if (!Array.isArray(values) || values.length !== names.length) return undefined
-        const row: Row = {}
-        for (const place of places) {
-          const value: unknown = values[place]
-          const decode = decoders[place]
-          row[names[place] as string] = value === null || decode === undefined ? value : decode(value)
-        }
-        return row
+        return (places === undefined ? whole : parts.of(places.join(), () => makerOf(places)))(values)
       } catch {
         return undefined
       }
@@ -91,7 +88,8 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass):
 
 interface Column {
   press(values: readonly unknown[]): readonly unknown[]
-  expand(stored: unknown, length: number): readonly unknown[] | undefined
+  /** @param stored - fresh: it may become the answer */
+  expand(stored: unknown, length: number, decode?: Decode): readonly unknown[] | undefined
 }
 
 /** More than any entry holds: bytes that claim to have more rows are not ours. */
@@ -103,13 +101,19 @@ export const plainColumn: Column = {
     const [first] = values
     return values.length > 1 && values.every(value => value === first) ? [first] : values
   },
-  expand(stored, length) {
-    if (!Array.isArray(stored)) return undefined
-    if (stored.length === length) return stored as unknown[]
-    if (stored.length !== 1 || length > MOST_ROWS) return undefined
-    const [only] = stored as unknown[]
-    return Array.from({ length }, () => only)
+  expand(stored, length, decode) {
+    const values = expanded(stored, length)
+    if (values === undefined || decode === undefined) return values
+    for (let i = 0; i < length; i++) if (values[i] !== null) values[i] = decode(values[i])
+    return values
   },
+}
+
+function expanded(stored: unknown, length: number): unknown[] | undefined {
+  if (!Array.isArray(stored)) return undefined
+  if (stored.length === length) return stored as unknown[]
+  if (stored.length !== 1 || length > MOST_ROWS) return undefined
+  return Array<unknown>(length).fill(stored[0])
 }
 
 const UNITS_MS = [1000, 1]
@@ -124,11 +128,12 @@ const stepped: Column = {
     const step = (value: unknown) => (typeof value === 'number' ? (value - earliest) / unit : value)
     return [unit, earliest, ...plainColumn.press(values.map(step))]
   },
-  expand(stored, length) {
+  expand(stored, length, decode) {
     if (!Array.isArray(stored) || stored.length < 2) return undefined
-    const [unit, earliest, ...steps] = stored as [number, number, ...unknown[]]
-    const values = plainColumn.expand(steps, length)
-    return unit === 0 ? values : values?.map(value => (value === null ? null : (value as number) * unit + earliest))
+    const [unit, earliest] = stored as [number, number]
+    const steps: unknown[] = stored.slice(2)
+    if (unit === 0) return plainColumn.expand(steps, length, decode)
+    return plainColumn.expand(steps, length, step => decode?.((step as number) * unit + earliest))
   },
 }
 

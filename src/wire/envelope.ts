@@ -15,7 +15,7 @@
  *
  * Format and token keep their offsets for all time. `test/wire` pins the bytes.
  */
-import { createHash, randomFillSync } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
 const FORMAT = 1
@@ -122,28 +122,34 @@ export function seal(kind: number, payload: Buffer, token: Token, stamp: Token, 
  */
 export function kindOf(bytes: Buffer, fingerprint: Buffer): number | undefined {
   if (bytes.length <= PAYLOAD_AT || bytes[0] !== 0x97 || !hasToken(bytes)) return undefined
-  if (bytes.compare(fingerprint, 0, 8, FINGERPRINT_AT, FINGERPRINT_END) !== 0) return undefined
+  if (!same(bytes, FINGERPRINT_AT, fingerprint, 0, 8)) return undefined
   if (bytes.readUInt32BE(CRC_AT) !== crc32(bytes.subarray(KIND_AT))) return undefined
   return bytes[KIND_AT]
 }
 
 /** Whether an entry was made under an epoch as Redis holds it now. */
 export function stampedWith(entry: Buffer, epoch: Token): boolean {
-  return (
-    hasToken(epoch) && entry.length >= STAMP_END && entry.compare(epoch, TOKEN_AT, TOKEN_END, STAMP_AT, STAMP_END) === 0
-  )
+  return hasToken(epoch) && entry.length >= STAMP_END && same(entry, STAMP_AT, epoch, TOKEN_AT, 16)
 }
 
-/** One stamp for several epochs: an entry is valid only while all of them are current. Undefined when one can't be read. */
+/** Faster, for so few bytes, than a call into native code. */
+function same(a: Buffer, aAt: number, b: Buffer, bAt: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (a[aAt + i] !== b[bAt + i]) return false
+  return true
+}
+
+/**
+ * One stamp for several epochs, their exclusive or: an entry is valid only while all of them are current, for a new token is
+ * random in all of its 128 bits. Undefined when one can't be read.
+ */
 export function digest(epochs: readonly (Token | null | undefined)[]): Token | undefined {
-  const hash = createHash('sha256')
-  let only: Token | undefined
+  let stamp: Buffer | undefined
   for (const epoch of epochs) {
     if (epoch === null || epoch === undefined || !hasToken(epoch)) return undefined
-    only = epoch
-    hash.update(epoch.subarray(TOKEN_AT, TOKEN_END))
+    if (stamp === undefined) {
+      if (epochs.length === 1) return epoch
+      stamp = Buffer.from(epoch.subarray(0, TOKEN_END))
+    } else for (let at = TOKEN_AT; at < TOKEN_END; at++) stamp[at] = (stamp[at] as number) ^ (epoch[at] as number)
   }
-  if (epochs.length === 1 || only === undefined) return only
-  // In the form of a token, which a stamp is compared with.
-  return Buffer.concat([TOKEN_HEAD, hash.digest().subarray(0, 16)])
+  return stamp
 }

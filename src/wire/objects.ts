@@ -2,33 +2,62 @@
  * Makes objects of known fields. An object literal is several times faster than one field after another, and only a function
  * that is made for these names can have one. Where code may not be made from text, the slow way does the same.
  */
+import { Memo } from '../memo.js'
 import type { Row } from './codec.js'
 
+export interface Field {
+  readonly name: string
+  /** Its place among the values. */
+  readonly place: number
+  /** What makes the field of a value that is not null; undefined: the value is it. */
+  readonly decode: ((value: unknown) => unknown) | undefined
+}
+
+/** A row from its values. */
+export type RowMaker = (values: readonly unknown[]) => Row
+
+/** @param fields - of the schema, in the order that the row shall have them */
+export function rowMaker(fields: readonly Field[]): RowMaker {
+  const members = fields.map(({ name, place, decode }, i) => {
+    const value = `values[${place}]`
+    return `${JSON.stringify(name)}: ${decode === undefined ? value : `${value} === null ? null : decode[${i}](${value})`}`
+  })
+  const make = compiled('decode', `return values => ({ ${members.join(', ')} })`)
+  if (make !== undefined) return make(fields.map(({ decode }) => decode)) as RowMaker
+  return values =>
+    Object.fromEntries(
+      fields.map(({ name, place, decode }) => {
+        const value = values[place]
+        return [name, value === null || decode === undefined ? value : decode(value)]
+      }),
+    )
+}
+
+/** Rows from the values of each of their fields. */
 export type RowsMaker = (columns: readonly (readonly unknown[])[], length: number) => Row[]
 
-const makers = new Map<string, RowsMaker>()
-/** More shapes than an application has. */
-const MOST_MAKERS = 1_000
+const rowsMakers = new Memo<RowsMaker>()
 
 /** @param names - fields of the schema, in the order that the rows shall have them */
 export function rowsMaker(names: readonly string[]): RowsMaker {
-  const key = names.join()
-  let maker = makers.get(key)
-  if (maker === undefined) {
-    if (makers.size >= MOST_MAKERS) makers.clear()
-    makers.set(key, (maker = compiled(names)))
-  }
-  return maker
+  return rowsMakers.of(names.join(), () => newRowsMaker(names))
 }
 
-function compiled(names: readonly string[]): RowsMaker {
-  const fields = names.map((name, i) => `${JSON.stringify(name)}: columns[${i}][i]`).join(', ')
-  const body = `const rows = []; for (let i = 0; i < length; i++) rows.push({ ${fields} }); return rows`
+function newRowsMaker(names: readonly string[]): RowsMaker {
+  const columns = names.map((_, i) => `c${i} = columns[${i}]`).join(', ')
+  const members = names.map((name, i) => `${JSON.stringify(name)}: c${i}[i]`).join(', ')
+  const loop = `const rows = []; for (let i = 0; i < length; i++) rows.push({ ${members} }); return rows`
+  const make = compiled('columns', 'length', columns === '' ? loop : `const ${columns}; ${loop}`)
+  if (make !== undefined) return make as RowsMaker
+  return (all, length) =>
+    Array.from({ length }, (_, i) => Object.fromEntries(names.map((name, c) => [name, all[c]?.[i]])))
+}
+
+function compiled(...text: string[]): ((...args: unknown[]) => unknown) | undefined {
   try {
     // oxlint-disable-next-line eslint/no-new-func, typescript/no-implied-eval -- of names in the schema, quoted
-    return new Function('columns', 'length', body) as RowsMaker
+    return new Function(...text) as (...args: unknown[]) => unknown
   } catch {
-    return (columns, length) =>
-      Array.from({ length }, (_, i) => Object.fromEntries(names.map((name, c) => [name, columns[c]?.[i]])))
+    return undefined
   }
 }

@@ -5,8 +5,8 @@
 import { Packr } from 'msgpackr'
 import { isDecimal } from '../plan/canon.js'
 import type { Counted, Related, Shape } from '../plan/shape.js'
-import { type DecimalClass, plainColumn, type Row } from './codec.js'
-import { rowsMaker } from './objects.js'
+import { type DecimalClass, plainColumn, type Row, type RowCodec } from './codec.js'
+import { type RowsMaker, rowsMaker } from './objects.js'
 
 export interface ResultCodec {
   /** The payload, or undefined when the result can't be given back exactly. */
@@ -42,17 +42,19 @@ function codec(encode: (result: unknown) => unknown, decode: (stored: unknown) =
 
 /** Rows of a shape, in a list. */
 export function listCodec(shape: Shape): ResultCodec {
+  const table = tableOf(shape)
   return codec(
-    rows => tableOf(shape, rows as readonly Row[]),
-    stored => rowsOf(shape, stored),
+    rows => table.press(rows as readonly Row[]),
+    stored => table.expand(stored),
   )
 }
 
 /** One row of a shape, or null. */
 export function rowOrNullCodec(shape: Shape): ResultCodec {
+  const table = tableOf(shape)
   return codec(
-    row => tableOf(shape, row === null ? [] : [row as Row]),
-    stored => rowsOf(shape, stored)[0] ?? null,
+    row => table.press(row === null ? [] : [row as Row]),
+    stored => table.expand(stored)[0] ?? null,
   )
 }
 
@@ -78,84 +80,106 @@ export function anythingCodec(Decimal: DecimalClass): ResultCodec {
 
 type Column = readonly unknown[]
 
-/** `[number of rows, scalar columns…, relations by name…, counts by name…]` */
-function tableOf(shape: Shape, rows: readonly Row[]): unknown[] {
-  const { codec: scalars, names } = shape.cached
-  const table: unknown[] = [rows.length]
-  for (const place of placesOf(shape)) {
-    const name = names[place] as string
-    table.push(
-      scalars.encodeColumn(
-        place,
-        rows.map(row => row[name]),
-      ) ?? fail(),
-    )
-  }
-  for (const related of byName(shape.related)) table.push(relatedColumn(related, rows))
-  for (const { name } of byName(shape.counted))
-    table.push(plainColumn.press(rows.map(row => countIn(row['_count'], name))))
+interface RelatedColumn {
+  readonly name: string
+  readonly list: boolean
+  readonly table: Table
+}
+
+const tables = new WeakMap<Shape, Table>()
+
+function tableOf(shape: Shape): Table {
+  let table = tables.get(shape)
+  if (table === undefined) tables.set(shape, (table = new Table(shape)))
   return table
 }
 
-function rowsOf(shape: Shape, stored: unknown): Row[] {
-  const places = placesOf(shape)
-  const table = arrayOf(stored, 1 + places.length + shape.related.length + shape.counted.length)
-  const length = table[0]
-  if (typeof length !== 'number') throw INEXACT
-  const columns = new Map<string, Column>()
-  let at = 1
-  const { codec: scalars, names } = shape.cached
-  for (const place of places)
-    columns.set(names[place] as string, scalars.decodeColumn(place, table[at++], length) ?? fail())
-  for (const related of byName(shape.related)) columns.set(related.name, relatedOf(related, table[at++], length))
-  if (shape.counted.length > 0) {
-    const counts = new Map(
-      byName(shape.counted).map(({ name }) => [name, plainColumn.expand(table[at++], length) ?? fail()]),
-    )
-    columns.set(
-      '_count',
-      Array.from({ length }, (_, i) =>
-        rowAt(
-          i,
-          shape.counted.map(({ name }) => name),
-          counts,
-        ),
-      ),
+/** `[number of rows, scalar columns…, relations by name…, counts by name…]` */
+class Table {
+  readonly #scalars: RowCodec
+  /** In one order, whatever order the caller wants. */
+  readonly #places: readonly number[]
+  readonly #names: readonly string[]
+  readonly #related: readonly RelatedColumn[]
+  readonly #counted: readonly string[]
+  readonly #width: number
+  /** Where each column is in a row, in the order of the columns; then where `_count` is. */
+  readonly #at: readonly number[]
+  readonly #rows: RowsMaker
+  readonly #counts: RowsMaker
+
+  constructor({ cached, places, related, counted, order }: Shape) {
+    this.#scalars = cached.codec
+    this.#places = places === undefined ? [...cached.names.keys()] : places.toSorted((a, b) => a - b)
+    this.#names = this.#places.map(place => cached.names[place] as string)
+    this.#related = byName(related).map(({ name, relation, shape }) => {
+      return { name, list: relation.field.list, table: new Table(shape) }
+    })
+    this.#counted = byName(counted).map(({ name }) => name)
+    this.#width = 1 + this.#places.length + related.length + counted.length
+    const names = order ?? places?.map(place => cached.names[place] as string) ?? cached.names
+    this.#at = [...this.#names, ...this.#related.map(({ name }) => name), '_count'].map(name => names.indexOf(name))
+    this.#rows = rowsMaker(names)
+    this.#counts = countsMaker(
+      counted.map(({ name }) => name),
+      this.#counted,
     )
   }
-  const order = shape.order ?? shape.places?.map(place => names[place] as string) ?? names
-  return rowsMaker(order)(
-    order.map(name => columns.get(name) as Column),
-    length,
-  )
-}
 
-function rowAt(i: number, names: readonly string[], columns: ReadonlyMap<string, Column>): Row {
-  return Object.fromEntries(names.map(name => [name, columns.get(name)?.[i]]))
+  press(rows: readonly Row[]): unknown[] {
+    const table: unknown[] = [rows.length]
+    for (const [i, place] of this.#places.entries()) {
+      const name = this.#names[i] as string
+      const values = rows.map(row => row[name])
+      table.push(this.#scalars.encodeColumn(place, values) ?? fail())
+    }
+    for (const { name, list, table: theirs } of this.#related) {
+      const lists = rows.map(({ [name]: value }) => (list ? value : value === null ? [] : [value]))
+      if (!lists.every(some => Array.isArray(some))) throw INEXACT
+      table.push([plainColumn.press(lists.map(some => some.length)), theirs.press(lists.flat() as Row[])])
+    }
+    for (const name of this.#counted) table.push(plainColumn.press(rows.map(row => countIn(row['_count'], name))))
+    return table
+  }
+
+  expand(stored: unknown): Row[] {
+    const table = arrayOf(stored, this.#width)
+    const length = table[0]
+    if (typeof length !== 'number') throw INEXACT
+    const columns: Column[] = []
+    let at = 0
+    const put = (column: Column) => {
+      columns[this.#at[at++] as number] = column
+    }
+    for (const place of this.#places) put(this.#scalars.decodeColumn(place, table[at + 1], length) ?? fail())
+    for (const related of this.#related) put(expandRelated(related, table[at + 1], length))
+    if (this.#counted.length > 0) {
+      const counts = table.slice(at + 1).map(column => plainColumn.expand(column, length) ?? fail())
+      put(this.#counts(counts, length))
+    }
+    return this.#rows(columns, length)
+  }
 }
 
 /** The rows of all lists in one table, and how many belong to each row; of a to-one relation 0 or 1. */
-function relatedColumn({ name, relation, shape }: Related, rows: readonly Row[]): unknown[] {
-  const counts: number[] = []
-  const all: Row[] = []
-  for (const row of rows) {
-    const value = row[name]
-    const some = relation.field.list ? value : value === null ? [] : [value]
-    if (!Array.isArray(some)) throw INEXACT
-    counts.push(some.length)
-    all.push(...(some as Row[]))
-  }
-  return [plainColumn.press(counts), tableOf(shape, all)]
-}
-
-function relatedOf({ relation, shape }: Related, stored: unknown, length: number): Column {
-  const [counts, table] = arrayOf(stored, 2)
-  const all = rowsOf(shape, table)
+function expandRelated({ list, table }: RelatedColumn, stored: unknown, length: number): Column {
+  const [counts, theirs] = arrayOf(stored, 2)
+  const all = table.expand(theirs)
   let at = 0
   return (plainColumn.expand(counts, length) ?? fail()).map(count => {
     const some = all.slice(at, (at += count as number))
-    return relation.field.list ? some : (some[0] ?? null)
+    return list ? some : (some[0] ?? null)
   })
+}
+
+/** Makes rows in the caller's order of columns that are stored by name. */
+function countsMaker(names: readonly string[], stored: readonly string[]): RowsMaker {
+  const maker = rowsMaker(names)
+  return (columns, length) =>
+    maker(
+      names.map(name => columns[stored.indexOf(name)] as Column),
+      length,
+    )
 }
 
 function countsOf(counted: readonly Counted[], stored: readonly unknown[]): Row {
@@ -165,11 +189,6 @@ function countsOf(counted: readonly Counted[], stored: readonly unknown[]): Row 
 function countIn(counts: unknown, name: string): number {
   const count = (counts as Record<string, unknown> | undefined)?.[name]
   return typeof count === 'number' ? count : fail()
-}
-
-/** Places of the scalars in one order, whatever order the caller wants. */
-function placesOf({ places, cached }: Shape): readonly number[] {
-  return places === undefined ? [...cached.names.keys()] : places.toSorted((a, b) => a - b)
 }
 
 function byName<T extends { readonly name: string }>(items: readonly T[]): readonly T[] {

@@ -4,7 +4,7 @@ import { getDMMF } from '@prisma/get-dmmf'
 import { Decimal } from '@prisma/client/runtime/client'
 import { ArgsReader } from '../../src/plan/args.js'
 import { buildCatalog, type Catalog, type CatalogModel } from '../../src/plan/catalog.js'
-import type { ClientShape } from '../../src/plan/shape.js'
+import { type ClientShape, Shapes } from '../../src/plan/shape.js'
 import type { Policy } from '../../src/options.js'
 import { readSchema, type ScalarField, type Schema } from '../../src/plan/schema.js'
 
@@ -49,10 +49,12 @@ export function modelNamed(name: string): CatalogModel {
 export function clientShape(given: Partial<ClientShape> = {}): ClientShape {
   return {
     globalOmit: () => undefined,
+    computesNothing: true,
     computes: () => false,
     neededByComputed: () => false,
     reader: new ArgsReader(() => undefined, false),
     joins: false,
+    shapes: new Shapes(),
     ...given,
   }
 }
