@@ -81,14 +81,14 @@ export function selectedIn(shape: Shape): Selected {
   if (known === undefined) {
     const met = new Met()
     metIn(shape, met)
-    known = { tree: shape.order === undefined ? undefined : nodeOf(shape), hasCursor: hasCursor(shape), met }
+    known = { tree: shape.order === undefined ? undefined : nodeOf(shape), hasCursor: isPaged(shape), met }
     selected.set(shape, known)
   }
   return known
 }
 
-function hasCursor({ related }: Shape): boolean {
-  return related.some(({ hasCursor: own, shape }) => own || hasCursor(shape))
+function isPaged({ related }: Shape): boolean {
+  return related.some(({ hasCursor: own, shape }) => own || isPaged(shape))
 }
 
 /** Undefined when rows of the model can't be named. */

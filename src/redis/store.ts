@@ -3,7 +3,7 @@
  * for all lookups and one pipeline for all tokens. Answers outcomes, never throws.
  */
 import type { Command, Connection, Reply } from './connection.js'
-import { guardOf, hasToken, newToken, type Token } from '../wire/envelope.js'
+import { guardOf, hasToken, isTokenAlone, newToken, type Token } from '../wire/envelope.js'
 import type { Health } from './health.js'
 import type { Dependencies } from '../wire/keys.js'
 import { FILL } from './scripts.js'
@@ -41,6 +41,10 @@ export interface Drops {
 }
 
 const TOKEN_MS = 10_000
+/** After so many misses the next lookup is taken for one as well: trip 2 goes out with trip 1. */
+const MISSES_IN_A_ROW = 3
+/** Of how many epochs it is known how long they live. */
+const MOST_EXTENDED = 10_000
 
 export class Store {
   readonly #connection: Connection
@@ -57,12 +61,16 @@ export class Store {
   readonly #fills = new Tick(
     () => new FillBatch(),
     batch => this.#fill(batch),
+    queueMicrotask,
   )
   readonly #drops = new Tick(
     () => new DropBatch(),
     batch => this.#drop(batch),
   )
   readonly #timers = new Set<NodeJS.Timeout>()
+  /** Until when each epoch lives at least, if nobody drops it. */
+  readonly #extended = new Map<string, number>()
+  #missesInARow = 0
 
   constructor(connection: Connection, health: Health, options: StoreOptions) {
     this.#connection = connection
@@ -88,11 +96,20 @@ export class Store {
   /**
    * Trip 1: an entry and what it depends on; undefined: Redis is out of reach. Answers what `read` makes of it, which is
    * called for a whole tick at once and not in the caller's async context.
+   *
+   * @param loadsUnder - `token`: a load fills under the token of this key, which may be taken in this trip already
    */
-  look<T>(key: string, on: Dependencies, deadline: number, read: (seen: Seen | undefined) => T): Promise<T> {
+  look<T>(
+    key: string,
+    on: Dependencies,
+    deadline: number,
+    read: (seen: Seen | undefined) => T,
+    loadsUnder?: 'token',
+  ): Promise<T> {
     if (!this.#health.usable || deadline <= performance.now()) return Promise.resolve(read(undefined))
     const batch = this.#looks.current()
     batch.until(deadline)
+    if (loadsUnder !== undefined) batch.takeable(key)
     return batch.look(key, on, read)
   }
 
@@ -145,7 +162,17 @@ export class Store {
     if (guard === 'none') batch.commands.push(['set', key, entry, 'PX', ms])
     else if (guard === 'if-absent') batch.commands.push(['set', key, entry, 'PX', ms, 'NX'])
     else batch.commands.push(['eval', FILL, 1, key, guardOf(guard), entry, ms])
-    for (const epoch of on.epochs) batch.extend(epoch, Math.max(this.#options.epochMs, 2 * ms))
+    for (const epoch of on.epochs) this.#extend(batch, epoch, ms)
+  }
+
+  /** Not each time: at its creation and whenever half of that is over is enough for it to outlive every entry. */
+  #extend(batch: FillBatch, epoch: string, entryMs: number): void {
+    const now = performance.now()
+    if ((this.#extended.get(epoch) ?? 0) >= now + entryMs) return
+    const ms = Math.max(this.#options.epochMs, 2 * entryMs)
+    if (this.#extended.size >= MOST_EXTENDED) this.#extended.clear()
+    this.#extended.set(epoch, now + ms)
+    batch.extend(epoch, ms)
   }
 
   /**
@@ -187,12 +214,31 @@ export class Store {
 
   async #look(batch: LookBatch): Promise<boolean> {
     const { generation } = this.#health
-    const replies = await this.#connection.get(batch.keys, batch.msLeft())
+    const { lone } = batch
+    const isMissLikely = lone !== undefined && this.#missesInARow >= MISSES_IN_A_ROW
+    const replies = isMissLikely
+      ? await this.#getAndTake(batch, lone)
+      : await this.#connection.get(batch.keys, batch.msLeft())
     const isCurrent = generation === this.#health.generation
     if (isCurrent && replies === undefined) this.#health.failed()
     if (isCurrent && replies !== undefined) this.#health.succeeded()
+    if (lone !== undefined && replies !== undefined) {
+      const entry = replies.at(-1) ?? null
+      this.#missesInARow = entry === null || isTokenAlone(entry) ? this.#missesInARow + 1 : 0
+    }
     batch.answer(isCurrent ? replies : undefined)
     return true
+  }
+
+  /** Trips 1 and 2 in one. What the key depends on shares a hash tag, so they can be one on a Cluster too. */
+  async #getAndTake(batch: LookBatch, key: string): Promise<readonly (Buffer | null)[] | undefined> {
+    const token = newToken()
+    const [values, taken] = await Promise.all([
+      this.#connection.get(batch.keys, batch.msLeft()),
+      this.#connection.send([['set', key, token, 'NX', 'PX', TOKEN_MS]], batch.msLeft()),
+    ])
+    const isOurs = String(taken?.[0]) === 'OK' && values?.at(-1) === null
+    return isOurs ? [...values.slice(0, -1), token] : values
   }
 
   async #acquire(batch: AcquireBatch): Promise<boolean> {
@@ -220,7 +266,7 @@ export class Store {
     const holds = [...batch.holds]
     // Holds are answered before the first DEL goes out, or a load between them could fill what the server commits later.
     // A hold that Redis refuses (it may be full) is no reason to keep what is wrong.
-    const held = await this.#connection.hold(holds, this.#options.holdMs, batch.msLeft())
+    const held = holds.length === 0 || (await this.#connection.hold(holds, this.#options.holdMs, batch.msLeft()))
     const dropped = (await this.#connection.del(keys, batch.msLeft())) && held
     if (!dropped) this.#health.owe(holds, keys)
     return dropped
@@ -266,6 +312,16 @@ class LookBatch extends Timed {
   readonly #places = new Map<string, number>()
   readonly #dependencies = new Map<Dependencies, Found>()
   readonly #waiting: Waiting[] = []
+  #takeable: string | undefined
+
+  takeable(key: string): void {
+    this.#takeable = key
+  }
+
+  /** The key whose token may be taken at once: that of the only lookup, which is the last of the keys. */
+  get lone(): string | undefined {
+    return this.#waiting.length === 1 ? this.#takeable : undefined
+  }
 
   look<T>(key: string, on: Dependencies, read: (seen: Seen | undefined) => T): Promise<T> {
     const found = this.#found(on)
@@ -275,7 +331,7 @@ class LookBatch extends Timed {
         try {
           resolve(read(seen))
         } catch (error) {
-          reject(error as Error)
+          reject(error)
         }
       }
       this.#waiting.push({ entry, on: found, answer })

@@ -5,11 +5,18 @@
 export class Tick<Batch extends { done: Promise<boolean> }> {
   readonly #open: () => Batch
   readonly #send: (batch: Batch) => Promise<boolean>
+  readonly #later: (send: () => void) => void
   #batch: Batch | undefined
 
-  constructor(open: () => Batch, send: (batch: Batch) => Promise<boolean>) {
+  /** @param later - `queueMicrotask` for what has to be sent before the caller goes on: he may close his client */
+  constructor(
+    open: () => Batch,
+    send: (batch: Batch) => Promise<boolean>,
+    later: (send: () => void) => void = send => process.nextTick(send),
+  ) {
     this.#open = open
     this.#send = send
+    this.#later = later
   }
 
   /** The batch of this tick; its `done` resolves when the batch was answered, to whether it was. */
@@ -18,7 +25,7 @@ export class Tick<Batch extends { done: Promise<boolean> }> {
     const batch = this.#open()
     this.#batch = batch
     batch.done = new Promise(resolve => {
-      process.nextTick(() => {
+      this.#later(() => {
         this.#batch = undefined
         resolve(this.#send(batch))
       })

@@ -32,9 +32,9 @@ export function lookUp(
   const { model, by, identity, key } = lookup
   if (by !== identity) return lookUpByPointer(store, lookup, deadline, atRow)
   atRow?.(key)
-  return store.look(key, model.keys, deadline, seen =>
-    seen === undefined ? OUT_OF_REACH : { found: rowOf(lookup, seen, places), seen, rowKey: key },
-  )
+  const read = (seen: Seen | undefined) =>
+    seen === undefined ? OUT_OF_REACH : { found: rowOf(lookup, seen, places), seen, rowKey: key }
+  return store.look(key, model.keys, deadline, read, 'token')
 }
 
 async function lookUpByPointer(

@@ -94,6 +94,11 @@ export function hasToken(bytes: Buffer): boolean {
   return bytes[0] === 0x97 || (bytes[0] === 0x92 && bytes.length === TOKEN_END)
 }
 
+/** Whether nothing is there yet but a token. */
+export function isTokenAlone(bytes: Buffer): boolean {
+  return bytes.length === TOKEN_END && bytes[0] === 0x92
+}
+
 /** The part of a token or an entry that the fill script compares: format and token. */
 export function guardOf(bytes: Buffer): Buffer {
   return bytes.subarray(1, TOKEN_END)

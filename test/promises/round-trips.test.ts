@@ -41,7 +41,20 @@ describe('what a read costs', () => {
     const seen = await watchRedis(world, async () => {
       expect(await cached.countSql(() => cached.prisma.user.findUnique({ where: { id: id as number } }))).toBe(1)
     })
-    expect(seen.commands()).toEqual(['mget', 'set', 'eval', 'pexpire', 'pexpire'])
+    expect(seen.commands()).toEqual(['mget', 'set', 'eval'])
+  })
+
+  it('after some misses in a row the token is taken in the trip that looks: one round trip before the load', async () => {
+    await warmUp()
+    const [first, second, third, fourth] = (await users(4)) as [number, number, number, number]
+    for (const id of [first, second, third]) await cached.prisma.user.findUnique({ where: { id } })
+    await cached.flushed()
+    const seen = await watchRedis(world, async () => {
+      expect(await cached.countSql(() => cached.prisma.user.findUnique({ where: { id: fourth } }))).toBe(1)
+    })
+    expect(seen.commands()).toEqual(['mget', 'set', 'eval'])
+    // The one that takes it later asks what is there.
+    expect(seen.lines[1]).not.toContain('GET')
   })
 
   it('20 missing rows of one tick are one MGET and one SELECT', async () => {
