@@ -428,6 +428,8 @@ const rows = measured.map(({ name, wrong, dropped, extraSql, commands }) => [
 const table = [head, head.map(() => '---'), sizes, ...rows].map(row => `| ${row.join(' | ')} |`).join('\n')
 const page = await readFile(PAGE, 'utf8')
 const [top, , bottom] = page.split(/(?<=<!-- precision -->\n)|(?=<!-- \/precision -->)/)
+if (bottom === undefined)
+  throw new Error('docs/invalidation.md needs <!-- precision --> and, behind it, <!-- /precision -->.')
 await writeFile(PAGE, `${top}\n${table}\n\n${bottom}`)
 
 const left = await redis.keys(`${prefix}*`)

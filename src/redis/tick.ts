@@ -5,14 +5,14 @@
 export class Tick<Batch extends { done: Promise<boolean> }> {
   readonly #open: () => Batch
   readonly #send: (batch: Batch) => Promise<boolean>
-  readonly #later: (send: () => void) => void
+  readonly #later: (task: () => void) => void
   #batch: Batch | undefined
 
   /** @param later - `queueMicrotask` for what has to be sent before the caller goes on: he may close his client */
   constructor(
     open: () => Batch,
     send: (batch: Batch) => Promise<boolean>,
-    later: (send: () => void) => void = send => process.nextTick(send),
+    later: (task: () => void) => void = task => process.nextTick(task),
   ) {
     this.#open = open
     this.#send = send
