@@ -14,6 +14,7 @@ import {
   type Contender,
   contenders,
   FLOOR,
+  FLOOR_EXTENSION,
   FLOOR_PER_TICK,
   OURS,
   PLAIN,
@@ -117,7 +118,7 @@ async function bytesOfEach(): Promise<Bytes[]> {
   for (const work of works.filter(({ name: what }) => !what.includes('unique'))) {
     const row = await work.read(base, work.rows - 1)
     const json = JSON.stringify(row, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)).length
-    for (const contender of all.filter(each => ![FLOOR_PER_TICK, PLAIN].includes(each.name))) {
+    for (const contender of all.filter(each => ![FLOOR_PER_TICK, FLOOR_EXTENSION, PLAIN].includes(each.name))) {
       const before = new Set(await redis.keys(`${contender.prefix}*`))
       await contender.read(work, work.rows - 1)
       await sleep(20)
@@ -173,8 +174,8 @@ async function stillWarm(): Promise<Results['stillWarm']> {
 async function writesOfEach(): Promise<WriteCost[]> {
   const costs: WriteCost[] = []
   const plain = named(all, PLAIN)
-  for (const contender of [named(all, OURS), named(all, RIVAL)]) {
-    for (const size of SIZES) {
+  for (const contender of [named(all, FLOOR_EXTENSION), named(all, OURS), named(all, RIVAL)]) {
+    for (const size of contender.name === FLOOR_EXTENSION ? SIZES.slice(0, 1) : SIZES) {
       await removeKeys(prefix)
       await multiply(contender, size)
       const update = (prisma: Contender['prisma']) => async (i: number) => {

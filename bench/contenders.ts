@@ -60,6 +60,7 @@ export interface Contender {
 
 export const FLOOR = 'bare `GET` + decode'
 export const FLOOR_PER_TICK = 'bare `MGET` per tick + decode'
+export const FLOOR_EXTENSION = 'an extension that does nothing else'
 export const PLAIN = 'plain Prisma'
 export const OURS = 'prisma-extension-cache-aside'
 export const RIVAL = 'prisma-extension-redis'
@@ -79,6 +80,7 @@ export async function contenders(base: PrismaClient, redis: Redis, prefix: strin
   ) as unknown as Reads
   return [
     ...floors(base, redis, prefix),
+    leastExtension(base, redis, prefix),
     { name: PLAIN, read: (what, i) => what.read(base, i), prisma: base, prefix: `${prefix}none:` },
     { name: OURS, read: (what, i) => what.read(ours, i), prisma: ours, prefix: `${prefix}ours:` },
     await rival(base, redis, prefix),
@@ -100,13 +102,7 @@ function floors(base: PrismaClient, redis: Redis, prefix: string): Contender[] {
     }
     return undefined
   }
-  let waiting: { key: string; resolve: (value: unknown) => void }[] = []
-  const flush = async () => {
-    const batch = waiting
-    waiting = []
-    const found = await redis.mgetBuffer(batch.map(({ key }) => key))
-    for (const [i, { resolve }] of batch.entries()) resolve(unpack(found[i] as Buffer))
-  }
+  const look = lookPerTick(redis)
   return [
     {
       name: FLOOR,
@@ -123,13 +119,53 @@ function floors(base: PrismaClient, redis: Redis, prefix: string): Contender[] {
       async read(what, i) {
         const filling = fill(what, i)
         if (filling !== undefined) await filling
-        return new Promise(resolve => {
-          if (waiting.push({ key: `${prefix}floor:${what.key(i)}`, resolve }) === 1)
-            process.nextTick(() => void flush())
-        })
+        return unpack((await look(`${prefix}floor:${what.key(i)}`)) as Buffer)
       },
     },
   ]
+}
+
+/** One `MGET` for all that is asked in a tick. */
+function lookPerTick(redis: Redis): (key: string) => Promise<Buffer | null> {
+  let waiting: { key: string; resolve: (value: Buffer | null) => void }[] = []
+  const flush = async () => {
+    const batch = waiting
+    waiting = []
+    const found = await redis.mgetBuffer(batch.map(({ key }) => key))
+    for (const [i, { resolve }] of batch.entries()) resolve(found[i] as Buffer | null)
+  }
+  return key =>
+    new Promise<Buffer | null>(resolve => {
+      if (waiting.push({ key, resolve }) === 1) process.nextTick(() => void flush())
+    })
+}
+
+/**
+ * What no extension of Prisma can do without: an `MGET` per tick before the answer, a `SET` behind a load that nobody waits for,
+ * a `DEL` behind a write. It answers bare values, and guards against nothing.
+ */
+function leastExtension(base: PrismaClient, redis: Redis, prefix: string): Contender {
+  const own = `${prefix}least:`
+  const look = lookPerTick(redis)
+  const prisma = base.$extends({
+    query: {
+      async $allOperations({ model, operation, args, query }) {
+        const where: unknown = (args as { where?: unknown }).where
+        const key = `${own}${model}:${JSON.stringify(where)}`
+        if (operation !== 'findUnique') {
+          const result: unknown = await query(args)
+          await redis.del(key, `${own}${model}`)
+          return result
+        }
+        const found = await look(key)
+        if (found !== null) return unpack(found) as unknown
+        const row: unknown = await query(args)
+        void redis.set(key, pack(valuesOf(row)), 'EX', 3600)
+        return row
+      },
+    },
+  }) as unknown as Reads
+  return { name: FLOOR_EXTENSION, read: (what, i) => what.read(prisma, i), prisma, prefix: own }
 }
 
 /** A row without the names of its columns, as dense as msgpack makes it. */

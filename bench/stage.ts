@@ -37,6 +37,7 @@ export async function openStage(): Promise<Stage> {
     errorFormat: 'minimal',
   })
   const redis = new Redis(servers.redisUrl)
+  redis.setMaxListeners(0) // there are many caches on it
   const prefix = `${name}:`
   const removeKeys = async (start: string) => {
     let cursor = '0'
