@@ -255,6 +255,7 @@ export async function patiently(promise: Promise<unknown>, ms: number): Promise<
 
 type Method = (...args: readonly (string | Buffer | number)[]) => Promise<unknown>
 
+/** Written out: a name that is put together for each command is looked up the slow way. */
 const METHODS = {
   mget: 'mgetBuffer',
   get: 'getBuffer',

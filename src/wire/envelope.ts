@@ -144,8 +144,9 @@ function same(a: Buffer, aAt: number, b: Buffer, bAt: number, length: number): b
 }
 
 /**
- * One stamp for several epochs, their exclusive or: an entry is valid only while all of them are current, for a new token is
- * random in all of its 128 bits. Undefined when one can't be read.
+ * One stamp for several epochs, their sum byte by byte: an entry is valid only while all of them are current, for a new token
+ * is random in all of its bytes. Not their exclusive or: an epoch that is named twice would cancel itself. Undefined when one
+ * can't be read.
  */
 export function digest(epochs: readonly (Token | null | undefined)[]): Token | undefined {
   let stamp: Buffer | undefined
@@ -154,7 +155,7 @@ export function digest(epochs: readonly (Token | null | undefined)[]): Token | u
     if (stamp === undefined) {
       if (epochs.length === 1) return epoch
       stamp = Buffer.from(epoch.subarray(0, TOKEN_END))
-    } else for (let at = TOKEN_AT; at < TOKEN_END; at++) stamp[at] = (stamp[at] as number) ^ (epoch[at] as number)
+    } else for (let at = TOKEN_AT; at < TOKEN_END; at++) stamp[at] = (stamp[at] as number) + (epoch[at] as number)
   }
   return stamp
 }

@@ -3,7 +3,17 @@ import * as fc from 'fast-check'
 import { unpack } from 'msgpackr'
 import { describe, expect, it } from 'vitest'
 import { rowCodec } from '../../src/wire/codec.js'
-import { guardOf, hasToken, Kind, kindOf, newToken, PAYLOAD_AT, seal, stampedWith } from '../../src/wire/envelope.js'
+import {
+  digest,
+  guardOf,
+  hasToken,
+  Kind,
+  kindOf,
+  newToken,
+  PAYLOAD_AT,
+  seal,
+  stampedWith,
+} from '../../src/wire/envelope.js'
 import { modelNamed } from './catalog.js'
 
 const codec = rowCodec(modelNamed('User').model.scalars, Decimal)
@@ -181,6 +191,35 @@ describe('a token', () => {
     expect(hasToken(Buffer.concat([stamp, Buffer.from([0])]))).toBe(false)
     expect(hasToken(Buffer.from('1'))).toBe(false)
     expect(hasToken(Buffer.alloc(0))).toBe(false)
+  })
+})
+
+describe('a stamp over several epochs', () => {
+  const sealedUnder = (epochs: readonly Buffer[]) =>
+    seal(Kind.result, payload, token, digest(epochs) as Buffer, codec.fingerprint)
+  const isCurrent = (bytes: Buffer, epochs: readonly Buffer[]) => stampedWith(bytes, digest(epochs) as Buffer)
+
+  it.each([2, 3, 9])('changes with each of %i', count => {
+    const epochs = Array.from({ length: count }, newToken)
+    const made = sealedUnder(epochs)
+    expect(isCurrent(made, epochs)).toBe(true)
+    for (const at of epochs.keys()) expect(isCurrent(made, epochs.with(at, newToken()))).toBe(false)
+  })
+
+  it('changes with one that is named twice', () => {
+    const [other, twice] = [newToken(), newToken()]
+    const made = sealedUnder([twice, other, twice])
+    expect(isCurrent(made, [twice, other, twice])).toBe(true)
+    const dropped = newToken()
+    expect(isCurrent(made, [dropped, other, dropped])).toBe(false)
+  })
+
+  it('leaves the epochs as they are, and is none when one of them is missing', () => {
+    const epochs = [newToken(), newToken()]
+    const before = epochs.map(epoch => epoch.toString('hex'))
+    digest(epochs)
+    expect(epochs.map(epoch => epoch.toString('hex'))).toEqual(before)
+    expect(digest([newToken(), null])).toBeUndefined()
   })
 })
 
