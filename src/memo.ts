@@ -18,3 +18,29 @@ export class Memo<Value> {
     this.#made.clear()
   }
 }
+
+/** The last that was learnt of each of so many keys: the one that was new first goes first. */
+export class Recent<Value> {
+  readonly #known = new Map<string, Value>()
+  readonly #most: number
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  get(key: string): Value | undefined {
+    return this.#known.get(key)
+  }
+
+  set(key: string, value: Value): void {
+    if (this.#known.size >= this.#most && !this.#known.has(key)) {
+      const [oldest] = this.#known.keys()
+      if (oldest !== undefined) this.#known.delete(oldest)
+    }
+    this.#known.set(key, value)
+  }
+
+  delete(key: string): void {
+    this.#known.delete(key)
+  }
+}

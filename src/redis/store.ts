@@ -4,6 +4,7 @@
  */
 import type { Command, Connection, Reply } from './connection.js'
 import { guardOf, hasToken, isTokenAlone, newToken, type Token } from '../wire/envelope.js'
+import { Recent } from '../memo.js'
 import type { Health } from './health.js'
 import type { Dependencies } from '../wire/keys.js'
 import { FILL } from './scripts.js'
@@ -43,8 +44,8 @@ export interface Drops {
 const TOKEN_MS = 10_000
 /** After so many misses the next lookup is taken for one as well: trip 2 goes out with trip 1. */
 const MISSES_IN_A_ROW = 3
-/** Of how many epochs it is known how long they live. */
-const MOST_EXTENDED = 10_000
+/** Of how many epochs it is known how long they live, and of how many pointers where they lead. */
+const MOST_KNOWN = 10_000
 
 export class Store {
   readonly #connection: Connection
@@ -69,7 +70,9 @@ export class Store {
   )
   readonly #timers = new Set<NodeJS.Timeout>()
   /** Until when each epoch lives at least, if nobody drops it. */
-  readonly #extended = new Map<string, number>()
+  readonly #extended = new Recent<number>(MOST_KNOWN)
+  /** The row's key that a pointer's key led to last. Only a guess where to look: the row there has to prove itself. */
+  readonly ledTo: Pick<Recent<string>, 'get' | 'set' | 'delete'> = new Recent<string>(MOST_KNOWN)
   #missesInARow = 0
 
   constructor(connection: Connection, health: Health, options: StoreOptions) {
@@ -170,7 +173,6 @@ export class Store {
     const now = performance.now()
     if ((this.#extended.get(epoch) ?? 0) >= now + entryMs) return
     const ms = Math.max(this.#options.epochMs, 2 * entryMs)
-    if (this.#extended.size >= MOST_EXTENDED) this.#extended.clear()
     this.#extended.set(epoch, now + ms)
     batch.extend(epoch, ms)
   }

@@ -57,7 +57,9 @@ export function fillRow(
     // Its token could not be taken before the load: valid until the next write to the model. What is there already stays.
     store.fill(ownKey, sealed(Kind.rowUnderAny, payload, newToken(), any), keys, ttlMs, 'if-absent')
   }
-  if (by !== identity) store.fill(key, sealed(Kind.pointer, textPayload(id), newToken(), any), keys, ttlMs, 'none')
+  if (by === identity) return 'sent'
+  store.ledTo.set(key, ownKey)
+  store.fill(key, sealed(Kind.pointer, textPayload(id), newToken(), any), keys, ttlMs, 'none')
   return 'sent'
 }
 

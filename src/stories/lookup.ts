@@ -17,7 +17,7 @@ export interface Looked {
 const OUT_OF_REACH: Looked = { found: undefined, seen: undefined, rowKey: undefined }
 
 /**
- * One round trip by primary key, two by another unique.
+ * One round trip by primary key, and by another unique that led this process to a row before; else two.
  *
  * @param places - of the fields that are needed; undefined for all
  * @param atRow - called when the row's key is known, in the tick in which the row is looked up
@@ -29,12 +29,11 @@ export function lookUp(
   places?: readonly number[],
   atRow?: (rowKey: string) => void,
 ): Promise<Looked> {
-  const { model, by, identity, key } = lookup
-  if (by !== identity) return lookUpByPointer(store, lookup, deadline, atRow)
-  atRow?.(key)
-  const read = (seen: Seen | undefined) =>
-    seen === undefined ? OUT_OF_REACH : { found: rowOf(lookup, seen, places), seen, rowKey: key }
-  return store.look(key, model.keys, deadline, read, 'token')
+  const { by, identity, key } = lookup
+  const rowKey = by === identity ? key : store.ledTo.get(key)
+  return rowKey === undefined
+    ? lookUpByPointer(store, lookup, deadline, atRow)
+    : lookUpAt(rowKey, store, lookup, deadline, places, atRow)
 }
 
 async function lookUpByPointer(
@@ -43,21 +42,36 @@ async function lookUpByPointer(
   deadline: number,
   atRow?: (rowKey: string) => void,
 ): Promise<Looked> {
-  const { model, by, key } = lookup
+  const { model, key } = lookup
   const seen = await store.look(key, model.keys, deadline, found => found)
   if (seen === undefined) return OUT_OF_REACH
   const pointed = pointerOf(lookup, seen)
   if (pointed === 'absent') return { found: pointed, seen, rowKey: undefined }
   if (pointed === undefined) return { found: undefined, seen: { ...seen, entry: null }, rowKey: undefined }
-  const rowKey = model.keys.row(pointed)
+  return lookUpAt(model.keys.row(pointed), store, lookup, deadline, undefined, atRow)
+}
+
+/** By another unique the row has to prove itself, whoever named its key: it must have exactly the value that was asked for. */
+function lookUpAt(
+  rowKey: string,
+  store: Store,
+  lookup: Lookup,
+  deadline: number,
+  places?: readonly number[],
+  atRow?: (rowKey: string) => void,
+): Promise<Looked> {
+  const { model, by, identity, id, key } = lookup
   atRow?.(rowKey)
-  return store.look(rowKey, model.keys, deadline, seenRow => {
-    if (seenRow === undefined) return OUT_OF_REACH
-    const row = rowOf(lookup, seenRow)
-    // A pointer proves itself: the row it leads to must have exactly the value that was asked for.
-    const proven = row !== undefined && row !== 'absent' && by.idOf(row) === lookup.id
-    return { found: proven ? row : undefined, seen: seenRow, rowKey }
-  })
+  const read = (seen: Seen | undefined) => {
+    if (seen === undefined) return OUT_OF_REACH
+    const found = rowOf(lookup, seen, places)
+    if (by === identity) return { found, seen, rowKey }
+    const proven = found !== undefined && found !== 'absent' && by.idOf(found) === id
+    if (proven) store.ledTo.set(key, rowKey)
+    else store.ledTo.delete(key)
+    return { found: proven ? found : undefined, seen, rowKey }
+  }
+  return store.look(rowKey, model.keys, deadline, read, 'token')
 }
 
 function rowOf(

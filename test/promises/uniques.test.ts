@@ -1,6 +1,7 @@
 /** Reads by a unique other than the primary key: by way of a pointer that proves itself by the row it leads to. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
+import { Recent } from '../../src/memo.js'
 import { newToken } from '../../src/wire/envelope.js'
 import { ANY } from '../../src/wire/keys.js'
 import { Store } from '../../src/redis/store.js'
@@ -13,10 +14,15 @@ let world: World
 let cached: CachedProcess
 let other: CachedProcess
 
+/** Follows the pointer each time, like a process that never asked for that value before. */
+class ForgetfulStore extends Store {
+  override readonly ledTo = { get: () => undefined, set: () => undefined, delete: () => undefined }
+}
+
 beforeAll(async () => {
   world = await createWorld()
   cached = world.process()
-  other = world.process()
+  other = world.process({}, { parts: { Store: ForgetfulStore } })
 })
 afterAll(() => world.close())
 
@@ -110,7 +116,7 @@ describe('a unique finds its row', () => {
     })
   })
 
-  it.each(names)('%s: as Prisma does, the second time from two round trips to Redis and no SQL', async name => {
+  it.each(names)('%s: as Prisma does, the second time from Redis and no SQL, in one round trip', async name => {
     const { model, where, first } = unique[name]!
     for (const operation of ['findUnique', 'findUniqueOrThrow', 'findFirst', 'findFirstOrThrow'] as const) {
       await filled(cached)
@@ -122,8 +128,9 @@ describe('a unique finds its row', () => {
       await read()
       expect(await cached.countSql(read), operation).toBe(0)
     }
-    const seen = await watchRedis(world, () => delegate(cached.prisma, model).findUnique({ where }))
-    expect(seen.commands()).toEqual(['mget', 'mget'])
+    const read = ({ prisma }: CachedProcess) => watchRedis(world, () => delegate(prisma, model).findUnique({ where }))
+    expect((await read(cached)).commands()).toEqual(['mget'])
+    expect((await read(other)).commands(), 'who does not know where it leads').toEqual(['mget', 'mget'])
   })
 
   it('null in a compound unique names no row: findFirst finds one of many, which is a result and no row', async () => {
@@ -158,15 +165,22 @@ describe('a unique finds its row', () => {
     }
   })
 
-  it('20 of one tick are two MGETs', async () => {
+  it('20 of one tick are two MGETs, and one when this process has met them', async () => {
     const users = await world.plain.user.createManyAndReturn({
       data: Array.from({ length: 20 }, () => ({ email: fresh('many') })),
     })
-    const readAll = () => Promise.all(users.map(({ email }) => cached.prisma.user.findUnique({ where: { email } })))
-    expect(await readAll()).toStrictEqual(users)
+    const readAll = async () => {
+      const reads = users.map(({ email }) => reader.prisma.user.findUnique({ where: { email } }))
+      expect(await Promise.all(reads)).toStrictEqual(users)
+    }
+    let reader = cached
+    const another = world.process()
+    await another.prisma.user.findUnique({ where: { id: users[0]!.id } })
+    await readAll()
     await filled(cached)
-    const seen = await watchRedis(world, async () => expect(await readAll()).toStrictEqual(users))
-    expect(seen.commands()).toEqual(['mget', 'mget'])
+    reader = another
+    expect((await watchRedis(world, readAll)).commands()).toEqual(['mget', 'mget'])
+    expect((await watchRedis(world, readAll)).commands()).toEqual(['mget'])
   })
 })
 
@@ -238,6 +252,70 @@ describe('pointer and row', () => {
     await write(other.prisma, bystander.id)
     expect(await cached.countSql(read)).toBe(1)
     await agree(['User', { email }])
+  })
+})
+
+describe('where a pointer led before', () => {
+  /** Remembers all pointers, and that they led to one row. */
+  class LedAstray extends Store {
+    static to = ''
+    override readonly ledTo = { get: () => LedAstray.to, set: () => undefined, delete: () => undefined }
+  }
+
+  it('is a guess: a row that has another value is not answered, whatever hangs on it', async () => {
+    const [mine, theirs] = [await newUser({ name: 'mine' }), await newUser({ name: 'theirs' })]
+    await world.plain.post.create({ data: { title: 'of mine', authorId: mine.id } })
+    await world.plain.post.create({ data: { title: 'of theirs', authorId: theirs.id } })
+    const astray = world.process({}, { parts: { Store: LedAstray } })
+    LedAstray.to = `${world.prefix}User:${theirs.id}`
+    const include = { posts: true, profile: true, _count: { select: { posts: true } } }
+    for (const shape of [{}, { include }, { select: { name: true } }, { select: { posts: true } }]) {
+      for (const where of [{ email: mine.email }, { email: fresh('nobody') }, { id: theirs.id }]) {
+        const args = { where, ...shape }
+        const truth = await delegate(world.plain, 'User').findUnique(args)
+        for (let again = 0; again < 3; again++) {
+          expect(await delegate(astray.prisma, 'User').findUnique(args)).toStrictEqual(truth)
+          expect(await delegate(cached.prisma, 'User').findUnique(args)).toStrictEqual(truth)
+          await filled(astray, cached)
+        }
+      }
+    }
+  })
+
+  it('is found out when the value has gone to another row, and again when nobody has it', async () => {
+    const [a, b] = [await newUser(), await newUser()]
+    const { email } = a
+    const read = () => cached.prisma.user.findUnique({ where: { email } })
+    const sql = (id: number | undefined) =>
+      cached.countSql(async () => {
+        expect((await read())?.id).toBe(id)
+        await filled(cached)
+      })
+    expect([await sql(a.id), await sql(a.id)]).toEqual([1, 0])
+    await other.prisma.user.update({ where: { id: a.id }, data: { email: fresh() } })
+    await other.prisma.user.update({ where: { id: b.id }, data: { email } })
+    expect([await sql(b.id), await sql(b.id)]).toEqual([1, 0])
+    await other.prisma.user.delete({ where: { id: b.id } })
+    expect([await sql(undefined), await sql(undefined)]).toEqual([1, 0])
+  })
+
+  it('is followed with what hangs on the row in the same trip', async () => {
+    const { id, email } = await newUser()
+    await world.plain.post.create({ data: { title: 't', authorId: id } })
+    const read = () => cached.prisma.user.findUnique({ where: { email }, include: { posts: true } })
+    const truth = await read()
+    await filled(cached)
+    const seen = await watchRedis(world, async () => expect(await read()).toStrictEqual(truth))
+    expect(seen.commands()).toEqual(['mget'])
+  })
+
+  it('is forgotten, the oldest first, when there are too many', () => {
+    const recent = new Recent<number>(2)
+    for (const [i, key] of ['a', 'b', 'a', 'c'].entries()) recent.set(key, i)
+    expect(['a', 'b', 'c'].map(key => recent.get(key))).toEqual([undefined, 1, 3])
+    recent.delete('b')
+    recent.set('d', 4)
+    expect(['b', 'c', 'd'].map(key => recent.get(key))).toEqual([undefined, 3, 4])
   })
 })
 
