@@ -102,16 +102,21 @@ export function planRaw(catalog: Catalog, text: string | undefined, without?: st
 
 /** The id that a `where` pins, whatever else it filters by. */
 export function pinnedId(model: CatalogModel, where: unknown): string | undefined {
-  const values = pinnedValues(model, where)
-  return values && model.identity?.idOf(values)
+  return pinned(model, where)?.id
 }
 
-/** The values of the primary key that a `where` pins. */
-function pinnedValues({ identity }: CatalogModel, where: unknown): Values | undefined {
+interface Pinned {
+  readonly id: string
+  /** Of the primary key. */
+  readonly values: Values
+}
+
+function pinned({ identity }: CatalogModel, where: unknown): Pinned | undefined {
   if (identity === undefined || !isObject(where)) return undefined
   const { key } = identity
-  const parts = key.fields.length === 1 ? { [key.name]: equalsOf(where[key.name]) } : where[key.name]
-  return isObject(parts) && identity.idOf(parts) !== undefined ? parts : undefined
+  const values = key.fields.length === 1 ? { [key.name]: equalsOf(where[key.name]) } : where[key.name]
+  const id = isObject(values) ? identity.idOf(values) : undefined
+  return id === undefined ? undefined : { id, values: values as Values }
 }
 
 /** The ids that a `where` of many pins: `id: 1`, `id: { in: [1, 2] }`, `userId_postId: {…}` or both parts by equality. */
@@ -198,13 +203,12 @@ class Walk {
   }
 
   update(model: CatalogModel, where: unknown, data: unknown): void {
-    const values = pinnedValues(model, where)
-    const id = values && (model.identity?.idOf(values) as string)
-    if (id !== undefined) this.effects.row(model, id, 'row')
+    const named = pinned(model, where)
+    if (named !== undefined) this.effects.row(model, named.id, 'row')
     this.effects.changed(model)
-    const keyChanges = this.updateData(model, data, { ...keysOfResult(model), ...values })
+    const keyChanges = this.updateData(model, data, { ...keysOfResult(model), ...named?.values })
     // With a non-deterministic collation the row may be kept under another spelling than the args have.
-    const exact = id !== undefined && model.identity?.spelling === 'exact'
+    const exact = named !== undefined && model.identity?.spelling === 'exact'
     // The result has only the new key: the entry under the old one has no name.
     if (keyChanges && !exact) this.effects.unnamed(model, 'key')
     if (keyChanges || !exact) this.#rowOfResult(model, 'row')
@@ -251,19 +255,23 @@ class Walk {
    */
   updateData(model: CatalogModel, data: unknown, known: Known): boolean {
     if (!isObject(data)) return false
-    const touched = new Set(model.model.scalars.filter(field => field.updatedAt).map(field => field.name))
+    const touched = new Set(updatedByItself(model))
+    let nests = false
     for (const [name, value] of Object.entries(data)) {
       if (value === undefined) continue
       const relation = model.relations.get(name)?.field
       if (relation === undefined) touched.add(name)
-      else if (!onlyUpdates(value)) for (const field of relation.fields) touched.add(field)
+      else {
+        nests = true
+        if (!onlyUpdates(value)) for (const field of relation.fields) touched.add(field)
+      }
     }
     for (const list of model.lists) {
       if ([...list.foreign.values()].some(name => touched.has(name))) this.effects.moved(model)
       else this.#joined(model, list, known)
     }
     const keyChanges = model.model.primaryKey?.fields.some(field => touched.has(field.name)) ?? false
-    this.#relations(model, data, leaveOut(known, touched), false)
+    if (nests) this.#relations(model, data, leaveOut(known, touched), false)
     this.columnsChanged(model, touched)
     return keyChanges
   }
@@ -418,7 +426,7 @@ class Walk {
         return this.updateMany(target, inItem['where'], inItem['data'], 'child')
       case 'delete': {
         this.#pinnedChild(target, item)
-        for (const list of target.lists) this.#joined(target, list, pinnedValues(target, item) ?? NOTHING)
+        for (const list of target.lists) this.#joined(target, list, pinned(target, item)?.values ?? NOTHING)
         return this.deleted(target)
       }
       case 'deleteMany':
@@ -435,9 +443,9 @@ class Walk {
    * its foreign keys are not known.
    */
   #child(model: CatalogModel, where: unknown, data: unknown): void {
-    const values = pinnedValues(model, where)
+    const known = pinned(model, where)?.values ?? NOTHING
     this.#pinnedChild(model, where)
-    if (this.updateData(model, data, values ?? NOTHING) && model.identity?.spelling !== 'exact') {
+    if (this.updateData(model, data, known) && model.identity?.spelling !== 'exact') {
       this.effects.unnamed(model, 'key')
     }
   }
@@ -510,16 +518,24 @@ function foreignKeyTo({ fields, references }: RelationField, parent: Known): Kno
   return Object.fromEntries(fields.map((field, i) => [field, parent[references[i] as string] ?? undefined]))
 }
 
+/** What follows from the model alone, and is asked of it with each write. */
+function ofModel<Fact>(factOf: (model: CatalogModel) => Fact): (model: CatalogModel) => Fact {
+  const known = new WeakMap<CatalogModel, Fact>()
+  return model => {
+    let fact = known.get(model)
+    if (fact === undefined) known.set(model, (fact = factOf(model)))
+    return fact
+  }
+}
+
 /** The keys of the written row, which its result has: its own, those that others reference, and its foreign keys. */
-function keysOfResult(model: CatalogModel): Known {
+const keysOfResult = ofModel((model): Known => {
   const referenced = referencesTo(model).flatMap(({ references }) => references)
   const own = model.identity?.names ?? []
   return { ...foreignKeysOfResult(model), ...inResult([...own, ...referenced]) }
-}
+})
 
-function foreignKeysOfResult({ model }: CatalogModel): Known {
-  return inResult(model.relations.flatMap(({ fields }) => fields))
-}
+const foreignKeysOfResult = ofModel(({ model }): Known => inResult(model.relations.flatMap(({ fields }) => fields)))
 
 function inResult(names: readonly string[]): Known {
   return Object.fromEntries(names.map(name => [name, new Returned(name)]))
@@ -530,9 +546,14 @@ function leaveOut(known: Known, touched: ReadonlySet<string>): Known {
 }
 
 /** Relation fields, of any model, that lead to this one by a foreign key. */
-function referencesTo({ model }: CatalogModel): RelationField[] {
-  return model.relations.map(relation => relation.opposite).filter(reference => reference.fields.length > 0)
-}
+const referencesTo = ofModel(({ model }): readonly RelationField[] =>
+  model.relations.map(relation => relation.opposite).filter(reference => reference.fields.length > 0),
+)
+
+/** Fields that change with each update. */
+const updatedByItself = ofModel(({ model }): readonly string[] =>
+  model.scalars.filter(field => field.updatedAt).map(field => field.name),
+)
 
 /** Whether a nested write changes the row at the other end and no foreign key. */
 function onlyUpdates(nested: unknown): boolean {

@@ -146,7 +146,7 @@ export class Connection {
   }
 
   /** Keys that one command may name: chunks of all keys, or on a Cluster the keys of one hash tag. */
-  #groups(keys: readonly string[]): string[][] {
+  #groups(keys: readonly string[]): readonly (readonly string[])[] {
     if (this.#cluster !== undefined) {
       const tagged = new Map<string, string[]>()
       for (const key of keys) {
@@ -157,6 +157,7 @@ export class Connection {
       }
       return [...tagged.values()]
     }
+    if (keys.length > 0 && keys.length <= CHUNK) return [keys]
     const chunks: string[][] = []
     for (let at = 0; at < keys.length; at += CHUNK) chunks.push(keys.slice(at, at + CHUNK))
     return chunks
@@ -171,6 +172,8 @@ export class Connection {
   }
 
   async #dispatch(commands: readonly Command[]): Promise<Reply[]> {
+    const [only] = commands
+    if (commands.length === 1 && only !== undefined) return [await this.#call(only)]
     // One by one they go out and come back in one tick just as well. A Cluster refuses pipelines over slots.
     if (commands.length <= FEW || this.#cluster !== undefined) {
       return Promise.all(commands.map(command => this.#call(command)))

@@ -3,7 +3,8 @@ import type { Row } from '../wire/codec.js'
 import { Kind, kindOf, PAYLOAD_AT, stampedWith, textOf } from '../wire/envelope.js'
 import { ANY, ROWS } from '../wire/keys.js'
 import type { Lookup } from '../plan/query.js'
-import type { Seen, Store } from '../redis/store.js'
+import type { Seen } from '../redis/batches.js'
+import type { Store } from '../redis/store.js'
 
 export interface Looked {
   /** The row, or that there is none. */

@@ -7,7 +7,8 @@ import type { Events, FillOutcome } from '../events.js'
 import type { Flight, Flights } from './flight.js'
 import type { Dependencies } from '../wire/keys.js'
 import { ASK, cacheAside, type Reading } from './read.js'
-import type { Seen, Store, Ticket } from '../redis/store.js'
+import type { Seen } from '../redis/batches.js'
+import type { Store, Ticket } from '../redis/store.js'
 
 export interface ValueRead<T> {
   readonly redisKey: string

@@ -58,7 +58,7 @@ it('commands, bytes and statements of each operation are those that were recorde
       "create of a related row": "1 SQL, del/3, 31 bytes",
       "delete of a related row": "1 SQL, del/8, 101 bytes",
       "hit by key": "0 SQL, mget/4, 38 bytes",
-      "hit by unique": "0 SQL, mget/4 mget/4, 98 bytes",
+      "hit by unique": "0 SQL, mget/4, 38 bytes",
       "hit with 50 related rows": "0 SQL, mget/10, 150 bytes",
       "miss by key": "1 SQL, mget/4 set/6 set/6 get/1 eval/6, 396 bytes",
       "miss of the related rows": "2 SQL, mget/10 set/6 set/6 get/1 set/4, 965 bytes",

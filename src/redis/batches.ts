@@ -1,0 +1,171 @@
+/** What one tick collects, for each of the four things that are asked of Redis, and where in the replies each answer is. */
+import type { Command, Reply } from './connection.js'
+import { hasToken, newToken, type Token } from '../wire/envelope.js'
+import type { Dependencies } from '../wire/keys.js'
+
+/** What stands in Redis about an entry and what it depends on. */
+export interface Seen {
+  readonly entry: Buffer | null
+  /** In the order of the dependencies' epochs. */
+  readonly epochs: readonly (Token | null)[]
+  readonly held: boolean
+}
+
+/** What stands at a key, where a token can be read off it: it is one, or an entry that was filled under one. */
+export function readable(bytes: Buffer | null): Token | undefined {
+  return bytes !== null && hasToken(bytes) ? bytes : undefined
+}
+
+/** Waits no longer than the first of its queries may. */
+class Timed {
+  #until = Number.POSITIVE_INFINITY
+  done: Promise<boolean> = Promise.resolve(false)
+
+  until(deadline: number): void {
+    if (deadline < this.#until) this.#until = deadline
+  }
+
+  msLeft(): number {
+    return this.#until - performance.now()
+  }
+}
+
+/** Who waits for the answer to a lookup, and where in the reply it is. */
+interface Waiting {
+  readonly entry: number
+  readonly on: Found
+  readonly answer: (seen: Seen | undefined) => void
+}
+
+/** Where dependencies are in the reply, and what they are once it is there: the same for all lookups of a model. */
+interface Found {
+  readonly epochs: readonly number[]
+  readonly holds: readonly number[]
+  seen: Pick<Seen, 'epochs' | 'held'> | undefined
+}
+
+export class LookBatch extends Timed {
+  readonly keys: string[] = []
+  readonly #places = new Map<string, number>()
+  readonly #dependencies = new Map<Dependencies, Found>()
+  readonly #waiting: Waiting[] = []
+  #takeable: string | undefined
+
+  takeable(key: string): void {
+    this.#takeable = key
+  }
+
+  /** The key whose token may be taken at once: that of the only lookup, which is the last of the keys. */
+  get lone(): string | undefined {
+    return this.#waiting.length === 1 ? this.#takeable : undefined
+  }
+
+  look<T>(key: string, on: Dependencies, read: (seen: Seen | undefined) => T): Promise<T> {
+    const found = this.#found(on)
+    const entry = this.#add(key)
+    return new Promise((resolve, reject) => {
+      const answer = (seen: Seen | undefined) => {
+        try {
+          resolve(read(seen))
+        } catch (error) {
+          reject(error)
+        }
+      }
+      this.#waiting.push({ entry, on: found, answer })
+    })
+  }
+
+  /** Undefined: there is no reply that may be used. */
+  answer(replies: readonly (Buffer | null)[] | undefined): void {
+    for (const { entry, on, answer } of this.#waiting) {
+      if (replies === undefined) answer(undefined)
+      else {
+        on.seen ??= {
+          epochs: on.epochs.map(place => replies[place] ?? null),
+          held: on.holds.some(place => replies[place] !== null),
+        }
+        answer({ entry: replies[entry] ?? null, epochs: on.seen.epochs, held: on.seen.held })
+      }
+    }
+  }
+
+  #add(key: string): number {
+    const known = this.#places.get(key)
+    if (known !== undefined) return known
+    const place = this.keys.push(key) - 1
+    this.#places.set(key, place)
+    return place
+  }
+
+  #found(on: Dependencies): Found {
+    let found = this.#dependencies.get(on)
+    if (found === undefined) {
+      const [epochs, holds] = [on.epochs, on.holds].map(keys => keys.map(key => this.#add(key)))
+      found = { epochs: epochs as number[], holds: holds as number[], seen: undefined }
+      this.#dependencies.set(on, found)
+    }
+    return found
+  }
+}
+
+interface Place {
+  readonly index: number
+  readonly token: Token
+}
+
+export class AcquireBatch extends Timed {
+  readonly commands: Command[] = []
+  readonly #places = new Map<string, Place>()
+  /** Asked after all commands. */
+  readonly holds = new Set<string>()
+  replies: readonly Reply[] = []
+
+  token(key: string, ms: number): Place {
+    const known = this.#places.get(key)
+    if (known !== undefined) return known
+    const token = newToken()
+    const place = { index: this.commands.push(['set', key, token, 'NX', 'GET', 'PX', ms]) - 1, token }
+    this.#places.set(key, place)
+    return place
+  }
+
+  ask(hold: string): void {
+    this.holds.add(hold)
+  }
+
+  /** Whether a hold that was asked for is there, or may be. */
+  held(hold: string): boolean {
+    const index = [...this.holds].indexOf(hold)
+    return index >= 0 && this.replies[this.commands.length + index] !== null
+  }
+
+  /** The token that stands at a key now: the one that was there, or ours. Undefined if it can't be read. */
+  granted(place: Place | undefined): Token | undefined {
+    if (place === undefined) return undefined
+    const reply = this.replies[place.index]
+    if (reply === null) return place.token
+    return reply instanceof Buffer ? readable(reply) : undefined
+  }
+
+  /** Keys that hold something else than ours: other bytes, or another type. */
+  foreign(): string[] {
+    const isForeign = (reply: Reply) =>
+      reply instanceof Buffer ? !hasToken(reply) : reply instanceof Error && reply.message.startsWith('WRONGTYPE')
+    return [...this.#places].filter(([, place]) => isForeign(this.replies[place.index])).map(([key]) => key)
+  }
+}
+
+export class FillBatch {
+  done: Promise<boolean> = Promise.resolve(false)
+  readonly commands: Command[] = []
+  readonly epochs = new Map<string, number>()
+
+  extend(epoch: string, ms: number): void {
+    this.epochs.set(epoch, Math.max(ms, this.epochs.get(epoch) ?? 0))
+  }
+}
+
+export class DropBatch extends Timed {
+  readonly keys = new Set<string>()
+  readonly holds = new Set<string>()
+}
