@@ -94,7 +94,7 @@ await step('the same again', () => prisma.user.findUnique({ where: { id: 9999 } 
 console.log('\nBy any unique, with further filters, and for values of your own')
 const byEmail = { where: { email: 'user3@example.com' } }
 await step('by e-mail: the row is there, the pointer to it is not', () => prisma.user.findUnique(byEmail))
-await step('the same again: pointer, then row', () => prisma.user.findUnique(byEmail))
+await step('the same again: one MGET, for the row that it led to', () => prisma.user.findUnique(byEmail))
 await step("{ id: 3, role: 'ADMIN' }, which it is not", () =>
   prisma.user.findFirst({ where: { id: 3, role: 'ADMIN' } }),
 )
