@@ -37,7 +37,7 @@ export interface Drops {
 const TOKEN_MS = 10_000
 /** After so many misses the next lookup is taken for one as well: trip 2 goes out with trip 1. */
 const MISSES_IN_A_ROW = 3
-/** Of how many epochs it is known how long they live, and of how many pointers where they lead. */
+/** Of how many epochs it is known how long they live, and of how many pointers and relations where they led. */
 const MOST_KNOWN = 10_000
 
 export class Store {
@@ -64,7 +64,7 @@ export class Store {
   readonly #timers = new Set<NodeJS.Timeout>()
   /** Until when each epoch lives at least, if nobody drops it. */
   readonly #extended = new Recent<number>(MOST_KNOWN)
-  /** The row's key that a pointer's key led to last. Only a guess where to look: the row there has to prove itself. */
+  /** The id that a pointer, or a relation of a row, led to last. Only a guess where to look: nothing is answered because of it. */
   readonly ledTo: Pick<Recent<string>, 'get' | 'set' | 'delete'> = new Recent<string>(MOST_KNOWN)
   #missesInARow = 0
 

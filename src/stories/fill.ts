@@ -58,7 +58,7 @@ export function fillRow(
     store.fill(ownKey, sealed(Kind.rowUnderAny, payload, newToken(), any), keys, ttlMs, 'if-absent')
   }
   if (by === identity) return 'sent'
-  store.ledTo.set(key, ownKey)
+  store.ledTo.set(key, id)
   store.fill(key, sealed(Kind.pointer, textPayload(id), newToken(), any), keys, ttlMs, 'none')
   return 'sent'
 }

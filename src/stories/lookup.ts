@@ -30,11 +30,11 @@ export function lookUp(
   places?: readonly number[],
   atRow?: (rowKey: string) => void,
 ): Promise<Looked> {
-  const { by, identity, key } = lookup
-  const rowKey = by === identity ? key : store.ledTo.get(key)
-  return rowKey === undefined
+  const { by, identity, id, key } = lookup
+  const rowId = by === identity ? id : store.ledTo.get(key)
+  return rowId === undefined
     ? lookUpByPointer(store, lookup, deadline, atRow)
-    : lookUpAt(rowKey, store, lookup, deadline, places, atRow)
+    : lookUpAt(rowId, store, lookup, deadline, places, atRow)
 }
 
 async function lookUpByPointer(
@@ -49,12 +49,12 @@ async function lookUpByPointer(
   const pointed = pointerOf(lookup, seen)
   if (pointed === 'absent') return { found: pointed, seen, rowKey: undefined }
   if (pointed === undefined) return { found: undefined, seen: { ...seen, entry: null }, rowKey: undefined }
-  return lookUpAt(model.keys.row(pointed), store, lookup, deadline, undefined, atRow)
+  return lookUpAt(pointed, store, lookup, deadline, undefined, atRow)
 }
 
-/** By another unique the row has to prove itself, whoever named its key: it must have exactly the value that was asked for. */
+/** By another unique the row has to prove itself, whoever named it: it must have exactly the value that was asked for. */
 function lookUpAt(
-  rowKey: string,
+  rowId: string,
   store: Store,
   lookup: Lookup,
   deadline: number,
@@ -62,13 +62,14 @@ function lookUpAt(
   atRow?: (rowKey: string) => void,
 ): Promise<Looked> {
   const { model, by, identity, id, key } = lookup
+  const rowKey = by === identity ? key : model.keys.row(rowId)
   atRow?.(rowKey)
   const read = (seen: Seen | undefined) => {
     if (seen === undefined) return OUT_OF_REACH
     const found = rowOf(lookup, seen, places)
     if (by === identity) return { found, seen, rowKey }
     const proven = found !== undefined && found !== 'absent' && by.idOf(found) === id
-    if (proven) store.ledTo.set(key, rowKey)
+    if (proven) store.ledTo.set(key, rowId)
     else store.ledTo.delete(key)
     return { found: proven ? found : undefined, seen, rowKey }
   }

@@ -86,6 +86,7 @@ export class TreeReading implements Reading<Gathered, Shared> {
   async #gather(gathered: Gathered, node: Node, lookup: Lookup, deadline: number): Promise<Row | 'absent' | undefined> {
     const { ones, parts, identity } = node
     const hanging = new Map<string, Promise<unknown>>()
+    const guesses = new Map<One, string>()
     const atRow = (rowKey: string) => {
       const id = rowKey.slice(node.model.keys.row('').length)
       const tagId = identity.spelling === 'exact' ? id : foldedId(id)
@@ -94,14 +95,26 @@ export class TreeReading implements Reading<Gathered, Shared> {
         const tagIds = part.lists.map(() => tagId as string)
         hanging.set(part.name, this.#part(gathered, part, partAt(part, rowKey, tagIds), deadline))
       }
-      for (const one of ones) if (one.byId) hanging.set(one.name, this.#one(gathered, one, id, deadline))
+      for (const one of ones) {
+        const oneId = one.byId ? id : this.#store.ledTo.get(relationOf(rowKey, one))
+        if (oneId === undefined) continue
+        if (!one.byId) guesses.set(one, oneId)
+        hanging.set(one.name, this.#one(gathered, one, oneId, deadline))
+      }
     }
     const looked = await lookUp(this.#store, lookup, deadline, undefined, atRow)
     gathered.rows.set(node, looked)
     const { found, rowKey } = looked
     if (found !== undefined && found !== 'absent' && rowKey !== undefined) {
       for (const one of ones) {
-        if (!hanging.has(one.name)) hanging.set(one.name, this.#one(gathered, one, one.idOf(found), deadline))
+        if (one.byId) continue
+        const oneId = one.idOf(found)
+        const guess = guesses.get(one)
+        if (typeof oneId === 'string' && guess === oneId) continue
+        this.#remember(rowKey, one, oneId)
+        const goOn = () => this.#one(gathered, one, oneId, deadline)
+        // What a wrong guess gathers is not to come behind.
+        hanging.set(one.name, guess === undefined ? goOn() : (hanging.get(one.name) as Promise<unknown>).then(goOn))
       }
       for (const part of parts) {
         if (hanging.has(part.name)) continue
@@ -112,6 +125,12 @@ export class TreeReading implements Reading<Gathered, Shared> {
     if (found === undefined || found === 'absent') return found
     if (values.includes(undefined)) return undefined
     return Object.assign(found, Object.fromEntries([...hanging.keys()].map((name, i) => [name, values[i]])))
+  }
+
+  /** Where a relation leads, so that the next look can go there in the trip of the row itself. */
+  #remember(rowKey: string, one: One, id: string | null | undefined): void {
+    if (typeof id === 'string') this.#store.ledTo.set(relationOf(rowKey, one), id)
+    else this.#store.ledTo.delete(relationOf(rowKey, one))
   }
 
   /** The related row, null, or undefined when only the database can tell. */
@@ -196,40 +215,44 @@ export class TreeReading implements Reading<Gathered, Shared> {
       const ticket = await this.#store.acquire(key, on, known, deadline)
       if (ticket !== undefined) tickets.set(of, ticket)
     }
-    const visit = (node: Node) => {
+    // Where the row before it is not known, what was found is that of a guess, and the load may bring something else.
+    const visit = (node: Node, isGuess: boolean) => {
       const looked = gathered.rows.get(node)
       if (looked === undefined) waiting.push(acquire(node, undefined, node.model.keys, UNSEEN))
-      else if (looked.found === undefined && looked.seen !== undefined) {
+      else if (looked.seen !== undefined && (looked.found === undefined || isGuess)) {
         waiting.push(acquire(node, looked.rowKey, node.model.keys, looked.seen))
       }
+      const isNextGuess = isGuess || looked?.found === undefined
       for (const part of node.parts) {
         const lookedPart = gathered.parts.get(part)
         if (lookedPart === undefined) waiting.push(acquire(part, undefined, partAt(part, '', undefined).on, UNSEEN))
-        else if (lookedPart.found === undefined && lookedPart.seen !== undefined) {
+        else if (lookedPart.seen !== undefined && (lookedPart.found === undefined || isNextGuess)) {
           waiting.push(acquire(part, undefined, lookedPart.at.on, lookedPart.seen))
         }
       }
-      for (const { node: next } of node.ones) visit(next)
+      for (const { node: next } of node.ones) visit(next, isNextGuess)
     }
-    visit(this.#tree)
+    visit(this.#tree, false)
     await Promise.all(waiting)
     return tickets
   }
 
   #fill(gathered: Gathered, tickets: Tickets, node: Node, lookup: Lookup, row: Row | null, alone: boolean): void {
     const ticket = tickets.get(node)
-    const rowKey = gathered.rows.get(node)?.rowKey
-    if (ticket !== undefined && (row !== null || lookup.by !== node.identity || ticket.entry !== undefined)) {
+    const looked = gathered.rows.get(node)
+    const id = row === null ? undefined : node.identity.idOf(row)
+    const rowKey = id === undefined ? undefined : node.model.keys.row(id)
+    const isThere = looked?.found !== undefined && rowKey !== undefined && looked.rowKey === rowKey
+    const isForRow = row !== null || lookup.by !== node.identity || ticket?.entry !== undefined
+    if (ticket !== undefined && isForRow && !isThere) {
       const payload = row === null ? undefined : node.cached.codec.encode(row)
-      this.#filled(node, fillRow(this.#store, lookup, ticket, rowKey, { row, payload, alone }), lookup.key)
+      this.#filled(node, fillRow(this.#store, lookup, ticket, looked?.rowKey, { row, payload, alone }), lookup.key)
     }
-    if (row === null) return
-    const id = node.identity.idOf(row)
-    if (id === undefined) return
-    for (const part of node.parts)
-      this.#fillPart(gathered, tickets, node, part, node.model.keys.row(id), row[part.name])
+    if (row === null || rowKey === undefined) return
+    for (const part of node.parts) this.#fillPart(gathered, tickets, node, part, rowKey, row[part.name])
     for (const one of node.ones) {
       const oneId = one.idOf(row)
+      if (!one.byId) this.#remember(rowKey, one, oneId)
       if (oneId === null || oneId === undefined) continue
       const related = row[one.name] as Row | null
       if (related === null && !one.mayBeMissing) continue
@@ -241,7 +264,8 @@ export class TreeReading implements Reading<Gathered, Shared> {
     const ticket = tickets.get(part)
     if (ticket === undefined) return
     const untagged = partAt(part, rowKey, undefined)
-    const lookedAt = gathered.parts.get(part)?.at
+    const { at: lookedAt, found } = gathered.parts.get(part) ?? {}
+    if (found !== undefined && lookedAt?.key === untagged.key) return
     // The tags that were asked for are those of this row, unless a pointer led elsewhere.
     const tagged = lookedAt?.key === untagged.key ? lookedAt.tagged : 0
     const stamp = digest(tagged > 0 ? ticket.epochs.slice(0, tagged) : ticket.epochs.slice(-part.underAny.length))
@@ -258,6 +282,11 @@ export class TreeReading implements Reading<Gathered, Shared> {
   #filled({ model }: Node, outcome: FillOutcome, key: string): void {
     this.#events.fill(model.model.name, outcome, key)
   }
+}
+
+/** The name under which it is remembered where a relation of a row leads. No key of ours has a `>`. */
+function relationOf(rowKey: string, { name }: One): string {
+  return `${rowKey}>${name}`
 }
 
 function lookupOf({ node, by }: One, id: string): Lookup {

@@ -7,17 +7,13 @@ import { ANY } from '../../src/wire/keys.js'
 import { Store } from '../../src/redis/store.js'
 import { delegate, outcome } from '../support/delegates.js'
 import { Gates } from '../support/gates.js'
+import { ForgetfulStore, ledAstray } from '../support/memories.js'
 import { watchRedis } from '../support/monitor.js'
 import { type CachedProcess, createWorld, type World } from '../support/world.js'
 
 let world: World
 let cached: CachedProcess
 let other: CachedProcess
-
-/** Follows the pointer each time, like a process that never asked for that value before. */
-class ForgetfulStore extends Store {
-  override readonly ledTo = { get: () => undefined, set: () => undefined, delete: () => undefined }
-}
 
 beforeAll(async () => {
   world = await createWorld()
@@ -256,18 +252,11 @@ describe('pointer and row', () => {
 })
 
 describe('where a pointer led before', () => {
-  /** Remembers all pointers, and that they led to one row. */
-  class LedAstray extends Store {
-    static to = ''
-    override readonly ledTo = { get: () => LedAstray.to, set: () => undefined, delete: () => undefined }
-  }
-
   it('is a guess: a row that has another value is not answered, whatever hangs on it', async () => {
     const [mine, theirs] = [await newUser({ name: 'mine' }), await newUser({ name: 'theirs' })]
     await world.plain.post.create({ data: { title: 'of mine', authorId: mine.id } })
     await world.plain.post.create({ data: { title: 'of theirs', authorId: theirs.id } })
-    const astray = world.process({}, { parts: { Store: LedAstray } })
-    LedAstray.to = `${world.prefix}User:${theirs.id}`
+    const astray = world.process({}, { parts: { Store: ledAstray(String(theirs.id)) } })
     const include = { posts: true, profile: true, _count: { select: { posts: true } } }
     for (const shape of [{}, { include }, { select: { name: true } }, { select: { posts: true } }]) {
       for (const where of [{ email: mine.email }, { email: fresh('nobody') }, { id: theirs.id }]) {
