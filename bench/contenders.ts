@@ -38,6 +38,9 @@ export const works: readonly Work[] = [
   ),
   work('14 columns, by key', 1000, 'item', (client, n) => client.item.findUnique({ where: { id: n } })),
   work('2 KB, by key', 1000, 'article', (client, n) => client.article.findUnique({ where: { id: n } })),
+  work('with the row that it points to', 1000, 'post', (client, n) =>
+    client.post.findUnique({ where: { id: n }, include: { author: true } }),
+  ),
   work('with 50 related rows', 200, 'author', (client, n) =>
     client.author.findUnique({ where: { id: n }, include: { posts: { orderBy: { id: 'asc' } } } }),
   ),

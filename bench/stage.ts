@@ -22,14 +22,16 @@ export interface Stage {
 }
 
 export async function openStage(): Promise<Stage> {
-  const servers = await startServers()
+  // A commit waits for the disk, as it does in production.
+  const servers = await startServers({ durable: true })
   console.log(servers.chosen.join('\n'))
   const name = `cache_aside_bench_${process.pid}`
   const databaseUrl = await createDatabase(servers.databaseUrl, name)
   const setUp = new Client({ connectionString: databaseUrl })
   await setUp.connect()
   await setUp.query(await readFile(new URL('schema.sql', import.meta.url), 'utf8'))
-  const { rows } = await setUp.query<{ server_version: string }>('SHOW server_version')
+  const settings = "SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync"
+  const { rows } = await setUp.query<{ version: string; fsync: string }>(settings)
   await setUp.end()
 
   const base = new PrismaClient({
@@ -55,7 +57,7 @@ export async function openStage(): Promise<Stage> {
     contenders: await contenders(base, redis, prefix),
     prefix,
     versions: {
-      Postgres: rows[0]?.server_version ?? '?',
+      Postgres: `${rows[0]?.version} (fsync ${rows[0]?.fsync})`,
       Redis: /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? '?',
     },
     removeKeys,

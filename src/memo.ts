@@ -19,28 +19,30 @@ export class Memo<Value> {
   }
 }
 
-/** The last that was learnt of each of so many keys: the one that was new first goes first. */
+/** What was learnt last of so many keys, in two halves: when the young one is full, it takes the place of the old one. */
 export class Recent<Value> {
-  readonly #known = new Map<string, Value>()
-  readonly #most: number
+  readonly #half: number
+  #young = new Map<string, Value>()
+  #old = new Map<string, Value>()
 
   constructor(most: number) {
-    this.#most = most
+    this.#half = most / 2
   }
 
   get(key: string): Value | undefined {
-    return this.#known.get(key)
+    return this.#young.get(key) ?? this.#old.get(key)
   }
 
   set(key: string, value: Value): void {
-    if (this.#known.size >= this.#most && !this.#known.has(key)) {
-      const [oldest] = this.#known.keys()
-      if (oldest !== undefined) this.#known.delete(oldest)
+    if (this.#young.size >= this.#half && !this.#young.has(key)) {
+      this.#old = this.#young
+      this.#young = new Map()
     }
-    this.#known.set(key, value)
+    this.#young.set(key, value)
   }
 
   delete(key: string): void {
-    this.#known.delete(key)
+    this.#young.delete(key)
+    this.#old.delete(key)
   }
 }

@@ -1,6 +1,7 @@
 /**
  * A row with its related rows as it is read: entry by entry, one round trip per level. What follows from ids that are known
- * is asked in the same trip. If anything is missing, the database is asked once for all of it, and what was missing is filled.
+ * is asked in the same trip, and so is what follows from where a relation led before: a guess, which the row has to bear
+ * out. If anything is missing, the database is asked once for all of it, and what was missing is filled.
  */
 import type { Row } from '../wire/codec.js'
 import { digest, Kind, kindOf, newToken, PAYLOAD_AT, seal, stampedWith } from '../wire/envelope.js'

@@ -198,9 +198,9 @@ describe('where a relation led before is a guess', () => {
   }
 
   it('that is given up when the foreign key moves to another row', async () => {
-    const db = world.plain
-    const [a, b] = await db.user.createManyAndReturn({ data: [{ email: 'a@moves' }, { email: 'b@moves' }] })
-    const { id } = await db.post.create({ data: { title: 't', authorId: a!.id } })
+    const { user, post } = world.plain
+    const [a, b] = await user.createManyAndReturn({ data: [{ email: 'a@moves' }, { email: 'b@moves' }] })
+    const { id } = await post.create({ data: { title: 't', authorId: a!.id } })
     await followed(
       db => db.post.findUnique({ where: { id }, include: { author: { include: { posts: true, profile: true } } } }),
       [b!.id, a!.id].map(to => db => db.post.update({ where: { id }, data: { authorId: to } })),

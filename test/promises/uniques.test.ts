@@ -298,13 +298,18 @@ describe('where a pointer led before', () => {
     expect(seen.commands()).toEqual(['mget'])
   })
 
-  it('is forgotten, the oldest first, when there are too many', () => {
-    const recent = new Recent<number>(2)
-    for (const [i, key] of ['a', 'b', 'a', 'c'].entries()) recent.set(key, i)
-    expect(['a', 'b', 'c'].map(key => recent.get(key))).toEqual([undefined, 1, 3])
-    recent.delete('b')
-    recent.set('d', 4)
-    expect(['b', 'c', 'd'].map(key => recent.get(key))).toEqual([undefined, 3, 4])
+  it('is forgotten when there are too many newer ones', () => {
+    const recent = new Recent<number>(4)
+    const known = () => ['a', 'b', 'c', 'd', 'e'].map(key => recent.get(key))
+    for (const [i, key] of ['a', 'b', 'c', 'd'].entries()) recent.set(key, i)
+    expect(known()).toEqual([0, 1, 2, 3, undefined])
+    recent.set('c', 12)
+    expect(known()).toEqual([0, 1, 12, 3, undefined])
+    recent.set('e', 4)
+    expect(known()).toEqual([undefined, undefined, 12, 3, 4])
+    recent.delete('d')
+    recent.delete('e')
+    expect(known()).toEqual([undefined, undefined, 12, undefined, undefined])
   })
 })
 

