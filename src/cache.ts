@@ -212,10 +212,12 @@ function valueReadOf<T>(core: Core, key: unknown, fetch: () => T | PromiseLike<T
   }
   // In one order, because the stamp of the value is made over the tags in order.
   const epochs = [valuesEpoch(core.prefix), ...[...new Set(tags)].toSorted().map(tag => tagKey(core.prefix, tag))]
+  const ttlMs = ttl === undefined ? core.ttlMs : duration('the ttl of getOrSet', ttl, 1, wrongCall)
   return {
     redisKey: valueKey(core.prefix, key),
-    on: { epochs, holds: [] },
-    ttlMs: ttl === undefined ? core.ttlMs : duration('the ttl of getOrSet', ttl, 1, wrongCall),
+    // Of different values with one tag each makes it live long enough for itself.
+    on: { epochs, holds: [], epochMs: 2 * ttlMs },
+    ttlMs,
     fetch,
     serialize,
     deserialize,

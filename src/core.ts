@@ -70,7 +70,8 @@ export function createCore(
     holdMs,
     emit: events.emit,
   })
-  const longestMs = Math.max(ttlMs, ...[...policies.values()].flatMap(policy => [policy.ttlMs, policy.negativeTtlMs]))
+  const ttls = [...policies.values()].flatMap(policy => [policy.ttlMs, policy.negativeTtlMs, policy.queriesTtlMs ?? 0])
+  const longestMs = Math.max(ttlMs, ...ttls)
   const store = new (parts.Store ?? Store)(connection, health, {
     deadlineMs,
     invalidationDeadlineMs,

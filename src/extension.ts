@@ -11,6 +11,7 @@ import {
   type ClientFacts,
   factsOf,
   fluentPath,
+  isLoadOf,
   isTransactionClient,
   mayBeOfOtherColumns,
   mayNotReadAll,
@@ -118,6 +119,7 @@ async function passed(operation: Operation): Promise<unknown> {
 // ---- reads
 
 function read(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
+  if (isLoadOf(operation, core)) return passed(operation)
   const plan = planOf(core, shape, operation)
   if (plan.kind === 'bypass') {
     core.events.bypass(operation.model as string, operation.operation, plan.why)
@@ -159,6 +161,8 @@ function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan 
     const plan = planRead(core.catalog.get(model as string), name, args, shape)
     if (plan.kind === 'row' && core.unreadable.has(namesOfLoad(plan)))
       return new Bypass('the whole row may not be read')
+    if (plan.kind === 'row' && isNarrow(plan) && core.store.isTooLarge(plan.key))
+      return new Bypass('the row is larger than maxBytes')
     return core.security.check(plan)
   } catch (error) {
     // Args that we can't make sense of are Prisma's to judge.
@@ -179,7 +183,7 @@ function rowSource(core: Core, shape: ClientShape, operation: Operation, plan: R
     async load() {
       if (plan.hasCursor) await ownTick()
       batch = core.batches.join(model.model.name)
-      return (await queryWhole(operation, args)) as Row | null
+      return (await queryWhole(operation, args, core)) as Row | null
     },
     saysAbsent: error => orThrow && saysNotFound(error),
     async insteadOf(error) {
@@ -192,6 +196,11 @@ function rowSource(core: Core, shape: ClientShape, operation: Operation, plan: R
   }
 }
 
+/** Whether the caller asks for less of the row than a load does. */
+function isNarrow({ places, tree }: RowRead): boolean {
+  return (tree === undefined ? places : tree.shape.places) !== undefined
+}
+
 /** What a load asks for, by the models in it. */
 function namesOfLoad({ model, tree }: RowRead): string {
   return tree === undefined ? model.model.name : tree.shape.text
@@ -202,7 +211,7 @@ function resultSource(core: Core, operation: Operation): Source {
   const orThrow = throwsWhenAbsent(operation.operation)
   return {
     original: () => passOn(core, operation),
-    load: () => queryWhole(operation, operation.args),
+    load: () => queryWhole(operation, operation.args, core),
     saysAbsent: error => orThrow && saysNotFound(error),
     async insteadOf(error) {
       throw error

@@ -20,16 +20,22 @@ export interface Operation {
   readonly __internalParams?: Internal
 }
 
+/** Who loads by a query. Prisma hands the internal params on from hook to hook. */
+const LOADER = Symbol('loader')
+
 interface Internal {
   args?: unknown
   readonly transaction?: { readonly kind: 'itx' | 'batch'; readonly id: string | number }
   readonly dataPath?: readonly string[]
+  readonly [LOADER]?: object
 }
+
+type RuntimeModels = Readonly<Record<string, { readonly fields: readonly { readonly name: string }[] }>>
 
 /** The parts of a client that are read here. */
 interface ClientInternals {
   readonly _engineConfig?: { readonly inlineSchema?: unknown; readonly adapter?: AdapterFactory }
-  readonly _runtimeDataModel?: { readonly models?: Record<string, { readonly fields: readonly { name: string }[] }> }
+  readonly _runtimeDataModel?: { readonly models?: RuntimeModels }
   readonly _globalOmit?: Record<string, Record<string, unknown>>
   readonly _extensions?: {
     getAllComputedFields(model: string): Record<string, { readonly needs: readonly string[] }> | undefined
@@ -72,7 +78,7 @@ export function factsOf(client: object): ClientFacts {
   ) {
     throw unsupported('the client does not carry its schema where Prisma 7 clients do')
   }
-  const schema = readSchema(schemaText, name => new Set(models[name]?.fields.map(field => field.name)))
+  const schema = schemaOf(schemaText, models)
   if (schema.provider !== 'postgresql' && schema.provider !== 'postgres') {
     throw unsupported(`the schema's provider is ${shown(schema.provider)}, and only "postgresql" is supported`)
   }
@@ -82,13 +88,14 @@ export function factsOf(client: object): ClientFacts {
   const computed = new Set<string>()
   const extended = (derived: object) => {
     const extensions = (derived as ClientInternals)._extensions
+    const before = computed.size + needed.size
     for (const model of schema.models.keys()) {
       for (const [name, { needs }] of Object.entries(extensions?.getAllComputedFields(jsName(model)) ?? {})) {
         computed.add(`${model}.${name}`)
         for (const field of needs) needed.add(`${model}.${field}`)
       }
     }
-    shapes.forget()
+    if (computed.size + needed.size > before) shapes.forget()
   }
   extended(client)
   return {
@@ -108,6 +115,18 @@ export function factsOf(client: object): ClientFacts {
       shapes,
     },
   }
+}
+
+/** What was read of a schema, by the object that all clients derived from one share: some extend one for each request. */
+const schemas = new WeakMap<object, Schema>()
+
+function schemaOf(text: string, models: RuntimeModels): Schema {
+  let schema = schemas.get(models)
+  if (schema === undefined) {
+    schema = readSchema(text, name => new Set(models[name]?.fields.map(field => field.name)))
+    schemas.set(models, schema)
+  }
+  return schema
 }
 
 /**
@@ -178,9 +197,22 @@ export async function queryWith({ query, __internalParams }: Operation, args: un
   return await query(args, { ...__internalParams })
 }
 
-/** The same, and the whole result, whatever part of it a fluent call asks for. */
-export async function queryWhole({ query, __internalParams }: Operation, args: unknown): Promise<unknown> {
-  return await query(args, { ...__internalParams, dataPath: [] })
+/**
+ * The same, and the whole result, whatever part of it a fluent call asks for.
+ *
+ * @param loader - who can tell its own loads by `isLoadOf`
+ */
+export async function queryWhole(
+  { query, __internalParams }: Operation,
+  args: unknown,
+  loader: object,
+): Promise<unknown> {
+  return await query(args, { ...__internalParams, dataPath: [], [LOADER]: loader })
+}
+
+/** Whether the operation is a load of that loader, which meets itself where an extension is applied twice. */
+export function isLoadOf({ __internalParams }: Operation, loader: object): boolean {
+  return __internalParams?.[LOADER] === loader
 }
 
 /**
@@ -274,11 +306,12 @@ export function saysClosed(error: unknown): boolean {
 
 /**
  * Whether an error may be about columns that the caller did not ask for: one that is not there yet or any more, an enum
- * value that the client does not know, a column without a grant.
+ * value that the client does not know, a column without a grant; or a value that Prisma can't read, as which type it has
+ * the column. That is then no error of Prisma's own, but one of JavaScript or of decimal.js.
  */
 export function mayBeOfOtherColumns(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code
-  return typeof code === 'string' && /^P2(?!024|025|028)/.test(code)
+  const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown }
+  return typeof code === 'string' ? /^P2(?!024|025|028)/.test(code) : !String(name).startsWith('PrismaClient')
 }
 
 /** Whether an error says that the database user may not see some column that was asked for. */

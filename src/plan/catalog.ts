@@ -290,7 +290,9 @@ function touchesOf(
 function checkPolicies({ models }: Schema, policies: ReadonlyMap<string, Policy>): void {
   for (const [name, { exclude, dependsOn }] of policies) {
     const model = models.get(name)
-    if (model === undefined || model.scalars.length === 0) throw unknownModel('models', name, [...models.keys()])
+    if (model === undefined) throw unknownModel('models', name, [...models.keys()])
+    if (model.scalars.length === 0)
+      throw wrong(`models.${name} is a model that the client does not have. Remove it from models.`)
     if (model.view && dependsOn === undefined) {
       throw wrong(
         `models.${name} is a view, and no write says when it changes. Name what it reads: dependsOn: ['User'], or ` +

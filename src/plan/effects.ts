@@ -106,6 +106,10 @@ export class Effects {
     return this.#changed.size + this.#links.size === 0
   }
 
+  get changedModels(): Iterable<CatalogModel> {
+    return this.#changed
+  }
+
   get models(): string[] {
     return [...this.#changed].map(({ model }) => model.name)
   }

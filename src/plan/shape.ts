@@ -207,7 +207,12 @@ function partsOf(
   const order: string[] = []
   for (const name of Object.keys(selection)) {
     const value = selection[name]
-    if (!client.reader.isGiven(selection, name)) continue
+    if (!client.reader.isGiven(selection, name)) {
+      // Prisma refuses names that it does not know, whatever their value.
+      const isField = word === 'select' && model.model.scalars.some(field => field.name === name)
+      if (!isField && name !== COUNT && !model.relations.has(name)) bypass(`${word}.${name} is not a cached field`)
+      continue
+    }
     if (isScalar(name, value)) {
       if (value === true) order.push(name)
       continue

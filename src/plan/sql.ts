@@ -125,7 +125,8 @@ function assigned(tokens: readonly string[], from: number): ReadonlySet<string> 
   let expects = true
   for (const [i, token] of tokens.slice(set + 1).entries()) {
     const at = set + 1 + i
-    if (depth === 0 && /^(?:where|from|returning|;)$/.test(token)) break
+    // `IS DISTINCT FROM` ends nothing.
+    if (depth === 0 && /^(?:where|from|returning|;)$/.test(token) && tokens[at - 1] !== 'distinct') break
     if (token === '(') depth++
     else if (token === ')') depth--
     if (depth < 0) break

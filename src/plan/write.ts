@@ -80,15 +80,8 @@ export function writeOfAnything(catalog: Catalog, without?: string): WritePlan {
 /** Any write to these models, and what the referential actions make of it. */
 export function anythingTo(catalog: Catalog, models: readonly CatalogModel[], without?: string): Effects {
   const walk = new Walk(catalog, new Effects(without))
-  for (const model of models) {
-    walk.effects.unnamed(model, 'anything')
-    walk.deleted(model)
-    walk.columnsChanged(model, fieldsOf(model, undefined))
-    for (const { link, target } of model.relations.values()) {
-      if (link !== undefined) walk.effects.linked(link, [model, target])
-    }
-  }
-  return walk.effects
+  for (const model of models) walk.anything(model, 'anything')
+  return walk.plan(undefined).effects
 }
 
 /** The plan of raw SQL: what it does to the tables that it names, or anything. */
@@ -161,6 +154,8 @@ class Walk {
   /** @param model - of the rows in the result */
   plan(model: CatalogModel | undefined): WritePlan {
     const { effects } = this
+    // It grows while it is walked: what is touched may touch others.
+    for (const { touches } of effects.changedModels) for (const touched of touches) this.anything(touched, 'touched')
     if (model === undefined || this.#whenReturned.length === 0) return { effects, expected: undefined }
     const add = (row: Values | undefined) => {
       for (const returned of this.#whenReturned) returned(row)
@@ -298,6 +293,16 @@ class Walk {
     })
     for (const [link, ends] of links) this.effects.linked(link, ends)
     return links.length > 0
+  }
+
+  /** Any rows of the model changed or went, and with them what references them. */
+  anything(model: CatalogModel, rule: Rule): void {
+    this.effects.unnamed(model, rule)
+    this.deleted(model)
+    this.columnsChanged(model, fieldsOf(model, undefined))
+    for (const { link, target } of model.relations.values()) {
+      if (link !== undefined) this.effects.linked(link, [model, target])
+    }
   }
 
   // ---- what the result names

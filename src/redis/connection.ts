@@ -62,15 +62,23 @@ export class Connection {
       this.#opened = true
       onReady()
     }
-    const attach = (client: Redis | Cluster) => client.on('ready', ready).on('close', onClose).on('end', onClose)
-    const detach = (client: Redis | Cluster) => client.off('ready', ready).off('close', onClose).off('end', onClose)
+    const isAttached = (client: Redis | Cluster) => client.listeners('ready').includes(ready)
+    const attach = (client: Redis | Cluster) => {
+      if (isAttached(client)) return
+      allow(client, LISTENERS)
+      client.on('ready', ready).on('close', onClose).on('end', onClose)
+    }
+    const detach = (client: Redis | Cluster) => {
+      if (!isAttached(client)) return
+      allow(client, -LISTENERS)
+      client.off('ready', ready).off('close', onClose).off('end', onClose)
+    }
     attach(this.#redis)
     if (this.#cluster === undefined) return () => detach(this.#redis)
 
     // A Cluster says nothing of a node that comes back, perhaps from an old snapshot.
     const cluster = this.#cluster
     const joined = (node: Redis) => {
-      detach(node)
       attach(node)
       onClose()
       onReady()
@@ -234,6 +242,15 @@ export class Connection {
       return undefined
     }
   }
+}
+
+/** To one event, while the first connect is waited for. */
+const LISTENERS = 2
+
+/** Ours are no leak: an application may have a database, and with it a cache, per tenant. */
+function allow(client: Redis | Cluster, more: number): void {
+  const most = client.getMaxListeners()
+  if (most > 0) client.setMaxListeners(most + more)
 }
 
 /** The first word of an error that Redis answered; undefined for errors of the client (a lost connection, a time-out). */

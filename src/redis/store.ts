@@ -37,7 +37,7 @@ export interface Drops {
 const TOKEN_MS = 10_000
 /** After so many misses the next lookup is taken for one as well: trip 2 goes out with trip 1. */
 const MISSES_IN_A_ROW = 3
-/** Of how many epochs it is known how long they live, and of how many pointers and relations where they led. */
+/** Of how many keys is remembered how long they live, where they led, or that they are too large. */
 const MOST_KNOWN = 10_000
 
 export class Store {
@@ -66,12 +66,22 @@ export class Store {
   readonly #extended = new Recent<number>(MOST_KNOWN)
   /** The id that a pointer, or a relation of a row, led to last. Only a guess where to look: nothing is answered because of it. */
   readonly ledTo: Pick<Recent<string>, 'get' | 'set' | 'delete'> = new Recent<string>(MOST_KNOWN)
+  readonly #tooLarge = new Recent<number>(MOST_KNOWN)
   #missesInARow = 0
 
   constructor(connection: Connection, health: Health, options: StoreOptions) {
     this.#connection = connection
     this.#health = health
     this.#options = options
+  }
+
+  /** Whether a load found not long ago that what belongs at a key is too large to be kept. */
+  isTooLarge(key: string): boolean {
+    return (this.#tooLarge.get(key) ?? 0) > performance.now()
+  }
+
+  tooLarge(key: string, forMs: number): void {
+    this.#tooLarge.set(key, performance.now() + forMs)
   }
 
   /** Whether Redis may be asked. */
@@ -114,13 +124,7 @@ export class Store {
    * fills nothing, because Redis is out of reach, a write of unknown outcome holds a model, or foreign bytes were in the
    * way (they are dropped).
    */
-  async acquire(
-    key: string | undefined,
-    on: Dependencies,
-    seen: Seen,
-    deadline: number,
-    epochMs = this.#options.epochMs,
-  ): Promise<Ticket | undefined> {
+  async acquire(key: string | undefined, on: Dependencies, seen: Seen, deadline: number): Promise<Ticket | undefined> {
     if (seen.held) return undefined
     const token = readable(seen.entry)
     const known = seen.epochs.map(readable)
@@ -130,6 +134,7 @@ export class Store {
     if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known }
 
     if (!this.#health.usable || deadline <= performance.now()) return undefined
+    const { epochMs = this.#options.epochMs } = on
     const batch = this.#acquires.current()
     batch.until(deadline)
     const entryAt = token !== undefined || key === undefined ? undefined : batch.token(key, TOKEN_MS)
@@ -158,16 +163,22 @@ export class Store {
     if (guard === 'none') batch.commands.push(['set', key, entry, 'PX', ms])
     else if (guard === 'if-absent') batch.commands.push(['set', key, entry, 'PX', ms, 'NX'])
     else batch.commands.push(['eval', FILL, 1, key, guardOf(guard), entry, ms])
-    for (const epoch of on.epochs) this.#extend(batch, epoch, ms)
+    this.#extend(batch, on, ms)
   }
 
-  /** Not each time: at its creation and whenever half of that is over is enough for it to outlive every entry. */
-  #extend(batch: FillBatch, epoch: string, entryMs: number): void {
+  /**
+   * An epoch of a model is not extended each time: it is made to live twice as long as any entry, whoever makes it, so it is
+   * enough to do it again when half of that is over.
+   */
+  #extend(batch: FillBatch, { epochs, epochMs }: Dependencies, entryMs: number): void {
     const now = performance.now()
-    if ((this.#extended.get(epoch) ?? 0) >= now + entryMs) return
-    const ms = Math.max(this.#options.epochMs, 2 * entryMs)
-    this.#extended.set(epoch, now + ms)
-    batch.extend(epoch, ms)
+    for (const epoch of epochs) {
+      if (epochMs !== undefined) batch.extend(epoch, epochMs)
+      else if ((this.#extended.get(epoch) ?? 0) < now + entryMs) {
+        this.#extended.set(epoch, now + this.#options.epochMs)
+        batch.extend(epoch, this.#options.epochMs)
+      }
+    }
   }
 
   /**

@@ -44,7 +44,10 @@ export function fillRow(
   }
 
   if (payload === undefined) return 'inexact'
-  if (PAYLOAD_AT + payload.length > policy.maxBytes) return 'too-large'
+  if (PAYLOAD_AT + payload.length > policy.maxBytes) {
+    store.tooLarge(key, policy.ttlMs)
+    return 'too-large'
+  }
   // A row proves itself: it is kept only under its own id, and found only by its own values, as the database spells them.
   const id = identity.idOf(row)
   if (id === undefined || by.idOf(row) !== lookup.id) return 'other-id'

@@ -1,5 +1,5 @@
 /** The story of `getOrSet`: cache-aside for any value of the caller's, by the rules that hold for rows. */
-import { isDeepStrictEqual } from 'node:util'
+import { isDeepStrictEqual, types } from 'node:util'
 import { Packr } from 'msgpackr'
 import { digest, Kind, kindOf, PAYLOAD_AT, seal, stampedWith } from '../wire/envelope.js'
 import { nameOf } from '../errors.js'
@@ -28,7 +28,7 @@ export interface Values {
 /** Entries of `getOrSet` follow no schema. */
 const NO_SCHEMA = Buffer.alloc(8)
 const OPERATION = 'getOrSet'
-const packr = new Packr({ useRecords: false, moreTypes: true })
+const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true })
 
 export async function readValue<T>(values: Values, read: ValueRead<T>): Promise<T> {
   const { value } = (await cacheAside(values, values.valueFlights, new ValueReading(values, read))) as { value: T }
@@ -63,10 +63,10 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
 
   async load(seen: Seen | undefined, deadline: number, flight: Flight<Buffer>): Promise<unknown> {
     const { store, events } = this.#values
-    const { on, ttlMs, fetch } = this.#read
+    const { on, fetch } = this.#read
     let payload: Buffer | undefined
     try {
-      const ticket = seen && (await store.acquire(this.key, on, seen, deadline, 2 * ttlMs))
+      const ticket = seen && (await store.acquire(this.key, on, seen, deadline))
       flight.asked()
       const value = await fetch()
       payload = encoded(this.#values, this.#read, value)
@@ -97,6 +97,7 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
 function encoded<T>({ events }: Values, { serialize }: ValueRead<T>, value: T): Buffer | undefined {
   try {
     if (serialize !== undefined) return packr.pack(serialize(value))
+    if (types.isNativeError(value)) return undefined // It would come back with another stack.
     const payload = packr.pack(value)
     return isDeepStrictEqual(unpacked(payload, 0), value) ? payload : undefined
   } catch (error) {

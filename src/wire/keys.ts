@@ -30,6 +30,8 @@ export function foldedId(id: string): string | undefined {
 export interface Dependencies {
   readonly epochs: readonly string[]
   readonly holds: readonly string[]
+  /** How long the epochs of this entry have to live; without it, as long as those of models do. */
+  readonly epochMs?: number
 }
 
 /** The keys of one model. */

@@ -34,9 +34,9 @@ const UNCACHED = ['AuditEntry', 'TenantImport']
 /** Every model that the client knows is configured, but for the audit log. */
 export const catalog = catalogWith(policy)
 
-export function catalogWith(of: Policy): Catalog {
+export function catalogWith(of: Policy, alsoTouches: ReadonlyMap<string, readonly string[]> = new Map()): Catalog {
   const names = [...schema.models.keys()].filter(name => !UNCACHED.includes(name))
-  return buildCatalog(schema, { prefix: '', policies: new Map(names.map(name => [name, of])) }, Decimal)
+  return buildCatalog(schema, { prefix: '', policies: new Map(names.map(name => [name, of])), alsoTouches }, Decimal)
 }
 
 export function modelNamed(name: string): CatalogModel {

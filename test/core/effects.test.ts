@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { addResult, planWrite } from '../../src/plan/write.js'
-import { clientShape } from './catalog.js'
+import { addResult, anythingTo, planWrite } from '../../src/plan/write.js'
 import type { Model } from '../../src/plan/schema.js'
 import { widen } from '../../src/plan/widen.js'
 import { createWorld, type World } from '../support/world.js'
-import { catalog, modelNamed } from './catalog.js'
+import { catalog, catalogWith, clientShape, modelNamed, policy } from './catalog.js'
 
 // Two things are held for each write below. The set of keys that it drops is exactly the one in the table. And the write
 // is run on Postgres, in a transaction that is rolled back: every row that it changed, created or deleted, by itself or by
@@ -683,6 +682,16 @@ describe('what is not known', () => {
       '{AliasCitext}@any',
       '{AliasCitext}@rows',
     ])
+  })
+})
+
+describe('what triggers change', () => {
+  it('is any row of the models that they touch, and what references those', () => {
+    const touching = catalogWith(policy, new Map([['Tag', ['User']]]))
+    const { effects } = planWrite(touching, touching.get('Tag')!, 'create', { data: { name: 'x' } })
+    const anything = anythingTo(touching, [touching.get('User')!])
+    expect(effects.drops().keys).toEqual(expect.arrayContaining([...anything.drops().keys, '{Tag}@any']))
+    expect(anything.unnamedModels).toContain('Post')
   })
 })
 

@@ -114,6 +114,7 @@ describe('a value', () => {
     Object.create(null),
     cycle,
     new URL('http://x.org'),
+    new RangeError('with another stack'),
     Object.assign([1, 2], { extra: 3 }),
     { [Symbol('key')]: 1 },
     { get lazy() { return new Point(3) } }, // biome-ignore format: one line
@@ -203,6 +204,17 @@ describe('fetch', () => {
       cacheOf(cached).getOrSet(key, () => 'c'),
     ])
     expect(calls.map(call => (call.status === 'fulfilled' ? call.value : call.status))).toEqual(['rejected', 'b', 'c'])
+  })
+
+  it('of bytes gives each who asks bytes of its own', async () => {
+    const key = newKey()
+    const ask = () => Promise.all([1, 2].map(() => cacheOf(cached).getOrSet(key, () => Buffer.from('abc'))))
+    for (const when of ['of one load', 'of one reply']) {
+      const [first, second] = await ask()
+      first![0] = 65
+      expect(String(second), when).toBe('abc')
+      await cached.flushed()
+    }
   })
 
   it('runs once for all who ask in one tick, and each gets a copy of its own', async () => {

@@ -172,6 +172,24 @@ describe('maxBytes', () => {
     expect(await cached.countSql(async () => expect((await byId())?.name).toBe('small again'))).toBe(0)
   })
 
+  it('of which a part is asked for is not loaded as a whole again and again', async () => {
+    const cached = world.process({ models: { User: { maxBytes: 300 } } })
+    const { id, email } = await newUser('x'.repeat(1000))
+    const select = { role: true }
+    for (const [where, shape] of [
+      [{ id }, { select }],
+      [{ email }, { select }],
+      [{ id }, { select: { ...select, posts: true } }],
+    ] as const) {
+      const read = () => cached.prisma.user.findUnique({ where, ...shape } as { where: { id: number } })
+      await read()
+      const from = cached.sql.length
+      await cached.countSql(async () => expect((await read())?.role).toBe('READER'))
+      expect(cached.sql[from]).toContain('"role"')
+      expect(cached.sql[from]).not.toContain('"name"')
+    }
+  })
+
   it('of one process is no limit for another', async () => {
     const narrow = world.process({ models: { User: { maxBytes: 300 } } })
     const wide = world.process({ models: { User: true } })

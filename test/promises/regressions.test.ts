@@ -1,6 +1,9 @@
 /** Faults that an attack on an earlier state found; each has a run that showed it. */
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { PrismaClient } from '../../generated/prisma/client.js'
+import { cacheAside } from '../../src/index.js'
+import { Flight } from '../../src/stories/flight.js'
 import { type RedisServer, startRedis } from '../support/servers.js'
 import { type CachedProcess, createWorld, type World } from '../support/world.js'
 
@@ -46,6 +49,76 @@ describe('raw SQL that commits by itself and then fails', () => {
     await nameOf(cached, id)
     await expect(cached.prisma.$executeRawUnsafe(sql)).rejects.toThrow()
     expect(await nameOf(cached, id)).toBe('v1')
+  })
+})
+
+describe('raw SQL with a comparison in front of the column that others reference', () => {
+  it.each([
+    (from: string, to: string) =>
+      `UPDATE "Brand" SET name = CASE WHEN name IS NOT DISTINCT FROM 'x' THEN 'y' ELSE 'z' END, slug = '${to}' WHERE slug = '${from}'`,
+    (from: string, to: string) =>
+      `UPDATE "Brand" SET name = "Brand".name IS DISTINCT FROM 'z', slug = '${to}' FROM "User" WHERE slug = '${from}'`,
+    (from: string, to: string) =>
+      `UPDATE "Brand" SET name = name IS DISTINCT FROM 'z', slug = '${to}' WHERE slug = '${from}'`,
+    (from: string, to: string) =>
+      `INSERT INTO "Brand" (slug, name) VALUES ('${from}', 'n') ON CONFLICT (slug) DO UPDATE ` +
+      `SET name = CASE WHEN excluded.name IS DISTINCT FROM 'x' THEN 'y' END, slug = '${to}'`,
+  ])('drops the rows that follow it', async sql => {
+    await newUser()
+    const [from, to, sku] = [fresh('brand'), fresh('brand'), fresh('sku')]
+    await world.plain.brand.create({ data: { slug: from, name: 'n' } })
+    await world.plain.product.create({ data: { sku, brandSlug: from, model: 'm', name: 'n', price: '1', sizes: [] } })
+    const read = () => cached.prisma.product.findUnique({ where: { sku }, select: { brandSlug: true } })
+    expect(await read()).toEqual({ brandSlug: from })
+    await cached.flushed()
+    await cached.prisma.$executeRawUnsafe(sql(from, to))
+    expect(await read()).toEqual({ brandSlug: to })
+  })
+})
+
+describe('an extension that is applied twice', () => {
+  it('asks the database once, and does not wait for itself', async () => {
+    const { base, redis } = world.process()
+    const cache = cacheAside<PrismaClient>({
+      redis,
+      prefix: world.prefix,
+      models: { User: { queries: true }, Post: true },
+    })
+    const twice = base.$extends(cache).$extends(cache)
+    const waits = vi.spyOn(Flight.prototype, 'wait')
+    const id = await newUser()
+    await twice.post.create({ data: { title: 't', authorId: id } })
+    const reads = [
+      () => twice.user.findUnique({ where: { id } }),
+      () => twice.user.findUniqueOrThrow({ where: { id }, include: { posts: true } }),
+      () => twice.user.findMany({ where: { id } }),
+      () => twice.user.findUnique({ where: { id: -1 } }),
+    ]
+    for (const name of ['v1', 'v2']) {
+      await twice.user.update({ where: { id }, data: { name } })
+      for (const read of reads) expect(await read()).toStrictEqual(await read())
+      expect((await twice.user.findUnique({ where: { id } }))?.name).toBe(name)
+    }
+    expect(waits).not.toHaveBeenCalled()
+    vi.restoreAllMocks()
+    twice.$cache.close()
+  })
+})
+
+describe('many caches on one client', () => {
+  it('are no leak of listeners', async () => {
+    const warnings: Error[] = []
+    const warned = (warning: Error) => warnings.push(warning)
+    process.on('warning', warned)
+    const redis = new Redis(world.redisUrl)
+    const most = redis.getMaxListeners()
+    const bases = Array.from({ length: 15 }, () => world.process({ redis, prefix: fresh('tenant') }))
+    await Promise.all(bases.map(({ prisma }) => prisma.user.findUnique({ where: { id: 1 } })))
+    for (const { prisma } of bases) prisma.$cache.close()
+    await new Promise(resolve => setImmediate(resolve))
+    process.off('warning', warned)
+    expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([])
+    expect(redis.getMaxListeners()).toBe(most)
   })
 })
 

@@ -192,6 +192,28 @@ it('a member more of an enum, which the old process does not know', async () => 
   await bothRight('Product', ...reads)
 })
 
+it('a column whose values the old process can not read: only who asks for it is told', async () => {
+  const { id } = await world.plain.product.create({
+    data: { sku: 'd', brandSlug: 'b', model: 'd', name: 'n', price: '1', sizes: [], keywords: ['k'] },
+  })
+  const drifts = [
+    ['ALTER COLUMN "unitsSold" TYPE NUMERIC USING 1.5', { unitsSold: true }],
+    [`ALTER COLUMN "attributes" TYPE TEXT USING '{'`, { attributes: true }],
+    [`ALTER COLUMN "price" TYPE TEXT USING 'much'`, { price: true }],
+    [`ALTER COLUMN "keywords" DROP DEFAULT, ALTER COLUMN "keywords" TYPE TEXT USING 'k'`, { keywords: true }],
+  ] as const
+  for (const [alter, select] of drifts) {
+    await world.plain.$executeRawUnsafe(`ALTER TABLE "Product" ${alter}`)
+    for (const where of [{ id }, { sku: 'd' }]) {
+      for (const shape of [{ select: { name: true } }, { select }, { select: { name: true, brand: true } }]) {
+        const truth = await outcome(delegate(world.plain, 'Product').findUnique({ where, ...shape }))
+        const answer = await outcome(delegate(before.prisma, 'Product').findUnique({ where, ...shape }))
+        expect(answer, `${alter} ${JSON.stringify(shape)}`).toStrictEqual(truth)
+      }
+    }
+  }
+})
+
 it('another name of a column', async () => {
   const { id } = await world.plain.asset.create({ data: { mimeType: 'a/b', content: Buffer.from('x') } })
   await before.prisma.asset.findUnique({ where: { id } })

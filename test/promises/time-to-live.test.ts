@@ -64,6 +64,34 @@ it('an entry outlives no epoch: a fill extends those it was made under when they
   for (const epoch of epochs) expect(await world.redis.pttl(epoch)).toBeGreaterThan(entry - 1000)
 })
 
+it('nor one that was dropped meanwhile, and made anew by an entry with a shorter life', async () => {
+  const cached = world.process({
+    ttl: '2s',
+    models: { User: { ttl: '2s', negativeTtl: '1s', queries: { ttl: '1h' } } },
+  })
+  const { prisma } = cached
+  const epoch = (name: string) => world.redis.pttl(world.prefix + name)
+  await prisma.user.count()
+  await filled(cached)
+  await prisma.user.create({ data: { email: `${Math.random()}@x.org` } })
+  await prisma.user.findUnique({ where: { id: -7 } })
+  await filled(cached)
+  await prisma.user.count()
+  await filled(cached)
+  const [list] = (await world.keys()).filter(key => key.startsWith('User?'))
+  expect(await epoch('{User}@any')).toBeGreaterThan(await epoch(list!))
+
+  const long = () => prisma.$cache.getOrSet('long', () => 1, { ttl: '1h', tags: ['t'] })
+  await long()
+  await filled(cached)
+  await prisma.$cache.invalidateTags(['t'])
+  await prisma.$cache.getOrSet('short', () => 1, { ttl: '1s', tags: ['t'] })
+  await filled(cached)
+  await long()
+  await filled(cached)
+  expect(await epoch('#t')).toBeGreaterThan(await epoch('=long'))
+})
+
 it('negativeTtl: 0 keeps no absent rows', async () => {
   const cached = world.process({ models: { User: { ttl: 60, negativeTtl: 0 } } })
   const read = () => cached.prisma.user.findUnique({ where: { id: -5 } })
