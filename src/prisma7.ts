@@ -310,8 +310,10 @@ export function saysClosed(error: unknown): boolean {
  * the column. That is then no error of Prisma's own, but one of JavaScript or of decimal.js.
  */
 export function mayBeOfOtherColumns(error: unknown): boolean {
-  const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown }
-  return typeof code === 'string' ? /^P2(?!024|025|028)/.test(code) : !String(name).startsWith('PrismaClient')
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
+  if (typeof code === 'string') return /^P2(?!024|025|028)/.test(code)
+  const isOfJavaScript = error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError
+  return isOfJavaScript || String(message).startsWith('[DecimalError]')
 }
 
 /** Whether an error says that the database user may not see some column that was asked for. */

@@ -243,7 +243,7 @@ export class TreeReading implements Reading<Gathered, Shared> {
     const looked = gathered.rows.get(node)
     const id = row === null ? undefined : node.identity.idOf(row)
     const rowKey = id === undefined ? undefined : node.model.keys.row(id)
-    const isThere = looked?.found !== undefined && rowKey !== undefined && looked.rowKey === rowKey
+    const isThere = typeof looked?.found === 'object' && looked.rowKey === rowKey
     const isForRow = row !== null || lookup.by !== node.identity || ticket?.entry !== undefined
     if (ticket !== undefined && isForRow && !isThere) {
       const payload = row === null ? undefined : node.cached.codec.encode(row)
