@@ -187,6 +187,7 @@ export class Store {
    */
   async drop({ holds, keys }: Drops): Promise<'done' | 'deferred'> {
     if (keys.length === 0 && holds.length === 0) return 'done'
+    for (const key of keys) this.#tooLarge.delete(key) // it may be smaller now
     const deadline = performance.now() + this.#options.invalidationDeadlineMs
     if (!this.#connection.ready) await this.#connection.opened(this.#options.invalidationDeadlineMs)
     if (!this.#health.answering) {

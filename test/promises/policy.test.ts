@@ -188,6 +188,9 @@ describe('maxBytes', () => {
       expect(cached.sql[from]).toContain('"role"')
       expect(cached.sql[from]).not.toContain('"name"')
     }
+    await cached.prisma.user.update({ where: { id }, data: { name: 'small' } })
+    const read = () => cached.prisma.user.findUnique({ where: { id }, select })
+    expect([await cached.countSql(read), await cached.countSql(read)]).toEqual([1, 0])
   })
 
   it('of one process is no limit for another', async () => {
