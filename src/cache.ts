@@ -2,7 +2,7 @@
 import type { CatalogModel } from './plan/catalog.js'
 import type { Core } from './core.js'
 import { Effects, everything } from './plan/effects.js'
-import { anythingTo, pinnedId, planWrite } from './plan/write.js'
+import { anythingTo, pinnedId, planWrite, writeOf } from './plan/write.js'
 import { CacheAsideError, shown } from './errors.js'
 import type { Emit, Stats } from './events.js'
 import { tagKey, valueKey, valuesEpoch } from './wire/keys.js'
@@ -151,10 +151,10 @@ export function cacheApi<Client>(
     },
     async invalidate(name, where) {
       const model = modelOf(name)
-      const effects = new Effects()
       const id = pinnedId(model, where)
-      if (id === undefined) effects.unnamed(model, 'anything')
-      else effects.row(model, id, 'row').moved(model)
+      if (id !== undefined) return invalidate(writeOf(core.catalog, model, id))
+      const effects = new Effects()
+      effects.unnamed(model, 'anything')
       return invalidate(effects)
     },
     async invalidateModel(name) {

@@ -77,6 +77,13 @@ export function writeOfAnything(catalog: Catalog, without?: string): WritePlan {
   return { effects: everything(catalog, without), expected: undefined }
 }
 
+/** A row that was written elsewhere. */
+export function writeOf(catalog: Catalog, model: CatalogModel, id: string): Effects {
+  const walk = new Walk(catalog, new Effects())
+  walk.effects.row(model, id, 'row').moved(model)
+  return walk.plan(undefined).effects
+}
+
 /** Any write to these models, and what the referential actions make of it. */
 export function anythingTo(catalog: Catalog, models: readonly CatalogModel[], without?: string): Effects {
   const walk = new Walk(catalog, new Effects(without))

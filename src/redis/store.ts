@@ -35,6 +35,8 @@ export interface Drops {
 }
 
 const TOKEN_MS = 10_000
+/** A row may become smaller without our knowing. */
+const TOO_LARGE_MS = 60_000
 /** After so many misses the next lookup is taken for one as well: trip 2 goes out with trip 1. */
 const MISSES_IN_A_ROW = 3
 /** Of how many keys is remembered how long they live, where they led, or that they are too large. */
@@ -80,8 +82,8 @@ export class Store {
     return (this.#tooLarge.get(key) ?? 0) > performance.now()
   }
 
-  tooLarge(key: string, forMs: number): void {
-    this.#tooLarge.set(key, performance.now() + forMs)
+  tooLarge(key: string): void {
+    this.#tooLarge.set(key, performance.now() + TOO_LARGE_MS)
   }
 
   /** Whether Redis may be asked. */

@@ -221,7 +221,9 @@ export class TreeReading implements Reading<Gathered, Shared> {
       const looked = gathered.rows.get(node)
       if (looked === undefined) waiting.push(acquire(node, undefined, node.model.keys, UNSEEN))
       else if (looked.seen !== undefined && (looked.found === undefined || isGuess)) {
-        waiting.push(acquire(node, looked.rowKey, node.model.keys, looked.seen))
+        // No token for a row that is perhaps not the one: it would keep others from filling it.
+        const key = isGuess && looked.seen.entry === null ? undefined : looked.rowKey
+        waiting.push(acquire(node, key, node.model.keys, looked.seen))
       }
       const isNextGuess = isGuess || looked?.found === undefined
       for (const part of node.parts) {

@@ -97,9 +97,9 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
 function encoded<T>({ events }: Values, { serialize }: ValueRead<T>, value: T): Buffer | undefined {
   try {
     if (serialize !== undefined) return packr.pack(serialize(value))
-    if (types.isNativeError(value)) return undefined // It would come back with another stack.
     const payload = packr.pack(value)
-    return isDeepStrictEqual(unpacked(payload, 0), value) ? payload : undefined
+    // An error would come back with another stack.
+    return isDeepStrictEqual(unpacked(payload, 0), value) && !holdsError(value) ? payload : undefined
   } catch (error) {
     events.emit({
       type: 'error',
@@ -108,6 +108,13 @@ function encoded<T>({ events }: Values, { serialize }: ValueRead<T>, value: T): 
     })
     return undefined
   }
+}
+
+function holdsError(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (types.isNativeError(value)) return true
+  const inner = value instanceof Map ? [...value].flat() : value instanceof Set ? [...value] : Object.values(value)
+  return !ArrayBuffer.isView(value) && inner.some(holdsError)
 }
 
 function decoded<T>({ events }: Values, { deserialize }: ValueRead<T>, bytes: Buffer, start: number) {

@@ -63,11 +63,17 @@ export function relatedCodec({ relation, shape }: Related): ResultCodec {
   return relation.field.list ? listCodec(shape) : rowOrNullCodec(shape)
 }
 
-/** `_count`. */
+/** `_count`: by name, whatever order the caller wants. */
 export function countCodec(counted: readonly Counted[]): ResultCodec {
+  const stored = byName(counted).map(({ name }) => name)
+  const names = counted.map(({ name }) => name)
+  const places = names.map(name => stored.indexOf(name))
   return codec(
-    counts => counted.map(({ name }) => countIn(counts, name)),
-    stored => countsOf(counted, arrayOf(stored, counted.length)),
+    counts => stored.map(name => countIn(counts, name)),
+    values => {
+      const counts = arrayOf(values, stored.length)
+      return Object.fromEntries(names.map((name, i) => [name, counts[places[i] as number]]))
+    },
   )
 }
 
@@ -180,10 +186,6 @@ function countsMaker(names: readonly string[], stored: readonly string[]): RowsM
       names.map(name => columns[stored.indexOf(name)] as Column),
       length,
     )
-}
-
-function countsOf(counted: readonly Counted[], stored: readonly unknown[]): Row {
-  return Object.fromEntries(counted.map(({ name }, i) => [name, stored[i]]))
 }
 
 function countIn(counts: unknown, name: string): number {

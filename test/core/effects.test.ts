@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { addResult, anythingTo, planWrite } from '../../src/plan/write.js'
+import { addResult, anythingTo, planWrite, writeOf } from '../../src/plan/write.js'
 import type { Model } from '../../src/plan/schema.js'
 import { widen } from '../../src/plan/widen.js'
 import { createWorld, type World } from '../support/world.js'
@@ -692,6 +692,8 @@ describe('what triggers change', () => {
     const anything = anythingTo(touching, [touching.get('User')!])
     expect(effects.drops().keys).toEqual(expect.arrayContaining([...anything.drops().keys, '{Tag}@any']))
     expect(anything.unnamedModels).toContain('Post')
+    const byHand = writeOf(touching, touching.get('Tag')!, 't1')
+    expect(byHand.drops().keys).toEqual(expect.arrayContaining([...anything.drops().keys, 'Tag:t1']))
   })
 })
 

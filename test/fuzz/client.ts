@@ -50,14 +50,20 @@ export async function answerOf(client: object, read: Call): Promise<Answer> {
 
 export function same(answer: Answer, truth: Answer, { unordered }: Read): boolean {
   if (unordered === true) return printed(sorted(answer)) === printed(sorted(truth))
-  return isDeepStrictEqual(answer, truth) && printed(answer) === printed(truth)
+  // Whatever the order of the fields: lookups of one tick that differ in nothing else get one from Prisma.
+  return isDeepStrictEqual(answer, truth)
 }
 
-/** Lists in any order. */
+/** Lists, and fields, in any order. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) {
     return value.map(sorted).toSorted((a, b) => (printed(a) < printed(b) ? -1 : 1))
   }
   const plain = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
-  return plain ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, sorted(each)])) : value
+  if (!plain) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, each]) => [name, sorted(each)]),
+  )
 }

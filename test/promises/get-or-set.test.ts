@@ -115,6 +115,8 @@ describe('a value', () => {
     cycle,
     new URL('http://x.org'),
     new RangeError('with another stack'),
+    { inside: [new Error('with another stack')] },
+    new Map([['inside', new Error('with another stack')]]),
     Object.assign([1, 2], { extra: 3 }),
     { [Symbol('key')]: 1 },
     { get lazy() { return new Point(3) } }, // biome-ignore format: one line

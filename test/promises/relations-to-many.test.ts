@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { watchRedis } from '../support/monitor.js'
-import { ALL, ask, cold, dbOf, P1, type Query, sameAnswers, smallWorld, T1 } from '../support/readings.js'
+import { ALL, ask, cold, dbOf, expectSame, P1, type Query, sameAnswers, smallWorld, T1 } from '../support/readings.js'
 import { type CachedProcess, createWorld, type World } from '../support/world.js'
 
 let world: World
@@ -318,6 +318,54 @@ const relations: [string, Query][] = [
 
 describe('with related rows the answer is Prisma’s, and a hit asks no SQL', () => {
   it.each(relations)('%s', (_, query) => sameAnswers(world, [cached, other], query))
+})
+
+describe('one entry serves all orders in which the same is asked for', () => {
+  const both: [string, (turned: boolean) => Query][] = [
+    [
+      'counts',
+      turned => db =>
+        db.user.findUnique({
+          where: { id: 1 },
+          select: { _count: { select: turned ? { following: true, posts: true } : { posts: true, following: true } } },
+        }),
+    ],
+    [
+      'counts of a list',
+      turned => db =>
+        db.user.findUnique({
+          where: { id: 1 },
+          select: {
+            posts: {
+              orderBy: { id },
+              select: { _count: { select: turned ? { tags: true, comments: true } : { comments: true, tags: true } } },
+            },
+          },
+        }),
+    ],
+    [
+      'lists and fields',
+      turned => db =>
+        db.user.findUnique({
+          where: { id: 1 },
+          select: turned
+            ? { comments: { orderBy: { id } }, posts: { orderBy: { id } }, name: true, id: true }
+            : { id: true, name: true, posts: { orderBy: { id } }, comments: { orderBy: { id } } },
+        }),
+    ],
+  ]
+  it.each(both)('%s', async (_, query) => {
+    for (const first of [true, false]) {
+      await cold(world, cached, other)
+      await ask(dbOf(cached), query(first))
+      await cached.flushed()
+      for (const turned of [first, !first]) {
+        const truth = await ask(world.plain, query(turned))
+        const sql = await other.countSql(async () => expectSame(await ask(dbOf(other), query(turned)), truth, 'turned'))
+        expect(sql).toBe(0)
+      }
+    }
+  })
 })
 
 describe('what the cache can’t judge is Prisma’s to answer', () => {

@@ -215,6 +215,21 @@ describe('where a relation led before is a guess', () => {
     )
   })
 
+  it('that is wrong leaves no token behind, which would keep others from filling that row', async () => {
+    const { user, post } = world.plain
+    const [a, b] = await user.createManyAndReturn({ data: [{ email: 'c@moves' }, { email: 'd@moves' }] })
+    const { id } = await post.create({ data: { title: 't', authorId: a!.id } })
+    const query: Query = db => db.post.findUnique({ where: { id }, include: { author: true } })
+    await ask(dbOf(cached), query)
+    await cached.flushed()
+    await ask(dbOf(other), db => db.post.update({ where: { id }, data: { authorId: b!.id } }))
+    await ask(dbOf(other), db => db.user.update({ where: { id: a!.id }, data: { name: 'x' } }))
+    await ask(dbOf(cached), query)
+    await cached.flushed()
+    expect(await world.keys()).not.toContain(`User:${a!.id}`)
+    expect(await cached.countSql(() => ask(dbOf(cached), query))).toBe(0)
+  })
+
   it('saves what it found, when the row before it has to be loaded', async () => {
     const query: Query = db => db.post.findUnique({ where: { id: 1 }, include: { author: true } })
     await cold(world, cached)
