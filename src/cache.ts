@@ -151,11 +151,7 @@ export function cacheApi<Client>(
     },
     async invalidate(name, where) {
       const model = modelOf(name)
-      const id = pinnedId(model, where)
-      if (id !== undefined) return invalidate(writeOf(core.catalog, model, id))
-      const effects = new Effects()
-      effects.unnamed(model, 'anything')
-      return invalidate(effects)
+      return invalidate(writeOf(core.catalog, model, pinnedId(model, where)))
     },
     async invalidateModel(name) {
       return invalidate(anythingTo(core.catalog, [modelOf(name)]))

@@ -77,10 +77,11 @@ export function writeOfAnything(catalog: Catalog, without?: string): WritePlan {
   return { effects: everything(catalog, without), expected: undefined }
 }
 
-/** A row that was written elsewhere. */
-export function writeOf(catalog: Catalog, model: CatalogModel, id: string): Effects {
+/** A row that was written elsewhere; without an id any of the model's. */
+export function writeOf(catalog: Catalog, model: CatalogModel, id: string | undefined): Effects {
   const walk = new Walk(catalog, new Effects())
-  walk.effects.row(model, id, 'row').moved(model)
+  if (id === undefined) walk.effects.unnamed(model, 'anything')
+  else walk.effects.row(model, id, 'row').moved(model)
   return walk.plan(undefined).effects
 }
 
@@ -307,9 +308,6 @@ class Walk {
     this.effects.unnamed(model, rule)
     this.deleted(model)
     this.columnsChanged(model, fieldsOf(model, undefined))
-    for (const { link, target } of model.relations.values()) {
-      if (link !== undefined) this.effects.linked(link, [model, target])
-    }
   }
 
   // ---- what the result names
@@ -354,9 +352,7 @@ class Walk {
     this.effects.changed(model)
     if (this.#deleted.has(model)) return
     this.#deleted.add(model)
-    for (const { link, target } of model.relations.values()) {
-      if (link !== undefined) this.effects.linked(link, [model, target])
-    }
+    this.#linked(model)
     for (const reference of referencesTo(model)) {
       const child = this.#of(reference.model.name)
       if (reference.onDelete === 'Cascade') {
@@ -368,13 +364,16 @@ class Walk {
     }
   }
 
+  /** All links of implicit many-to-many relations that the model's rows may have. */
+  #linked(model: CatalogModel): void {
+    for (const { link, target } of model.relations.values()) {
+      if (link !== undefined) this.effects.linked(link, [model, target])
+    }
+  }
+
   /** Columns of some rows changed: what references them may follow. */
   columnsChanged(model: CatalogModel, columns: ReadonlySet<string>): void {
-    if (model.model.primaryKey?.fields.some(field => columns.has(field.name))) {
-      for (const { link, target } of model.relations.values()) {
-        if (link !== undefined) this.effects.linked(link, [model, target])
-      }
-    }
+    if (model.model.primaryKey?.fields.some(field => columns.has(field.name))) this.#linked(model)
     for (const reference of referencesTo(model)) {
       const { onUpdate, references } = reference
       if (onUpdate === 'Restrict' || onUpdate === 'NoAction' || !references.some(field => columns.has(field))) continue

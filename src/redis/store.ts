@@ -68,6 +68,7 @@ export class Store {
   readonly #extended = new Recent<number>(MOST_KNOWN)
   /** The id that a pointer, or a relation of a row, led to last. Only a guess where to look: nothing is answered because of it. */
   readonly ledTo: Pick<Recent<string>, 'get' | 'set' | 'delete'> = new Recent<string>(MOST_KNOWN)
+  /** Until when a row that was too large to be kept is believed to be so. */
   readonly #tooLarge = new Recent<number>(MOST_KNOWN)
   #missesInARow = 0
 
@@ -82,7 +83,7 @@ export class Store {
     return (this.#tooLarge.get(key) ?? 0) > performance.now()
   }
 
-  tooLarge(key: string): void {
+  rememberTooLarge(key: string): void {
     this.#tooLarge.set(key, performance.now() + TOO_LARGE_MS)
   }
 

@@ -45,7 +45,7 @@ export function fillRow(
 
   if (payload === undefined) return 'inexact'
   if (PAYLOAD_AT + payload.length > policy.maxBytes) {
-    store.tooLarge(key)
+    store.rememberTooLarge(key)
     return 'too-large'
   }
   // A row proves itself: it is kept only under its own id, and found only by its own values, as the database spells them.

@@ -30,18 +30,32 @@ export function lookUp(
   places?: readonly number[],
   atRow?: (rowKey: string) => void,
 ): Promise<Looked> {
-  const { by, identity, id, key } = lookup
+  const { model, by, identity, id, key } = lookup
+  const at = (rowId: string): Promise<Looked> => {
+    const rowKey = by === identity ? key : model.keys.row(rowId)
+    atRow?.(rowKey)
+    const read = (seen: Seen | undefined) => {
+      if (seen === undefined) return OUT_OF_REACH
+      const found = rowOf(lookup, seen, places)
+      if (by === identity) return { found, seen, rowKey }
+      // Whoever named it, the row has to prove itself: it must have exactly the value that was asked for.
+      const proven = found !== undefined && found !== 'absent' && by.idOf(found) === id
+      if (proven) store.ledTo.set(key, rowId)
+      else store.ledTo.delete(key)
+      return { found: proven ? found : undefined, seen, rowKey }
+    }
+    return store.look(rowKey, model.keys, deadline, read, 'token')
+  }
   const rowId = by === identity ? id : store.ledTo.get(key)
-  return rowId === undefined
-    ? lookUpByPointer(store, lookup, deadline, atRow)
-    : lookUpAt(rowId, store, lookup, deadline, places, atRow)
+  return rowId === undefined ? lookUpByPointer(store, lookup, deadline, at) : at(rowId)
 }
 
+/** @param at - looks at the row of an id */
 async function lookUpByPointer(
   store: Store,
   lookup: Lookup,
   deadline: number,
-  atRow?: (rowKey: string) => void,
+  at: (rowId: string) => Promise<Looked>,
 ): Promise<Looked> {
   const { model, key } = lookup
   const seen = await store.look(key, model.keys, deadline, found => found)
@@ -49,31 +63,7 @@ async function lookUpByPointer(
   const pointed = pointerOf(lookup, seen)
   if (pointed === 'absent') return { found: pointed, seen, rowKey: undefined }
   if (pointed === undefined) return { found: undefined, seen: { ...seen, entry: null }, rowKey: undefined }
-  return lookUpAt(pointed, store, lookup, deadline, undefined, atRow)
-}
-
-/** By another unique the row has to prove itself, whoever named it: it must have exactly the value that was asked for. */
-function lookUpAt(
-  rowId: string,
-  store: Store,
-  lookup: Lookup,
-  deadline: number,
-  places?: readonly number[],
-  atRow?: (rowKey: string) => void,
-): Promise<Looked> {
-  const { model, by, identity, id, key } = lookup
-  const rowKey = by === identity ? key : model.keys.row(rowId)
-  atRow?.(rowKey)
-  const read = (seen: Seen | undefined) => {
-    if (seen === undefined) return OUT_OF_REACH
-    const found = rowOf(lookup, seen, places)
-    if (by === identity) return { found, seen, rowKey }
-    const proven = found !== undefined && found !== 'absent' && by.idOf(found) === id
-    if (proven) store.ledTo.set(key, rowId)
-    else store.ledTo.delete(key)
-    return { found: proven ? found : undefined, seen, rowKey }
-  }
-  return store.look(rowKey, model.keys, deadline, read, 'token')
+  return at(pointed)
 }
 
 function rowOf(

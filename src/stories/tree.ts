@@ -7,7 +7,7 @@ import type { Row } from '../wire/codec.js'
 import { digest, Kind, kindOf, newToken, PAYLOAD_AT, seal, stampedWith } from '../wire/envelope.js'
 import type { Events, FillOutcome } from '../events.js'
 import { rowOrNullCodec } from '../wire/results.js'
-import { foldedId } from '../wire/keys.js'
+import { foldedId, relationKey } from '../wire/keys.js'
 import { type Lookup, type RowRead } from '../plan/query.js'
 import { type Node, type One, type Part, type PartAt, partAt, tagIdsOf } from '../plan/tree.js'
 import type { Seen } from '../redis/batches.js'
@@ -97,7 +97,7 @@ export class TreeReading implements Reading<Gathered, Shared> {
         hanging.set(part.name, this.#part(gathered, part, partAt(part, rowKey, tagIds), deadline))
       }
       for (const one of ones) {
-        const oneId = one.byId ? id : this.#store.ledTo.get(relationOf(rowKey, one))
+        const oneId = one.byId ? id : this.#store.ledTo.get(relationKey(rowKey, one.name))
         if (oneId === undefined) continue
         if (!one.byId) guesses.set(one, oneId)
         hanging.set(one.name, this.#one(gathered, one, oneId, deadline))
@@ -130,8 +130,9 @@ export class TreeReading implements Reading<Gathered, Shared> {
 
   /** Where a relation leads, so that the next look can go there in the trip of the row itself. */
   #remember(rowKey: string, one: One, id: string | null | undefined): void {
-    if (typeof id === 'string') this.#store.ledTo.set(relationOf(rowKey, one), id)
-    else this.#store.ledTo.delete(relationOf(rowKey, one))
+    const key = relationKey(rowKey, one.name)
+    if (typeof id === 'string') this.#store.ledTo.set(key, id)
+    else this.#store.ledTo.delete(key)
   }
 
   /** The related row, null, or undefined when only the database can tell. */
@@ -285,11 +286,6 @@ export class TreeReading implements Reading<Gathered, Shared> {
   #filled({ model }: Node, outcome: FillOutcome, key: string): void {
     this.#events.fill(model.model.name, outcome, key)
   }
-}
-
-/** The name under which it is remembered where a relation of a row leads. No key of ours has a `>`. */
-function relationOf(rowKey: string, { name }: One): string {
-  return `${rowKey}>${name}`
 }
 
 function lookupOf({ node, by }: One, id: string): Lookup {
