@@ -1,6 +1,7 @@
 /** `prisma.$cache`: the cache by hand. */
-import type { CatalogModel } from './plan/catalog.js'
+import type { Catalog, CatalogModel } from './plan/catalog.js'
 import type { Core } from './core.js'
+import { NOT_KNOWN } from './database.js'
 import { Effects, everything } from './plan/effects.js'
 import { anythingTo, pinnedId, planWrite, writeOf } from './plan/write.js'
 import { CacheAsideError, shown } from './errors.js'
@@ -10,7 +11,7 @@ import { type Duration, duration } from './options.js'
 import { isRead, planRead } from './plan/query.js'
 import type { ClientShape } from './plan/shape.js'
 import { type CachedRead, explainRead } from './plan/explain.js'
-import type { Drops } from './redis/store.js'
+import type { Session } from './session.js'
 import type { Scope } from './stories/transaction.js'
 import type { Wheres } from './types.js'
 import { readValue } from './stories/values.js'
@@ -118,73 +119,86 @@ export type Explanation =
 
 /** @param scope - the transaction whose end invalidations wait for, if the API is that of a transaction client */
 export function cacheApi<Client>(
-  core: Core,
+  session: Session,
   client: ClientShape,
   inTransaction: { readonly scope: Scope | undefined } | undefined,
 ): CacheApi<Client> {
-  const invalidate = async (effects: Effects, drops: Drops = effects.drops()): Promise<'done' | 'deferred'> => {
-    if (inTransaction?.scope !== undefined) {
-      inTransaction.scope.effects.add(effects)
-      inTransaction.scope.keys.push(...drops.keys)
-      return 'deferred'
+  /** @param effectsIn - what is invalidated: effects, and keys besides */
+  const invalidate = async (effectsIn: (core: Core) => { effects: Effects; keys?: readonly string[] }) => {
+    const run = async (core: Core) => {
+      const { effects, keys = [] } = effectsIn(core)
+      if (inTransaction?.scope !== undefined) {
+        inTransaction.scope.effects.add(effects)
+        inTransaction.scope.keys.push(...keys)
+        return 'deferred'
+      }
+      const outcome = await core.store.drop({ holds: [], keys: [...effects.drops().keys, ...keys] })
+      core.events.invalidate('manual', effects.models, outcome)
+      return outcome
     }
-    const outcome = await core.store.drop(drops)
-    core.events.invalidate('manual', effects.models, outcome)
-    return outcome
+    const core = await session.opened()
+    if (core !== undefined) return run(core)
+    session.whenOpen(opened => void run(opened))
+    return 'deferred'
   }
-  const modelOf = (name: unknown): CatalogModel => {
-    const model = typeof name === 'string' ? core.catalog.get(name) : undefined
+  const modelIn = (catalog: Catalog, name: unknown): CatalogModel => {
+    const model = typeof name === 'string' ? catalog.get(name) : undefined
     if (model !== undefined) return model
-    throw wrongCall(`there is no model named ${shown(name)}. There are: ${[...core.catalog.keys()].join(', ')}.`)
+    throw wrongCall(`there is no model named ${shown(name)}. There are: ${[...catalog.keys()].join(', ')}.`)
   }
 
   return {
     async getOrSet(key, fetch, options = {}) {
-      const read = valueReadOf(core, key, fetch, options)
-      if (inTransaction !== undefined || !core.enabled) return fetch()
-      return readValue(core, read)
+      checkValueCall(key, fetch, options)
+      const core = await session.opened()
+      if (inTransaction !== undefined || !session.enabled || core === undefined) return fetch()
+      return readValue(core, valueReadOf(core, key, fetch, options))
     },
     async invalidateTags(tags) {
       checkTags(tags)
-      const keys = tags.map(tag => tagKey(core.prefix, tag))
-      return invalidate(new Effects(), { holds: [], keys })
+      return invalidate(({ prefix }) => ({ effects: new Effects(), keys: tags.map(tag => tagKey(prefix, tag)) }))
     },
     async invalidate(name, where) {
-      const model = modelOf(name)
-      return invalidate(writeOf(core.catalog, model, pinnedId(model, where)))
+      modelIn(session.catalog, name)
+      return invalidate(({ catalog }) => {
+        const model = modelIn(catalog, name)
+        return { effects: writeOf(catalog, model, pinnedId(model, where)) }
+      })
     },
     async invalidateModel(name) {
-      return invalidate(anythingTo(core.catalog, [modelOf(name)]))
+      modelIn(session.catalog, name)
+      return invalidate(({ catalog }) => ({ effects: anythingTo(catalog, [modelIn(catalog, name)]) }))
     },
     async invalidateAll() {
-      const effects = everything(core.catalog)
-      return invalidate(effects, { holds: [], keys: [...effects.drops().keys, valuesEpoch(core.prefix)] })
+      return invalidate(({ catalog, prefix }) => ({ effects: everything(catalog), keys: [valuesEpoch(prefix)] }))
     },
     explain(name, operation, args = {}) {
-      const model = modelOf(name)
+      const { core, catalog } = session
+      const model = modelIn(catalog, name)
       if (!isRead(operation)) {
-        const { effects } = planWrite(core.catalog, model, operation, args)
+        const { effects } = planWrite(catalog, model, operation, args)
         return { cached: false, why: 'a write', drops: effects.drops().keys, unnamed: effects.unnamedModels }
       }
       if (inTransaction !== undefined) return { cached: false, why: 'in a transaction' }
-      if (!core.enabled) return { cached: false, why: 'the cache is turned off' }
-      return explainRead(core.security.check(planRead(model, operation, args, client)))
+      if (!session.enabled) return { cached: false, why: 'the cache is turned off' }
+      if (core === undefined) return { cached: false, why: NOT_KNOWN }
+      return explainRead(core.access.check(planRead(model, operation, args, client)))
     },
     disable() {
-      core.enabled = false
+      session.enabled = false
     },
     enable() {
-      core.enabled = true
+      session.enabled = true
     },
-    stats: () => ({ ...core.events.stats, pendingInvalidations: core.health.owed }),
-    on: listener => core.events.on(listener),
-    close: () => core.close(),
+    stats: () => ({ ...session.events.stats, pendingInvalidations: session.core?.health.owed ?? 0 }),
+    on: listener => session.events.on(listener),
+    close: () => session.close(),
   }
 }
 
 const VALUE_OPTIONS = ['ttl', 'tags', 'serialize', 'deserialize']
 
-function valueReadOf<T>(core: Core, key: unknown, fetch: () => T | PromiseLike<T>, options: GetOrSetOptions<T>) {
+function checkValueCall<T>(key: unknown, fetch: unknown, options: GetOrSetOptions<T>): void {
   if (typeof key !== 'string' || key === '')
     throw wrongCall(`getOrSet takes a key of at least one character, got ${shown(key)}.`)
   if (!key.isWellFormed()) throw wrongCall('getOrSet takes a well-formed key, got one with a lone surrogate.')
@@ -206,6 +220,11 @@ function valueReadOf<T>(core: Core, key: unknown, fetch: () => T | PromiseLike<T
       throw wrongCall(`serialize and deserialize must each be a function, got ${shown(way)}.`)
     }
   }
+  if (ttl !== undefined) duration('the ttl of getOrSet', ttl, 1, wrongCall)
+}
+
+function valueReadOf<T>(core: Core, key: string, fetch: () => T | PromiseLike<T>, options: GetOrSetOptions<T>) {
+  const { ttl, tags = [], serialize, deserialize } = options
   // In one order, because the stamp of the value is made over the tags in order.
   const epochs = [valuesEpoch(core.prefix), ...[...new Set(tags)].toSorted().map(tag => tagKey(core.prefix, tag))]
   const ttlMs = ttl === undefined ? core.ttlMs : duration('the ttl of getOrSet', ttl, 1, wrongCall)

@@ -1,14 +1,16 @@
-/** Everything that one database and one Redis share, put together once per schema. */
-import { buildCatalog } from './plan/catalog.js'
+/** Everything that the clients of one schema and one source share, put together. */
+import { buildCatalog, type Catalog } from './plan/catalog.js'
+import type { Schema } from './plan/schema.js'
 import { Connection } from './redis/connection.js'
-import { Events } from './events.js'
+import type { Events } from './events.js'
 import { Flights } from './stories/flight.js'
 import { Health } from './redis/health.js'
 import { valuesEpoch } from './wire/keys.js'
+import { Access } from './access.js'
+import type { Database } from './database.js'
 import type { Config } from './options.js'
-import { Batches, type ClientFacts, Decimal, transactionOf } from './prisma7.js'
+import { Batches, Decimal, transactionOf } from './prisma7.js'
 import type { Shared } from './stories/row.js'
-import { RowSecurity } from './security.js'
 import { Store } from './redis/store.js'
 import { Transactions } from './stories/transaction.js'
 import type { Values } from './stories/values.js'
@@ -26,6 +28,7 @@ export interface Parts {
   readonly Store: typeof Store
   readonly Flights: typeof Flights<Shared>
   readonly transactionOf: typeof transactionOf
+  readonly Access: typeof Access
   /** A rule of the plan of writes (`RULES`) to leave out. */
   readonly without: string
 }
@@ -37,7 +40,8 @@ export interface Core extends Writer, Values {
   readonly transactionOf: typeof transactionOf
   readonly health: Health
   readonly batches: Batches
-  readonly security: RowSecurity
+  readonly database: Database
+  readonly access: Access
   /** Whether reads use the cache; the write half is always on. */
   enabled: boolean
   close(): void
@@ -46,15 +50,22 @@ export interface Core extends Writer, Values {
 /** Longer than any statement should take: an unknown outcome is settled by then. */
 const HOLD_MS = 60_000
 
+/** The config of a core: its prefix is known. */
+export type CoreConfig = Config & { readonly prefix: string }
+
 /** @throws CacheAsideError `INVALID_MODEL` */
+export function catalogOf({ policies, prefix, alsoTouches }: CoreConfig, schema: Schema, _database: Database): Catalog {
+  return buildCatalog(schema, { prefix, policies, alsoTouches }, Decimal)
+}
+
 export function createCore(
-  config: Config,
-  facts: Pick<ClientFacts, 'schema' | 'secured'>,
-  parts: Partial<Parts> = {},
+  config: CoreConfig,
+  schema: Schema,
+  { database, events }: { readonly database: Database; readonly events: Events },
+  parts: Partial<Parts>,
 ): Core {
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
-  const catalog = buildCatalog(facts.schema, { prefix, policies, alsoTouches: config.alsoTouches }, Decimal)
-  const events = new Events(config.includeKeys)
+  const catalog = catalogOf(config, schema, database)
   const connection = new (parts.Connection ?? Connection)(config.redis)
   const { holdMs = HOLD_MS } = parts
   const links = [...catalog.values()].flatMap(({ relations }) =>
@@ -87,7 +98,8 @@ export function createCore(
     events,
     health,
     batches: new Batches(),
-    security: new RowSecurity(catalog, facts.secured),
+    database,
+    access: new (parts.Access ?? Access)(catalog, database),
     flights: new (parts.Flights ?? Flights<Shared>)(),
     valueFlights: new Flights(),
     transactions: new Transactions(),

@@ -4,7 +4,8 @@
  */
 import { type CacheApi, cacheApi } from './cache.js'
 import type { Row } from './wire/codec.js'
-import { type Core, createCore, type Parts } from './core.js'
+import type { Core, Parts } from './core.js'
+import { NOT_KNOWN } from './database.js'
 import { nameOf } from './errors.js'
 import { type CacheAsideOptions, checkOptions } from './options.js'
 import {
@@ -27,6 +28,8 @@ import { Bypass } from './plan/bypass.js'
 import { isRead, planRead, type ReadPlan, type ResultRead, type RowRead, throwsWhenAbsent } from './plan/query.js'
 import type { ClientShape } from './plan/shape.js'
 import { loadArgs } from './plan/tree.js'
+import { everything } from './plan/effects.js'
+import { Session } from './session.js'
 import { cacheAside } from './stories/read.js'
 import { ResultReading } from './stories/result.js'
 import { RowReading, type Source } from './stories/row.js'
@@ -78,27 +81,61 @@ export function createExtension<Client>(
   parts?: Partial<Parts>,
 ): CacheAside<Client> {
   const config = checkOptions(options)
-  const cores = new Map<string, Core>()
-  const open = (client: AnyClient) => {
+  // By adapter: a client with another one may read another database, or as another database user.
+  const sessions = new WeakMap<object, Map<string, Session>>()
+  const attach = (client: AnyClient) => {
     const facts = factsOf(client)
-    let core = cores.get(facts.schemaText)
-    if (core === undefined) cores.set(facts.schemaText, (core = createCore(config, facts, parts)))
-    return { core, shape: facts.shape, members: clientMembers(client, core, facts) }
+    const { adapter } = facts.door
+    const ofAdapter = sessions.get(adapter) ?? new Map<string, Session>()
+    sessions.set(adapter, ofAdapter)
+    const session = ofAdapter.get(facts.schemaText) ?? new Session(config, facts, parts ?? {})
+    ofAdapter.set(facts.schemaText, session)
+    return { session, shape: facts.shape, members: clientMembers(client, session, facts) }
   }
 
   const invalidation = (client: AnyClient) => {
-    const { core, shape, members } = open(client)
-    const $allOperations = (operation: Operation) => routeWrite(core, shape, operation) ?? passOn(core, operation)
+    const { session, shape, members } = attach(client)
+    const $allOperations = through(
+      session,
+      (core, operation) => routeWrite(core, shape, operation) ?? passOn(core, operation),
+    )
     return client.$extends({ name: NAME, query: { $allOperations }, client: members })
   }
   const whole = (client: AnyClient) => {
-    const { core, shape, members } = open(client)
-    const $allOperations = (operation: Operation) => routeWrite(core, shape, operation) ?? read(core, shape, operation)
-    const added = { ...members, $cache: cacheApi(core, shape, undefined), $uncached: invalidation(client) }
+    const { session, shape, members } = attach(client)
+    const $allOperations = through(
+      session,
+      (core, operation) => routeWrite(core, shape, operation) ?? read(core, shape, operation),
+    )
+    const added = { ...members, $cache: cacheApi(session, shape, undefined), $uncached: invalidation(client) }
     return client.$extends({ name: NAME, query: { $allOperations }, client: added })
   }
   // The types of both are those of the application's client, which only the caller knows.
   return Object.assign(whole, { invalidation }) as unknown as CacheAside<Client>
+}
+
+type Route = (core: Core, operation: Operation) => Promise<unknown>
+
+function through(session: Session, route: Route): (operation: Operation) => Promise<unknown> {
+  return operation => {
+    const { core } = session
+    return core === undefined ? untilOpen(session, operation, route) : route(core, operation)
+  }
+}
+
+/** The prefix is not known yet: reads go to the database, and what a write may have made stale is invalidated later. */
+async function untilOpen(session: Session, operation: Operation, route: Route): Promise<unknown> {
+  const core = await session.opened()
+  if (core !== undefined) return route(core, operation)
+  if (operation.model !== undefined && isRead(operation.operation)) {
+    session.events.bypass(operation.model, operation.operation, NOT_KNOWN)
+    return passed(operation)
+  }
+  try {
+    return await passed(operation)
+  } finally {
+    session.whenOpen(opened => void drop(opened, everything(opened.catalog), 'write'))
+  }
 }
 
 function routeWrite(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> | undefined {
@@ -125,13 +162,15 @@ function read(core: Core, shape: ClientShape, operation: Operation): Promise<unk
     core.events.bypass(operation.model as string, operation.operation, plan.why)
     return passOn(core, operation)
   }
-  if (!core.security.known) return firstRead(core, shape, operation)
+  if (!core.access.known) return firstRead(core, shape, operation)
   return plan.kind === 'row' ? readRow(core, shape, operation, plan) : readResult(core, operation, plan)
 }
 
 async function firstRead(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
-  await core.security.settled()
-  return core.security.known ? read(core, shape, operation) : passOn(core, operation)
+  await core.database.known()
+  if (core.access.known) return read(core, shape, operation)
+  core.events.bypass(operation.model as string, operation.operation, NOT_KNOWN)
+  return passOn(core, operation)
 }
 
 function readRow(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Promise<unknown> {
@@ -163,7 +202,7 @@ function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan 
       return new Bypass('the whole row may not be read')
     if (plan.kind === 'row' && isNarrow(plan) && core.store.isTooLarge(plan.key))
       return new Bypass('the row is larger than maxBytes')
-    return core.security.check(plan)
+    return core.access.check(plan)
   } catch (error) {
     // Args that we can't make sense of are Prisma's to judge.
     core.events.emit({ type: 'error', code: 'PLAN', message: `A ${name} could not be planned: ${nameOf(error)}.` })
@@ -222,7 +261,7 @@ function resultSource(core: Core, operation: Operation): Source {
 
 // ---- the client
 
-function clientMembers(client: AnyClient, core: Core, { shape, extended }: ClientFacts) {
+function clientMembers(client: AnyClient, session: Session, { shape, extended }: ClientFacts) {
   return {
     $extends(this: object, extension: unknown): object {
       const derived = client.$extends.call(this, extension)
@@ -235,20 +274,34 @@ function clientMembers(client: AnyClient, core: Core, { shape, extended }: Clien
       const run = (argument: unknown) => client.$transaction.call(this, argument, options)
       if (typeof input !== 'function') return run(input)
       const callback = input as (tx: object) => Promise<unknown>
+      const core = session.core ?? (await session.opened())
+      if (core === undefined)
+        return runUntilOpen(session, run, tx => callback(inTransaction(tx, session, shape, undefined)))
       if (isTransactionClient(this)) {
         const scope = core.transactions.scope(transactionIdOf(this) ?? '')
-        return run((tx: object) => callback(inTransaction(tx, core, shape, scope)))
+        return run((tx: object) => callback(inTransaction(tx, session, shape, scope)))
       }
-      return runToItsEnd(core, shape, run, callback)
+      return runToItsEnd(core, session, shape, run, callback)
     },
+  }
+}
+
+type RunTransaction = (callback: (tx: object) => Promise<unknown>) => Promise<unknown>
+
+async function runUntilOpen(session: Session, run: RunTransaction, callback: (tx: object) => Promise<unknown>) {
+  try {
+    return await run(callback)
+  } finally {
+    session.whenOpen(core => void drop(core, everything(core.catalog), 'transaction'))
   }
 }
 
 /** Runs an interactive transaction and drops, when it has settled, what it made wrong. */
 async function runToItsEnd(
   core: Core,
+  session: Session,
   shape: ClientShape,
-  run: (callback: (tx: object) => Promise<unknown>) => Promise<unknown>,
+  run: RunTransaction,
   callback: (tx: object) => Promise<unknown>,
 ): Promise<unknown> {
   let id = ''
@@ -259,7 +312,7 @@ async function runToItsEnd(
     return await run(async tx => {
       id = transactionIdOf(tx) ?? ''
       if (id !== '') scope = core.transactions.open(id)
-      const result = await callback(inTransaction(tx, core, shape, scope))
+      const result = await callback(inTransaction(tx, session, shape, scope))
       committing = true
       return result
     })
@@ -279,8 +332,8 @@ async function runToItsEnd(
 }
 
 /** The transaction client, whose `$cache` and `$uncached` would otherwise leave the transaction. */
-function inTransaction(tx: object, core: Core, shape: ClientShape, scope: Scope | undefined): object {
-  const cache = cacheApi(core, shape, { scope })
+function inTransaction(tx: object, session: Session, shape: ClientShape, scope: Scope | undefined): object {
+  const cache = cacheApi(session, shape, { scope })
   const client: object = new Proxy(tx, {
     get(target, name) {
       if (name === '$cache') return cache

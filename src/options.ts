@@ -48,8 +48,14 @@ export interface CacheAsideOptions<Client = any> {
   alsoTouches?: { [Model in ModelName<Client>]?: readonly ModelName<Client>[] } | undefined
   /** Default TTL of the models. Default: 3600 s. */
   ttl?: Duration | undefined
-  /** Put before every key. One per database; never a version, or new processes could not drop what old ones read. Default: none. */
-  prefix?: string | undefined
+  /**
+   * Put before every key. One per database and Postgres schema; never a version, or new processes could not invalidate what
+   * old ones read. A function gives one for each source, so that one extension object serves a schema or a database per
+   * tenant; it is called when the database has told which it is. Default: none.
+   *
+   * @example prefix: ({ database, schema }) => `${database}:${schema}:`
+   */
+  prefix?: string | ((source: { database: string; schema: string }) => string) | undefined
   /** `false`: nothing is read from the cache or filled; writes still drop what they make wrong. Default: `true`. */
   enabled?: boolean | undefined
   /**
@@ -76,6 +82,8 @@ export interface Policy {
   readonly jitter: number
 }
 
+type PrefixOf = (source: { database: string; schema: string }) => string
+
 /** The options, checked and with defaults; times in ms. */
 export interface Config {
   readonly redis: Redis | Cluster
@@ -83,7 +91,7 @@ export interface Config {
   readonly alsoTouches: ReadonlyMap<string, readonly string[]>
   /** The default TTL. */
   readonly ttlMs: number
-  readonly prefix: string
+  readonly prefix: string | PrefixOf
   readonly enabled: boolean
   readonly includeKeys: boolean
   readonly deadlineMs: number
@@ -192,7 +200,17 @@ function checkRedis(redis: unknown): Redis | Cluster {
   return client as Redis | Cluster
 }
 
-function checkPrefix(prefix: unknown): string {
+/** The prefix of a source. */
+export function prefixFor(prefix: PrefixOf, source: { database: string; schema: string } | undefined): string {
+  if (source === undefined) throw wrong('the source is not known')
+  const { database, schema } = source
+  const given = prefix({ database, schema })
+  if (typeof given === 'function') throw wrong('prefix must give a string, got a function.')
+  return checkPrefix(given) as string
+}
+
+function checkPrefix(prefix: unknown): string | PrefixOf {
+  if (typeof prefix === 'function') return prefix as PrefixOf
   if (typeof prefix === 'string' && /^[^{}*?[\]\\\s]{0,100}$/.test(prefix)) return prefix
   throw wrong(
     `prefix must be at most 100 characters without braces, glob characters or white space, got ${shown(prefix)}. ` +

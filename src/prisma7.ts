@@ -3,6 +3,7 @@
  * is missing, that is a clear error there; nothing is guessed. (Prisma 8 has a middleware interface instead: another door.)
  */
 import { Decimal, isObjectEnumValue } from '@prisma/client/runtime/client'
+import type { DatabaseDoor } from './database.js'
 import { CacheAsideError, shown } from './errors.js'
 import { ArgsReader } from './plan/args.js'
 import { type ClientShape, Shapes } from './plan/shape.js'
@@ -47,6 +48,8 @@ interface AdapterFactory {
   /** The caller's own pool, which is not ours to end. */
   readonly externalPool?: object | null
   connect(): Promise<{
+    /** `schemaName`: where the tables are that declare no schema of their own. */
+    getConnectionInfo?(): { readonly schemaName?: string | undefined }
     queryRaw(query: { sql: string; args: unknown[]; argTypes: unknown[] }): Promise<{ rows: unknown[][] }>
     dispose(): Promise<void>
   }>
@@ -56,8 +59,7 @@ export interface ClientFacts {
   readonly schema: Schema
   readonly schemaText: string
   readonly shape: ClientShape
-  /** Names of tables whose rows depend on who asks (`securedTables`). */
-  readonly secured: () => Promise<ReadonlySet<string>>
+  readonly door: DatabaseDoor
   /** To be told of each client that is extended further: its computed fields count too. */
   readonly extended: (client: object) => void
 }
@@ -101,7 +103,7 @@ export function factsOf(client: object): ClientFacts {
   return {
     schema,
     schemaText,
-    secured: () => securedTables(_engineConfig?.adapter),
+    door: doorOf(_engineConfig?.adapter, models),
     extended,
     shape: {
       globalOmit: model => _globalOmit?.[jsName(model)],
@@ -130,20 +132,25 @@ function schemaOf(text: string, models: RuntimeModels): Schema {
 }
 
 /**
- * Tables (`schema.table`) with row-level security in force for the client's database user: what is cached of them for one
- * user may not be shown to another. Asked on a connection of its own, which is closed again.
+ * How the database is asked about itself: on a connection of its own, which is closed again.
+ *
+ * @param models - stands for the adapter where there is none: then nothing tells which database the client reads
  */
-async function securedTables(factory: AdapterFactory | undefined): Promise<ReadonlySet<string>> {
-  if (factory === undefined) return new Set()
-  const adapter = await factory.connect()
-  try {
-    const sql =
-      "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace " +
-      'WHERE c.relrowsecurity AND row_security_active(c.oid)'
-    const { rows } = await adapter.queryRaw({ sql, args: [], argTypes: [] })
-    return new Set(rows.map(([name]) => String(name)))
-  } finally {
-    if (!factory.externalPool) await adapter.dispose()
+function doorOf(factory: AdapterFactory | undefined, models: RuntimeModels): DatabaseDoor {
+  return {
+    adapter: factory ?? models,
+    async ask(sql) {
+      if (factory === undefined) throw unsupported('the client has no driver adapter')
+      const adapter = await factory.connect()
+      try {
+        const { rows } = await adapter.queryRaw({ sql, args: [], argTypes: [] })
+        // Prisma names every table with its schema: the search path does not matter.
+        const { schemaName = 'public' } = adapter.getConnectionInfo?.() ?? {}
+        return { row: (rows[0] ?? []) as readonly (string | null)[], schema: schemaName }
+      } finally {
+        if (!factory.externalPool) await adapter.dispose()
+      }
+    },
   }
 }
 

@@ -44,7 +44,7 @@ export interface RowRead extends Lookup {
    * several in one statement, among the rows of the list.
    */
   readonly hasCursor: boolean
-  /** Names of all models that are looked at. */
+  /** Names of all models that are looked at, and of the links between them. */
   readonly models: readonly string[]
 }
 
@@ -59,7 +59,7 @@ export interface ResultRead {
   readonly via: 'relation tag' | 'every write'
   readonly codec: ResultCodec
   readonly ttlMs: number
-  /** Names of all models that are looked at. */
+  /** Names of all models that are looked at, and of the links between them. */
   readonly models: readonly string[]
 }
 
@@ -159,8 +159,9 @@ function planRow(
   }
 }
 
-function namesOf({ models }: Met, { itself }: CatalogModel): readonly string[] {
-  return models.size === 0 ? itself : [...itself, ...[...models].map(other => other.model.name)]
+function namesOf({ models, links }: Met, { itself }: CatalogModel): readonly string[] {
+  if (models.size + links.size === 0) return itself
+  return [...itself, ...[...models].map(other => other.model.name), ...links]
 }
 
 function strategyOf({ relationLoadStrategy }: Args, { joins }: ClientShape): unknown {

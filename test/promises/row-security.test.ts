@@ -61,7 +61,7 @@ it('what such a user sees is not kept for others', async () => {
 
 it('explain says so, and models without it are cached', async () => {
   await restricted.prisma.user.findUnique({ where: { id: 1 } })
-  const why = 'rows of Post depend on who asks: row-level security'
+  const why = 'rows of Post are not the same for every user: row-level security'
   expect(restricted.prisma.$cache.explain('Post', 'findUnique', { where: { id: 1 } })).toEqual({ cached: false, why })
   const withPosts = { where: { id: 1 }, include: { posts: true } }
   expect(restricted.prisma.$cache.explain('User', 'findUnique', withPosts)).toEqual({ cached: false, why })

@@ -1,0 +1,148 @@
+/**
+ * The database that a client reads, as the database itself tells it: which one it is, what the client's database user may
+ * see, and how columns compare text. The schema shows none of this. It is asked once per driver adapter, on a connection of
+ * its own. Until it has answered, reads go to the database.
+ */
+import { patiently } from './redis/connection.js'
+import { questionOf } from './database-sql.js'
+
+/** Where the rows of a client come from. Two clients share entries only if they have the same source. */
+export interface Source {
+  /** One per database and Postgres schema, whatever its host is called. */
+  readonly id: string
+  readonly database: string
+  readonly schema: string
+}
+
+/** A text column that is more than plain `text`. */
+export interface TextColumn {
+  readonly type: string
+  readonly length: number | null
+  /** Whether texts are equal only if all their bytes are. */
+  readonly deterministic: boolean
+}
+
+/** All by names of the database: `schema.table`, `schema.table.column`. */
+export interface DatabaseFacts {
+  readonly source: Source
+  /** Why the rows of a table or view are not the same for every session. */
+  readonly guarded: ReadonlyMap<string, string>
+  /** Columns that the database user may not read. */
+  readonly denied: ReadonlyMap<string, ReadonlySet<string>>
+  /** Columns of text that are not plain `text`. */
+  readonly texts: ReadonlyMap<string, TextColumn>
+}
+
+/** How a client's adapter is asked. The Prisma door makes it. */
+export interface DatabaseDoor {
+  /** The same for all clients with one adapter. */
+  readonly adapter: object
+  /** Opens a connection, runs one statement that answers one row of texts, and closes the connection. */
+  ask(sql: string): Promise<{ readonly row: readonly (string | null)[]; readonly schema: string }>
+}
+
+/** Why reads are not cached until then. */
+export const NOT_KNOWN = 'the database has not told yet which one it is'
+
+/** Reads of a new process wait so long for the first answer, and no read ever waits longer. */
+const FIRST_WAIT_MS = 500
+/** A question without an answer is asked again on another connection: after this time, then twice that, and so on. */
+const FIRST_RETRY_MS = 1_000
+const LONGEST_RETRY_MS = 60_000
+
+const databases = new WeakMap<object, Database>()
+
+export class Database {
+  readonly #door: DatabaseDoor
+  #facts: DatabaseFacts | undefined
+  #waiting: (() => void)[] = []
+  readonly #answered: Promise<void>
+  #firstAskedAt: number | undefined
+  #nextAskAt = Number.NEGATIVE_INFINITY
+  #retryMs = FIRST_RETRY_MS
+
+  /** The one of an adapter, which all clients with that adapter share. */
+  static of(door: DatabaseDoor): Database {
+    let database = databases.get(door.adapter)
+    if (database === undefined) databases.set(door.adapter, (database = new Database(door)))
+    return database
+  }
+
+  constructor(door: DatabaseDoor) {
+    this.#door = door
+    this.#answered = new Promise(resolve => this.#waiting.push(resolve))
+  }
+
+  /** Undefined until the database has answered. */
+  get facts(): DatabaseFacts | undefined {
+    return this.#facts
+  }
+
+  /** Calls back when the facts are known; at once if they are. */
+  whenKnown(then: () => void): void {
+    if (this.#facts !== undefined) then()
+    else this.#waiting.push(then)
+  }
+
+  /** Asks, if it is time to. Does not wait. */
+  ask(): void {
+    const now = performance.now()
+    if (this.#facts !== undefined || now < this.#nextAskAt) return
+    this.#firstAskedAt ??= now
+    this.#nextAskAt = now + this.#retryMs
+    this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS)
+    // A question that hangs is not waited for; if its answer comes late, it is as good.
+    void this.#find()
+  }
+
+  /** Asks, and waits for the answer while the process is new; later it does not wait. */
+  async known(): Promise<void> {
+    this.ask()
+    if (this.#facts !== undefined) return
+    const left = (this.#firstAskedAt ?? 0) + FIRST_WAIT_MS - performance.now()
+    if (left > 0) await patiently(this.#answered, left)
+  }
+
+  async #find(): Promise<void> {
+    try {
+      this.#learn(await this.#answer())
+    } catch {
+      // The caller's own query meets whatever is wrong, too.
+    }
+  }
+
+  async #answer() {
+    try {
+      return await this.#door.ask(questionOf(true))
+    } catch {
+      return await this.#door.ask(questionOf(false))
+    }
+  }
+
+  #learn({ row, schema }: Awaited<ReturnType<DatabaseDoor['ask']>>): void {
+    if (this.#facts !== undefined) return
+    this.#facts = factsOf(row, schema)
+    for (const then of this.#waiting) then()
+    this.#waiting = []
+  }
+}
+
+interface RelationRow {
+  readonly name: string
+  readonly guarded: string | null
+  readonly denied: readonly string[] | null
+}
+
+function factsOf(
+  [identifier, oid, database, relations, texts]: readonly (string | null)[],
+  schema: string,
+): DatabaseFacts {
+  const rows = JSON.parse(relations ?? '[]') as readonly RelationRow[]
+  const columns = JSON.parse(texts ?? '[]') as readonly (TextColumn & { readonly name: string })[]
+  return {
+    source: { id: `${identifier ?? database ?? ''}/${oid ?? ''}/${schema}`, database: database ?? '', schema },
+    guarded: new Map(rows.flatMap(({ name, guarded }) => (guarded === null ? [] : [[name, guarded]]))),
+    denied: new Map(rows.flatMap(({ name, denied }) => (denied === null ? [] : [[name, new Set(denied)]]))),
+    texts: new Map(columns.map(({ name, ...column }) => [name, column])),
+  }
+}
