@@ -1,4 +1,5 @@
 /** Everything that the clients of one schema and one source share, put together. */
+import { hash } from 'node:crypto'
 import { buildCatalog, type Catalog } from './plan/catalog.js'
 import type { Schema } from './plan/schema.js'
 import { Connection } from './redis/connection.js'
@@ -29,6 +30,8 @@ export interface Parts {
   readonly Flights: typeof Flights<Shared>
   readonly transactionOf: typeof transactionOf
   readonly Access: typeof Access
+  /** One for all databases and schemas. */
+  readonly source: string
   /** A rule of the plan of writes (`RULES`) to leave out. */
   readonly without: string
 }
@@ -66,6 +69,8 @@ export function createCore(
 ): Core {
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
   const catalog = catalogOf(config, schema, database)
+  const source = () => parts.source ?? database.facts?.source.id
+  database.whenKnown(() => signWith(catalog, source() ?? ''))
   const connection = new (parts.Connection ?? Connection)(config.redis)
   const { holdMs = HOLD_MS } = parts
   const links = [...catalog.values()].flatMap(({ relations }) =>
@@ -111,5 +116,15 @@ export function createCore(
       health.close()
       store.close()
     },
+  }
+}
+
+/** No entry of one source can be read as one of another, whatever stands under the prefix. */
+function signWith(catalog: Catalog, source: string): void {
+  const mark = Buffer.from(hash('sha256', source, 'hex'), 'hex')
+  for (const { cached } of catalog.values()) {
+    const fingerprint = cached?.codec.fingerprint
+    if (fingerprint === undefined) continue
+    for (let i = 0; i < fingerprint.length; i++) fingerprint[i] = (fingerprint[i] as number) ^ (mark[i] as number)
   }
 }

@@ -1,0 +1,177 @@
+/**
+ * What one version of a schema knows of its writes, so that another one can tell where the two differ: for each table, under
+ * which names it invalidates rows and lists, and what it believes to become stale with them. All in names of the database.
+ */
+import { hash } from 'node:crypto'
+import type { Catalog, CatalogModel } from './catalog.js'
+import { planWrite } from './write.js'
+
+/** Keys are without the prefix. */
+interface TableKnowledge {
+  /** The same in two versions only if they know the same of the table. */
+  readonly mark: string
+  /** Stale after any change of its rows. */
+  readonly changed: readonly string[]
+  /** Stale after rows were deleted: what referential actions reach, too. */
+  readonly deleted: readonly string[]
+  /** Stale after one of these columns changed. */
+  readonly columns: Readonly<Record<string, readonly string[]>>
+}
+
+export interface Version {
+  readonly digest: string
+  /** The knowledge, to be sent. */
+  readonly text: string
+  readonly tables: ReadonlyMap<string, TableKnowledge>
+  readonly epochs: readonly string[]
+}
+
+/** The version of this process, which knows its models. */
+export interface OwnVersion extends Version {
+  /** All models and links, as read plans name them. */
+  readonly names: readonly string[]
+  /** The epochs of a model or a link. */
+  epochsOf(name: string): readonly string[]
+  /** The model or link that an epoch belongs to. */
+  nameOf(epoch: string): string | undefined
+}
+
+/** What a write did, as far as its plan tells. */
+export interface WriteTrace {
+  readonly changedModels: Iterable<CatalogModel>
+  readonly deletedModels: ReadonlySet<CatalogModel>
+  /** Columns that got values. */
+  readonly columnsOf: ReadonlyMap<CatalogModel, ReadonlySet<string>>
+  /** Whether it may have done anything else. */
+  readonly isAnything: boolean
+}
+
+/** @param prefix - of the catalog's keys */
+export function ownVersion(catalog: Catalog, prefix: string): OwnVersion {
+  const tables = new Map<string, TableKnowledge>()
+  const epochs = new Map<string, string>()
+  const own = new Map<string, string[]>()
+  const add = (name: string, keys: readonly string[]) => {
+    const bare = keys.map(key => key.slice(prefix.length))
+    own.set(name, bare)
+    for (const key of bare) epochs.set(key, name)
+  }
+  for (const model of catalog.values()) {
+    const { keys } = model
+    add(model.model.name, [keys.rows, keys.any, keys.lists])
+    for (const { link } of model.relations.values()) if (link !== undefined) add(link, [link])
+    tables.set(keys.name, knowledgeOf(catalog, model, prefix))
+  }
+  const names = [...epochs.keys()].toSorted()
+  const text = JSON.stringify([names, [...tables].map(([name, known]) => [name, ...indexed(known, names)])])
+  return {
+    digest: hash('sha256', text, 'base64url').slice(0, 16),
+    text,
+    tables,
+    epochs: names,
+    names: [...own.keys()],
+    epochsOf: name => own.get(name) ?? [],
+    nameOf: epoch => epochs.get(epoch),
+  }
+}
+
+function knowledgeOf(catalog: Catalog, own: CatalogModel, prefix: string): TableKnowledge {
+  const { model, identity, lists, relations } = own
+  const stale = (operation: string, args: object) => {
+    const { keys } = planWrite(catalog, own, operation, args).effects.drops()
+    return [...new Set(keys)].map(key => key.slice(prefix.length)).toSorted()
+  }
+  const changed = stale('updateMany', { where: {}, data: {} })
+  const deleted = stale('deleteMany', {})
+  const referenced = new Set(model.relations.flatMap(({ opposite }) => opposite.references))
+  const columns = Object.fromEntries(
+    model.scalars
+      .filter(({ name }) => referenced.has(name))
+      .map(({ name, column }) => [column, stale('updateMany', { where: {}, data: { [name]: 0 } })]),
+  )
+  const names = {
+    model: model.name,
+    id: identity?.key.fields.map(({ column, type, native }) => [column, type, native]),
+    tags: lists.map(list => list.tagAt('').slice(prefix.length)).toSorted(),
+    links: [...relations.values()].flatMap(({ link }) => link?.slice(prefix.length) ?? []).toSorted(),
+  }
+  const mark = hash('sha256', JSON.stringify([names, changed, deleted, columns]), 'base64url').slice(0, 16)
+  return { mark, changed, deleted, columns }
+}
+
+function indexed({ mark, changed, deleted, columns }: TableKnowledge, names: readonly string[]): unknown[] {
+  const places = new Map(names.map((name, place) => [name, place]))
+  const of = (keys: readonly string[]) => keys.map(key => places.get(key))
+  return [
+    mark,
+    of(changed),
+    of(deleted),
+    Object.fromEntries(Object.entries(columns).map(([name, keys]) => [name, of(keys)])),
+  ]
+}
+
+type Stored = [
+  names: string[],
+  tables: [name: string, mark: string, changed: number[], deleted: number[], columns: Record<string, number[]>][],
+]
+
+/** Undefined when the text is not one that this version can read. */
+export function readVersion(digest: string, text: string): Version | undefined {
+  try {
+    const [names, stored] = JSON.parse(text) as Stored
+    const of = (places: readonly number[]) => places.map(place => names[place] as string)
+    const tables = stored.map(([name, mark, changed, deleted, columns]): [string, TableKnowledge] => [
+      name,
+      {
+        mark,
+        changed: of(changed),
+        deleted: of(deleted),
+        columns: Object.fromEntries(Object.entries(columns).map(([column, places]) => [column, of(places)])),
+      },
+    ])
+    return { digest, text, tables: new Map(tables), epochs: names }
+  } catch {
+    return undefined
+  }
+}
+
+/** The keys that another version believes to be stale after such a write, where it differs from what we believe. */
+export function staleByOthers(write: WriteTrace, own: Version, other: Version, prefix: string): string[] {
+  if (write.isAnything) return other.epochs.map(epoch => prefix + epoch)
+  const stale: string[] = []
+  for (const model of write.changedModels) {
+    const { name } = model.keys
+    const theirs = other.tables.get(name)
+    if (theirs === undefined || theirs.mark === own.tables.get(name)?.mark) continue
+    stale.push(...theirs.changed)
+    if (write.deletedModels.has(model)) stale.push(...theirs.deleted)
+    for (const column of write.columnsOf.get(model) ?? []) stale.push(...(theirs.columns[column] ?? []))
+  }
+  return stale.map(key => prefix + key)
+}
+
+/** Models and links whose entries a write of the other version may leave stale, as long as it does not know of this one. */
+export function differingNames(own: OwnVersion, other: Version): ReadonlySet<string> {
+  const names = new Set<string>()
+  const add = (keys: readonly string[]) => {
+    for (const key of keys) {
+      const name = own.nameOf(key)
+      if (name !== undefined) names.add(name)
+    }
+  }
+  for (const [table, ours] of own.tables) {
+    const theirs = other.tables.get(table)
+    if (theirs === undefined || theirs.mark === ours.mark) continue
+    add(ours.changed)
+    add(apart(ours.deleted, theirs.deleted))
+    for (const column of new Set([...Object.keys(ours.columns), ...Object.keys(theirs.columns)])) {
+      add(apart(ours.columns[column] ?? [], theirs.columns[column] ?? []))
+    }
+  }
+  return names
+}
+
+/** What is in one of the two alone. */
+function apart(a: readonly string[], b: readonly string[]): string[] {
+  return [...a.filter(key => !b.includes(key)), ...b.filter(key => !a.includes(key))]
+}

@@ -1,0 +1,291 @@
+/**
+ * Who else uses the keys under a prefix. Each process leaves a sign of life there and learns two things from it:
+ *
+ * - Whose keys they are: one source (a database and a Postgres schema) at a time holds a lease. A process of another source
+ *   does not use the cache; its writes still invalidate. A lease that has run out is taken over after all epochs were
+ *   invalidated.
+ * - Which other versions of the schema write: their writes know other names. So while another version is alive, a write to a
+ *   table on which the two differ also invalidates what the other version believes that it makes stale. A version that has
+ *   just come does not read such tables from the cache before all the others can have learnt of it.
+ *
+ * What was learnt is relied on for `freshMs` from before it was asked, and nothing is read from the cache or invalidated on
+ * older knowledge. So a sign of life that is `leaseMs` old is one that every process has seen, or will see before it acts.
+ */
+import type { Connection, Reply } from './connection.js'
+import type { Emit } from '../events.js'
+import { fleetKey } from '../wire/keys.js'
+import { differingNames, readVersion, staleByOthers, type Version, type WriteTrace } from '../plan/versions.js'
+
+export interface FleetOptions {
+  readonly prefix: string
+  /** What this process knows of its own writes. */
+  readonly version: Version
+  /** All epochs of this process' schema: to invalidate them leaves no entry valid. */
+  readonly epochs: readonly string[]
+  /** Undefined while the source is not known. */
+  readonly source: () => string | undefined
+  readonly times?: FleetTimes | undefined
+  readonly emit: Emit
+}
+
+export interface FleetTimes {
+  /** How long a sign of life lasts. More than `freshMs` and a write's deadline together. */
+  readonly leaseMs: number
+  /** How long what was learnt may be relied on. */
+  readonly freshMs: number
+  /** How often a process that is in use leaves a sign of life. */
+  readonly renewMs: number
+}
+
+const TIMES: FleetTimes = { leaseMs: 40_000, freshMs: 25_000, renewMs: 10_000 }
+/** Longer than the longest TTL: a version that comes back has to know who has written meanwhile. */
+const REMEMBERED_MS = 400 * 24 * 3_600_000
+/** How long the knowledge of a version that is gone is kept; what is only remembered by name differs in every table. */
+const PLAN_KEPT_MS = 7 * 24 * 3_600_000
+
+/**
+ * Leaves a sign of life. A write of some bytes, allowed on a full Redis.
+ *
+ * KEYS[1] the fleet · ARGV[1] source, or '' while it is not known · ARGV[2] digest of the version · ARGV[3] lease in ms ·
+ * ARGV[4] how long it is remembered in ms · ARGV[5] how long plans are kept in ms · ARGV[6] '=' and the owner whose lease may be
+ * taken over, or '' · ARGV[7] the plan of the version, to introduce it, or '' · ARGV[8…] digests whose plans are known ·
+ * answers `[status, owner, ms since the version was introduced, digest, alive, plan, digest, …]`; status: `ours`, `foreign`,
+ * `vacant` (the lease has run out: invalidate all epochs and come again) or `new` (introduce the version)
+ */
+const CHECK_IN = `#!lua flags=allow-oom
+local fleet, time = KEYS[1], redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local source, digest, lease, replaces, plan = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[6], ARGV[7]
+local owner = redis.call('HGET', fleet, 'source') or ''
+if source ~= '' and owner ~= source then
+  if tonumber(redis.call('HGET', fleet, 'until') or '0') > now then return {'foreign', owner} end
+  if replaces ~= '=' .. owner then return {'vacant', owner} end
+  redis.call('DEL', fleet)
+  redis.call('HSET', fleet, 'source', source)
+end
+local alive = tonumber(redis.call('HGET', fleet, 'until:' .. digest) or '0') > now
+local reply = {'ours', owner, 0}
+if plan ~= '' then
+  redis.call('HSET', fleet, 'plan:' .. digest, plan)
+  if not alive then redis.call('HSET', fleet, 'since:' .. digest, now) end
+  alive = true
+end
+if alive and redis.call('HEXISTS', fleet, 'plan:' .. digest) == 1 then
+  redis.call('HSET', fleet, 'until:' .. digest, now + lease)
+  if source ~= '' then redis.call('HSET', fleet, 'until', now + lease) end
+  redis.call('PEXPIRE', fleet, ARGV[4])
+  reply[3] = now - tonumber(redis.call('HGET', fleet, 'since:' .. digest) or now)
+else
+  reply[1] = 'new'
+end
+local known = {}
+for i = 8, #ARGV do known[ARGV[i]] = true end
+for _, field in ipairs(redis.call('HKEYS', fleet)) do
+  local other = string.match(field, '^until:(.+)$')
+  if other and other ~= digest then
+    local last = tonumber(redis.call('HGET', fleet, field))
+    if last + ARGV[4] < now then
+      redis.call('HDEL', fleet, field, 'plan:' .. other, 'since:' .. other)
+    else
+      if last + ARGV[5] < now then redis.call('HDEL', fleet, 'plan:' .. other) end
+      table.insert(reply, other)
+      table.insert(reply, last > now and 1 or 0)
+      table.insert(reply, known[other] and '' or redis.call('HGET', fleet, 'plan:' .. other) or '')
+    end
+  end
+end
+return reply`
+
+interface CheckedIn {
+  readonly status: 'ours' | 'foreign' | 'vacant' | 'new' | 'refused'
+  readonly owner: string
+  /** Since the version was introduced. */
+  readonly ageMs: number
+  readonly others: readonly { readonly digest: string; readonly alive: boolean }[]
+}
+
+export class Fleet {
+  readonly #connection: Connection
+  readonly #options: FleetOptions
+  readonly #times: FleetTimes
+  readonly #key: string
+  /** By digest; undefined: it is known of, and what it knows is not. */
+  readonly #plans = new Map<string, Version | undefined>()
+  #others: readonly (Version | undefined)[] = []
+  #othersText = ''
+  #freshUntil = Number.NEGATIVE_INFINITY
+  #renewAt = Number.NEGATIVE_INFINITY
+  #foreign: string | undefined
+  #ours = false
+  #everythingIsStale = false
+  #closed: ReadonlySet<string> = new Set()
+  #closedUntil = Number.NEGATIVE_INFINITY
+
+  constructor(connection: Connection, options: FleetOptions) {
+    this.#connection = connection
+    this.#options = options
+    this.#times = options.times ?? TIMES
+    this.#key = fleetKey(options.prefix)
+  }
+
+  /** Whether what is known of the others may still be relied on. */
+  get fresh(): boolean {
+    return performance.now() < this.#freshUntil
+  }
+
+  /** Whether the keys are those of this process' source, as far as may be relied on. */
+  get ours(): boolean {
+    return this.#ours && this.fresh
+  }
+
+  /** Why the cache is not used: another source holds the lease. */
+  get foreign(): string | undefined {
+    return this.#foreign
+  }
+
+  /** How many other versions of the schema are alive. */
+  get others(): number {
+    return this.#others.length
+  }
+
+  /** Whether it is time for another sign of life. */
+  get due(): boolean {
+    return performance.now() >= this.#renewAt
+  }
+
+  /** Why a read of these models and links goes to the database. */
+  whyClosed(names: readonly string[]): string | undefined {
+    if (this.#closed.size === 0) return undefined
+    if (performance.now() >= this.#closedUntil) {
+      this.#closed = new Set()
+      return undefined
+    }
+    const name = names.find(known => this.#closed.has(known))
+    return name === undefined
+      ? undefined
+      : `another version of the application writes ${name} and may not know of this one yet`
+  }
+
+  /** The keys that the other versions believe to be stale after such a write. */
+  alsoStale(write: WriteTrace): readonly string[] {
+    if (this.#everythingIsStale) return this.#options.epochs
+    if (this.#others.length === 0) return []
+    const { version, prefix, epochs } = this.#options
+    const keys = this.#others.map(other =>
+      other === undefined ? epochs : staleByOthers(write, version, other, prefix),
+    )
+    return [...new Set(keys.flat())]
+  }
+
+  /** Leaves a sign of life and learns of the others. False: Redis did not answer in time. */
+  async checkIn(ms: number): Promise<boolean> {
+    const { source, epochs } = this.#options
+    let replaces = ''
+    let introduce = false
+    // A lease to take over, then a version to introduce, then once more for whom another one has come before.
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const sentAt = performance.now()
+      const mySource = source() ?? ''
+      const reply = await this.#send(mySource, replaces, introduce, ms)
+      if (reply === undefined) return false
+      const { status, owner, others } = reply
+      if (status === 'refused') return this.#refused(sentAt)
+      if (status === 'foreign') return this.#isForeign(sentAt, owner)
+      if (status === 'ours') {
+        this.#learn(sentAt, mySource !== '', reply)
+        return true
+      }
+      const stale = status === 'vacant' ? epochs : this.#staleSinceGone(others.map(({ digest }) => digest))
+      if (!(await this.#connection.del(stale, ms))) return false
+      if (status === 'vacant') replaces = `=${owner}`
+      introduce = true
+    }
+    return false
+  }
+
+  async #send(source: string, replaces: string, introduce: boolean, ms: number): Promise<CheckedIn | undefined> {
+    const { version } = this.#options
+    const { leaseMs } = this.#times
+    const plan = introduce ? version.text : ''
+    const known = [...this.#plans].flatMap(([digest, plan]) => (plan === undefined ? [] : [digest]))
+    const args = [source, version.digest, leaseMs, REMEMBERED_MS, PLAN_KEPT_MS, replaces, plan, ...known]
+    const replies = await this.#connection.send([['eval', CHECK_IN, 1, this.#key, ...args]], ms)
+    const [reply] = replies ?? []
+    if (reply instanceof Error) return { status: 'refused', owner: '', ageMs: 0, others: [] }
+    return Array.isArray(reply) ? this.#read(reply) : undefined
+  }
+
+  #read([status, owner, ageMs, ...others]: readonly Reply[]): CheckedIn {
+    const found: { digest: string; alive: boolean }[] = []
+    for (let i = 0; i < others.length; i += 3) {
+      const digest = String(others[i])
+      const plan = String(others[i + 2])
+      if (plan !== '' || !this.#plans.has(digest)) this.#plans.set(digest, readVersion(digest, plan))
+      found.push({ digest, alive: String(others[i + 1]) === '1' })
+    }
+    return {
+      status: String(status) as CheckedIn['status'],
+      owner: String(owner),
+      ageMs: Number(ageMs ?? 0),
+      others: found,
+    }
+  }
+
+  /** What others may have made stale, without naming it, while no process of this version was there. */
+  #staleSinceGone(digests: readonly string[]): readonly string[] {
+    const { version, epochs, prefix } = this.#options
+    const plans = digests.map(digest => this.#plans.get(digest))
+    if (plans.length === 0 || plans.includes(undefined)) return epochs
+    const names = plans.flatMap(other => [...differingNames(version, other as Version)])
+    return [...new Set(names)].flatMap(name => version.epochsOf(name)).map(epoch => prefix + epoch)
+  }
+
+  #learn(sentAt: number, isOurs: boolean, { ageMs, others }: CheckedIn): void {
+    const { version, emit } = this.#options
+    const { leaseMs, freshMs, renewMs } = this.#times
+    const alive = others.filter(other => other.alive).map(({ digest }) => digest)
+    this.#others = alive.map(digest => this.#plans.get(digest))
+    this.#everythingIsStale = false
+    this.#foreign = undefined
+    this.#ours = isOurs
+    const text = alive.toSorted().join()
+    const left = leaseMs - ageMs
+    if (left > 0 && alive.length > 0 && text !== this.#othersText) {
+      const names = this.#others.flatMap(other =>
+        other === undefined ? version.names : [...differingNames(version, other)],
+      )
+      this.#closed = new Set(names)
+      this.#closedUntil = sentAt + left
+    }
+    if (text !== this.#othersText) emit({ type: 'versions', others: alive.length })
+    this.#othersText = text
+    this.#freshUntil = sentAt + freshMs
+    this.#renewAt = sentAt + renewMs
+  }
+
+  #isForeign(sentAt: number, owner: string): true {
+    const { freshMs, renewMs } = this.#times
+    if (this.#foreign === undefined) {
+      const message =
+        `The keys under this prefix belong to another source (${owner}), so nothing is cached here; writes still invalidate. ` +
+        `Give each database and each Postgres schema a prefix of its own: prefix: ({ database, schema }) => …`
+      this.#options.emit({ type: 'error', code: 'PREFIX_IN_USE', message })
+    }
+    this.#foreign = `the keys under this prefix belong to another source (${owner})`
+    this.#ours = false
+    this.#others = []
+    this.#freshUntil = sentAt + freshMs
+    this.#renewAt = sentAt + renewMs
+    return true
+  }
+
+  /** The Redis user may not leave signs of life. Others can't know of this process, so its writes name nothing. */
+  #refused(sentAt: number): true {
+    const { freshMs, renewMs } = this.#times
+    this.#ours = false
+    this.#everythingIsStale = true
+    this.#freshUntil = sentAt + freshMs
+    this.#renewAt = sentAt + renewMs
+    return true
+  }
+}

@@ -1,0 +1,130 @@
+/** Two tenants on one cache: by schema, by database, by database user, by view and by join table, each reads its own rows. */
+import { Redis } from 'ioredis'
+import { inject } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Access } from '../../src/access.js'
+import type { Parts } from '../../src/core.js'
+import { createExtension } from '../../src/extension.js'
+import type { CacheAsideOptions } from '../../src/index.js'
+import {
+  byDatabase,
+  byJoinTable,
+  bySchema,
+  byUser,
+  byView,
+  clientOf,
+  type Tenant,
+  type Tenants,
+} from '../support/tenants.js'
+import { createWorld, type World } from '../support/world.js'
+
+const KINDS = {
+  schema: bySchema,
+  database: (world: World) => byDatabase(world, inject('databaseUrl'), inject('templateDatabase')),
+  'database user': byUser,
+  view: byView,
+  'join table': byJoinTable,
+}
+
+/** How the two tenants' clients come to their cache. */
+const WAYS = ['one extension object', 'one extension object each', 'two processes', 'a prefix for each'] as const
+type Way = (typeof WAYS)[number]
+
+const OPERATIONS = 10_000
+const AT_ONCE = 8
+
+class OpenToAll extends Access {
+  override check: Access['check'] = plan => plan
+}
+const UNGUARDED: Partial<Parts> = { Access: OpenToAll, source: 'one' }
+
+const MODELS: CacheAsideOptions['models'] = {
+  User: { ttl: 60, queries: true },
+  Post: { ttl: 60, queries: true },
+  Tag: { ttl: 60, queries: true },
+}
+
+describe.each(Object.entries(KINDS))(
+  'tenants by %s',
+  (kind, prepare) => {
+    let world: World
+    let tenants: Tenants
+
+    beforeAll(async () => {
+      world = await createWorld()
+      tenants = await prepare(world)
+    })
+    afterAll(async () => {
+      await tenants.drop()
+      await world.close()
+    })
+
+    /** Mixed reads and writes of both, and how many of the rows that were read belong to the other. */
+    async function crossings(way: Way, operations: number, parts: Partial<Parts> = {}) {
+      await world.evict()
+      const shared = new Redis(world.redisUrl)
+      const clients: Redis[] = [shared]
+      const options = (redis: Redis): CacheAsideOptions => {
+        const prefix = way === 'a prefix for each' && (kind === 'schema' || kind === 'database')
+        return {
+          redis,
+          models: MODELS,
+          deadlineMs: 2_000,
+          invalidationDeadlineMs: 5_000,
+          prefix: prefix ? ({ database, schema }) => `${world.prefix}${database}:${schema}:` : world.prefix,
+        }
+      }
+      const extension = createExtension(options(shared), parts)
+      const sides = tenants.pair.map((tenant: Tenant) => {
+        const base = clientOf(tenant)
+        if (way === 'one extension object' || way === 'a prefix for each') {
+          return { ...tenant, base, prisma: base.$extends(extension) }
+        }
+        const redis = way === 'two processes' ? new Redis(world.redisUrl) : shared
+        clients.push(redis)
+        return { ...tenant, base, prisma: base.$extends(createExtension(options(redis), parts)) }
+      })
+      let next = 0
+      let found = 0
+      let own = 0
+      const worker = async () => {
+        while (next < operations) {
+          const n = next++
+          const { prisma, mark } = sides[n % 2] as (typeof sides)[number]
+          const at = Math.floor(n / 2)
+          if (n % 20 >= 18) {
+            await tenants.write(prisma as never, mark, at)
+            continue
+          }
+          for (const read of await tenants.read(prisma as never, at)) read === mark ? own++ : found++
+        }
+      }
+      await Promise.all(Array.from({ length: AT_ONCE }, worker))
+      const hits = sides.map(({ prisma }) => prisma.$cache.stats().hits)
+      for (const { prisma, base } of sides) {
+        prisma.$cache.close()
+        await base.$disconnect()
+      }
+      for (const redis of clients) redis.disconnect()
+      return { found, own, hits }
+    }
+
+    it.each(WAYS)(`${OPERATIONS / 4} mixed reads and writes of both through %s, and no row of the other`, async way => {
+      const { found, own } = await crossings(way, OPERATIONS / 4)
+      expect(found).toBe(0)
+      expect(own).toBeGreaterThan(1_000)
+    })
+
+    it('with the checks taken out, each is given rows of the other', async () => {
+      expect((await crossings('one extension object', 400, UNGUARDED)).found).toBeGreaterThan(0)
+    })
+
+    if (kind === 'schema' || kind === 'database') {
+      it('with a prefix for each, both are served from the cache', async () => {
+        const { hits } = await crossings('a prefix for each', 1_000)
+        for (const count of hits) expect(count).toBeGreaterThan(100)
+      })
+    }
+  },
+  120_000,
+)
