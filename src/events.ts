@@ -25,6 +25,8 @@ export type CacheEvent =
   | { type: 'trust'; trusted: boolean }
   /** So many keys and holds that Redis had not acknowledged are acknowledged now. */
   | { type: 'repaid'; invalidations: number }
+  /** So many other versions of the schema have processes that use the same keys. Writes to what they know otherwise invalidate more. */
+  | { type: 'versions'; others: number }
   | { type: 'error'; code: string; message: string }
 
 /**

@@ -1,8 +1,9 @@
 /** Every model of the schema with its keys in Redis and its relations; of the configured ones, how they are cached. */
+import { hash } from 'node:crypto'
 import { canonOf, type Canon, foldedText, type Spelling } from './canon.js'
 import { type DecimalClass, type RowCodec, rowCodec } from '../wire/codec.js'
 import { CacheAsideError, shown } from '../errors.js'
-import { encodeId, linkKey, type ModelKeys, modelKeys, relationKey } from '../wire/keys.js'
+import { encodeId, linkKey, type ModelKeys, modelKeys, tagOfRelation } from '../wire/keys.js'
 import { anythingCodec, type ResultCodec } from '../wire/results.js'
 import type { Policy } from '../options.js'
 import type { Key, Model, RelationField, ScalarField, Schema } from './schema.js'
@@ -12,6 +13,8 @@ export interface CatalogModel {
   /** Its name, in a list. */
   readonly itself: readonly string[]
   readonly keys: ModelKeys
+  /** The same in two versions of a schema only if all names of its fields mean the same. */
+  readonly meaning: string
   /** Undefined when the model has no primary key, or one whose values have no exact text. */
   readonly identity: Identity | undefined
   /** The primary key and the other uniques whose values have exact texts. */
@@ -53,6 +56,7 @@ export interface CachedField {
 export interface Identity {
   readonly key: Key
   readonly names: readonly string[]
+  readonly columns: readonly string[]
   readonly spelling: Spelling
   /** The values of the key fields, encoded for a key; undefined when one of them is not canonical. */
   idOf(values: Readonly<Record<string, unknown>>): string | undefined
@@ -64,6 +68,8 @@ export interface Identity {
 export interface Relation {
   readonly field: RelationField
   readonly target: CatalogModel
+  /** The same in two versions of a schema only if it is the same relation, seen from the same end. */
+  readonly edge: string
   /** The epoch of an implicit many-to-many relation, the same seen from both ends. */
   readonly link: string | undefined
   /** On the side without the foreign key, of a list: how it hangs on the tag of its parent. */
@@ -114,9 +120,10 @@ export function buildCatalog(schema: Schema, options: CatalogOptions, Decimal: D
     catalog.set(model.name, {
       model,
       itself: [model.name],
-      keys: modelKeys(prefix, model.name),
+      keys: modelKeys(prefix, model.name, tableOf(model)),
       identity,
       identities,
+      meaning: '',
       relations: new Map(),
       lists: [],
       touches: [],
@@ -130,6 +137,7 @@ export function buildCatalog(schema: Schema, options: CatalogOptions, Decimal: D
     model.relations = new Map(
       model.model.relations.map(field => [field.name, relationOf(catalog, field, prefix, joins)]),
     )
+    model.meaning = meaningOf(model)
     model.lists = model.model.relations.map(field => listOf(catalog, field, joins)).filter(list => list !== undefined)
     model.touches = touchesOf(catalog, model.model.name, policies, alsoTouches)
   }
@@ -138,11 +146,20 @@ export function buildCatalog(schema: Schema, options: CatalogOptions, Decimal: D
   return catalog
 }
 
+/** The default schema has no name: a version may declare it and another one not. */
+function tableOf({ databaseSchema, table }: Model): string[] {
+  return databaseSchema === undefined || databaseSchema === 'public' ? [table] : [databaseSchema, table]
+}
+
 function cachedOf(model: Model, identities: readonly Identity[], policy: Policy, Decimal: DecimalClass): Cached {
   const kept = model.scalars.filter(field => !policy.exclude.has(field.name))
   return {
     policy,
-    codec: rowCodec(kept, Decimal),
+    codec: rowCodec(kept, Decimal, [
+      ...tableOf(model),
+      '@',
+      ...(model.primaryKey?.fields.map(({ column }) => column) ?? []),
+    ]),
     places: new Map(kept.map((field, place) => [field.name, place])),
     names: kept.map(field => field.name),
     allNames: model.scalars.map(field => field.name),
@@ -163,6 +180,7 @@ function identityOf(key: Key): Identity | undefined {
   return {
     key,
     names: key.fields.map(field => field.name),
+    columns: key.fields.map(field => field.column),
     spelling: parts.every(part => part.spelling === 'exact') ? 'exact' : 'text',
     idOf: encoderOf(parts),
     tagIdOf: encoderOf(folded),
@@ -200,17 +218,49 @@ function compoundId(parts: readonly Part[]): Identity['idOf'] {
 
 // ---- relations
 
-function relationOf(catalog: Catalog, field: RelationField, prefix: string, joins: boolean): Relation {
-  const list = field.list && !field.opposite.list ? listOf(catalog, field.opposite, joins) : undefined
-  return { field, target: modelOf(catalog, field.target), link: linkOf(field, prefix), list }
+function meaningOf({ keys, model, relations }: CatalogModel): string {
+  const fields = model.scalars.map(({ name, column, type, native, list, members }) => [
+    name,
+    column,
+    type,
+    native,
+    list,
+    members,
+  ])
+  const edges = [...relations].map(([name, { edge }]) => [name, edge])
+  return hash('sha256', JSON.stringify([keys.name, fields, edges]), 'base64url').slice(0, 16)
 }
 
-function linkOf(field: RelationField, prefix: string): string | undefined {
+function relationOf(catalog: Catalog, field: RelationField, prefix: string, joins: boolean): Relation {
+  const list = field.list && !field.opposite.list ? listOf(catalog, field.opposite, joins) : undefined
+  return {
+    field,
+    target: modelOf(catalog, field.target),
+    edge: edgeOf(catalog, field),
+    link: linkOf(catalog, field, prefix),
+    list,
+  }
+}
+
+/** What the field means in the database, whatever it is called: which columns lead where, and from which end it is seen. */
+function edgeOf(catalog: Catalog, field: RelationField): string {
+  const { opposite } = field
+  const end = ({ model, fields }: RelationField) =>
+    `${modelOf(catalog, model).keys.name}(${fields.map(name => fieldOf(model, name)?.column ?? name).join()})`
+  const references = ({ target, references: names }: RelationField) =>
+    names.map(name => fieldOf(target, name)?.column ?? name).join()
+  if (field.fields.length > 0) return `${end(field)}>${end(opposite)}${references(field)}`
+  if (opposite.fields.length > 0) return `${end(field)}<${end(opposite)}${references(opposite)}`
+  const isFirst = [field.model.name, field.name].join('.') < [opposite.model.name, opposite.name].join('.')
+  return `${end(field)}-${end(opposite)}${field.joinTable}${isFirst ? 'A' : 'B'}`
+}
+
+function linkOf(catalog: Catalog, field: RelationField, prefix: string): string | undefined {
   const { opposite } = field
   if (!field.list || !opposite.list) return undefined
-  const ends = [field, opposite].map(end => [end.model.name, end.name] as const)
-  const [model, name] = ends.toSorted((a, b) => (a.join('.') < b.join('.') ? -1 : 1))[0] as readonly [string, string]
-  return linkKey(prefix, model, name)
+  const ends = [field.model, opposite.model].map(model => modelOf(catalog, model).keys)
+  const [first] = ends.toSorted((a, b) => (a.name < b.name ? -1 : 1)) as [ModelKeys]
+  return linkKey(prefix, first, field.joinTable)
 }
 
 /** @param field - a relation field with a foreign key */
@@ -224,15 +274,15 @@ function listOf(catalog: Catalog, field: RelationField, joins: boolean): ListOf 
   )
   if (by === undefined || !known || (joins && by.spelling !== 'exact')) return undefined
   const foreign = new Map(references.map((name, i) => [name, fields[i] as string]))
+  const child = modelOf(catalog, field.model)
+  const columns = fields.map(name => fieldOf(field.model, name)?.column ?? name)
   const tagAt = (id: string) => {
-    return relationKey(
-      by === parent.identity ? parent.keys.row(id) : parent.keys.pointer(by.key.name, id),
-      opposite.name,
-    )
+    const of = by === parent.identity ? parent.keys.row(id) : parent.keys.pointer(by.columns, id)
+    return tagOfRelation(of, child.keys, columns)
   }
   return {
     field,
-    child: modelOf(catalog, field.model),
+    child,
     parent,
     by,
     foreign,

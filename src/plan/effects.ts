@@ -24,8 +24,18 @@ export const RULES = {
 
 export type Rule = keyof typeof RULES
 
+/** What a write did, as far as its plan tells. */
+export interface WriteTrace {
+  readonly changedModels: Iterable<CatalogModel>
+  readonly deletedModels: ReadonlySet<CatalogModel>
+  /** Columns that got values. */
+  readonly columnsOf: ReadonlyMap<CatalogModel, ReadonlySet<string>>
+  /** Whether it may have done anything else. */
+  readonly isAnything: boolean
+}
+
 /** What one write, or one transaction, has changed so far. */
-export class Effects {
+export class Effects implements WriteTrace {
   readonly #without: string | undefined
   readonly #rows = new Map<CatalogModel, Set<string>>()
   readonly #changed = new Set<CatalogModel>()
@@ -33,6 +43,9 @@ export class Effects {
   readonly #unnamed = new Set<CatalogModel>()
   readonly #tags = new Set<string>()
   readonly #links = new Map<string, readonly CatalogModel[]>()
+  readonly #deleted = new Set<CatalogModel>()
+  readonly #columns = new Map<CatalogModel, Set<string>>()
+  #anything = false
 
   /** @param without - for tests: a rule to leave out */
   constructor(without?: string) {
@@ -77,6 +90,26 @@ export class Effects {
     return true
   }
 
+  /** Rows of the model were deleted. */
+  deleted(model: CatalogModel): this {
+    this.#deleted.add(model)
+    return this.changed(model)
+  }
+
+  /** These columns of rows of the model got values. */
+  columns(model: CatalogModel, columns: Iterable<string>): this {
+    const known = this.#columns.get(model) ?? new Set()
+    for (const column of columns) known.add(column)
+    this.#columns.set(model, known)
+    return this
+  }
+
+  /** It may have done what no plan tells. */
+  anything(): this {
+    this.#anything = true
+    return this
+  }
+
   /** Links of an implicit many-to-many relation between these models were set or cut. */
   linked(link: string, ends: readonly CatalogModel[]): this {
     if (this.#without !== 'link') this.#links.set(link, ends)
@@ -95,6 +128,9 @@ export class Effects {
     for (const model of other.#unnamed) this.#unnamed.add(model)
     for (const tag of other.#tags) this.#tags.add(tag)
     for (const [link, ends] of other.#links) this.#links.set(link, ends)
+    for (const model of other.#deleted) this.#deleted.add(model)
+    for (const [model, columns] of other.#columns) this.columns(model, columns)
+    this.#anything ||= other.#anything
     for (const [model, ids] of other.#rows) {
       const own = this.#rows.get(model)
       if (own === undefined) this.#rows.set(model, new Set(ids))
@@ -108,6 +144,18 @@ export class Effects {
 
   get changedModels(): Iterable<CatalogModel> {
     return this.#changed
+  }
+
+  get deletedModels(): ReadonlySet<CatalogModel> {
+    return this.#deleted
+  }
+
+  get columnsOf(): ReadonlyMap<CatalogModel, ReadonlySet<string>> {
+    return this.#columns
+  }
+
+  get isAnything(): boolean {
+    return this.#anything
   }
 
   get models(): string[] {
@@ -142,7 +190,7 @@ export class Effects {
 
 /** A write that could be any. */
 export function everything(catalog: Catalog, without?: string): Effects {
-  const effects = new Effects(without)
+  const effects = new Effects(without).anything()
   for (const model of catalog.values()) {
     effects.unnamed(model, 'anything')
     for (const { link, target } of model.relations.values())

@@ -9,7 +9,7 @@ import type { Cached, CachedField, CatalogModel, Identity } from './catalog.js'
 import type { Row } from '../wire/codec.js'
 import { type Dependencies, shapeName } from '../wire/keys.js'
 import { listCodec, type ResultCodec, rowOrNullCodec } from '../wire/results.js'
-import { type ClientShape, listText, ttlMsOf } from './shape.js'
+import { type ClientShape, listText, textOfMet, ttlMsOf } from './shape.js'
 import { epochsOf, type Node, selectedIn } from './tree.js'
 
 export type ReadPlan = RowRead | ResultRead | Bypass
@@ -139,7 +139,7 @@ function planRow(
   const shape = client.shapes.of(model, args, client)
   const { tree, hasCursor, met } = selectedIn(shape)
   if (!unique && hasCursor) return 'a relation has a cursor, which findFirst and findUnique treat differently'
-  const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.key.name, id)
+  const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.columns, id)
   const strategy = strategyOf(args, client)
   return {
     kind: 'row',
@@ -216,7 +216,7 @@ function planResult(
     tag === undefined ? { epochs: underAny, holds } : { epochs: [tag, keys.rows, keys.lists], holds: keys.holds }
   // One row and a list of one are different results; one row and one row or an error are not.
   const kind = first ? 'findFirst' : operation
-  const name = shapeName(`${kind}(${text})${shape?.text ?? cached.codec.name}`)
+  const name = shapeName(`${kind}(${text})${textOfMet(met)}${shape?.text ?? cached.codec.name}`)
   return {
     kind: 'result',
     model,

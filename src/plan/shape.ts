@@ -181,12 +181,20 @@ function withParts(
   }
 }
 
-export function textOfRelated({ name, text, shape }: Related): string {
-  return `.${name}(${text}${shape.text})`
+export function textOfRelated({ name, relation, text, met, shape }: Related): string {
+  return `.${name}=${relation.edge}(${text}${relation.target.meaning}${textOfMet(met)}${shape.text})`
 }
 
-export function textOfCounted({ name, text }: Counted): string {
-  return `._count.${name}(${text})`
+export function textOfCounted({ name, relation, text, met }: Counted): string {
+  return `._count.${name}=${relation.edge}(${text}${relation.target.meaning}${textOfMet(met)})`
+}
+
+/** What the names in a text mean: the columns and relations of the models that it looks at. */
+export function textOfMet({ models }: Met): string {
+  return [...models]
+    .map(({ meaning }) => meaning)
+    .toSorted()
+    .join()
 }
 
 /** The shortest TTL of the models whose rows are in a result. */

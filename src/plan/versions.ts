@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import type { Catalog, CatalogModel } from './catalog.js'
+import type { WriteTrace } from './effects.js'
 import { planWrite } from './write.js'
 
 /** Keys are without the prefix. */
@@ -34,16 +35,6 @@ export interface OwnVersion extends Version {
   epochsOf(name: string): readonly string[]
   /** The model or link that an epoch belongs to. */
   nameOf(epoch: string): string | undefined
-}
-
-/** What a write did, as far as its plan tells. */
-export interface WriteTrace {
-  readonly changedModels: Iterable<CatalogModel>
-  readonly deletedModels: ReadonlySet<CatalogModel>
-  /** Columns that got values. */
-  readonly columnsOf: ReadonlyMap<CatalogModel, ReadonlySet<string>>
-  /** Whether it may have done anything else. */
-  readonly isAnything: boolean
 }
 
 /** @param prefix - of the catalog's keys */

@@ -349,7 +349,7 @@ class Walk {
 
   /** Rows of the model were deleted: the database changes what references them. */
   deleted(model: CatalogModel): void {
-    this.effects.changed(model)
+    this.effects.deleted(model)
     if (this.#deleted.has(model)) return
     this.#deleted.add(model)
     this.#linked(model)
@@ -373,6 +373,7 @@ class Walk {
 
   /** Columns of some rows changed: what references them may follow. */
   columnsChanged(model: CatalogModel, columns: ReadonlySet<string>): void {
+    this.effects.columns(model, columnNames(model, columns))
     if (model.model.primaryKey?.fields.some(field => columns.has(field.name))) this.#linked(model)
     for (const reference of referencesTo(model)) {
       const { onUpdate, references } = reference
@@ -582,6 +583,10 @@ function pushesOut(relation: RelationField, operation: string, parentIsNew: bool
 /** Whether a foreign key is part of the primary key. */
 function hasForeignId({ model: { primaryKey, relations } }: CatalogModel): boolean {
   return primaryKey?.fields.some(({ name }) => relations.some(({ fields }) => fields.includes(name))) ?? false
+}
+
+function columnNames({ model }: CatalogModel, fields: ReadonlySet<string>): string[] {
+  return model.scalars.filter(({ name }) => fields.has(name)).map(({ column }) => column)
 }
 
 /** Fields of these columns; all that anything could reference where they can't be told. */

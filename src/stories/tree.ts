@@ -290,7 +290,7 @@ export class TreeReading implements Reading<Gathered, Shared> {
 
 function lookupOf({ node, by }: One, id: string): Lookup {
   const { model, cached, identity } = node
-  const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.key.name, id)
+  const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.columns, id)
   return { model, cached, identity, by, id, key }
 }
 

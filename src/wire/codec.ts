@@ -34,8 +34,11 @@ export interface RowCodec {
 
 const packr = new Packr({ useRecords: false })
 
-/** @param fields - the fields that are cached, in schema order */
-export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass): RowCodec {
+/**
+ * @param fields - the fields that are cached, in schema order
+ * @param of - what else has to be the same for rows to mean the same: the table and its primary key
+ */
+export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass, of: readonly string[] = []): RowCodec {
   const names = fields.map(field => field.name)
   const encoders = fields.map(encoderOf)
   const decoders = fields.map(field => decoderOf(field, Decimal))
@@ -44,7 +47,7 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass):
   const whole = makerOf([...names.keys()])
   const parts = new Memo<RowMaker>()
   const columns = fields.map(field => (field.type === 'DateTime' && !field.list ? stepped : plainColumn))
-  const fingerprint = fingerprintOf(fields)
+  const fingerprint = fingerprintOf(fields, of)
 
   // Messages of encoder and decoder may hold row data: they go nowhere.
   return {
@@ -137,12 +140,12 @@ const stepped: Column = {
   },
 }
 
-function fingerprintOf(fields: readonly ScalarField[]): Buffer {
+function fingerprintOf(fields: readonly ScalarField[], of: readonly string[]): Buffer {
   // What decides how a value is read; what Prisma does at a write does not.
   const shapes = fields.map(({ name, type, list, optional, column, native, members }) => {
     return { name, type, list, optional, column, native, members }
   })
-  return Buffer.from(hash('sha256', JSON.stringify(shapes), 'hex'), 'hex').subarray(0, 8)
+  return Buffer.from(hash('sha256', JSON.stringify([of, shapes]), 'hex'), 'hex').subarray(0, 8)
 }
 
 // ---- one value: undefined means "can't be given back exactly"

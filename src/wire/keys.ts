@@ -36,9 +36,11 @@ export interface Dependencies {
 
 /** The keys of one model. */
 export interface ModelKeys extends Dependencies {
+  /** The table, as epochs have it in braces: another version of the schema may call the model by another name. */
+  readonly name: string
   row(id: string): string
-  /** Where a value of a unique points to the id of its row. */
-  pointer(unique: string, id: string): string
+  /** Where the values of a unique point to the id of their row. */
+  pointer(columns: readonly string[], id: string): string
   /** Where "the first posts of user 42" and the like are kept, one per shape. */
   query(shape: string): string
   /** Unnamed-writes epoch: every entry about a row of the model was made under it. `epochs[ROWS]`. */
@@ -55,13 +57,19 @@ export interface ModelKeys extends Dependencies {
 export const ROWS = 0
 export const ANY = 1
 
-/** One hash tag for all of them, so that one `MGET` reads them on a Cluster too and commands to them keep their order. */
-export function modelKeys(prefix: string, model: string): ModelKeys {
-  const tagged = `${prefix}{${model}}`
+/**
+ * One hash tag for all epochs, so that one `MGET` reads them on a Cluster too and commands to them keep their order.
+ *
+ * @param table - the names of table and, where it is not the default one, Postgres schema
+ */
+export function modelKeys(prefix: string, model: string, table: readonly string[]): ModelKeys {
+  const name = table.map(encodePart).join('.')
+  const tagged = `${prefix}{${name}}`
   const [rows, any, hold] = [`${tagged}@rows`, `${tagged}@any`, `${tagged}@hold`]
   return {
+    name,
     row: id => `${prefix}${model}:${id}`,
-    pointer: (unique, id) => `${prefix}${model}.${unique}:${id}`,
+    pointer: (columns, id) => `${prefix}${model}.${columns.map(encodePart).join(',')}:${id}`,
     query: shape => `${prefix}${model}?${shape}`,
     rows,
     any,
@@ -72,19 +80,33 @@ export function modelKeys(prefix: string, model: string): ModelKeys {
   }
 }
 
-/** A relation tag, "the posts of user 42", and what is kept under it: `of` is the key of the parent's row or of a pointer to it. */
+/** What is kept under a row, such as a list or a count: `of` is the key of the row. */
 export function relationKey(of: string, field: string, shape?: string): string {
   return shape === undefined ? `${of}:${field}` : `${of}:${field}?${shape}`
 }
 
-/** The epoch of an implicit many-to-many relation, named for one of its ends. */
-export function linkKey(prefix: string, model: string, field: string): string {
-  return `${prefix}{${model}}.${field}@links`
+/**
+ * A relation tag, "the posts of user 42": `User:42:Post.authorId`, by the table and the columns of the foreign key.
+ *
+ * @param of - the key of the parent's row or of a pointer to it
+ */
+export function tagOfRelation(of: string, { name }: ModelKeys, columns: readonly string[]): string {
+  return `${of}:${name}.${columns.map(encodePart).join(',')}`
+}
+
+/** The epoch of an implicit many-to-many relation, named for its join table and under the tag of one of its ends. */
+export function linkKey(prefix: string, { name }: ModelKeys, joinTable: string): string {
+  return `${prefix}{${name}}.${encodePart(joinTable)}@links`
 }
 
 /** The name of a shape of a query in keys: no two shapes share one. */
 export function shapeName(text: string): string {
   return hash('sha256', text, 'base64url')
+}
+
+/** Signs of life of all processes that use the prefix. */
+export function fleetKey(prefix: string): string {
+  return `${prefix}@fleet`
 }
 
 /** The epoch of all values of `getOrSet`. */

@@ -663,7 +663,7 @@ describe('what is not known', () => {
       for (const args of [undefined, null, 1, 'x', [], { where: null, data: null }, { data: [null, 1, undefined] }]) {
         const plan = planWrite(catalog, modelNamed('AuditEntry'), operation, args)
         addResult(plan, undefined)
-        expect(plan.effects.drops().keys).toContain('{AuditEntry}@any')
+        expect(plan.effects.drops().keys).toContain('{audit_log}@any')
       }
     }
   })
@@ -679,8 +679,8 @@ describe('what is not known', () => {
     expect(without('Tag', 'update', { where: { id: 't1' }, data: {} })).toEqual(['Tag:t1', '{Tag}@any', '{Tag}@rows'])
     expect(without('User', 'update', { where: { id: 1 }, data: { id: 2 } })).toContain('{User}@rows')
     expect(without('AliasCitext', 'delete', { where: { id: 'x' } })).toEqual([
-      '{AliasCitext}@any',
-      '{AliasCitext}@rows',
+      '{alias_citext}@any',
+      '{alias_citext}@rows',
     ])
   })
 })
@@ -701,9 +701,9 @@ describe('a write of unknown outcome', () => {
   it('holds each model of its plan, and drops rows and both epochs of each', () => {
     const plan = planWrite(catalog, modelNamed('Order'), 'delete', { where: { id: 1n } })
     const { holds, keys } = plan.effects.dropsOfUnknownOutcome()
-    expect(holds.toSorted()).toEqual(['{OrderLine}@hold', '{Order}@hold'].toSorted())
+    expect(holds.toSorted()).toEqual(['{order_lines}@hold', '{orders}@hold'].toSorted())
     expect(keys.toSorted()).toEqual(
-      ['Order:1', '{Order}@any', '{Order}@rows', '{OrderLine}@any', '{OrderLine}@rows'].toSorted(),
+      ['Order:1', '{orders}@any', '{orders}@rows', '{order_lines}@any', '{order_lines}@rows'].toSorted(),
     )
   })
 })
@@ -730,8 +730,9 @@ function keysOf(drops: string): Set<string> {
   const keys = new Set<string>()
   for (const word of drops.split(' ').filter(Boolean)) {
     const [, name = '', mark, id] = /^(\w+)([*+:])(.*)$/.exec(word) ?? []
-    keys.add(`{${name}}@any`)
-    if (mark === '*') keys.add(`{${name}}@rows`)
+    const { rows, any } = modelNamed(name).keys
+    keys.add(any)
+    if (mark === '*') keys.add(rows)
     if (mark === ':') keys.add(`${name}:${id}`)
   }
   return keys
@@ -740,14 +741,17 @@ function keysOf(drops: string): Set<string> {
 /** Not a relation tag, a list epoch or a link epoch: those are only held to cover enough. */
 function isRowOrEpoch(key: string): boolean {
   const isTag = [...catalog.values()].some(({ lists }) =>
-    lists.some(({ field }) => key.endsWith(`:${field.opposite.name}`)),
+    lists.some(({ tagAt }) => key.endsWith(tagAt('').replace(/^[^:]*:/, ''))),
   )
   return !isTag && !/@(?:lists|links)$/.test(key)
 }
 
 /** For messages: back to the words of the table. */
 function spelled(keys: Iterable<string>): string {
-  const all = new Set(keys)
+  const tables = new Map([...catalog.values()].map(({ model, keys: { name } }) => [name, model.name]))
+  const all = new Set(
+    [...keys].map(key => key.replace(/^\{(\w+)\}/, (_, name: string) => `{${tables.get(name) ?? name}}`)),
+  )
   return [...all]
     .map(key => {
       const epoch = /^\{(\w+)\}@(rows|any)$/.exec(key)
@@ -770,7 +774,7 @@ type Snapshot = Map<string, Map<string, string>>
 const MODELS = [...catalog.values()].filter(
   ({ model }) => !model.name.startsWith('Alias') || ['AliasInt', 'AliasCollated'].includes(model.name),
 )
-const JOINS = { _PostToTag: '{Post}.tags@links', _Follows: '{User}.followers@links' }
+const JOINS = { _PostToTag: '{Post}._PostToTag@links', _Follows: '{User}._Follows@links' }
 
 type Rows = Map<string, string>
 

@@ -159,18 +159,33 @@ describe('two identities', () => {
 
 describe('the keys of a model', () => {
   it('are three epochs in one hash tag, and rows outside it', () => {
-    const { rows, any, hold, epochs, holds, ...keys } = modelKeys('shop:', 'User')
+    const { name, rows, any, hold, epochs, holds, ...keys } = modelKeys('shop:', 'User', ['User'])
+    expect(name).toBe('User')
     expect({ epochs, holds }).toEqual({ epochs: [rows, any], holds: [hold] })
     expect({ rows, any, hold }).toEqual({ rows: 'shop:{User}@rows', any: 'shop:{User}@any', hold: 'shop:{User}@hold' })
     expect(keys.row('42')).toBe('shop:User:42')
-    expect(keys.pointer('email', encodeId(['ada@x.org']))).toBe('shop:User.email:ada%40x.org')
+    expect(keys.pointer(['email'], encodeId(['ada@x.org']))).toBe('shop:User.email:ada%40x.org')
+  })
+
+  it('name epochs for the table and its Postgres schema, and pointers for columns: a schema text may call them otherwise', () => {
+    const keys = modelKeys('', 'Order', ['shop', 'orders & more'])
+    expect([keys.rows, keys.lists]).toEqual(['{shop.orders%20%26%20more}@rows', '{shop.orders%20%26%20more}@lists'])
+    expect(keys.pointer(['a_b', 'c'], '1:2')).toBe('Order.a_b,c:1:2')
+    expect(keys.pointer(['a', 'b_c'], '1:2')).toBe('Order.a,b_c:1:2')
   })
 
   it('are never those of another model, whatever the id', () => {
     const owner = new Map<string, string>()
     for (const { model, keys } of catalog.values()) {
       const ids = ['', ':', '@rows', '{Post}@any', 'Post:1', '}@hold', '1'].map(id => encodeId([id]))
-      const pointers = model.uniques.flatMap(({ name }) => ids.map(id => keys.pointer(name, id)))
+      const pointers = model.uniques.flatMap(({ fields }) =>
+        ids.map(id =>
+          keys.pointer(
+            fields.map(({ column }) => column),
+            id,
+          ),
+        ),
+      )
       for (const key of [keys.rows, keys.any, keys.hold, ...ids.map(id => keys.row(id)), ...pointers]) {
         expect(owner.get(key)).toBeUndefined()
         owner.set(key, model.name)

@@ -132,12 +132,12 @@ describe('of a read', () => {
     expect(explain('Post', 'findFirst', { where: { authorId: 7, title: 'x' } })).toMatchObject({
       cached: true,
       via: 'relation tag',
-      dependsOn: ['User:7:posts', '{Post}@rows', '{Post}@lists'].map(key => world.prefix + key),
+      dependsOn: ['User:7:Post.authorId', '{Post}@rows', '{Post}@lists'].map(key => world.prefix + key),
     })
     expect(explain('Post', 'findFirst', { where: { tags: { some: { name: 'x' } } } })).toMatchObject({
       cached: true,
       via: 'every write',
-      dependsOn: ['{Post}.tags@links', '{Post}@any', '{Tag}@any'].map(key => world.prefix + key),
+      dependsOn: ['{Post}._PostToTag@links', '{Post}@any', '{Tag}@any'].map(key => world.prefix + key),
     })
   })
 

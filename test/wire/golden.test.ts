@@ -152,7 +152,7 @@ const catalog = buildCatalog(
 const current: Golden = {
   keys: {
     ...named('Everything'),
-    pointer: modelNamed('Everything').keys.pointer('text', encodeId(['ada@x.org'])),
+    pointer: modelNamed('Everything').keys.pointer(['text'], encodeId(['ada@x.org'])),
     values: valuesEpoch('shop:'),
     value: valueKey('shop:', 'some: key'),
     tag: tagKey('shop:', '{tag}'),
@@ -171,12 +171,12 @@ const current: Golden = {
     ],
     [
       'a pointer',
-      { key: modelNamed('Text').keys.pointer('id', 'a'), bytes: sealed(Kind.pointer, textPayload('a%3Ab'), 'Text') },
+      { key: modelNamed('Text').keys.pointer(['id'], 'a'), bytes: sealed(Kind.pointer, textPayload('a%3Ab'), 'Text') },
     ],
     [
       'a pointer to a long id',
       {
-        key: modelNamed('Text').keys.pointer('id', 'b'),
+        key: modelNamed('Text').keys.pointer(['id'], 'b'),
         bytes: sealed(Kind.pointer, textPayload(encodeId(['x'.repeat(65)])), 'Text'),
       },
     ],

@@ -11,15 +11,16 @@
  * What was learnt is relied on for `freshMs` from before it was asked, and nothing is read from the cache or invalidated on
  * older knowledge. So a sign of life that is `leaseMs` old is one that every process has seen, or will see before it acts.
  */
-import type { Connection, Reply } from './connection.js'
-import type { Emit } from '../events.js'
-import { fleetKey } from '../wire/keys.js'
-import { differingNames, readVersion, staleByOthers, type Version, type WriteTrace } from '../plan/versions.js'
+import type { Connection, Reply } from './redis/connection.js'
+import type { Emit } from './events.js'
+import { fleetKey } from './wire/keys.js'
+import type { WriteTrace } from './plan/effects.js'
+import { differingNames, type OwnVersion, readVersion, staleByOthers, type Version } from './plan/versions.js'
 
 export interface FleetOptions {
   readonly prefix: string
   /** What this process knows of its own writes. */
-  readonly version: Version
+  readonly version: OwnVersion
   /** All epochs of this process' schema: to invalidate them leaves no entry valid. */
   readonly epochs: readonly string[]
   /** Undefined while the source is not known. */
