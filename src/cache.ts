@@ -86,8 +86,11 @@ interface CacheOf<Where> {
   disable(): void
   enable(): void
 
-  /** Counters since the start of the process, and how many invalidations wait for Redis to come back. */
-  stats(): Stats & { pendingInvalidations: number }
+  /**
+   * Counters since the start of the process, how many invalidations wait for Redis to come back, and how many other versions
+   * of the schema are in use under the same prefix.
+   */
+  stats(): Stats & { pendingInvalidations: number; otherVersions: number }
 
   /**
    * Calls back at each event. Nothing is built while nobody listens. The same events are on the
@@ -132,7 +135,8 @@ export function cacheApi<Client>(
         inTransaction.scope.keys.push(...keys)
         return 'deferred'
       }
-      const outcome = await core.store.drop({ holds: [], keys: [...effects.drops().keys, ...keys] })
+      const besides = () => core.fleet.alsoStale(effects)
+      const outcome = await core.store.drop({ holds: [], keys: [...effects.drops().keys, ...keys], besides })
       core.events.invalidate('manual', effects.models, outcome)
       return outcome
     }
@@ -182,7 +186,7 @@ export function cacheApi<Client>(
       if (inTransaction !== undefined) return { cached: false, why: 'in a transaction' }
       if (!session.enabled) return { cached: false, why: 'the cache is turned off' }
       if (core === undefined) return { cached: false, why: NOT_KNOWN }
-      return explainRead(core.access.check(planRead(model, operation, args, client)))
+      return explainRead(core.fleet.check(core.access.check(planRead(model, operation, args, client))))
     },
     disable() {
       session.enabled = false
@@ -190,7 +194,11 @@ export function cacheApi<Client>(
     enable() {
       session.enabled = true
     },
-    stats: () => ({ ...session.events.stats, pendingInvalidations: session.core?.health.owed ?? 0 }),
+    stats: () => ({
+      ...session.events.stats,
+      pendingInvalidations: session.core?.health.owed ?? 0,
+      otherVersions: session.core?.fleet.others ?? 0,
+    }),
     on: listener => session.events.on(listener),
     close: () => session.close(),
   }

@@ -8,6 +8,8 @@ import { Flights } from './stories/flight.js'
 import { Health } from './redis/health.js'
 import { valuesEpoch } from './wire/keys.js'
 import { Access } from './access.js'
+import { Fleet, type FleetTimes } from './fleet.js'
+import { ownVersion } from './plan/versions.js'
 import type { Database } from './database.js'
 import type { Config } from './options.js'
 import { Batches, Decimal, transactionOf } from './prisma7.js'
@@ -32,6 +34,7 @@ export interface Parts {
   readonly Access: typeof Access
   /** One for all databases and schemas. */
   readonly source: string
+  readonly fleetTimes: FleetTimes
   /** A rule of the plan of writes (`RULES`) to leave out. */
   readonly without: string
 }
@@ -42,6 +45,7 @@ export interface Core extends Writer, Values {
   readonly ttlMs: number
   readonly transactionOf: typeof transactionOf
   readonly health: Health
+  readonly fleet: Fleet
   readonly batches: Batches
   readonly database: Database
   readonly access: Access
@@ -70,7 +74,6 @@ export function createCore(
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
   const catalog = catalogOf(config, schema, database)
   const source = () => parts.source ?? database.facts?.source.id
-  database.whenKnown(() => signWith(catalog, source() ?? ''))
   const connection = new (parts.Connection ?? Connection)(config.redis)
   const { holdMs = HOLD_MS } = parts
   const links = [...catalog.values()].flatMap(({ relations }) =>
@@ -79,12 +82,25 @@ export function createCore(
   const epochs = [...catalog.values()]
     .flatMap(({ keys }) => keys.epochs)
     .concat([...new Set(links)], valuesEpoch(prefix))
+  const fleet = new Fleet(connection, {
+    prefix,
+    version: ownVersion(catalog, prefix),
+    epochs,
+    source,
+    times: parts.fleetTimes,
+    emit: events.emit,
+  })
   const health = new (parts.Health ?? Health)(connection, {
     prefix,
     epochs,
+    neighbours: fleet,
     deadlineMs: invalidationDeadlineMs,
     holdMs,
     emit: events.emit,
+  })
+  database.whenKnown(() => {
+    signWith(catalog, source() ?? '')
+    health.checkAgain()
   })
   const ttls = [...policies.values()].flatMap(policy => [policy.ttlMs, policy.negativeTtlMs, policy.queriesTtlMs ?? 0])
   const longestMs = Math.max(ttlMs, ...ttls)
@@ -102,6 +118,7 @@ export function createCore(
     store,
     events,
     health,
+    fleet,
     batches: new Batches(),
     database,
     access: new (parts.Access ?? Access)(catalog, database),

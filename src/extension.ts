@@ -202,7 +202,7 @@ function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan 
       return new Bypass('the whole row may not be read')
     if (plan.kind === 'row' && isNarrow(plan) && core.store.isTooLarge(plan.key))
       return new Bypass('the row is larger than maxBytes')
-    return core.access.check(plan)
+    return core.fleet.check(core.access.check(plan))
   } catch (error) {
     // Args that we can't make sense of are Prisma's to judge.
     core.events.emit({ type: 'error', code: 'PLAN', message: `A ${name} could not be planned: ${nameOf(error)}.` })

@@ -12,8 +12,11 @@
  * older knowledge. So a sign of life that is `leaseMs` old is one that every process has seen, or will see before it acts.
  */
 import type { Connection, Reply } from './redis/connection.js'
+import type { Neighbours } from './redis/health.js'
 import type { Emit } from './events.js'
 import { fleetKey } from './wire/keys.js'
+import { Bypass } from './plan/bypass.js'
+import type { ReadPlan } from './plan/query.js'
 import type { WriteTrace } from './plan/effects.js'
 import { differingNames, type OwnVersion, readVersion, staleByOthers, type Version } from './plan/versions.js'
 
@@ -105,7 +108,7 @@ interface CheckedIn {
   readonly others: readonly { readonly digest: string; readonly alive: boolean }[]
 }
 
-export class Fleet {
+export class Fleet implements Neighbours {
   readonly #connection: Connection
   readonly #options: FleetOptions
   readonly #times: FleetTimes
@@ -115,7 +118,6 @@ export class Fleet {
   #others: readonly (Version | undefined)[] = []
   #othersText = ''
   #freshUntil = Number.NEGATIVE_INFINITY
-  #renewAt = Number.NEGATIVE_INFINITY
   #foreign: string | undefined
   #ours = false
   #everythingIsStale = false
@@ -139,32 +141,34 @@ export class Fleet {
     return this.#ours && this.fresh
   }
 
-  /** Why the cache is not used: another source holds the lease. */
-  get foreign(): string | undefined {
-    return this.#foreign
-  }
-
   /** How many other versions of the schema are alive. */
   get others(): number {
     return this.#others.length
   }
 
-  /** Whether it is time for another sign of life. */
-  get due(): boolean {
-    return performance.now() >= this.#renewAt
+  get unsettled(): boolean {
+    return !this.fresh || (!this.#ours && this.#foreign === undefined && this.#options.source() !== undefined)
   }
 
-  /** Why a read of these models and links goes to the database. */
-  whyClosed(names: readonly string[]): string | undefined {
-    if (this.#closed.size === 0) return undefined
-    if (performance.now() >= this.#closedUntil) {
-      this.#closed = new Set()
-      return undefined
-    }
-    const name = names.find(known => this.#closed.has(known))
-    return name === undefined
-      ? undefined
-      : `another version of the application writes ${name} and may not know of this one yet`
+  get renewMs(): number {
+    return this.#times.renewMs
+  }
+
+  everything(): readonly string[] {
+    const { prefix, epochs } = this.#options
+    const theirs = this.#others.flatMap(other => other?.epochs ?? []).map(epoch => prefix + epoch)
+    return [...new Set([...epochs, ...theirs])]
+  }
+
+  /** The plan, or a bypass: another source holds the lease, or another version may not know yet of this one. */
+  check(plan: ReadPlan): ReadPlan {
+    if (plan.kind === 'bypass') return plan
+    if (this.#foreign !== undefined) return new Bypass(this.#foreign)
+    if (this.#closed.size === 0) return plan
+    if (performance.now() >= this.#closedUntil) this.#closed = new Set()
+    const name = plan.models.find(known => this.#closed.has(known))
+    if (name === undefined) return plan
+    return new Bypass(`another version of the application writes ${name} and may not know of this one yet`)
   }
 
   /** The keys that the other versions believe to be stale after such a write. */
@@ -243,7 +247,7 @@ export class Fleet {
 
   #learn(sentAt: number, isOurs: boolean, { ageMs, others }: CheckedIn): void {
     const { version, emit } = this.#options
-    const { leaseMs, freshMs, renewMs } = this.#times
+    const { leaseMs, freshMs } = this.#times
     const alive = others.filter(other => other.alive).map(({ digest }) => digest)
     this.#others = alive.map(digest => this.#plans.get(digest))
     this.#everythingIsStale = false
@@ -261,11 +265,10 @@ export class Fleet {
     if (text !== this.#othersText) emit({ type: 'versions', others: alive.length })
     this.#othersText = text
     this.#freshUntil = sentAt + freshMs
-    this.#renewAt = sentAt + renewMs
   }
 
   #isForeign(sentAt: number, owner: string): true {
-    const { freshMs, renewMs } = this.#times
+    const { freshMs } = this.#times
     if (this.#foreign === undefined) {
       const message =
         `The keys under this prefix belong to another source (${owner}), so nothing is cached here; writes still invalidate. ` +
@@ -276,17 +279,15 @@ export class Fleet {
     this.#ours = false
     this.#others = []
     this.#freshUntil = sentAt + freshMs
-    this.#renewAt = sentAt + renewMs
     return true
   }
 
   /** The Redis user may not leave signs of life. Others can't know of this process, so its writes name nothing. */
   #refused(sentAt: number): true {
-    const { freshMs, renewMs } = this.#times
+    const { freshMs } = this.#times
     this.#ours = false
     this.#everythingIsStale = true
     this.#freshUntil = sentAt + freshMs
-    this.#renewAt = sentAt + renewMs
     return true
   }
 }

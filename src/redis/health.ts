@@ -8,12 +8,30 @@ import { type Connection, patiently } from './connection.js'
 import type { Emit } from '../events.js'
 import { seenKey } from '../wire/keys.js'
 
+/** Who else uses the keys (`fleet.ts`). */
+export interface Neighbours {
+  /** Leaves a sign of life and learns of the others. False: Redis did not answer. */
+  checkIn(ms: number): Promise<boolean>
+  /** Whether invalidations may be sent: what is known of the others is recent. */
+  readonly fresh: boolean
+  /** Whether reads may use the keys. */
+  readonly ours: boolean
+  /** Whether another look could change that. */
+  readonly unsettled: boolean
+  readonly renewMs: number
+  /** How many other versions of the schema are alive. */
+  readonly others: number
+  /** Everything that any of them believes to depend on a write. */
+  everything(): readonly string[]
+}
+
 export interface HealthOptions {
   readonly prefix: string
   /** `@rows` and `@any` of every model, and all link epochs: dropping them leaves no entry valid. */
   readonly epochs: readonly string[]
   readonly deadlineMs: number
   readonly holdMs: number
+  readonly neighbours: Neighbours
   readonly emit: Emit
 }
 
@@ -50,6 +68,9 @@ export class Health {
   #retryMs = FIRST_RETRY_MS
   #refused = false
   #closed = false
+  #checking: Promise<boolean> | undefined
+  #renewal: NodeJS.Timeout | undefined
+  #usedSinceRenewal = false
 
   constructor(connection: Connection, options: HealthOptions) {
     this.#connection = connection
@@ -73,7 +94,7 @@ export class Health {
 
   /** Whether reads may ask Redis now. */
   get usable(): boolean {
-    return this.#trusted && this.#connection.ready
+    return this.#trusted && this.#connection.ready && this.#options.neighbours.ours
   }
 
   /**
@@ -86,7 +107,7 @@ export class Health {
 
   /** Whether an invalidation is worth sending: not while commands go unanswered. */
   get answering(): boolean {
-    return this.#connection.ready && !this.#hanging
+    return this.#connection.ready && !this.#hanging && this.#options.neighbours.fresh
   }
 
   /** Invalidations that Redis has not acknowledged yet. */
@@ -95,15 +116,53 @@ export class Health {
     return this.#repaying + this.#owedKeys.size + this.#owedHolds.size + (this.#overflow ? epochs.length : 0)
   }
 
-  /** Waits, once at the start of a process, until the first connection is up and trusted, or plainly won't be in time. */
-  started(ms: number): Promise<void> {
-    return (this.#starting ??= this.#start(ms))
+  /**
+   * Waits, once at the start of a process, until the first connection is up and trusted, or plainly won't be in time; and,
+   * where a process was idle, until it knows again who else uses the keys.
+   */
+  async started(ms: number): Promise<void> {
+    await (this.#starting ??= this.#start(ms))
+    if (this.#trusted && this.#connection.ready && this.#options.neighbours.unsettled)
+      await patiently(this.#check(), ms)
   }
 
   async #start(ms: number): Promise<void> {
     if (this.#closed) return
     await this.#connection.opened(ms)
     if (this.#healing !== undefined) await patiently(this.#healing, ms)
+  }
+
+  /** A process that is not used lets its sign of life run out. */
+  used(): void {
+    this.#usedSinceRenewal = true
+  }
+
+  /** Looks again who else uses the keys, once at a time. */
+  #check(): Promise<boolean> {
+    return (this.#checking ??= this.#options.neighbours.checkIn(this.#options.deadlineMs).finally(() => {
+      this.#checking = undefined
+    }))
+  }
+
+  /** What the keys depend on has changed: looks again who else uses them. */
+  checkAgain(): void {
+    if (this.#trusted && this.#connection.ready) void this.#check()
+  }
+
+  #renewLater(ms: number): void {
+    clearTimeout(this.#renewal)
+    if (this.#closed) return
+    this.#renewal = setTimeout(() => void this.#renew(), ms)
+    this.#renewal.unref()
+  }
+
+  async #renew(): Promise<void> {
+    const { renewMs } = this.#options.neighbours
+    if (!this.#trusted || !this.#connection.ready || !this.#usedSinceRenewal) return this.#renewLater(renewMs)
+    this.#usedSinceRenewal = false
+    const checked = await this.#check()
+    if (!checked) this.#usedSinceRenewal = true
+    this.#renewLater(checked ? renewMs : Math.min(renewMs, LONGEST_RETRY_MS))
   }
 
   /** A round trip of a read came back in time. */
@@ -145,6 +204,7 @@ export class Health {
     this.#trusted = false
     this.#unwatch()
     clearTimeout(this.#retry)
+    clearTimeout(this.#renewal)
   }
 
   #refusal(code: string): void {
@@ -207,7 +267,8 @@ export class Health {
       this.#refusal('READONLY')
       return false
     }
-    if (!(await this.#meet(servers.identities)) || !(await this.#repay())) return false
+    if (!(await this.#meet(servers.identities)) || !(await this.#check()) || !(await this.#repay())) return false
+    this.#renewLater(this.#options.neighbours.renewMs)
     this.#lastTrusted = servers.identities
     return true
   }
@@ -239,7 +300,9 @@ export class Health {
     this.#hanging = false
     while (this.owed > 0) {
       const holds = [...this.#owedHolds]
-      const keys = this.#overflow ? epochs : [...this.#owedKeys]
+      // What was owed was named before another version may have come.
+      const { neighbours } = this.#options
+      const keys = neighbours.others > 0 ? neighbours.everything() : this.#overflow ? epochs : [...this.#owedKeys]
       // Taken out before, put back on failure: what other writes owe in the meantime is not lost.
       this.#owedHolds.clear()
       this.#owedKeys.clear()

@@ -32,6 +32,8 @@ export interface StoreOptions {
 export interface Drops {
   readonly holds: readonly string[]
   readonly keys: readonly string[]
+  /** Keys besides, which follow from who else is there when the `DEL` is sent. */
+  readonly besides?: (() => readonly string[]) | undefined
 }
 
 const TOKEN_MS = 10_000
@@ -116,6 +118,7 @@ export class Store {
     loadsUnder?: 'token',
   ): Promise<T> {
     if (!this.#health.usable || deadline <= performance.now()) return Promise.resolve(read(undefined))
+    this.#health.used()
     const batch = this.#looks.current()
     batch.until(deadline)
     if (loadsUnder !== undefined) batch.takeable(key)
@@ -188,11 +191,13 @@ export class Store {
    * Drops what a write made wrong. `done`: Redis has acknowledged it. `deferred`: it has not, and will be asked again
    * before this process trusts the cache.
    */
-  async drop({ holds, keys }: Drops): Promise<'done' | 'deferred'> {
+  async drop({ holds, keys, besides }: Drops): Promise<'done' | 'deferred'> {
     if (keys.length === 0 && holds.length === 0) return 'done'
+    this.#health.used()
     for (const key of keys) this.#tooLarge.delete(key) // it may be smaller now
     const deadline = performance.now() + this.#options.invalidationDeadlineMs
     if (!this.#connection.ready) await this.#connection.opened(this.#options.invalidationDeadlineMs)
+    if (!this.#health.answering) await this.#health.started(this.#options.invalidationDeadlineMs)
     if (!this.#health.answering) {
       this.#health.owe(holds, keys)
       if (holds.length > 0) this.#repeatAtEndOfHold(keys)
@@ -202,6 +207,7 @@ export class Store {
     batch.until(deadline)
     for (const hold of holds) batch.holds.add(hold)
     for (const key of keys) batch.keys.add(key)
+    for (const key of besides?.() ?? []) batch.keys.add(key)
     const dropped = await batch.done
     if (holds.length > 0) this.#repeatAtEndOfHold(keys)
     return dropped ? 'done' : 'deferred'

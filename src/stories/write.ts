@@ -29,6 +29,8 @@ export interface Writer {
   readonly store: Store
   readonly events: Events
   readonly transactions: Transactions
+  /** Other versions of the schema, which may know more that is stale. */
+  readonly fleet: { alsoStale(effects: Effects): readonly string[] }
   /** What the database user lacks a grant for: loads of whole rows, and results that name more than was selected. */
   readonly unreadable: Set<string>
   /** For tests: a rule of the plan to leave out. */
@@ -160,12 +162,13 @@ async function dropAfterFailure(writer: Writer, operation: Operation, plan: Writ
  * commit, so the models are held.
  */
 export async function drop(
-  { store, events }: Pick<Writer, 'store' | 'events'>,
+  { store, events, fleet }: Pick<Writer, 'store' | 'events' | 'fleet'>,
   effects: Effects,
   source: InvalidationSource,
   outcome: 'known' | 'unknown' = 'known',
   byHand: readonly string[] = [],
 ): Promise<void> {
   const { holds, keys } = outcome === 'unknown' ? effects.dropsOfUnknownOutcome() : effects.drops()
-  events.invalidate(source, effects.models, await store.drop({ holds, keys: [...keys, ...byHand] }))
+  const besides = () => fleet.alsoStale(effects)
+  events.invalidate(source, effects.models, await store.drop({ holds, keys: [...keys, ...byHand], besides }))
 }

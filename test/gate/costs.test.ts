@@ -55,17 +55,17 @@ it('commands, bytes and statements of each operation are those that were recorde
   }
   expect(costs).toMatchInlineSnapshot(`
     {
-      "create of a related row": "1 SQL, del/3, 31 bytes",
-      "delete of a related row": "1 SQL, del/8, 101 bytes",
+      "create of a related row": "1 SQL, del/3, 39 bytes",
+      "delete of a related row": "1 SQL, del/8, 115 bytes",
       "hit by key": "0 SQL, mget/4, 38 bytes",
       "hit by unique": "0 SQL, mget/4, 38 bytes",
-      "hit with 50 related rows": "0 SQL, mget/10, 150 bytes",
+      "hit with 50 related rows": "0 SQL, mget/10, 158 bytes",
       "miss by key": "1 SQL, mget/4 set/6 set/6 get/1 eval/6, 396 bytes",
-      "miss of the related rows": "2 SQL, mget/10 set/6 set/6 get/1 set/4, 965 bytes",
+      "miss of the related rows": "2 SQL, mget/10 set/6 set/6 get/1 set/4, 981 bytes",
       "no such row": "1 SQL, mget/4 set/6 eval/6, 292 bytes",
       "no such row, hit": "0 SQL, mget/4, 38 bytes",
       "update by key": "1 SQL, del/2, 16 bytes",
-      "update of a related row": "1 SQL, del/3, 28 bytes",
+      "update of a related row": "1 SQL, del/3, 36 bytes",
     }
   `)
 })
