@@ -35,6 +35,7 @@ export interface Parts {
   /** One for all databases and schemas. */
   readonly source: string
   readonly fleetTimes: FleetTimes
+  readonly Fleet: typeof Fleet
   /** A rule of the plan of writes (`RULES`) to leave out. */
   readonly without: string
 }
@@ -82,7 +83,7 @@ export function createCore(
   const epochs = [...catalog.values()]
     .flatMap(({ keys }) => keys.epochs)
     .concat([...new Set(links)], valuesEpoch(prefix))
-  const fleet = new Fleet(connection, {
+  const fleet = new (parts.Fleet ?? Fleet)(connection, {
     prefix,
     version: ownVersion(catalog, prefix),
     epochs,
