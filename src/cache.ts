@@ -1,6 +1,6 @@
 /** `prisma.$cache`: the cache by hand. */
 import type { Catalog, CatalogModel } from './plan/catalog.js'
-import type { Core } from './core.js'
+import { type Core, HOOKS_BEHIND } from './core.js'
 import { NOT_KNOWN } from './database.js'
 import { Effects, everything } from './plan/effects.js'
 import { anythingTo, pinnedId, planWrite, writeOf } from './plan/write.js'
@@ -125,6 +125,7 @@ export function cacheApi<Client>(
   session: Session,
   client: ClientShape,
   inTransaction: { readonly scope: Scope | undefined } | undefined,
+  behind: (model: string, operation: string) => boolean = () => false,
 ): CacheApi<Client> {
   /** @param effectsIn - what is invalidated: effects, and keys besides */
   const invalidate = async (effectsIn: (core: Core) => { effects: Effects; keys?: readonly string[] }) => {
@@ -186,7 +187,9 @@ export function cacheApi<Client>(
       if (inTransaction !== undefined) return { cached: false, why: 'in a transaction' }
       if (!session.enabled) return { cached: false, why: 'the cache is turned off' }
       if (core === undefined) return { cached: false, why: NOT_KNOWN }
-      return explainRead(core.fleet.check(core.access.check(planRead(model, operation, args, client))))
+      const plan = core.fleet.check(core.access.check(planRead(model, operation, args, client)))
+      if (plan.kind !== 'bypass' && behind(name, operation)) return { cached: false, why: HOOKS_BEHIND }
+      return explainRead(plan)
     },
     disable() {
       session.enabled = false

@@ -12,7 +12,7 @@ import { Fleet, type FleetTimes } from './fleet.js'
 import { ownVersion } from './plan/versions.js'
 import type { Database } from './database.js'
 import type { Config } from './options.js'
-import { Batches, Decimal, transactionOf } from './prisma7.js'
+import { Batches, Decimal, hasHooksBehind, transactionOf } from './prisma7.js'
 import type { Shared } from './stories/row.js'
 import { Store } from './redis/store.js'
 import { Transactions } from './stories/transaction.js'
@@ -32,6 +32,7 @@ export interface Parts {
   readonly Flights: typeof Flights<Shared>
   readonly transactionOf: typeof transactionOf
   readonly Access: typeof Access
+  readonly hasHooksBehind: typeof hasHooksBehind
   /** One for all databases and schemas. */
   readonly source: string
   readonly fleetTimes: FleetTimes
@@ -52,8 +53,14 @@ export interface Core extends Writer, Values {
   readonly access: Access
   /** Whether reads use the cache; the write half is always on. */
   enabled: boolean
+  /** Warns, once, that reads are not cached because of query hooks behind the cache. */
+  warnOfHooks(): void
   close(): void
 }
+
+/** Why such reads are not cached. */
+export const HOOKS_BEHIND =
+  'an extension with query hooks was applied after the cache: apply it before, or set hooksBehind'
 
 /** Longer than any statement should take: an unknown outcome is settled by then. */
 const HOLD_MS = 60_000
@@ -130,6 +137,7 @@ export function createCore(
     transactionOf: parts.transactionOf ?? transactionOf,
     enabled: config.enabled,
     unreadable: new Set(),
+    warnOfHooks: once(() => warnOfHooks(events)),
     close() {
       health.close()
       store.close()
@@ -144,5 +152,23 @@ function signWith(catalog: Catalog, source: string): void {
     const fingerprint = cached?.codec.fingerprint
     if (fingerprint === undefined) continue
     for (let i = 0; i < fingerprint.length; i++) fingerprint[i] = (fingerprint[i] as number) ^ (mark[i] as number)
+  }
+}
+
+function warnOfHooks({ emit }: Events): void {
+  const message =
+    'An extension with query hooks was applied after the cache, so what it concerns is not cached: its hooks would run on ' +
+    'misses only, and what they do would be kept for all users. Apply it before the cache, or set ' +
+    "hooksBehind: 'same-for-all' if it depends on no user."
+  emit({ type: 'error', code: 'HOOKS_BEHIND', message })
+  process.emitWarning(message, 'CacheAsideWarning')
+}
+
+function once(run: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (isDone) return
+    isDone = true
+    run()
   }
 }

@@ -40,6 +40,7 @@ interface ClientInternals {
   readonly _globalOmit?: Record<string, Record<string, unknown>>
   readonly _extensions?: {
     getAllComputedFields(model: string): Record<string, { readonly needs: readonly string[] }> | undefined
+    getAllQueryCallbacks?(model: string, operation: string): readonly object[]
   }
 }
 
@@ -220,6 +221,33 @@ export async function queryWhole(
 /** Whether the operation is a load of that loader, which meets itself where an extension is applied twice. */
 export function isLoadOf({ __internalParams }: Operation, loader: object): boolean {
   return __internalParams?.[LOADER] === loader
+}
+
+/** Hooks of this package: what they do to a query is the same for all. */
+const ownHooks = new WeakSet<object>()
+
+export function rememberHook(hook: object): void {
+  ownHooks.add(hook)
+}
+
+/**
+ * Whether query hooks that were applied after this one run behind it. They run on misses only, and what they do to args and
+ * results would be kept for all.
+ *
+ * @param hooks - the list that Prisma calls the hook from, as its `this`
+ */
+export function hasHooksBehind(hooks: unknown, hook: object): boolean {
+  // Prisma that calls hooks in another way: it can't be told.
+  if (!Array.isArray(hooks)) return true
+  const last = hooks.length - 1
+  if (hooks[last] === hook) return false
+  for (let i = hooks.indexOf(hook) + 1; i <= last; i++) if (!ownHooks.has(hooks[i] as object)) return true
+  return false
+}
+
+/** The query hooks of a client for an operation, in the order in which they run. */
+export function hooksOf(client: object, model: string, operation: string): unknown {
+  return (client as ClientInternals)._extensions?.getAllQueryCallbacks?.(jsName(model), operation)
 }
 
 /**
