@@ -117,6 +117,7 @@ export function createCore(
     invalidationDeadlineMs,
     holdMs,
     epochMs: Math.ceil(2 * longestMs),
+    touch: () => fleet.touch(),
   })
 
   return {

@@ -19,6 +19,10 @@ export interface Neighbours {
   /** Whether another look could change that. */
   readonly unsettled: boolean
   readonly renewMs: number
+  /** The keys are read or written: a process that is not used lets its sign of life run out. */
+  touch(): void
+  /** Whether they were since the last sign of life. */
+  readonly isUsed: boolean
   /** How many other versions of the schema are alive. */
   readonly others: number
   /** Everything that any of them believes to depend on a write. */
@@ -70,7 +74,6 @@ export class Health {
   #closed = false
   #checking: Promise<boolean> | undefined
   #renewal: NodeJS.Timeout | undefined
-  #usedSinceRenewal = false
 
   constructor(connection: Connection, options: HealthOptions) {
     this.#connection = connection
@@ -132,11 +135,6 @@ export class Health {
     if (this.#healing !== undefined) await patiently(this.#healing, ms)
   }
 
-  /** A process that is not used lets its sign of life run out. */
-  used(): void {
-    this.#usedSinceRenewal = true
-  }
-
   /** Looks again who else uses the keys, once at a time. */
   #check(): Promise<boolean> {
     return (this.#checking ??= this.#options.neighbours.checkIn(this.#options.deadlineMs).finally(() => {
@@ -157,11 +155,10 @@ export class Health {
   }
 
   async #renew(): Promise<void> {
-    const { renewMs } = this.#options.neighbours
-    if (!this.#trusted || !this.#connection.ready || !this.#usedSinceRenewal) return this.#renewLater(renewMs)
-    this.#usedSinceRenewal = false
+    const { renewMs, isUsed } = this.#options.neighbours
+    if (!this.#trusted || !this.#connection.ready || !isUsed) return this.#renewLater(renewMs)
     const checked = await this.#check()
-    if (!checked) this.#usedSinceRenewal = true
+    if (!checked) this.#options.neighbours.touch()
     this.#renewLater(checked ? renewMs : Math.min(renewMs, LONGEST_RETRY_MS))
   }
 

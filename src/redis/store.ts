@@ -26,6 +26,8 @@ export interface StoreOptions {
   readonly holdMs: number
   /** Lifetime of an epoch: twice the longest TTL, so that no entry outlives it. */
   readonly epochMs: number
+  /** The keys are used. */
+  readonly touch: () => void
 }
 
 /** Which keys and holds a write drops. */
@@ -118,7 +120,7 @@ export class Store {
     loadsUnder?: 'token',
   ): Promise<T> {
     if (!this.#health.usable || deadline <= performance.now()) return Promise.resolve(read(undefined))
-    this.#health.used()
+    this.#options.touch()
     const batch = this.#looks.current()
     batch.until(deadline)
     if (loadsUnder !== undefined) batch.takeable(key)
@@ -193,7 +195,7 @@ export class Store {
    */
   async drop({ holds, keys, besides }: Drops): Promise<'done' | 'deferred'> {
     if (keys.length === 0 && holds.length === 0) return 'done'
-    this.#health.used()
+    this.#options.touch()
     for (const key of keys) this.#tooLarge.delete(key) // it may be smaller now
     const deadline = performance.now() + this.#options.invalidationDeadlineMs
     if (!this.#connection.ready) await this.#connection.opened(this.#options.invalidationDeadlineMs)
