@@ -2,7 +2,7 @@
 import type { CatalogModel } from './plan/catalog.js'
 import type { Core } from './core.js'
 import { Effects, everything } from './plan/effects.js'
-import { anythingTo, pinnedId, planWrite, writeOf } from './plan/write.js'
+import { anythingTo, planWrite, writeOf } from './plan/write.js'
 import { CacheAsideError, shown } from './errors.js'
 import type { Emit, Stats } from './events.js'
 import { tagKey, valueKey, valuesEpoch } from './wire/keys.js'
@@ -47,7 +47,8 @@ interface CacheOf<Where> {
 
   /**
    * Drops a row, for a write made elsewhere. Also drops what is known about missing rows of the model. A `where` that does
-   * not pin the primary key names no row: then all rows of the model are dropped. What a delete elsewhere cascades to is
+   * not pin the primary key names no row, and neither does a text whose column may be under a non-deterministic collation:
+   * then all rows of the model are dropped. What a delete elsewhere cascades to is
    * not dropped: `invalidateModel` does that.
    *
    * Redis: one `DEL` of the row and of `{Model}@any`. In a transaction: when it has settled.
@@ -151,7 +152,7 @@ export function cacheApi<Client>(
     },
     async invalidate(name, where) {
       const model = modelOf(name)
-      return invalidate(writeOf(core.catalog, model, pinnedId(model, where)))
+      return invalidate(writeOf(core.catalog, model, where))
     },
     async invalidateModel(name) {
       return invalidate(anythingTo(core.catalog, [modelOf(name)]))

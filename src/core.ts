@@ -1,5 +1,5 @@
 /** Everything that one database and one Redis share, put together once per schema. */
-import { buildCatalog } from './plan/catalog.js'
+import { buildCatalog, type Collations } from './plan/catalog.js'
 import { Connection } from './redis/connection.js'
 import { Events } from './events.js'
 import { Flights } from './stories/flight.js'
@@ -26,6 +26,8 @@ export interface Parts {
   readonly Store: typeof Store
   readonly Flights: typeof Flights<Shared>
   readonly transactionOf: typeof transactionOf
+  /** What is known of collations. */
+  readonly collations: Collations
   /** A rule of the plan of writes (`RULES`) to leave out. */
   readonly without: string
 }
@@ -53,7 +55,12 @@ export function createCore(
   parts: Partial<Parts> = {},
 ): Core {
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
-  const catalog = buildCatalog(facts.schema, { prefix, policies, alsoTouches: config.alsoTouches }, Decimal)
+  const catalog = buildCatalog(
+    facts.schema,
+    { prefix, policies, alsoTouches: config.alsoTouches },
+    Decimal,
+    parts.collations,
+  )
   const events = new Events(config.includeKeys)
   const connection = new (parts.Connection ?? Connection)(config.redis)
   const { holdMs = HOLD_MS } = parts
