@@ -168,7 +168,7 @@ function strategyOf(args: Args, { joins, reader }: ClientShape): 'join' | 'query
   if (!reader.isGiven(args, 'relationLoadStrategy')) return joins ? 'join' : 'query'
   const { relationLoadStrategy: given } = args
   if (joins && (given === 'join' || given === 'query')) return given
-  return bypass('relationLoadStrategy is not one that Prisma takes here')
+  return bypass('relationLoadStrategy is not cached')
 }
 
 // ---- results
