@@ -29,12 +29,12 @@ export const policy: Policy = {
   rowSecurity: undefined,
 }
 
+export const DETERMINISTIC: Collations = { deterministic: () => true }
+
 const UNCACHED = ['AuditEntry', 'TenantImport']
 
 /** Every model that the client knows is configured, but for the audit log. */
 export const catalog = catalogWith(policy)
-
-export const DETERMINISTIC: Collations = { deterministic: () => true }
 
 export function catalogWith(
   of: Policy,
