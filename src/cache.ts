@@ -3,7 +3,7 @@ import type { Catalog, CatalogModel } from './plan/catalog.js'
 import { type Core, HOOKS_BEHIND } from './core.js'
 import { NOT_KNOWN } from './database.js'
 import { Effects, everything } from './plan/effects.js'
-import { anythingTo, pinnedId, planWrite, writeOf } from './plan/write.js'
+import { anythingTo, planWrite, writeOf } from './plan/write.js'
 import { CacheAsideError, shown } from './errors.js'
 import type { Emit, Stats } from './events.js'
 import { tagKey, valueKey, valuesEpoch } from './wire/keys.js'
@@ -48,7 +48,8 @@ interface CacheOf<Where> {
 
   /**
    * Drops a row, for a write made elsewhere. Also drops what is known about missing rows of the model. A `where` that does
-   * not pin the primary key names no row: then all rows of the model are dropped. What a delete elsewhere cascades to is
+   * not pin the primary key names no row, and neither does a text whose column may be under a non-deterministic collation:
+   * then all rows of the model are dropped. What a delete elsewhere cascades to is
    * not dropped: `invalidateModel` does that.
    *
    * Redis: one `DEL` of the row and of `{Model}@any`. In a transaction: when it has settled.
@@ -165,10 +166,7 @@ export function cacheApi<Client>(
     },
     async invalidate(name, where) {
       modelIn(session.catalog, name)
-      return invalidate(({ catalog }) => {
-        const model = modelIn(catalog, name)
-        return { effects: writeOf(catalog, model, pinnedId(model, where)) }
-      })
+      return invalidate(({ catalog }) => ({ effects: writeOf(catalog, modelIn(catalog, name), where) }))
     },
     async invalidateModel(name) {
       modelIn(session.catalog, name)

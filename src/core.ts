@@ -1,6 +1,6 @@
 /** Everything that the clients of one schema and one source share, put together. */
 import { hash } from 'node:crypto'
-import { buildCatalog, type Catalog } from './plan/catalog.js'
+import { buildCatalog, type Catalog, type Collations } from './plan/catalog.js'
 import type { Schema } from './plan/schema.js'
 import { Connection } from './redis/connection.js'
 import type { Events } from './events.js'
@@ -37,6 +37,8 @@ export interface Parts {
   readonly source: string
   readonly fleetTimes: FleetTimes
   readonly Fleet: typeof Fleet
+  /** What is known of collations. */
+  readonly collations: Collations
   /** A rule of the plan of writes (`RULES`) to leave out. */
   readonly without: string
 }
@@ -69,8 +71,12 @@ const HOLD_MS = 60_000
 export type CoreConfig = Config & { readonly prefix: string }
 
 /** @throws CacheAsideError `INVALID_MODEL` */
-export function catalogOf({ policies, prefix, alsoTouches }: CoreConfig, schema: Schema, _database: Database): Catalog {
-  return buildCatalog(schema, { prefix, policies, alsoTouches }, Decimal)
+export function catalogOf(
+  { policies, prefix, alsoTouches }: CoreConfig,
+  schema: Schema,
+  collations: Collations,
+): Catalog {
+  return buildCatalog(schema, { prefix, policies, alsoTouches }, Decimal, collations)
 }
 
 export function createCore(
@@ -80,7 +86,7 @@ export function createCore(
   parts: Partial<Parts>,
 ): Core {
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
-  const catalog = catalogOf(config, schema, database)
+  const catalog = catalogOf(config, schema, parts.collations ?? database)
   const source = () => parts.source ?? database.facts?.source.id
   const connection = new (parts.Connection ?? Connection)(config.redis)
   const { holdMs = HOLD_MS } = parts

@@ -692,7 +692,7 @@ describe('what triggers change', () => {
     const anything = anythingTo(touching, [touching.get('User')!])
     expect(effects.drops().keys).toEqual(expect.arrayContaining([...anything.drops().keys, '{Tag}@any']))
     expect(anything.unnamedModels).toContain('Post')
-    const byHand = writeOf(touching, touching.get('Tag')!, 't1')
+    const byHand = writeOf(touching, touching.get('Tag')!, { id: 't1' })
     expect(byHand.drops().keys).toEqual(expect.arrayContaining([...anything.drops().keys, 'Tag:t1']))
   })
 })

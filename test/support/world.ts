@@ -6,6 +6,7 @@ import { Redis } from 'ioredis'
 import { inject } from 'vitest'
 import { PrismaClient } from '../../generated/prisma/client.js'
 import type { Parts } from '../../src/core.js'
+import type { Collations } from '../../src/plan/catalog.js'
 import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { createDatabase, dropDatabase } from './database.js'
@@ -114,6 +115,9 @@ export function newClient(
   })
 }
 
+/** What a database of `prisma/migrations` says of its columns. */
+const COLLATIONS: Collations = { deterministic: ({ name }) => name !== 'AliasCollated' }
+
 function cachedProcess(
   place: { databaseUrl: string; redisUrl: string; prefix: string },
   options: Partial<CacheAsideOptions>,
@@ -128,7 +132,7 @@ function cachedProcess(
   const prisma = base.$extends(
     createExtension(
       { models: MODELS, prefix: place.prefix, deadlineMs: 2000, invalidationDeadlineMs: 5000, ...options, redis },
-      parts,
+      { collations: COLLATIONS, ...parts },
     ),
   )
   return {
