@@ -74,7 +74,11 @@ const MOST_REPEATED = 16 * 1_048_576
 
 /** How much may yet be said once. Encoder and decoder spend alike, so that what was written can be read. */
 export class Budget {
-  #left = MOST_REPEATED
+  #left: number
+
+  constructor(bytes = MOST_REPEATED) {
+    this.#left = bytes
+  }
 
   /** Whether it was enough. */
   spend(times: number, bytes: number): boolean {

@@ -137,10 +137,12 @@ class Table {
 
   press(rows: readonly Row[], budget: Budget): unknown[] {
     const table: unknown[] = [rows.length]
+    // Very many rows: the columns say how many, each value by value.
+    const own = budget.spend(rows.length, ROW_BYTES) ? budget : new Budget(0)
     for (const [i, place] of this.#places.entries()) {
       const name = this.#names[i] as string
       const values = rows.map(row => row[name])
-      table.push(this.#scalars.encodeColumn(place, values, budget) ?? fail())
+      table.push(this.#scalars.encodeColumn(place, values, own) ?? fail())
     }
     for (const { name, list, table: theirs } of this.#related) {
       const lists = rows.map(({ [name]: value }) => (list ? value : value === null ? [] : [value]))
@@ -148,7 +150,7 @@ class Table {
       table.push([
         plainColumn.press(
           lists.map(some => some.length),
-          budget,
+          own,
           false,
         ),
         theirs.press(lists.flat() as Row[], budget),
@@ -156,15 +158,15 @@ class Table {
     }
     for (const name of this.#counted) {
       const counts = rows.map(row => countIn(row['_count'], name))
-      table.push(plainColumn.press(counts, budget, false))
+      table.push(plainColumn.press(counts, own, false))
     }
-    return budget.spend(unfounded(table, rows.length), ROW_BYTES) ? table : fail()
+    return own === budget || hasColumnOf(table, rows.length) ? table : fail()
   }
 
   expand(stored: unknown, budget: Budget): Row[] {
     const table = arrayOf(stored, this.#width)
     const length = table[0]
-    if (!isCount(length) || !budget.spend(unfounded(table, length), ROW_BYTES)) throw INEXACT
+    if (!isCount(length) || !(budget.spend(length, ROW_BYTES) || hasColumnOf(table, length))) throw INEXACT
     const columns: Column[] = []
     let at = 0
     const put = (column: Column) => {
@@ -180,9 +182,9 @@ class Table {
   }
 }
 
-/** Of so many rows, those that no column has a value of its own for: only the budget says that they may be. */
-function unfounded(table: readonly unknown[], length: number): number {
-  return table.some(column => Array.isArray(column) && column.length >= length) ? 0 : length
+/** Whether there is a column with a value for each of so many rows: then they are no more than the bytes. */
+function hasColumnOf(table: readonly unknown[], length: number): boolean {
+  return table.some(column => Array.isArray(column) && column.length >= length)
 }
 
 const NUMBER: Decoder = { decode: undefined, type: 'number' }
