@@ -194,7 +194,7 @@ function cachedOf(model: Model, identities: readonly Identity[], policy: Policy,
     names: kept.map(field => field.name),
     allNames: model.scalars.map(field => field.name),
     fields: new Map(kept.map(field => [field.name, { field, ...canonOf(field) }])),
-    pins: identities.filter(({ names }) => !names.some(name => policy.exclude.has(name))),
+    pins: identities.filter(({ key, names }) => !key.unusable && !names.some(name => policy.exclude.has(name))),
     numbers: anythingCodec(Decimal),
     exactInJson: kept.every(isExactInJson),
   }

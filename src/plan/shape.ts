@@ -93,6 +93,8 @@ function selectionText({ select, include, omit }: Args): string | undefined {
 }
 
 export const COUNT = '_count'
+/** Prisma takes a row for an instance of a class when `row.constructor.name` is not `Object`. The only field name of the kind. */
+const UNDECODED = 'constructor'
 const NOTHING_RELATED: readonly never[] = []
 
 /**
@@ -102,6 +104,9 @@ const NOTHING_RELATED: readonly never[] = []
 export function shapeOf(model: CatalogModel, args: Args, joined: boolean, client: ClientShape): Shape {
   const { cached } = model
   if (cached === undefined) bypass(`${model.model.name} is not configured`)
+  // Prisma does not decode a row that has such a field, and a load of ours has all fields.
+  if (cached.places.has(UNDECODED))
+    bypass(`Prisma does not decode rows of ${model.model.name} with its field ${UNDECODED}`)
   // Prisma takes null for "not given" here.
   const [select, include, omit] = [args.select ?? undefined, args.include ?? undefined, args.omit ?? undefined]
   if (omit !== undefined && !isPlain(omit)) bypass('omit is of an unknown form')
@@ -237,6 +242,7 @@ function partsOf(
       bypass(`${word}.${name} is not a cached field`)
     }
     if (client.computes(model.model.name, name)) bypass(`${word}.${name} is a computed field`)
+    if (name === UNDECODED) bypass(`Prisma does not decode rows with ${word}.${name}`)
     if (name === COUNT) counted.push(...countedOf(model, value, client))
     else related.push(relatedOf(model, `${word}.${name}`, name, value, joined, client))
     order.push(name)

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual, types } from 'node:util'
 import { Packr } from 'msgpackr'
 import { digest, Kind, kindOf, PAYLOAD_AT, seal, stampedWith } from '../wire/envelope.js'
+import { isReadable, TYPES_OF_VALUES } from '../wire/guard.js'
 import { nameOf } from '../errors.js'
 import type { Events, FillOutcome } from '../events.js'
 import type { Flight, Flights } from './flight.js'
@@ -96,10 +97,10 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
 /** Undefined when the value can't be given back exactly. */
 function encoded<T>({ events }: Values, { serialize }: ValueRead<T>, value: T): Buffer | undefined {
   try {
-    if (serialize !== undefined) return packr.pack(serialize(value))
-    const payload = packr.pack(value)
-    // An error would come back with another stack.
-    return isDeepStrictEqual(unpacked(payload, 0), value) && !holdsError(value) ? payload : undefined
+    const stored: unknown = serialize === undefined ? value : serialize(value)
+    const payload = packr.pack(stored)
+    // A Map would come back as an object, -0 as 0, an error with another stack.
+    return isDeepStrictEqual(unpacked(payload, 0), stored) && !holdsError(stored) ? payload : undefined
   } catch (error) {
     events.emit({
       type: 'error',
@@ -132,5 +133,6 @@ function decoded<T>({ events }: Values, { deserialize }: ValueRead<T>, bytes: Bu
 }
 
 function unpacked(bytes: Buffer, start: number): unknown {
+  if (!isReadable(bytes, start, TYPES_OF_VALUES)) throw new TypeError('not a value of getOrSet')
   return packr.unpack(bytes, { start, end: bytes.length })
 }
