@@ -109,6 +109,11 @@ export interface GetOrSetOptions<T> {
   ttl?: Duration | undefined
   /** `invalidateTags` with any of them drops the value. */
   tags?: readonly string[] | undefined
+  /**
+   * Longest time, in ms, that a call waits for the `fetch` of another; then one of those who wait fetches too. Default: as long
+   * as it takes. Set it where a `fetch` may hang, or may call `getOrSet` with its own key, which would wait for itself.
+   */
+  loadTimeoutMs?: number | undefined
   /** Makes something of the value that msgpack can hold: a string, a `Buffer`, plain data. */
   serialize?: ((value: T) => unknown) | undefined
   /** The way back. Throws if it can't: that is a miss. */
@@ -205,7 +210,7 @@ export function cacheApi<Client>(
   }
 }
 
-const VALUE_OPTIONS = ['ttl', 'tags', 'serialize', 'deserialize']
+const VALUE_OPTIONS = ['ttl', 'tags', 'loadTimeoutMs', 'serialize', 'deserialize']
 
 function checkValueCall<T>(key: unknown, fetch: unknown, options: GetOrSetOptions<T>): void {
   if (typeof key !== 'string' || key === '')
@@ -219,8 +224,11 @@ function checkValueCall<T>(key: unknown, fetch: unknown, options: GetOrSetOption
   if (unknown !== undefined) {
     throw wrongCall(`getOrSet has no option named ${shown(unknown)}. There are: ${VALUE_OPTIONS.join(', ')}.`)
   }
-  const { ttl, tags = [], serialize, deserialize } = options
+  const { ttl, tags = [], loadTimeoutMs, serialize, deserialize } = options
   checkTags(tags)
+  if (loadTimeoutMs !== undefined && !(typeof loadTimeoutMs === 'number' && loadTimeoutMs > 0)) {
+    throw wrongCall(`loadTimeoutMs must be a number of milliseconds above 0, got ${shown(loadTimeoutMs)}.`)
+  }
   if ((serialize === undefined) !== (deserialize === undefined)) {
     throw wrongCall('getOrSet takes serialize and deserialize together, got one of them.')
   }
@@ -242,6 +250,7 @@ function valueReadOf<T>(core: Core, key: string, fetch: () => T | PromiseLike<T>
     // Of different values with one tag each makes it live long enough for itself.
     on: { epochs, holds: [], epochMs: 2 * ttlMs },
     ttlMs,
+    loadTimeoutMs,
     fetch,
     serialize,
     deserialize,

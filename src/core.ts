@@ -29,6 +29,7 @@ export interface Parts {
   /** Shorter, for runs that can't wait a minute. */
   readonly holdMs: number
   readonly Store: typeof Store
+  readonly longestWaitMs: number
   readonly Flights: typeof Flights<Shared>
   readonly transactionOf: typeof transactionOf
   readonly Access: typeof Access
@@ -137,8 +138,9 @@ export function createCore(
     batches: new Batches(),
     database,
     access: new (parts.Access ?? Access)(catalog, database),
-    flights: new (parts.Flights ?? Flights<Shared>)(),
-    valueFlights: new Flights(),
+    flights: new (parts.Flights ?? Flights<Shared>)(parts.longestWaitMs),
+    // What the caller fetches takes as long as it takes.
+    valueFlights: new Flights(Number.POSITIVE_INFINITY),
     transactions: new Transactions(),
     without: parts.without,
     transactionOf: parts.transactionOf ?? transactionOf,

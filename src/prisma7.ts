@@ -320,8 +320,26 @@ const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/
 /** Connection exceptions, shutdowns, system and internal errors: not certain that they came before the commit. */
 const UNCERTAIN = /^(?:08|40003|57P|58|F0|XX)/
 
+/**
+ * What pg, pg-pool and Neon's pool of the same make say before a statement goes out: of waiting for a connection, of opening one,
+ * and of a pool that was ended. "Connection terminated" alone may come in the middle of a statement.
+ */
+const NEVER_SENT =
+  /^(?:timeout exceeded when trying to connect|timeout expired|Connection terminated due to connection timeout|Cannot use a pool after calling end on the pool)$/
+const NOT_CONNECTED = /^(?:connect|getaddrinfo)$/
+
+/** Whether an error is from before a statement was sent: of a pool, or of a system call that opens a connection. */
+function saysNeverSent(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false
+  const { message, syscall, errors } = error as Record<string, unknown>
+  // Node tries each address of a host.
+  if (Array.isArray(errors) && errors.length > 0) return errors.every(saysNeverSent)
+  return NOT_CONNECTED.test(String(syscall)) || (error instanceof Error && NEVER_SENT.test(String(message)))
+}
+
 export function outcomeOf(error: unknown): WriteOutcome {
   if (typeof error !== 'object' || error === null) return 'unknown'
+  if (saysNeverSent(error)) return 'refused'
   const { name, code, meta, cause } = error as Record<string, unknown>
   if (name === 'PrismaClientValidationError') return 'refused'
   // Prisma stumbled over args before it asked, or over a result after it was answered.

@@ -15,6 +15,7 @@ export interface ValueRead<T> {
   readonly redisKey: string
   readonly on: Dependencies
   readonly ttlMs: number
+  readonly loadTimeoutMs: number | undefined
   readonly fetch: () => T | PromiseLike<T>
   readonly serialize: ((value: T) => unknown) | undefined
   readonly deserialize: ((stored: unknown) => T) | undefined
@@ -42,10 +43,12 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
   readonly operation = OPERATION
   readonly key: string
   readonly flight: string
+  readonly longestWaitMs: number | undefined
   readonly #values: Values
   readonly #read: ValueRead<T>
 
   constructor(values: Values, read: ValueRead<T>) {
+    this.longestWaitMs = read.loadTimeoutMs
     this.key = this.flight = read.redisKey
     this.#values = values
     this.#read = read
