@@ -56,7 +56,7 @@ export class Flight<Answer> {
 
   readonly #loaded: Promise<Answer | undefined>
 
-  constructor(now: () => number, remove: () => void, longestWaitMs: number) {
+  constructor(now: () => number, remove: () => void, longestWaitMs = LONGEST_WAIT_MS) {
     this.#now = now
     this.#longestWaitMs = longestWaitMs
     this.#remove = remove
