@@ -241,7 +241,7 @@ function checkValueCall<T>(key: unknown, fetch: unknown, options: GetOrSetOption
 }
 
 function valueReadOf<T>(core: Core, key: string, fetch: () => T | PromiseLike<T>, options: GetOrSetOptions<T>) {
-  const { ttl, tags = [], serialize, deserialize } = options
+  const { ttl, tags = [], loadTimeoutMs, serialize, deserialize } = options
   // In one order, because the stamp of the value is made over the tags in order.
   const epochs = [valuesEpoch(core.prefix), ...[...new Set(tags)].toSorted().map(tag => tagKey(core.prefix, tag))]
   const ttlMs = ttl === undefined ? core.ttlMs : duration('the ttl of getOrSet', ttl, 1, wrongCall)

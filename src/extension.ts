@@ -21,7 +21,7 @@ import {
   outcomeOf,
   ownTick,
   queryWhole,
-  rememberHook,
+  markHook,
   saysNotFound,
   skipWalk,
   transactionIdOf,
@@ -127,7 +127,7 @@ function through(session: Session, route: Route) {
     const behind = session.hasHooksBehind(this, hook)
     return core === undefined ? untilOpen(session, operation, behind, route) : route(core, operation, behind)
   }
-  rememberHook(hook)
+  markHook(hook)
   return hook
 }
 

@@ -223,11 +223,11 @@ export function isLoadOf({ __internalParams }: Operation, loader: object): boole
   return __internalParams?.[LOADER] === loader
 }
 
-/** Hooks of this package: what they do to a query is the same for all. */
-const ownHooks = new WeakSet<object>()
+/** Marks hooks of this package, of any copy of it: what they do to a query is the same for all. */
+const OWN_HOOK = Symbol.for('prisma-extension-cache-aside.hook')
 
-export function rememberHook(hook: object): void {
-  ownHooks.add(hook)
+export function markHook(hook: object): void {
+  Object.defineProperty(hook, OWN_HOOK, { value: true })
 }
 
 /**
@@ -241,7 +241,7 @@ export function hasHooksBehind(hooks: unknown, hook: object): boolean {
   if (!Array.isArray(hooks)) return true
   const last = hooks.length - 1
   if (hooks[last] === hook) return false
-  for (let i = hooks.indexOf(hook) + 1; i <= last; i++) if (!ownHooks.has(hooks[i] as object)) return true
+  for (let i = hooks.indexOf(hook) + 1; i <= last; i++) if (!Object.hasOwn(hooks[i] as object, OWN_HOOK)) return true
   return false
 }
 

@@ -146,7 +146,8 @@ export class Store {
     const batch = this.#acquires.current()
     batch.until(deadline)
     // A value's fetch may take longer than any query: its token lives as long as the value's own epochs.
-    const entryAt = token !== undefined || key === undefined ? undefined : batch.token(key, Math.max(TOKEN_MS, on.epochMs ?? 0))
+    const entryAt =
+      token !== undefined || key === undefined ? undefined : batch.token(key, Math.max(TOKEN_MS, on.epochMs ?? 0))
     const epochsAt = known.map((epoch, i) => (epoch ? undefined : batch.token(on.epochs[i] as string, epochMs)))
     // A hold that was set in between is seen behind the SETs of the epochs, on their node.
     if (!epochsKnown) for (const hold of on.holds) batch.ask(hold)

@@ -44,7 +44,16 @@ const inner = shapeOf('Post', { places: [0] })
 const nested = shapeOf('User', {
   places: [0],
   related: [
-    { name: 'posts', relation: posts, args: true, text: '', met: undefined as never, hasCursor: false, shape: inner },
+    {
+      name: 'posts',
+      relation: posts,
+      args: true,
+      text: '',
+      met: undefined as never,
+      hasCursor: false,
+      joined: false,
+      shape: inner,
+    },
   ],
   order: ['id', 'posts'],
 })

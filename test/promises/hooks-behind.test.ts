@@ -22,7 +22,7 @@ type Client = CachedProcess['prisma']
 const pass: Hook = ({ args, query }) => query(args)
 
 function cached(options: Partial<CacheAsideOptions> = {}, parts?: Partial<Parts>) {
-  return world.process(options, parts === undefined ? {} : { parts })
+  return world.process({ hooksBehind: undefined, ...options }, parts === undefined ? {} : { parts })
 }
 
 /** Applied to a cached client: the client that an application would use. */
@@ -111,7 +111,7 @@ describe('which reads are concerned', () => {
       return query(args)
     }
     const base = world.plain.$extends({ query: { user: { $allOperations: counting as never } } })
-    const process = world.process({}, { base: base as never })
+    const process = world.process({ hooksBehind: undefined }, { base: base as never })
     expect(await hitsOf(process, () => FIND_USER(process.prisma))).toBe(1)
     expect(runs).toBe(2)
   })

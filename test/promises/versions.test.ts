@@ -265,6 +265,7 @@ const CHANGES: Record<string, Change> = {
       before: [['post', 'update', n => ({ where: { id: 3 }, data: { title: `b${n}` } })]],
       after: [['post', 'update', n => ({ where: { id: 3 }, data: { title: `a${n}` } })]],
     },
+    free: true,
   },
   'a unique, a column and a model are added': {
     before: 'model Acc {\n id Int @id\n name String\n @@map("acc_old")\n}\n',

@@ -6,7 +6,6 @@ import { Redis } from 'ioredis'
 import { inject } from 'vitest'
 import { PrismaClient } from '../../generated/prisma/client.js'
 import type { Parts } from '../../src/core.js'
-import type { Collations } from '../../src/plan/catalog.js'
 import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { createDatabase, dropDatabase } from './database.js'
@@ -115,9 +114,6 @@ export function newClient(
   })
 }
 
-/** What a database of `prisma/migrations` says of its columns. */
-const COLLATIONS: Collations = { deterministic: ({ name }) => name !== 'AliasCollated' }
-
 function cachedProcess(
   place: { databaseUrl: string; redisUrl: string; prefix: string },
   options: Partial<CacheAsideOptions>,
@@ -131,8 +127,17 @@ function cachedProcess(
   redis.on('error', () => {})
   const prisma = base.$extends(
     createExtension(
-      { models: MODELS, prefix: place.prefix, deadlineMs: 2000, invalidationDeadlineMs: 5000, ...options, redis },
-      { collations: COLLATIONS, ...parts },
+      {
+        models: MODELS,
+        prefix: place.prefix,
+        // Gates of tests are hooks behind the cache.
+        hooksBehind: 'same-for-all',
+        deadlineMs: 2000,
+        invalidationDeadlineMs: 5000,
+        ...options,
+        redis,
+      },
+      parts,
     ),
   )
   return {
