@@ -184,7 +184,7 @@ describe('a strategy that Prisma does not take is its own error, warm as well as
     await own.flushed()
     for (const strategy of ['bogus', null, 'join', 'query', undefined, '', 1, {}]) {
       for (const _ of ['cold', 'warm']) {
-        expect(await run(cached, strategy), String(strategy)).toStrictEqual(await run(own.plain, strategy))
+        expect(await run(cached, strategy), JSON.stringify(strategy)).toStrictEqual(await run(own.plain, strategy))
         await own.flushed()
       }
     }
