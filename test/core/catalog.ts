@@ -29,7 +29,11 @@ export const policy: Policy = {
   rowSecurity: undefined,
 }
 
-export const DETERMINISTIC: Collations = { deterministic: () => true }
+/** As the migrations have them. */
+export const DETERMINISTIC: Collations = { deterministic: ({ name }) => name !== 'AliasCollated' }
+
+/** Before the database has answered. */
+export const NOT_KNOWN: Collations = { deterministic: () => undefined }
 
 const UNCACHED = ['AuditEntry', 'TenantImport']
 

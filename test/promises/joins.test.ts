@@ -130,6 +130,9 @@ it('an application that writes back what it read of a row changes nothing', asyn
 })
 
 it('each strategy has hits of its own', async () => {
+  // A row with `-0` in a json column is not kept by itself.
+  await own.sql(`UPDATE "Kid" SET "jsonText" = '{"b": 1, "a": 2}'`)
+  await cached.$cache.invalidateAll()
   for (const strategy of [undefined, 'join', 'query'] as const) {
     for (const [name, read] of Object.entries(readsBy(strategy))) {
       await read(cached)
@@ -181,7 +184,7 @@ describe('a strategy that Prisma does not take is its own error, warm as well as
     await own.flushed()
     for (const strategy of ['bogus', null, 'join', 'query', undefined, '', 1, {}]) {
       for (const _ of ['cold', 'warm']) {
-        expect(await run(cached, strategy), String(strategy)).toStrictEqual(await run(own.plain, strategy))
+        expect(await run(cached, strategy), JSON.stringify(strategy)).toStrictEqual(await run(own.plain, strategy))
         await own.flushed()
       }
     }

@@ -164,13 +164,13 @@ describe('text under a collation that equates more', () => {
       'new key from a nested write': db =>
         db['ciKid']!.update!({ where: { id: 1 }, data: { ci: { update: { id: 'new' } } } }),
     })
-  }, 120_000)
+  }, 400_000)
 
   it('without punctuation', async () => {
     const fill = `INSERT INTO "Punct" VALUES ('a-b'), ('x'); INSERT INTO "PunctKid" VALUES (1, 0, 'ab'), (2, 0, 'a-b'), (3, 0, 'x')`
     const reads = readsOf('punct', 'punctKid', 'punctId', 'id', ['a-b', 'ab', 'a.b'])
     await holds(fill, reads, writesOf('punct', 'punctKid', 'punctId', 'punct', 'id', 'a b'))
-  }, 120_000)
+  }, 400_000)
 
   it('an id is still a name, where the collation is known to be deterministic', async () => {
     const { $cache } = knowing
@@ -209,7 +209,7 @@ describe('text, told apart as it is', () => {
       'any case, equals': db =>
         db['plain']!.updateMany!({ where: { id: { equals: 'aBc', mode: 'insensitive' } }, data: more }),
     })
-  }, 120_000)
+  }, 400_000)
 })
 
 describe('what the column changes', () => {
@@ -219,28 +219,28 @@ describe('what the column changes', () => {
     for (const spelled of ['abc      ', 'abc ']) {
       await holds(fill, reads, writesOf('sku', 'line', 'sku', 'of', 'sku', spelled, 'lines', 'kid      '))
     }
-  }, 120_000)
+  }, 400_000)
 
   it('blanks of char(n)', async () => {
     const fill = `INSERT INTO "Pad" VALUES ('abc'), ('x'); INSERT INTO "PadKid" VALUES (1, 0, 'abc'), (2, 0, 'x')`
     const reads = readsOf('pad', 'padKid', 'padId', 'id', ['abc ', 'abc', 'abc      '])
     for (const spelled of ['abc', 'abc     '])
       await holds(fill, reads, writesOf('pad', 'padKid', 'padId', 'pad', 'id', spelled))
-  }, 120_000)
+  }, 400_000)
 
   it('digits beyond a scale', async () => {
     const fill = `INSERT INTO "Dec" VALUES (1.51), (1.5); INSERT INTO "DecKid" VALUES (1, 0, 1.51), (2, 0, 1.5)`
     const reads = readsOf('dec', 'decKid', 'decId', 'id', ['1.51', '1.5', '1.505'])
     for (const spelled of ['1.505', '1.510'])
       await holds(fill, reads, writesOf('dec', 'decKid', 'decId', 'dec', 'id', spelled))
-  }, 120_000)
+  }, 400_000)
 
   it('parts of a second', async () => {
     const [at, next] = ['2024-01-01T00:00:00', '2024-01-01T00:00:01']
     const fill = `INSERT INTO "Stamp" VALUES ('${at}'), ('${next}'); INSERT INTO "StampKid" VALUES (1, 0, '${at}'), (2, 0, '${next}')`
     const reads = readsOf('stamp', 'stampKid', 'stampId', 'id', [new Date(`${at}Z`), new Date(`${next}Z`)])
     await holds(fill, reads, writesOf('stamp', 'stampKid', 'stampId', 'stamp', 'id', new Date(`${at}.600Z`)))
-  }, 120_000)
+  }, 400_000)
 })
 
 it('one column that two relations write, or the parent and a relation', async () => {
@@ -287,7 +287,7 @@ it('one column that two relations write, or the parent and a relation', async ()
     }
   }
   await holds(fill, reads, writes)
-}, 240_000)
+}, 400_000)
 
 describe('fields that are words', () => {
   const fill =
@@ -299,10 +299,6 @@ describe('fields that are words', () => {
     (model: string, where: object): Read =>
     db =>
       db[model]!.findMany!({ where, ...by })
-  const first =
-    (model: string, where: object): Read =>
-    db =>
-      db[model]!.findFirst!({ where })
   const reads: Record<string, Read> = {}
   const wheres: [string, object][] = [
     ['word', { AND: { equals: 1 } }],
@@ -403,7 +399,7 @@ describe('fields that are words', () => {
       'an every of the other': db => db['every']!.updateMany!({ where: { id: 2 }, data: more }),
       'an owner': db => db['owner']!.update!({ where: { id: 1 }, data: { v: 1, is: 2 } }),
     })
-  }, 240_000)
+  }, 400_000)
 })
 
 describe('excluded values', () => {
