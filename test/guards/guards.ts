@@ -183,6 +183,14 @@ const writes: readonly Guard[] = [
     tests: [RACES, UNKNOWN],
   },
   {
+    name: 'raw SQL whose connection is cut',
+    without: 'it is taken for a statement that has failed, and may be committed later',
+    file: 'prisma7.ts',
+    find: "if (code === 'P2010') return 'unknown'",
+    instead: '',
+    tests: [UNKNOWN],
+  },
+  {
     name: 'outcomes that are not known',
     without: 'a time-out is taken for a failure',
     file: 'stories/write.ts',
