@@ -5,6 +5,7 @@ import { CacheAsideError, shown } from '../errors.js'
 import { encodeId, linkKey, type ModelKeys, modelKeys, relationKey } from '../wire/keys.js'
 import { anythingCodec, type ResultCodec } from '../wire/results.js'
 import type { Policy } from '../options.js'
+import { nearest } from './nearest.js'
 import type { Key, Model, RelationField, ScalarField, Schema } from './schema.js'
 
 export interface CatalogModel {
@@ -135,6 +136,7 @@ export function buildCatalog(schema: Schema, options: CatalogOptions, Decimal: D
   }
   for (const name of alsoTouches.keys())
     if (!catalog.has(name)) throw unknownModel('alsoTouches', name, [...catalog.keys()])
+  warnOfKeyless(catalog)
   return catalog
 }
 
@@ -303,6 +305,18 @@ function checkPolicies({ models }: Schema, policies: ReadonlyMap<string, Policy>
   }
 }
 
+/** Not an error: its lists and results can be cached all the same. */
+function warnOfKeyless(catalog: Catalog): void {
+  for (const { model, identities, cached } of catalog.values()) {
+    if (cached === undefined || model.view || identities.length > 0) continue
+    process.emitWarning(
+      `models.${model.name} has no key that rows can be cached by: each has a part without one exact text (Float, a date, ` +
+        `a time, citext, inet). Its rows are read from the database; lists and results of it are cached.`,
+      'CacheAsideWarning',
+    )
+  }
+}
+
 function checkExcluded({ name, scalars, primaryKey }: Model, field: string): void {
   if (!scalars.some(scalar => scalar.name === field)) {
     const fields = scalars.map(scalar => scalar.name).join(', ')
@@ -316,7 +330,7 @@ function checkExcluded({ name, scalars, primaryKey }: Model, field: string): voi
 }
 
 function unknownModel(where: string, name: string, models: readonly string[]): CacheAsideError {
-  const meant = models.find(model => model.toLowerCase() === name.toLowerCase())
+  const meant = nearest(name, models)
   const fix = meant === undefined ? `There are: ${models.join(', ')}.` : `Write ${meant}, as in the schema.`
   return wrong(`${where} names ${shown(name)}, and the schema has no such model. ${fix}`)
 }

@@ -302,8 +302,7 @@ const bytes: readonly Guard[] = [
   },
 ]
 
-/** The rules of what a write drops: each is left out by its name. */
-const RULE_TESTS = ['core/effects.test.ts']
+/** The rules of what a write drops. `npm run fuzz -- --rules` shows for each a program that reads something wrong without it. */
 const rules = (Object.keys(RULES) as Rule[]).map(
   (rule): Guard => ({
     name: `rule ${rule}`,
@@ -311,7 +310,7 @@ const rules = (Object.keys(RULES) as Rule[]).map(
     file: 'plan/effects.ts',
     find: 'this.#without = without\n',
     instead: `this.#without = without ?? '${rule}'\n`,
-    tests: [...RULE_TESTS, 'promises/read-your-writes.test.ts', 'promises/moves.test.ts', 'promises/explain.test.ts'],
+    tests: ['core/effects.test.ts'],
   }),
 )
 
