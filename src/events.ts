@@ -25,7 +25,22 @@ export type CacheEvent =
   | { type: 'trust'; trusted: boolean }
   /** So many keys and holds that Redis had not acknowledged are acknowledged now. */
   | { type: 'repaid'; invalidations: number }
-  | { type: 'error'; code: string; message: string }
+  | { type: 'error'; code: ErrorCode; message: string }
+
+/** What an `error` event may be about. None of them fails a query; docs/operations.md says what to do. */
+export type ErrorCode =
+  /** Redis answered a command with an error. */
+  | 'REDIS_REFUSED'
+  /** Redis is older than 7.0: nothing is cached. */
+  | 'REDIS_TOO_OLD'
+  /** More invalidations wait for Redis than the journal holds: all entries are dropped instead. */
+  | 'JOURNAL_OVERFLOW'
+  /** Args that could not be made sense of: a read went to the database, a write dropped everything. */
+  | 'PLAN'
+  /** A value of `getOrSet` could not be turned into bytes: it was answered and not kept. */
+  | 'SERIALIZE'
+  /** Bytes of a value of `getOrSet` could not be read: it was fetched. */
+  | 'DESERIALIZE'
 
 /**
  * `sent`: stored, if its token is still there. The others say why nothing was sent: `inexact`, a value could not be given
