@@ -45,7 +45,7 @@ const loads: readonly Guard[] = [
     file: 'redis/store.ts',
     find: 'batch.answer(isCurrent ? replies : undefined)',
     instead: 'batch.answer(replies)',
-    tests: ['promises/another-redis.test.ts'],
+    tests: ['promises/partition.test.ts', 'promises/outage.test.ts', 'promises/hanging.test.ts'],
   },
   {
     name: 'no guess without proof',
@@ -61,7 +61,7 @@ const loads: readonly Guard[] = [
     file: 'stories/fill.ts',
     find: 'id === undefined || by.idOf(row) !== lookup.id',
     instead: 'id === undefined',
-    tests: ['promises/aliases.test.ts'],
+    tests: ['promises/uniques.test.ts', 'promises/events.test.ts', 'promises/regressions.test.ts'],
   },
   {
     name: 'absence alone in its batch',

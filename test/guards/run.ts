@@ -1,9 +1,9 @@
 /**
- * `npm run guards`, with `-- --only <text>` for some: takes each guard out of a copy of the sources, runs its tests, and fails if
+ * `npm run guards`, with `-- --only <text>` for some and `-- --missing` for those that the page lacks: takes each guard out of a copy of the sources, runs its tests, and fails if
  * none goes red. Writes docs/guards.md.
  */
 import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -34,8 +34,13 @@ interface Outcome {
   readonly green: number
 }
 
-const { values } = parseArgs({ options: { only: { type: 'string' } } })
-const guards = GUARDS.filter(({ name }) => values.only === undefined || name.includes(values.only))
+const { values } = parseArgs({ options: { only: { type: 'string' }, missing: { type: 'boolean', default: false } } })
+const page = existsSync(PAGE) ? readFileSync(PAGE, 'utf8').split('\n') : []
+const guards = GUARDS.filter(
+  ({ name }) =>
+    (values.only === undefined || name.includes(values.only)) &&
+    !(values.missing && page.some(line => nameIn(line) === name)),
+)
 const began = performance.now()
 const copy = mkdtempSync(join(tmpdir(), 'prisma-cache-aside-guards-'))
 const servers = await startServers()
@@ -46,7 +51,7 @@ try {
   for (const guard of guards) {
     const outcome = await withoutGuard(guard)
     outcomes.push(outcome)
-    if (values.only === undefined) writeFileSync(PAGE, pageOf(outcomes))
+    writeFileSync(PAGE, pageOf(outcomes))
     console.log(
       `${outcome.red.length > 0 ? 'red  ' : 'GREEN'} ${guard.name}: ${outcome.red.length} of ${outcome.red.length + outcome.green}`,
     )
@@ -57,7 +62,6 @@ try {
     command: ['npm run guards --', ...process.argv.slice(2)].join(' '),
     seconds: (performance.now() - began) / 1000,
     result: `${outcomes.length} guards, each taken out; not noticed: ${unnoticed.join(', ') || 'none'}`,
-    keep: values.only === undefined,
   })
 } finally {
   await servers.stop()
@@ -110,6 +114,7 @@ async function tested(tests: readonly string[]): Promise<Pick<Outcome, 'red' | '
   const late = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS)
   await new Promise(resolve => child.once('exit', resolve))
   clearTimeout(late)
+  if (!existsSync(report)) return { red: [`(the run of ${tests.join(', ')} did not end)`], green: 0 }
   const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as Report
   const all = testResults.flatMap(({ assertionResults }) => assertionResults)
   if (all.length === 0) throw new Error(`no test has run: ${testResults.map(({ message }) => message).join(' ')}`)
@@ -119,21 +124,30 @@ async function tested(tests: readonly string[]): Promise<Pick<Outcome, 'red' | '
   }
 }
 
+function nameIn(row: string): string | undefined {
+  return row.split('|')[1]?.trim()
+}
+
+/** Rows of guards that were not taken out in this run stay as they are. */
 function pageOf(outcomes: readonly Outcome[]): string {
   const { date, commit } = stampOf()
-  const rows = outcomes.map(({ guard, red, green }) => {
-    const shown = red.slice(0, 3).map(name => `“${name.replaceAll('|', '\\|')}”`)
+  const rows = GUARDS.flatMap(guard => {
+    const outcome = outcomes.find(each => each.guard === guard)
+    if (outcome === undefined) return page.find(line => nameIn(line) === guard.name) ?? []
+    const { red, green } = outcome
+    const shown = red.slice(0, 3).map(name => `“${name}”`)
     const more = red.length > shown.length ? `, and ${red.length - shown.length} more` : ''
-    const without = guard.without.replaceAll('|', '\\|')
-    return `| ${guard.name} | \`${guard.file}\` | ${without} | ${red.length} of ${red.length + green} | ${red.length === 0 ? '**none**' : shown.join(', ') + more} |`
+    const tests = red.length === 0 ? '**none**' : shown.join(', ') + more
+    const cells = [guard.name, `\`${guard.file}\``, guard.without, `${red.length} of ${red.length + green}`, tests]
+    return `| ${[...cells, `${date}, ${commit}`].map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
   })
   return `# Guards, and the tests that miss them
 
 \`npm run guards\` writes this page. It takes one guard at a time out of a copy of the sources ([the list](../test/guards/guards.ts)), runs
-the tests named for it, and fails if none of them goes red. Last run: ${date} at commit ${commit}.
+the tests named for it, and fails if none of them goes red.
 
-| guard | in \`src/\` | without it | red | tests that go red |
-| ----- | --------- | ---------- | --: | ----------------- |
+| guard | in \`src/\` | without it | red | tests that go red | run |
+| ----- | --------- | ---------- | --: | ----------------- | --- |
 ${rows.join('\n')}
 `
 }

@@ -2,7 +2,7 @@
  * A write whose outcome the client does not learn: the connection is cut, the backend killed, the time is over, at each point
  * of a statement and of COMMIT. Whatever the server makes of it, and whenever: another process reads what the database has.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { isDeepStrictEqual } from 'node:util'
 import { Client } from 'pg'
 import type { Parts } from '../../src/core.js'
@@ -122,9 +122,16 @@ const WRITES: [string, (db: Db) => Promise<unknown>, models: string[]][] = [
   ['a batch', async db => db.$transaction([db.post.update({ where: { id: 1 }, data: { authorId: 2 } })]), ['Post']],
 ]
 
+/** Of a test that failed: or all that follow would wait for them. */
+const locks: Client[] = []
+afterEach(async () => {
+  for (const lock of locks.splice(0)) await lock.end()
+})
+
 /** Begins a write that waits for a lock, until the client gives up; the lock is held until it is released. */
 async function locked(run: () => Promise<void>): Promise<{ lock: Client; release: () => Promise<void> }> {
   const lock = new Client({ connectionString: world.databaseUrl })
+  locks.push(lock)
   await lock.connect()
   await lock.query('BEGIN')
   await lock.query('LOCK TABLE "User", "Post", "_PostToTag" IN SHARE MODE')
