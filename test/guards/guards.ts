@@ -315,3 +315,6 @@ const rules = (Object.keys(RULES) as Rule[]).map(
 )
 
 export const GUARDS: readonly Guard[] = [...loads, ...sharing, ...writes, ...redis, ...bytes, ...rules]
+
+/** Guards that no test misses yet: to be given one, or to be taken out for good. */
+export const UNNOTICED: readonly string[] = ['own id']
