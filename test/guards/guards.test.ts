@@ -31,7 +31,7 @@ describe('the list of guards', () => {
   it('has a page with the result of each that was taken out, and none of them was missed by no test', () => {
     const rows = read('../../docs/guards.md')
       .split('\n')
-      .filter(line => line.startsWith('| ') && line.includes('`'))
+      .filter(line => /^\| (?!guard )/.test(line) && line.includes('`'))
     expect(rows.length).toBeGreaterThan(0)
     const nameIn = (row: string) => row.split('|')[1]?.trim() as string
     expect(rows.map(nameIn).filter(name => !GUARDS.some(guard => guard.name === name))).toEqual([])
