@@ -88,6 +88,7 @@ export function createCore(
 ): Core {
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
   const catalog = catalogOf(config, schema, parts.collations ?? database)
+  const signature = Buffer.alloc(8)
   const source = () => parts.source ?? database.facts?.source.id
   const connection = new (parts.Connection ?? Connection)(config.redis)
   const { holdMs = HOLD_MS } = parts
@@ -114,7 +115,10 @@ export function createCore(
     emit: events.emit,
   })
   database.whenKnown(() => {
-    signWith(catalog, source() ?? '')
+    signWith(source() ?? '', [
+      signature,
+      ...[...catalog.values()].flatMap(({ cached }) => cached?.codec.fingerprint ?? []),
+    ])
     health.checkAgain()
   })
   const ttls = [...policies.values()].flatMap(policy => [policy.ttlMs, policy.negativeTtlMs, policy.queriesTtlMs ?? 0])
@@ -133,6 +137,7 @@ export function createCore(
     catalog,
     store,
     events,
+    signature,
     health,
     fleet,
     batches: new Batches(),
@@ -155,11 +160,9 @@ export function createCore(
 }
 
 /** No entry of one source can be read as one of another, whatever stands under the prefix. */
-function signWith(catalog: Catalog, source: string): void {
+function signWith(source: string, fingerprints: readonly Buffer[]): void {
   const mark = Buffer.from(hash('sha256', source, 'hex'), 'hex')
-  for (const { cached } of catalog.values()) {
-    const fingerprint = cached?.codec.fingerprint
-    if (fingerprint === undefined) continue
+  for (const fingerprint of fingerprints) {
     for (let i = 0; i < fingerprint.length; i++) fingerprint[i] = (fingerprint[i] as number) ^ (mark[i] as number)
   }
 }

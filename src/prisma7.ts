@@ -349,6 +349,8 @@ export function outcomeOf(error: unknown): WriteOutcome {
   if (typeof state === 'string' && SQLSTATE.test(state)) return UNCERTAIN.test(state) ? 'unknown' : 'refused'
   if (typeof code !== 'string') return 'unknown'
   if (REFUSED.test(code)) return 'refused'
+  // Raw SQL has one code for all: without an SQLSTATE it is the connection that failed, not the statement.
+  if (code === 'P2010') return 'unknown'
   return code.startsWith('P2') && name === 'PrismaClientKnownRequestError' ? 'failed' : 'unknown'
 }
 

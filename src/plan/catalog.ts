@@ -6,6 +6,7 @@ import { CacheAsideError, shown } from '../errors.js'
 import { encodeId, linkKey, type ModelKeys, modelKeys, tagOfRelation } from '../wire/keys.js'
 import { anythingCodec, type ResultCodec } from '../wire/results.js'
 import type { Policy } from '../options.js'
+import { nearest } from './nearest.js'
 import type { Key, Model, RelationField, ScalarField, Schema } from './schema.js'
 
 export interface CatalogModel {
@@ -173,6 +174,7 @@ export function buildCatalog(
   }
   for (const name of alsoTouches.keys())
     if (!catalog.has(name)) throw unknownModel('alsoTouches', name, [...catalog.keys()])
+  warnOfKeyless(catalog)
   return catalog
 }
 
@@ -316,8 +318,8 @@ function listOf(catalog: Catalog, field: RelationField, collations: Collations):
   )
   if (by === undefined || !known || fields.some(name => OPERATORS.has(name))) return undefined
   const child = modelOf(catalog, field.model)
-  const columns = fields.map(name => fieldOf(field.model, name)).filter(found => found !== undefined)
-  const isExact = exactnessOf(field.model, columns, collations)
+  const own = fields.map(name => fieldOf(field.model, name)).filter(found => found !== undefined)
+  const isExact = exactnessOf(field.model, own, collations)
   const isExcluded =
     fields.some(name => child.cached?.policy.exclude.has(name)) ||
     references.some(name => parent.cached?.policy.exclude.has(name))
@@ -401,6 +403,18 @@ function checkPolicies({ models }: Schema, policies: ReadonlyMap<string, Policy>
   }
 }
 
+/** Not an error: its lists and results can be cached all the same. */
+function warnOfKeyless(catalog: Catalog): void {
+  for (const { model, identities, cached } of catalog.values()) {
+    if (cached === undefined || model.view || identities.length > 0) continue
+    process.emitWarning(
+      `models.${model.name} has no key that rows can be cached by: each has a part without one exact text (Float, a date, ` +
+        `a time, citext, inet). Its rows are read from the database; lists and results of it are cached.`,
+      'CacheAsideWarning',
+    )
+  }
+}
+
 function checkExcluded({ name, scalars, primaryKey }: Model, field: string): void {
   if (!scalars.some(scalar => scalar.name === field)) {
     const fields = scalars.map(scalar => scalar.name).join(', ')
@@ -414,7 +428,7 @@ function checkExcluded({ name, scalars, primaryKey }: Model, field: string): voi
 }
 
 function unknownModel(where: string, name: string, models: readonly string[]): CacheAsideError {
-  const meant = models.find(model => model.toLowerCase() === name.toLowerCase())
+  const meant = nearest(name, models)
   const fix = meant === undefined ? `There are: ${models.join(', ')}.` : `Write ${meant}, as in the schema.`
   return wrong(`${where} names ${shown(name)}, and the schema has no such model. ${fix}`)
 }

@@ -25,10 +25,10 @@ export interface Values {
   readonly store: Store
   readonly valueFlights: Flights<Buffer>
   readonly events: Events
+  /** In the place of a fingerprint, as values follow no schema: that of the source. */
+  readonly signature: Buffer
 }
 
-/** Entries of `getOrSet` follow no schema. */
-const NO_SCHEMA = Buffer.alloc(8)
 const OPERATION = 'getOrSet'
 const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true })
 
@@ -59,7 +59,8 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
   }
 
   answerOf(seen: Seen | undefined): unknown {
-    if (seen === undefined || seen.entry === null || kindOf(seen.entry, NO_SCHEMA) !== Kind.value) return undefined
+    if (seen === undefined || seen.entry === null || kindOf(seen.entry, this.#values.signature) !== Kind.value)
+      return undefined
     const stamp = digest(seen.epochs)
     if (stamp === undefined || !stampedWith(seen.entry, stamp)) return undefined
     return decoded(this.#values, this.#read, seen.entry, PAYLOAD_AT)
@@ -92,7 +93,7 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
   #fill({ entry: token, epochs }: Ticket, payload: Buffer | undefined): FillOutcome {
     const stamp = digest(epochs)
     if (payload === undefined || token === undefined || stamp === undefined) return 'inexact'
-    const entry = seal(Kind.value, payload, token, stamp, NO_SCHEMA)
+    const entry = seal(Kind.value, payload, token, stamp, this.#values.signature)
     this.#values.store.fill(this.key, entry, this.#read.on, this.#read.ttlMs, token)
     return 'sent'
   }
