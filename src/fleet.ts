@@ -208,7 +208,7 @@ export class Fleet implements Neighbours {
       const mySource = source() ?? ''
       const reply = await this.#send(mySource, replaces, introduce, ms)
       if (reply === undefined) return false
-      const { status, owner, others } = reply
+      const { status, owner } = reply
       if (status === 'refused') return this.#refused(sentAt)
       if (status === 'foreign') return this.#isForeign(sentAt, owner)
       if (status === 'ours') {
@@ -227,7 +227,7 @@ export class Fleet implements Neighbours {
     const { version } = this.#options
     const { leaseMs } = this.#times
     const plan = introduce ? version.text : ''
-    const known = [...this.#plans].flatMap(([digest, plan]) => (plan === undefined ? [] : [digest]))
+    const known = [...this.#plans].flatMap(([digest, theirs]) => (theirs === undefined ? [] : [digest]))
     const args = [source, version.digest, leaseMs, REMEMBERED_MS, PLAN_KEPT_MS, replaces, plan, ...known]
     const replies = await this.#connection.send([['eval', CHECK_IN, 1, this.#key, ...args]], ms)
     const [reply] = replies ?? []

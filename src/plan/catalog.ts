@@ -318,8 +318,8 @@ function listOf(catalog: Catalog, field: RelationField, collations: Collations):
   )
   if (by === undefined || !known || fields.some(name => OPERATORS.has(name))) return undefined
   const child = modelOf(catalog, field.model)
-  const own = fields.map(name => fieldOf(field.model, name)).filter(found => found !== undefined)
-  const isExact = exactnessOf(field.model, own, collations)
+  const foreignKey = fields.map(name => fieldOf(field.model, name)).filter(found => found !== undefined)
+  const isExact = exactnessOf(field.model, foreignKey, collations)
   const isExcluded =
     fields.some(name => child.cached?.policy.exclude.has(name)) ||
     references.some(name => parent.cached?.policy.exclude.has(name))

@@ -747,7 +747,7 @@ function keysOf(drops: string): Set<string> {
 /** Not a relation tag, a list epoch or a link epoch: those are only held to cover enough. */
 function isRowOrEpoch(key: string): boolean {
   const isTag = [...catalog.values()].some(({ lists }) =>
-    lists.some(({ tagAt }) => key.endsWith(tagAt('').replace(/^[^:]*:/, ''))),
+    lists.some(list => key.endsWith(list.tagAt('').replace(/^[^:]*:/, ''))),
   )
   return !isTag && !/@(?:lists|links)$/.test(key)
 }

@@ -1,7 +1,7 @@
 /** A rolling deploy: two versions of a schema on one database and one Redis, both reading and writing, each always right. */
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, describe, expect, inject, it } from 'vitest'
 import type { Parts } from '../../src/core.js'
 import { createExtension } from '../../src/extension.js'
 import { Fleet } from '../../src/fleet.js'
