@@ -1,6 +1,6 @@
 /** What a run over generated schemas has met, per feature of schemas. */
 import { type Blueprint, featuresOf, type Model } from './blueprint.js'
-import { FEATURES } from './features.js'
+import { allows, FEATURES } from './features.js'
 
 interface Row {
   schemas: number
@@ -30,12 +30,13 @@ export class SchemaCoverage {
     let counts = this.#kinds.get(kind)
     if (counts === undefined) this.#kinds.set(kind, (counts = { done: 0, refused: 0 }))
     counts[refused ? 'refused' : 'done']++
-    if (!refused) for (const feature of met(blueprint, models)) this.#of(feature).writes++
+    const views = blueprint.models.filter(({ viewOf }) => viewOf !== undefined && models.includes(viewOf))
+    if (!refused) for (const feature of met(blueprint, [...models, ...views])) this.#of(feature).writes++
   }
 
   /** Features that no schema had, or that nothing was read or written of. */
   missing(without: readonly string[] = []): string[] {
-    return FEATURES.filter(feature => !without.some(each => feature.startsWith(each))).filter(feature => {
+    return FEATURES.filter(allows(without)).filter(feature => {
       const { schemas, reads, writes } = this.#of(feature)
       return schemas === 0 || reads === 0 || writes === 0
     })

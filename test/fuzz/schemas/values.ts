@@ -79,12 +79,10 @@ function condition(g: Ground, field: Field): unknown {
   if (field.list) return d([{ equals: value }, { isEmpty: true }, { has: d(field.type.values) }])
   if (field.type.prisma === 'Json') return { equals: d(field.type.values) }
   if (d.chance(65)) return value
-  const ways: unknown[] = [
-    { equals: value },
-    { not: value },
-    { in: [present(g, field), present(g, field)] },
-    { notIn: [present(g, field)] },
-  ]
+  const ways: unknown[] = [{ equals: value }, { not: value }]
+  if (field.type.prisma !== 'Boolean') {
+    ways.push({ in: [present(g, field), present(g, field)] }, { notIn: [present(g, field)] })
+  }
   if (comparable(field)) ways.push({ gte: present(g, field) }, { lt: present(g, field) })
   if (field.type.prisma === 'String' && field.type.native !== 'Uuid' && field.type.collation === undefined) {
     ways.push({ startsWith: 'a' }, { contains: 'B', mode: 'insensitive' })

@@ -70,8 +70,10 @@ export class SchemaWorld {
       ]),
     )
     this.clients = [this.#processes.open(open(), { models }), this.#processes.open(open(), { models })]
+    // What a view depends on is known by those alone who are told so.
     const first = visibleModels(blueprint).find(({ viewOf }) => viewOf === undefined) as Model
-    this.worker = this.#processes.open(open(), { models: { [first.name]: ALL } })
+    const views = Object.entries(models).filter(([, policy]) => 'dependsOn' in policy)
+    this.worker = this.#processes.open(open(), { models: { [first.name]: ALL, ...Object.fromEntries(views) } })
     this.#offline = withoutDatabase(this.clients[0])
     const fields = blueprint.models.flatMap(model => model.fields)
     this.#generated = new Set(fields.filter(({ generated }) => generated).map(({ name }) => name))

@@ -138,6 +138,7 @@ function scalarsOf(g: Ground, model: Model, without: readonly Field[] = []): Arg
 function reference(g: Ground, model: Model, field: Field): unknown {
   const { d } = g
   if (field.optional && d.chance(20)) return null
+  if (field.type.spellings !== undefined && d.chance(12)) return d(field.type.spellings)
   const relation = g.blueprint.relations.find(({ from, fields }) => from === model && fields.includes(field))
   const rows = relation === undefined ? [] : (g.rows.get(relation.to) ?? [])
   const name = relation?.references[relation.fields.indexOf(field)]?.name
