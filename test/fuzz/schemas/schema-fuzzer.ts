@@ -26,6 +26,8 @@ export interface SchemaOptions {
   readonly without?: readonly string[]
   /** How long a program that failed may be made smaller. Default: 30. */
   readonly secondsToShrink?: number
+  /** How many writes a program does, or tries to. Default: 30. */
+  readonly steps?: number
   /** Goes on after a mismatch, with the next schema. */
   readonly keepGoing?: boolean
   readonly progress?: (line: string) => void
@@ -155,7 +157,7 @@ class SchemaFuzzer {
       this.coverage.read(blueprint, read.models, hit)
     }
     try {
-      for (let n = 0; n < STEPS; n++) {
+      for (let n = 0; n < (this.#options.steps ?? STEPS); n++) {
         const g = await ground()
         const fresh = Array.from({ length: FRESH }, () => readOf(g))
         const first = d([0, 1] as const)

@@ -221,7 +221,8 @@ function changeOf(g: Ground, model: Model, field: Field): unknown {
   const { d } = g
   if (field.foreign) return reference(g, model, field)
   if (field.type.prisma === 'Json') return d(field.values)
-  if (field.type.numeric === true && !field.list && d.chance(20)) return { increment: 1 }
+  // A sequence must not meet a value that it will give.
+  if (field.type.numeric === true && !field.list && !field.generated && d.chance(20)) return { increment: 1 }
   if (field.list && d.chance(30)) return { push: d(field.type.values) }
   return d.chance(10) ? { set: valueOf(g, field) } : valueOf(g, field)
 }
