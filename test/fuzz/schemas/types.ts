@@ -179,3 +179,13 @@ export function literal(type: ColumnType, value: unknown): string {
     stored ?? (type.prisma === 'Json' ? JSON.stringify(value) : String(value as string | number | bigint | boolean))
   return `'${text.replaceAll("'", "''")}'::${type.sql}`
 }
+
+/** How a default is written in Prisma; of some types it is not. */
+export function literalDefault(type: ColumnType | undefined, value: unknown): string | undefined {
+  if (type === undefined) return undefined
+  if (type.enum !== undefined || ['Int', 'SmallInt', 'BigInt', 'Boolean', 'Decimal', 'numeric'].includes(type.name))
+    return String(value)
+  return ['text', 'varchar', 'char'].includes(type.name) || type.collation !== undefined
+    ? JSON.stringify(value)
+    : undefined
+}
