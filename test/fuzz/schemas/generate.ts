@@ -42,7 +42,11 @@ class Generator extends ModelMaker {
     const d = this.d
     const count = d([3, 4, 4, 5, 5, 6])
     for (let n = 0; n < count; n++) this.model()
-    for (let n = d([2, 3, 4, 5, 6]); n > 0; n--) this.#relation(d(this.result.models), d(this.result.models))
+    for (let n = d([2, 3, 4, 5, 6]); n > 0; n--) {
+      const { relations, models } = this.result
+      const again = relations.length > 0 && d.chance(20) ? d(relations) : undefined
+      this.#relation(again?.from ?? d(models), again?.to ?? d(models))
+    }
     if (this.may(35, 'relation: explicit many to many')) this.#explicitLinks()
     if (this.may(25, 'relation: one to one by its id')) this.#partOf()
     for (let n = d([0, 1, 1, 2]); n > 0; n--) this.#links(d(this.result.models), d(this.result.models))
@@ -104,7 +108,7 @@ class Generator extends ModelMaker {
             default: literal(referenced.type, referenced.values[0]),
           }),
         },
-        [`${base}${referenced.name.charAt(0).toUpperCase()}${referenced.name.slice(1)}`, `${base}_ref`],
+        [`${base}${referenced.name.charAt(0).toUpperCase()}${referenced.name.slice(1)}`, `${base}Ref`],
       )
       field.foreign = true
       field.generated = referenced.generated

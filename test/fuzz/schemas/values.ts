@@ -96,6 +96,11 @@ export function scalarWhere(g: Ground, model: Model): Args {
 }
 
 export function whereOf(g: Ground, model: Model, depth = 2): Args {
+  const where = oneOf(g, model, depth)
+  return g.d.chance(25) ? objectOf([...Object.entries(oneOf(g, model, depth - 1)), ...Object.entries(where)]) : where
+}
+
+function oneOf(g: Ground, model: Model, depth = 2): Args {
   const { d } = g
   const ends = endsIn(g, model)
   if (depth > 0 && ends.length > 0 && d.chance(30)) {

@@ -128,7 +128,7 @@ export class SchemaWorld {
     const client = { itself: cached, $uncached: cached.$uncached, worker: this.worker }[through]
     if (write.how !== 'alone') return perform(write, client, this.clients[1 - n] as object)
     const truth = compare ? await this.#twin(write) : undefined
-    const answer = await statementAnswer(client, write.statement)
+    const answer = sound(await statementAnswer(client, write.statement), () => printed(write.statement))
     if (truth !== undefined && !same(this.#comparable(answer), this.#comparable(truth), UNORDERED)) {
       throw new Mismatch(`${kind} answers\n    ${printed(answer)}\n  and Prisma\n    ${printed(truth)}`)
     }
@@ -174,7 +174,7 @@ export class SchemaWorld {
     met?: (read: SchemaRead, hit: boolean) => void,
   ): Promise<void> {
     const truths: Answer[] = []
-    for (const read of reads) truths.push(await answerOf(this.plain, read))
+    for (const read of reads) truths.push(sound(await answerOf(this.plain, read), () => printedCall(read)))
     for (const n of first === 0 ? [0, 1] : [1, 0]) {
       const client = this.clients[n] as object
       const answered = async (read: SchemaRead, i: number) => {
@@ -217,6 +217,13 @@ export class SchemaWorld {
     await this.#keys.clear()
     this.#redis.disconnect()
   }
+}
+
+/** Prisma's compiler is one for all clients of a process, and of no use after a panic: what follows would say nothing. */
+function sound(answer: Answer, query: () => string): Answer {
+  if (/RustPanic|^RuntimeError/.test(answer.error ?? ''))
+    throw new Error(`Prisma panicked (${answer.error}) at ${query()}`)
+  return answer
 }
 
 const UNORDERED = { shape: '', delegate: '', operation: '', args: {}, unordered: true }

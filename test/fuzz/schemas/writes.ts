@@ -1,5 +1,5 @@
 /** Random writes to a generated schema. */
-import type { Body, Statement, Write } from '../writes/write.js'
+import type { Body, Raw, Statement, Write } from '../writes/write.js'
 import { type End, type Field, joinTableOf, type Key, keysOf, type Model, tableOf } from './blueprint.js'
 import { literal } from './types.js'
 import {
@@ -297,7 +297,19 @@ function updateToMany(making: Making, end: End, depth: number): Args {
 
 // ---- raw SQL
 
+/** Raw SQL that says which tables it is about, or, in a string, does not. */
 function rawOf(making: Making, model: Model): Statement {
+  const { d } = making.g
+  const statement = plainRawOf(making, model)
+  if (!d.chance(20)) return statement
+  const text = Buffer.from(statement.text).toString('hex')
+  return {
+    method: '$executeRawUnsafe',
+    text: `DO $do$ BEGIN EXECUTE convert_from(decode('${text}', 'hex'), 'UTF8'); END $do$`,
+  }
+}
+
+function plainRawOf(making: Making, model: Model): Raw {
   const { g } = making
   const { d } = g
   const method = d(['$executeRawUnsafe', '$executeRaw', '$queryRawUnsafe'] as const)
