@@ -263,8 +263,10 @@ function rowSource(core: Core, shape: ClientShape, operation: Operation, plan: R
     },
     saysAbsent: error => orThrow && saysNotFound(error),
     async insteadOf(error) {
-      // The load asks for whole rows, and what is wrong may be with a column that the caller did not ask for.
-      if ((places === undefined && tree === undefined) || !mayBeOfOtherColumns(error)) throw error
+      // The load asks for whole rows, and what is wrong may be with a column that the caller did not ask for, or with a row
+      // that the caller's further filters leave out.
+      const same = places === undefined && tree === undefined && plan.filters.length === 0
+      if (same || !mayBeOfOtherColumns(error)) throw error
       if (mayNotReadAll(error)) core.unreadable.add(namesOfLoad(plan))
       return passOn(core, operation)
     },
