@@ -148,7 +148,14 @@ async function untilOpen(session: Session, operation: Operation, behind: boolean
 
 function routeWrite(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> | undefined {
   if (operation.model === undefined) return writeRaw(core, operation)
-  return isRead(operation.operation) ? undefined : writeModel(core, shape, operation)
+  if (isRead(operation.operation)) return undefined
+  return core.access.known ? writeModel(core, shape, operation) : firstWrite(core, shape, operation)
+}
+
+/** How the database compares texts decides which of them name a row. */
+async function firstWrite(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
+  await core.database.known()
+  return writeModel(core, shape, operation)
 }
 
 /** Counted, because Prisma may put it into one statement with loads of ours. */
