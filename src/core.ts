@@ -131,7 +131,7 @@ export function createCore(
     enabled: config.enabled,
     unreadable: new Set(),
     close() {
-      health.close()
+      void health.close(invalidationDeadlineMs)
       store.close()
     },
   }

@@ -196,8 +196,7 @@ export class Store {
     this.#health.used()
     for (const key of keys) this.#tooLarge.delete(key) // it may be smaller now
     const deadline = performance.now() + this.#options.invalidationDeadlineMs
-    if (!this.#connection.ready) await this.#connection.opened(this.#options.invalidationDeadlineMs)
-    if (!this.#health.answering) await this.#health.started(this.#options.invalidationDeadlineMs)
+    if (!this.#health.answering) await this.#health.started(this.#options.invalidationDeadlineMs, true)
     if (!this.#health.answering) {
       this.#health.owe(holds, keys)
       if (holds.length > 0) this.#repeatAtEndOfHold(keys)

@@ -124,7 +124,15 @@ export function tagKey(prefix: string, tag: string): string {
   return `${prefix}#${encodeId([tag])}`
 }
 
-/** Marks a Redis server (by its process and history) whose epochs were dropped once by somebody who met it first. */
-export function seenKey(prefix: string, identity: string): string {
-  return `${prefix}@seen:${identity}`
+/**
+ * Marks a Redis server (by its process and history) whose epochs were dropped once by somebody who met it first.
+ *
+ * @param digest - of the names of these epochs: a service with fewer models has dropped fewer
+ */
+export function seenKey(prefix: string, identity: string, digest: string): string {
+  return `${prefix}@seen:${identity}:${digest}`
+}
+
+export function digestOf(keys: readonly string[]): string {
+  return hash('sha256', keys.toSorted().join('\n'), 'base64url').slice(0, 16)
 }
