@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { buildCatalog, type Catalog } from './plan/catalog.js'
 import type { Schema } from './plan/schema.js'
 import { Connection } from './redis/connection.js'
-import type { Events } from './events.js'
+import type { Events, Outstanding } from './events.js'
 import { Flights } from './stories/flight.js'
 import { Health } from './redis/health.js'
 import { valuesEpoch } from './wire/keys.js'
@@ -52,7 +52,8 @@ export interface Core extends Writer, Values {
   readonly access: Access
   /** Whether reads use the cache; the write half is always on. */
   enabled: boolean
-  close(): void
+  /** Ends the cache; answers what is still outstanding. */
+  close(): Promise<Outstanding>
 }
 
 /** Longer than any statement should take: an unknown outcome is settled by then. */
@@ -109,7 +110,7 @@ export function createCore(
     deadlineMs,
     invalidationDeadlineMs,
     holdMs,
-    epochMs: Math.ceil(2 * longestMs),
+    tagMs: Math.ceil(2 * longestMs),
   })
 
   return {
@@ -130,9 +131,12 @@ export function createCore(
     transactionOf: parts.transactionOf ?? transactionOf,
     enabled: config.enabled,
     unreadable: new Set(),
-    close() {
-      void health.close(invalidationDeadlineMs)
-      store.close()
+    async close() {
+      const openHolds = store.close()
+      const pendingInvalidations = await health.close(invalidationDeadlineMs)
+      const outstanding = { pendingInvalidations, openHolds }
+      if (pendingInvalidations + openHolds > 0) events.emit({ type: 'closed', ...outstanding })
+      return outstanding
     },
   }
 }

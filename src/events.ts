@@ -27,7 +27,17 @@ export type CacheEvent =
   | { type: 'repaid'; invalidations: number }
   /** So many other versions of the schema have processes that use the same keys. Writes to what they know otherwise invalidate more. */
   | { type: 'versions'; others: number }
+  /** `$cache.close()` had to leave something: others may read what was written as it was before, until the TTL. */
+  | ({ type: 'closed' } & Outstanding)
   | { type: 'error'; code: string; message: string }
+
+/** What `$cache.close()` could not do. */
+export interface Outstanding {
+  /** So many keys and holds that Redis has not acknowledged. */
+  readonly pendingInvalidations: number
+  /** So many writes of unknown outcome whose hold has not ended: what they changed is not invalidated again at its end. */
+  readonly openHolds: number
+}
 
 /**
  * `sent`: stored, if its token is still there. The others say why nothing was sent: `inexact`, a value could not be given

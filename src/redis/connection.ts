@@ -6,7 +6,7 @@
  */
 import type { Cluster, Redis } from 'ioredis'
 import { forbiddenIn, refusalOf } from './refusal.js'
-import { LATE, patiently, within } from './waiting.js'
+import { eachWithin, LATE, patiently, within } from './waiting.js'
 
 export type Command = [name: keyof typeof METHODS, ...args: (string | Buffer | number)[]]
 
@@ -38,7 +38,8 @@ export interface Watcher {
 }
 
 const OLDEST = 7
-const CHUNK = 256
+/** The most keys of one command, and commands of one pipeline: what comes in parts is seen to come. */
+export const CHUNK = 256
 /** So many commands cost less than a pipeline of ioredis, which takes longer for two of them than both take alone. */
 const FEW = 4
 /** How long the keys of a tag are asked for one by one after they were not answered together. */
@@ -248,12 +249,6 @@ export class Connection {
     groups: readonly (readonly string[])[],
     ms: number,
   ): Promise<readonly Reply[] | undefined> {
-    if (this.#cluster === undefined) {
-      return this.send(
-        groups.map(group => [name, ...group]),
-        ms,
-      )
-    }
     if (!this.ready) return undefined
     const unanswered = new Set(groups)
     const calls = groups.map(async group => {
@@ -261,9 +256,9 @@ export class Connection {
       if (!(reply instanceof Error) || !reply.message.startsWith('TRYAGAIN')) unanswered.delete(group)
       return reply
     })
-    const replies = await within(Promise.all(calls), ms)
-    for (const group of unanswered) if (group.length > 1) this.split(group)
-    return replies === LATE ? undefined : replies
+    const replies = await eachWithin(calls, ms)
+    if (this.#cluster !== undefined) for (const group of unanswered) if (group.length > 1) this.split(group)
+    return replies === LATE || this.elsewhere !== undefined ? undefined : replies
   }
 
   /** From now on for a while, keys like these are asked for one by one. */
@@ -276,9 +271,18 @@ export class Connection {
   async send(commands: readonly Command[], ms: number): Promise<readonly Reply[] | undefined> {
     if (commands.length === 0) return []
     if (!this.ready) return undefined
-    const replies = await within(this.#dispatch(commands), ms)
+    const replies = await (commands.length <= CHUNK
+      ? within(this.#dispatch(commands), ms)
+      : this.#sendInParts(commands, ms))
     // Another database may have been selected before they were sent.
     return replies === LATE || this.elsewhere !== undefined ? undefined : replies
+  }
+
+  async #sendInParts(commands: readonly Command[], ms: number): Promise<Reply[] | typeof LATE> {
+    const parts: Promise<Reply[]>[] = []
+    for (let at = 0; at < commands.length; at += CHUNK) parts.push(this.#dispatch(commands.slice(at, at + CHUNK)))
+    const replies = await eachWithin(parts, ms)
+    return replies === LATE ? LATE : replies.flat()
   }
 
   async #dispatch(commands: readonly Command[]): Promise<Reply[]> {

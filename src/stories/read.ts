@@ -54,9 +54,9 @@ export async function cacheAside<Looked, Shared>(
       return reading.load(looked, deadline, flights.begin(reading.flight))
     }
     const mayShare = flight.openTo(began)
-    const waiting = performance.now()
+    const waiting = store.now()
     const shared = await flight.wait()
-    deadline += performance.now() - waiting // the database's time, not that of Redis
+    deadline += store.now() - waiting // the database's time, not that of Redis
     if (shared === STUCK) return reading.ask()
     if (!mayShare) continue // It asked the database before we came: look again, then load, or join the next load.
     if (shared === undefined) return reading.ask() // It failed, or can't be copied. Nobody gets another's error.

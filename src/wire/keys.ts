@@ -30,8 +30,6 @@ export function foldedId(id: string): string | undefined {
 export interface Dependencies {
   readonly epochs: readonly string[]
   readonly holds: readonly string[]
-  /** How long the epochs of this entry have to live; without it, as long as those of models do. */
-  readonly epochMs?: number
 }
 
 /** The keys of one model. */
@@ -107,6 +105,11 @@ export function shapeName(text: string): string {
 /** Signs of life of all processes that use the prefix. */
 export function fleetKey(prefix: string): string {
   return `${prefix}@fleet`
+}
+
+/** Whether an epoch is one of the few of a model, of links, or of all values; the others are tags, of which there are many. */
+export function isOfModel(epoch: string): boolean {
+  return /@[a-z]+$/.test(epoch)
 }
 
 /** The epoch of all values of `getOrSet`. */
