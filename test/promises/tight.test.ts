@@ -318,8 +318,9 @@ describe('a client whose listeners the application takes away', () => {
     cached.prisma.$cache.on(event => event.type === 'trust' && trust.push(event.trusted))
     const { stream } = cached.redis as unknown as { stream: { destroy: () => void } }
     stream.destroy()
-    while (cached.redis.status === 'ready') await sleep(5)
-    while (cached.redis.status !== 'ready') await sleep(5)
+    const isReady = () => cached.redis.status === 'ready'
+    while (isReady()) await sleep(5)
+    while (!isReady()) await sleep(5)
     await inUse(cached, id)
     expect(trust).toEqual([false, true])
   })
