@@ -3,9 +3,11 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { Redis } from 'ioredis'
 import { PrismaClient } from '../generated/bench/client.js'
 import { startProxy } from '../test/support/proxy.js'
+import type { CacheApi } from '../src/cache.js'
 import { cacheAside, type Reads, works } from './contenders.js'
 import { compare, type Plan, type Run } from './measure.js'
 import type { Advice } from './page.js'
+import { Unproven } from './proof.js'
 
 export interface Where {
   readonly databaseUrl: string
@@ -22,12 +24,19 @@ interface Settings {
   readonly exclude?: readonly string[]
 }
 
+type Cached = PrismaClient & { readonly $cache: CacheApi<PrismaClient> }
+
+/** `hitsOf`: all that it runs is to be hits of this client. */
+interface Setting extends Run {
+  readonly hitsOf?: Cached
+}
+
 export async function measureAdvice(where: Where, plan: Plan): Promise<Advice[]> {
   const opened: PrismaClient[] = []
   const client = (
     name: string,
     { errorFormat = 'minimal', pool, redis, queries = false, exclude }: Settings,
-  ): PrismaClient => {
+  ): Cached => {
     const adapter = new PrismaPg({ connectionString: where.databaseUrl, ...(pool !== undefined && { max: pool }) })
     const base = new PrismaClient({ adapter, errorFormat })
     opened.push(base)
@@ -35,13 +44,19 @@ export async function measureAdvice(where: Where, plan: Plan): Promise<Advice[]>
     const models = { Account: model, Article: { ...model, exclude }, Author: model, Post: model }
     const prefix = `${where.prefix}advice-${name}:`
     const settings = { redis: redis ?? where.redis, prefix, deadlineMs: 5000, invalidationDeadlineMs: 5000, models }
-    return base.$extends(cacheAside(settings)) as unknown as PrismaClient
+    return base.$extends(cacheAside(settings)) as unknown as Cached
   }
-  const group = async (what: string, runs: readonly Run[], how = plan): Promise<Advice> => {
+  const group = async (what: string, runs: readonly Setting[], how = plan): Promise<Advice> => {
     for (const { run } of runs) for (let i = 0; i < 200; i++) await run(i)
-    return { what, measured: await compare(runs, how) }
+    const before = runs.map(({ hitsOf }) => hitsOf?.$cache.stats().misses)
+    const measured = await compare(runs, how)
+    for (const [i, { name, hitsOf }] of runs.entries()) {
+      const misses = (hitsOf?.$cache.stats().misses ?? 0) - (before[i] ?? 0)
+      if (misses > 0) throw new Unproven(`${what}, ${name}: ${misses} misses where all should have been hits`)
+    }
+    return { what, measured }
   }
-  const hit = (name: string, of: Reads): Run => ({ name, run: i => works[0]?.read(of, i % 200) ?? Promise.resolve() })
+  const hit = (name: string, of: Cached): Setting => ({ ...read(name, of), hitsOf: of })
 
   const advice = [
     await group("`errorFormat`, on a hit (`NODE_ENV=production` makes `'minimal'` the default)", [
@@ -51,7 +66,7 @@ export async function measureAdvice(where: Where, plan: Plan): Promise<Advice[]>
     await placement(),
     await pools(),
     await group('`queries`, on 50 posts of an author by `findMany`', [
-      list('`queries: true`', client('queries', { queries: true })),
+      listed('`queries: true`', client('queries', { queries: true })),
       list('`queries: false`', client('no-queries', {})),
     ]),
     await group('`queries`, on the update of a post', [
@@ -73,7 +88,7 @@ export async function measureAdvice(where: Where, plan: Plan): Promise<Advice[]>
     const measured = await group('Placement of Redis, on a hit', [
       hit('Redis on this machine', client('near', {})),
       hit('Redis behind a network that takes 1 ms each way', client('far', { redis: far })),
-      hit('plain Prisma, Postgres on this machine', plain()),
+      read('plain Prisma, Postgres on this machine', plain()),
     ])
     far.disconnect()
     await proxy.stop()
@@ -113,6 +128,14 @@ export async function measureAdvice(where: Where, plan: Plan): Promise<Advice[]>
   }
 }
 
+function read(name: string, of: Reads): Run {
+  return { name, run: i => works[0]?.read(of, i % 200) ?? Promise.resolve() }
+}
+
+function listed(name: string, of: Cached): Setting {
+  return { ...list(name, of), hitsOf: of }
+}
+
 function list(name: string, of: Reads): Run {
   return { name, run: i => of.post.findMany({ where: { authorId: (i % 50) + 1 }, orderBy: { id: 'asc' } }) }
 }
@@ -124,6 +147,10 @@ function update(name: string, of: Reads): Run {
   }
 }
 
-function title(name: string, of: Reads): Run {
-  return { name, run: i => of.article.findUnique({ where: { id: (i % 200) + 1 }, select: { id: true, title: true } }) }
+function title(name: string, of: Cached): Setting {
+  return {
+    name,
+    hitsOf: of,
+    run: i => of.article.findUnique({ where: { id: (i % 200) + 1 }, select: { id: true, title: true } }),
+  }
 }

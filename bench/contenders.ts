@@ -179,6 +179,7 @@ function valuesOf(value: unknown): unknown {
   return Object.values(value).map(valuesOf)
 }
 
+/** It takes all but letters, digits and `_` out of its prefix, and writes `aB` as `a_b`: ours has nothing else in it. */
 async function rival(base: PrismaClient, redis: Redis, prefix: string): Promise<Contender> {
   const { PrismaExtensionRedis } = await import('prisma-extension-redis')
   const extension = PrismaExtensionRedis({
@@ -193,7 +194,7 @@ async function rival(base: PrismaClient, redis: Redis, prefix: string): Promise<
     client: redis,
   })
   const prisma = base.$extends(extension as never) as unknown as PrismaClient
-  return { name: RIVAL, read: (what, i) => what.read(prisma, i), prisma, prefix: `${prefix}rival` }
+  return { name: RIVAL, read: (what, i) => what.read(prisma, i), prisma, prefix: `${prefix}rival:` }
 }
 
 /** What most applications have. Dates, decimals, bytes and bigints come back as strings. */
@@ -222,7 +223,7 @@ async function bento(base: PrismaClient, redis: Redis, prefix: string): Promise<
     const cache = new BentoCache({ default: 'main', prefix: own, serializer, stores: { main: store } })
     return {
       name,
-      prefix: own,
+      prefix: `${own}:`,
       read: (what, i) => cache.getOrSet({ key: what.key(i), ttl: '1h', factory: () => what.read(base, i) }),
     }
   }

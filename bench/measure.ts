@@ -3,6 +3,8 @@
 export interface Run {
   readonly name: string
   readonly run: (i: number) => PromiseLike<unknown>
+  /** Looks at each of its turns: called when it begins, and what it answers when it ends. */
+  readonly turn?: () => () => void
 }
 
 export interface Measured {
@@ -39,15 +41,18 @@ export async function compare(runs: readonly Run[], { rounds, serialMs, parallel
     // Who comes first changes: what one leaves behind (garbage) meets another.
     for (let n = 0; n < runs.length; n++) {
       const at = (n + round) % runs.length
-      const { run } = runs[at] as Run
+      const { run, turn } = runs[at] as Run
+      const over = turn?.()
       const { times, medians, rates, cpu } = all[at] as (typeof all)[number]
       const some = await serial(run, serialMs, times.length)
       times.push(...some)
       medians.push(quantile(some, 0.5))
-      if (parallelMs === 0) continue
-      const { perSecond, cpuMicros } = await parallel(run, parallelMs)
-      rates.push(perSecond)
-      cpu.push(cpuMicros)
+      if (parallelMs > 0) {
+        const { perSecond, cpuMicros } = await parallel(run, parallelMs)
+        rates.push(perSecond)
+        cpu.push(cpuMicros)
+      }
+      over?.()
     }
   }
   return runs.map(({ name }, i) => {

@@ -4,14 +4,11 @@
  * would have answered, or an entry was left stale without a cause.
  */
 import { parseArgs } from 'node:util'
+import { recordRun } from '../scripts/runs.js'
 import { startServers } from '../test/support/servers.js'
 import { FAULT_NAMES, type FaultName } from './nemesis.js'
 import { type Outcome, run } from './run.js'
 import { type Guard, WITHOUT } from './without.js'
-
-const HEAP_GROWTH = 1.1
-/** In a shorter run the heap is still warming up at a fifth of it. */
-const HEAP_COUNTS_FROM_SECONDS = 300
 
 const { values } = parseArgs({
   options: {
@@ -52,14 +49,18 @@ try {
     ...(values.without && { without: values.without as Guard }),
   })
   console.table(tableOf(outcome))
-  const red = [...outcome.red]
-  for (const { process: name, early, late } of outcome.heaps) {
-    if (seconds >= HEAP_COUNTS_FROM_SECONDS && late > HEAP_GROWTH * early)
-      red.push(`the heap of process ${name} has grown`)
-  }
+  const { red } = outcome
   for (const { redisKey, cause } of outcome.explained) console.log(`stale, and permitted: ${redisKey}: ${cause}`)
   for (const why of red) console.log(`RED: ${why}`)
   if (red.length > 0) process.exitCode = 1
+  const { verdict, compared, faults, heaps } = outcome
+  const growth = heaps.map(({ early, late }) => (late / early).toFixed(2)).join(', ')
+  await recordRun({
+    command: ['npm run chaos --', ...process.argv.slice(2)].join(' '),
+    seed,
+    seconds,
+    result: `${red.length === 0 ? 'green' : `RED (${red.length})`}: ${verdict.reads} reads, ${verdict.hits} hits, ${verdict.writes} writes, ${verdict.wrong.length} wrong, ${[...faults.values()].reduce((sum, count) => sum + count, 0)} faults of ${faults.size} kinds, ${compared.served} of ${compared.entries} entries compared, ${outcome.unexplained.length} stale without a cause, heap × ${growth}`,
+  })
 } finally {
   await servers.stop()
 }

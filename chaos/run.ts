@@ -94,7 +94,7 @@ export async function run({
         return before === undefined ? [] : [{ process: one.name, early: before, late: bytes }]
       }),
     }
-    return { ...outcome, red: redOf(outcome) }
+    return { ...outcome, red: [...redOf(outcome), ...redOfHeaps(outcome.heaps, seconds)] }
   } finally {
     await stage.close()
   }
@@ -120,6 +120,17 @@ function causeOf(
   if (unanswered !== undefined) return `process ${unanswered.process} was killed between COMMIT and DEL`
   const owed = of('in the journal')
   return owed && `its DEL was in the journal of process ${owed.process}, which was killed`
+}
+
+/** In a short run the heap is still warming up at a fifth of it. */
+const HEAP_GROWTH = { short: 1.6, long: 1.1 }
+const LONG_FROM_SECONDS = 300
+
+export function redOfHeaps(heaps: Outcome['heaps'], seconds: number): string[] {
+  const most = seconds >= LONG_FROM_SECONDS ? HEAP_GROWTH.long : HEAP_GROWTH.short
+  return heaps
+    .filter(({ early, late }) => late > most * early)
+    .map(({ process, early, late }) => `the heap of process ${process} has grown to ${(late / early).toFixed(2)} times`)
 }
 
 function redOf(outcome: Omit<Outcome, 'red'>): string[] {

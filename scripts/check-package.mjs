@@ -1,7 +1,8 @@
 // Packs the package as npm would publish it, and holds the tarball to what it promises: resolvable types and code for every
-// kind of consumer (publint, attw), and nothing in it that is not meant to be published. Needs no network.
+// kind of consumer (publint, attw), and nothing in it that is not meant to be published. Whatever a lock file fetches, on
+// whatever platform, has a checksum. Needs no network.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +13,7 @@ const PUBLISHED =
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const folder = mkdtempSync(join(tmpdir(), 'prisma-cache-aside-package-'))
 try {
+  for (const lock of ['package-lock.json', 'bench/package-lock.json']) refuseUnchecked(lock)
   // The build is npm's prepack script.
   execFileSync('npm', ['pack', '--silent', '--offline', '--pack-destination', folder], {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -27,6 +29,20 @@ try {
   process.exitCode = 1
 } finally {
   rmSync(folder, { recursive: true })
+}
+
+// npm leaves the checksum out for platforms that it has not installed on, and then checks nothing there.
+function refuseUnchecked(lock) {
+  const fetched = Object.entries(JSON.parse(readFileSync(lock, 'utf8')).packages).filter(
+    ([path, entry]) => path !== '' && entry.link !== true,
+  )
+  const unchecked = fetched.filter(([, { integrity = '' }]) => !integrity.startsWith('sha512-')).map(([path]) => path)
+  if (unchecked.length > 0) {
+    throw new Error(
+      `${lock} has no integrity for ${unchecked.join(', ')}: take these entries out and run \`npm install --package-lock-only\``,
+    )
+  }
+  console.log(`${fetched.length} packages in ${lock}, each with its checksum`)
 }
 
 function refuseStrangers(tarball) {

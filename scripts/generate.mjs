@@ -7,7 +7,12 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
 // The hidden lock file is what npm writes at each install: another Prisma may generate another client.
 const sources = ['prisma.config.ts', 'package-lock.json', 'node_modules/.package-lock.json', 'scripts/generate.mjs']
-const clients = { 'prisma/schema.prisma': 'generated/prisma', 'bench/schema.prisma': 'generated/bench' }
+const clients = {
+  'prisma/schema.prisma': 'generated/prisma',
+  'bench/schema.prisma': 'generated/bench',
+  'test/joins/schema.prisma': 'generated/joins',
+  'test/names/schema.prisma': 'generated/names',
+}
 
 for (const [schema, output] of Object.entries(clients)) {
   const generatedAt = changedAt(`${output}/client.ts`)

@@ -1,9 +1,9 @@
 /** `prisma.$cache`: the cache by hand. */
 import type { Catalog, CatalogModel } from './plan/catalog.js'
-import type { Core } from './core.js'
+import { type Core, HOOKS_BEHIND } from './core.js'
 import { NOT_KNOWN } from './database.js'
 import { Effects, everything } from './plan/effects.js'
-import { anythingTo, pinnedId, planWrite, writeOf } from './plan/write.js'
+import { anythingTo, planWrite, writeOf } from './plan/write.js'
 import { CacheAsideError, shown } from './errors.js'
 import type { Emit, Outstanding, Stats } from './events.js'
 import { tagKey, valueKey, valuesEpoch } from './wire/keys.js'
@@ -48,7 +48,8 @@ interface CacheOf<Where> {
 
   /**
    * Drops a row, for a write made elsewhere. Also drops what is known about missing rows of the model. A `where` that does
-   * not pin the primary key names no row: then all rows of the model are dropped. What a delete elsewhere cascades to is
+   * not pin the primary key names no row, and neither does a text whose column may be under a non-deterministic collation:
+   * then all rows of the model are dropped. What a delete elsewhere cascades to is
    * not dropped: `invalidateModel` does that.
    *
    * Redis: one `DEL` of the row and of `{Model}@any`. In a transaction: when it has settled.
@@ -114,6 +115,11 @@ export interface GetOrSetOptions<T> {
   ttl?: Duration | undefined
   /** `invalidateTags` with any of them drops the value. */
   tags?: readonly string[] | undefined
+  /**
+   * Longest time, in ms, that a call waits for the `fetch` of another; then one of those who wait fetches too. Default: as long
+   * as it takes. Set it where a `fetch` may hang, or may call `getOrSet` with its own key, which would wait for itself.
+   */
+  loadTimeoutMs?: number | undefined
   /** Makes something of the value that msgpack can hold: a string, a `Buffer`, plain data. */
   serialize?: ((value: T) => unknown) | undefined
   /** The way back. Throws if it can't: that is a miss. */
@@ -131,6 +137,7 @@ export function cacheApi<Client>(
   session: Session,
   client: ClientShape,
   inTransaction: { readonly scope: Scope | undefined } | undefined,
+  behind: (model: string, operation: string) => boolean = () => false,
 ): CacheApi<Client> {
   /** @param effectsIn - what is invalidated: effects, and keys besides */
   const invalidate = async (effectsIn: (core: Core) => { effects: Effects; keys?: readonly string[] }) => {
@@ -162,6 +169,8 @@ export function cacheApi<Client>(
       checkValueCall(key, fetch, options)
       const core = await session.opened()
       if (inTransaction !== undefined || !session.enabled || core === undefined) return fetch()
+      // Whose the keys are follows from the database, which a process without queries has not been asked yet.
+      await core.database.known()
       return readValue(core, valueReadOf(core, key, fetch, options))
     },
     async invalidateTags(tags) {
@@ -170,10 +179,7 @@ export function cacheApi<Client>(
     },
     async invalidate(name, where) {
       modelIn(session.catalog, name)
-      return invalidate(({ catalog }) => {
-        const model = modelIn(catalog, name)
-        return { effects: writeOf(catalog, model, pinnedId(model, where)) }
-      })
+      return invalidate(({ catalog }) => ({ effects: writeOf(catalog, modelIn(catalog, name), where) }))
     },
     async invalidateModel(name) {
       modelIn(session.catalog, name)
@@ -192,7 +198,9 @@ export function cacheApi<Client>(
       if (inTransaction !== undefined) return { cached: false, why: 'in a transaction' }
       if (!session.enabled) return { cached: false, why: 'the cache is turned off' }
       if (core === undefined) return { cached: false, why: NOT_KNOWN }
-      return explainRead(core.fleet.check(core.access.check(planRead(model, operation, args, client))))
+      const plan = core.fleet.check(core.access.check(planRead(model, operation, args, client)))
+      if (plan.kind !== 'bypass' && behind(name, operation)) return { cached: false, why: HOOKS_BEHIND }
+      return explainRead(plan)
     },
     disable() {
       session.enabled = false
@@ -210,7 +218,7 @@ export function cacheApi<Client>(
   }
 }
 
-const VALUE_OPTIONS = ['ttl', 'tags', 'serialize', 'deserialize']
+const VALUE_OPTIONS = ['ttl', 'tags', 'loadTimeoutMs', 'serialize', 'deserialize']
 
 function checkValueCall<T>(key: unknown, fetch: unknown, options: GetOrSetOptions<T>): void {
   if (typeof key !== 'string' || key === '')
@@ -224,8 +232,11 @@ function checkValueCall<T>(key: unknown, fetch: unknown, options: GetOrSetOption
   if (unknown !== undefined) {
     throw wrongCall(`getOrSet has no option named ${shown(unknown)}. There are: ${VALUE_OPTIONS.join(', ')}.`)
   }
-  const { ttl, tags = [], serialize, deserialize } = options
+  const { ttl, tags = [], loadTimeoutMs, serialize, deserialize } = options
   checkTags(tags)
+  if (loadTimeoutMs !== undefined && !(typeof loadTimeoutMs === 'number' && loadTimeoutMs > 0)) {
+    throw wrongCall(`loadTimeoutMs must be a number of milliseconds above 0, got ${shown(loadTimeoutMs)}.`)
+  }
   if ((serialize === undefined) !== (deserialize === undefined)) {
     throw wrongCall('getOrSet takes serialize and deserialize together, got one of them.')
   }
@@ -238,14 +249,15 @@ function checkValueCall<T>(key: unknown, fetch: unknown, options: GetOrSetOption
 }
 
 function valueReadOf<T>(core: Core, key: string, fetch: () => T | PromiseLike<T>, options: GetOrSetOptions<T>) {
-  const { ttl, tags = [], serialize, deserialize } = options
+  const { ttl, tags = [], loadTimeoutMs, serialize, deserialize } = options
   // In one order, because the stamp of the value is made over the tags in order.
   const epochs = [valuesEpoch(core.prefix), ...[...new Set(tags)].toSorted().map(tag => tagKey(core.prefix, tag))]
   const ttlMs = ttl === undefined ? core.ttlMs : duration('the ttl of getOrSet', ttl, 1, wrongCall)
   return {
     redisKey: valueKey(core.prefix, key),
-    on: { epochs, holds: [] },
+    on: { epochs, holds: [], tokenMs: 2 * ttlMs },
     ttlMs,
+    loadTimeoutMs,
     fetch,
     serialize,
     deserialize,

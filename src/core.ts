@@ -1,6 +1,6 @@
 /** Everything that the clients of one schema and one source share, put together. */
 import { hash } from 'node:crypto'
-import { buildCatalog, type Catalog } from './plan/catalog.js'
+import { buildCatalog, type Catalog, type Collations } from './plan/catalog.js'
 import type { Schema } from './plan/schema.js'
 import { Connection } from './redis/connection.js'
 import type { Events, Outstanding } from './events.js'
@@ -12,7 +12,7 @@ import { Fleet, type FleetTimes } from './fleet.js'
 import { ownVersion } from './plan/versions.js'
 import type { Database } from './database.js'
 import type { Config } from './options.js'
-import { Batches, Decimal, transactionOf } from './prisma7.js'
+import { Batches, Decimal, hasHooksBehind, transactionOf } from './prisma7.js'
 import type { Shared } from './stories/row.js'
 import { Store } from './redis/store.js'
 import { Transactions } from './stories/transaction.js'
@@ -29,13 +29,17 @@ export interface Parts {
   /** Shorter, for runs that can't wait a minute. */
   readonly holdMs: number
   readonly Store: typeof Store
+  readonly longestWaitMs: number
   readonly Flights: typeof Flights<Shared>
   readonly transactionOf: typeof transactionOf
   readonly Access: typeof Access
+  readonly hasHooksBehind: typeof hasHooksBehind
   /** One for all databases and schemas. */
   readonly source: string
   readonly fleetTimes: FleetTimes
   readonly Fleet: typeof Fleet
+  /** What is known of collations. */
+  readonly collations: Collations
   /** A rule of the plan of writes (`RULES`) to leave out. */
   readonly without: string
 }
@@ -52,10 +56,18 @@ export interface Core extends Writer, Values {
   readonly access: Access
   /** Whether reads use the cache; the write half is always on. */
   enabled: boolean
+  /** Warns, once, that reads are not cached because of query hooks behind the cache. */
+  warnOfHooks(): void
   /** Ends the cache; answers what is still outstanding. */
   close(): Promise<Outstanding>
 }
 
+/** Why such reads are not cached. */
+export const HOOKS_BEHIND =
+  'an extension with query hooks was applied after the cache: apply it before, or set hooksBehind'
+
+/** A tag outlives a slow load. */
+const SHORTEST_TAG_MS = 60_000
 /** Longer than any statement should take: an unknown outcome is settled by then. */
 const HOLD_MS = 60_000
 
@@ -63,8 +75,12 @@ const HOLD_MS = 60_000
 export type CoreConfig = Config & { readonly prefix: string }
 
 /** @throws CacheAsideError `INVALID_MODEL` */
-export function catalogOf({ policies, prefix, alsoTouches }: CoreConfig, schema: Schema, _database: Database): Catalog {
-  return buildCatalog(schema, { prefix, policies, alsoTouches }, Decimal)
+export function catalogOf(
+  { policies, prefix, alsoTouches }: CoreConfig,
+  schema: Schema,
+  collations: Collations,
+): Catalog {
+  return buildCatalog(schema, { prefix, policies, alsoTouches }, Decimal, collations)
 }
 
 export function createCore(
@@ -74,7 +90,8 @@ export function createCore(
   parts: Partial<Parts>,
 ): Core {
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
-  const catalog = catalogOf(config, schema, database)
+  const catalog = catalogOf(config, schema, parts.collations ?? database)
+  const signature = Buffer.alloc(8)
   const source = () => parts.source ?? database.facts?.source.id
   const connection = new (parts.Connection ?? Connection)(config.redis)
   const { holdMs = HOLD_MS } = parts
@@ -101,7 +118,10 @@ export function createCore(
     emit: events.emit,
   })
   database.whenKnown(() => {
-    signWith(catalog, source() ?? '')
+    signWith(source() ?? '', [
+      signature,
+      ...[...catalog.values()].flatMap(({ cached }) => cached?.codec.fingerprint ?? []),
+    ])
     health.checkAgain()
   })
   const ttls = [...policies.values()].flatMap(policy => [policy.ttlMs, policy.negativeTtlMs, policy.queriesTtlMs ?? 0])
@@ -110,7 +130,8 @@ export function createCore(
     deadlineMs,
     invalidationDeadlineMs,
     holdMs,
-    tagMs: Math.ceil(2 * longestMs),
+    tagMs: Math.max(Math.ceil(2 * longestMs), SHORTEST_TAG_MS),
+    touch: () => fleet.touch(),
   })
 
   return {
@@ -119,18 +140,21 @@ export function createCore(
     catalog,
     store,
     events,
+    signature,
     health,
     fleet,
     batches: new Batches(),
     database,
     access: new (parts.Access ?? Access)(catalog, database),
-    flights: new (parts.Flights ?? Flights<Shared>)(),
-    valueFlights: new Flights(),
+    flights: new (parts.Flights ?? Flights<Shared>)(parts.longestWaitMs),
+    // What the caller fetches takes as long as it takes.
+    valueFlights: new Flights(Number.POSITIVE_INFINITY),
     transactions: new Transactions(),
     without: parts.without,
     transactionOf: parts.transactionOf ?? transactionOf,
     enabled: config.enabled,
     unreadable: new Set(),
+    warnOfHooks: once(() => warnOfHooks(events)),
     async close() {
       const openHolds = store.close()
       const pendingInvalidations = await health.close(invalidationDeadlineMs)
@@ -142,11 +166,27 @@ export function createCore(
 }
 
 /** No entry of one source can be read as one of another, whatever stands under the prefix. */
-function signWith(catalog: Catalog, source: string): void {
+function signWith(source: string, fingerprints: readonly Buffer[]): void {
   const mark = Buffer.from(hash('sha256', source, 'hex'), 'hex')
-  for (const { cached } of catalog.values()) {
-    const fingerprint = cached?.codec.fingerprint
-    if (fingerprint === undefined) continue
+  for (const fingerprint of fingerprints) {
     for (let i = 0; i < fingerprint.length; i++) fingerprint[i] = (fingerprint[i] as number) ^ (mark[i] as number)
+  }
+}
+
+function warnOfHooks({ emit }: Events): void {
+  const message =
+    'An extension with query hooks was applied after the cache, so what it concerns is not cached: its hooks would run on ' +
+    'misses only, and what they do would be kept for all users. Apply it before the cache, or set ' +
+    "hooksBehind: 'same-for-all' if it depends on no user."
+  emit({ type: 'error', code: 'HOOKS_BEHIND', message })
+  process.emitWarning(message, 'CacheAsideWarning')
+}
+
+function once(run: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (isDone) return
+    isDone = true
+    run()
   }
 }

@@ -5,6 +5,8 @@
  */
 import { patiently } from './redis/waiting.js'
 import { questionOf } from './database-sql.js'
+import type { Collations } from './plan/catalog.js'
+import type { Model, ScalarField } from './plan/schema.js'
 
 /** Where the rows of a client come from. Two clients share entries only if they have the same source. */
 export interface Source {
@@ -52,7 +54,7 @@ const LONGEST_RETRY_MS = 60_000
 
 const databases = new WeakMap<object, Database>()
 
-export class Database {
+export class Database implements Collations {
   readonly #door: DatabaseDoor
   #facts: DatabaseFacts | undefined
   #waiting: (() => void)[] = []
@@ -76,6 +78,15 @@ export class Database {
   /** Undefined until the database has answered. */
   get facts(): DatabaseFacts | undefined {
     return this.#facts
+  }
+
+  /** Whether texts of a column are equal only if all their bytes are, and are kept as they are given. */
+  deterministic(model: Model, { column, native }: ScalarField): boolean | undefined {
+    if (this.#facts === undefined) return undefined
+    const { source, texts } = this.#facts
+    const known = texts.get(`${model.databaseSchema ?? source.schema}.${model.table}.${column}`)
+    if (known === undefined) return true
+    return known.deterministic && isAsDeclared(known, native)
   }
 
   /** Calls back when the facts are known; at once if they are. */
@@ -125,6 +136,13 @@ export class Database {
     for (const then of this.#waiting) then()
     this.#waiting = []
   }
+}
+
+/** What the schema declares decides how a value is cut or padded. */
+function isAsDeclared({ type, length }: TextColumn, native = 'Text'): boolean {
+  const [, name, declared] = /^(\w+)(?:\((\d+)\))?$/.exec(native) ?? []
+  if (type === 'varchar') return length === null || (name === 'VarChar' && Number(declared) === length)
+  return type === 'bpchar' && name === 'Char' && Number(declared ?? 1) === length
 }
 
 interface RelationRow {

@@ -29,7 +29,32 @@ export type CacheEvent =
   | { type: 'versions'; others: number }
   /** `$cache.close()` had to leave something: others may read what was written as it was before, until the TTL. */
   | ({ type: 'closed' } & Outstanding)
-  | { type: 'error'; code: string; message: string }
+  | { type: 'error'; code: ErrorCode; message: string }
+
+/** What an `error` event may be about. None of them fails a query; docs/operations.md says what to do. */
+export type ErrorCode =
+  /** Redis answered a command with an error. */
+  | 'REDIS_REFUSED'
+  /** Redis is older than 7.0: nothing is cached. */
+  | 'REDIS_TOO_OLD'
+  /** Redis does not let this process write, so it can't mark the server as known: nothing is cached here. */
+  | 'REDIS_NOT_WRITABLE'
+  /** The application has selected another database on the client (`SELECT`): nothing is read, invalidations wait. */
+  | 'OTHER_DATABASE'
+  /** More invalidations wait for Redis than the journal holds: all entries are dropped instead. */
+  | 'JOURNAL_OVERFLOW'
+  /** Args that could not be made sense of: a read went to the database, a write dropped everything. */
+  | 'PLAN'
+  /** A value of `getOrSet` could not be turned into bytes: it was answered and not kept. */
+  | 'SERIALIZE'
+  /** Bytes of a value of `getOrSet` could not be read: it was fetched. */
+  | 'DESERIALIZE'
+  /** The keys under the prefix belong to another database or Postgres schema: nothing is cached. */
+  | 'PREFIX_IN_USE'
+  /** The function `prefix` gave no prefix: nothing is cached. */
+  | 'PREFIX'
+  /** An extension with query hooks was applied after the cache: what it concerns is not cached. */
+  | 'HOOKS_BEHIND'
 
 /** What `$cache.close()` could not do. */
 export interface Outstanding {

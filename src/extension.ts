@@ -4,7 +4,7 @@
  */
 import { type CacheApi, cacheApi } from './cache.js'
 import type { Row } from './wire/codec.js'
-import type { Core, Parts } from './core.js'
+import { type Core, HOOKS_BEHIND, type Parts } from './core.js'
 import { NOT_KNOWN } from './database.js'
 import { nameOf } from './errors.js'
 import { type CacheAsideOptions, checkOptions } from './options.js'
@@ -12,6 +12,7 @@ import {
   type ClientFacts,
   factsOf,
   fluentPath,
+  hooksOf,
   isLoadOf,
   isTransactionClient,
   mayBeOfOtherColumns,
@@ -20,6 +21,7 @@ import {
   outcomeOf,
   ownTick,
   queryWhole,
+  markHook,
   saysNotFound,
   skipWalk,
   transactionIdOf,
@@ -90,7 +92,8 @@ export function createExtension<Client>(
     sessions.set(adapter, ofAdapter)
     const session = ofAdapter.get(facts.schemaText) ?? new Session(config, facts, parts ?? {})
     ofAdapter.set(facts.schemaText, session)
-    return { session, shape: facts.shape, members: clientMembers(client, session, facts) }
+    const hook: { current?: object } = {}
+    return { session, shape: facts.shape, hook, members: clientMembers(client, session, facts, hook) }
   }
 
   const invalidation = (client: AnyClient) => {
@@ -102,11 +105,12 @@ export function createExtension<Client>(
     return client.$extends({ name: NAME, query: { $allOperations }, client: members })
   }
   const whole = (client: AnyClient) => {
-    const { session, shape, members } = attach(client)
+    const { session, shape, hook, members } = attach(client)
     const $allOperations = through(
       session,
-      (core, operation) => routeWrite(core, shape, operation) ?? read(core, shape, operation),
+      (core, operation, behind) => routeWrite(core, shape, operation) ?? read(core, shape, operation, behind),
     )
+    hook.current = $allOperations
     const added = { ...members, $cache: cacheApi(session, shape, undefined), $uncached: invalidation(client) }
     return client.$extends({ name: NAME, query: { $allOperations }, client: added })
   }
@@ -114,19 +118,23 @@ export function createExtension<Client>(
   return Object.assign(whole, { invalidation }) as unknown as CacheAside<Client>
 }
 
-type Route = (core: Core, operation: Operation) => Promise<unknown>
+/** @param behind - whether query hooks run behind this one that are not ours */
+type Route = (core: Core, operation: Operation, behind: boolean) => Promise<unknown>
 
-function through(session: Session, route: Route): (operation: Operation) => Promise<unknown> {
-  return operation => {
+function through(session: Session, route: Route) {
+  function hook(this: unknown, operation: Operation): Promise<unknown> {
     const { core } = session
-    return core === undefined ? untilOpen(session, operation, route) : route(core, operation)
+    const behind = session.hasHooksBehind(this, hook)
+    return core === undefined ? untilOpen(session, operation, behind, route) : route(core, operation, behind)
   }
+  markHook(hook)
+  return hook
 }
 
 /** The prefix is not known yet: reads go to the database, and what a write may have made stale is invalidated later. */
-async function untilOpen(session: Session, operation: Operation, route: Route): Promise<unknown> {
+async function untilOpen(session: Session, operation: Operation, behind: boolean, route: Route): Promise<unknown> {
   const core = await session.opened()
-  if (core !== undefined) return route(core, operation)
+  if (core !== undefined) return route(core, operation, behind)
   if (operation.model !== undefined && isRead(operation.operation)) {
     session.events.bypass(operation.model, operation.operation, NOT_KNOWN)
     return passed(operation)
@@ -155,20 +163,20 @@ async function passed(operation: Operation): Promise<unknown> {
 
 // ---- reads
 
-function read(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
+function read(core: Core, shape: ClientShape, operation: Operation, behind: boolean): Promise<unknown> {
   if (isLoadOf(operation, core)) return passed(operation)
-  const plan = planOf(core, shape, operation)
+  const plan = planOf(core, shape, operation, behind)
   if (plan.kind === 'bypass') {
     core.events.bypass(operation.model as string, operation.operation, plan.why)
     return passOn(core, operation)
   }
-  if (!core.access.known) return firstRead(core, shape, operation)
+  if (!core.access.known) return firstRead(core, shape, operation, behind)
   return plan.kind === 'row' ? readRow(core, shape, operation, plan) : readResult(core, operation, plan)
 }
 
-async function firstRead(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
+async function firstRead(core: Core, shape: ClientShape, operation: Operation, behind: boolean): Promise<unknown> {
   await core.database.known()
-  if (core.access.known) return read(core, shape, operation)
+  if (core.access.known) return read(core, shape, operation, behind)
   core.events.bypass(operation.model as string, operation.operation, NOT_KNOWN)
   return passOn(core, operation)
 }
@@ -190,7 +198,7 @@ function readResult(core: Core, operation: Operation, plan: ResultRead): Promise
   return cacheAside(core, flights, reading)
 }
 
-function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan {
+function planOf(core: Core, shape: ClientShape, operation: Operation, behind: boolean): ReadPlan {
   const { model, operation: name, args } = operation
   if (!core.enabled) return new Bypass('the cache is turned off')
   // Also because a batch that is not passed on to Prisma hangs for ever.
@@ -202,12 +210,19 @@ function planOf(core: Core, shape: ClientShape, operation: Operation): ReadPlan 
       return new Bypass('the whole row may not be read')
     if (plan.kind === 'row' && isNarrow(plan) && core.store.isTooLarge(plan.key))
       return new Bypass('the row is larger than maxBytes')
-    return core.fleet.check(core.access.check(plan))
+    return behind ? behindHooks(core, plan) : core.fleet.check(core.access.check(plan))
   } catch (error) {
     // Args that we can't make sense of are Prisma's to judge.
     core.events.emit({ type: 'error', code: 'PLAN', message: `A ${name} could not be planned: ${nameOf(error)}.` })
     return new Bypass('args of an unknown form')
   }
+}
+
+/** What the hooks make of the query would be kept for all, and a hit would run none of them. */
+function behindHooks(core: Core, plan: ReadPlan): ReadPlan {
+  if (plan.kind === 'bypass') return plan
+  core.warnOfHooks()
+  return new Bypass(HOOKS_BEHIND)
 }
 
 /** A row, whole and by its key alone, with what hangs on it. */
@@ -261,12 +276,24 @@ function resultSource(core: Core, operation: Operation): Source {
 
 // ---- the client
 
-function clientMembers(client: AnyClient, session: Session, { shape, extended }: ClientFacts) {
+function clientMembers(
+  client: AnyClient,
+  session: Session,
+  { shape, extended }: ClientFacts,
+  own: { readonly current?: object },
+) {
   return {
     $extends(this: object, extension: unknown): object {
       const derived = client.$extends.call(this, extension)
       extended(derived)
-      return derived
+      if (own.current === undefined) return derived
+      // Its `explain` tells of the hooks that run behind this one.
+      const behind = (model: string, operation: string) =>
+        session.hasHooksBehind(hooksOf(derived, model, operation), own.current as object)
+      return client.$extends.call(derived, {
+        name: NAME,
+        client: { $cache: cacheApi(session, shape, undefined, behind) },
+      })
     },
 
     /** With the receiver, or the transaction client would lose this and all later extensions. */

@@ -53,8 +53,9 @@ const PLAN_KEPT_MS = 7 * 24 * 3_600_000
  * KEYS[1] the fleet · ARGV[1] source, or '' while it is not known · ARGV[2] digest of the version · ARGV[3] lease in ms ·
  * ARGV[4] how long it is remembered in ms · ARGV[5] how long plans are kept in ms · ARGV[6] '=' and the owner whose lease may be
  * taken over, or '' · ARGV[7] the plan of the version, to introduce it, or '' · ARGV[8…] digests whose plans are known ·
- * answers `[status, owner, ms since the version was introduced, digest, alive, plan, digest, …]`; status: `ours`, `foreign`,
- * `vacant` (the lease has run out: invalidate all epochs and come again) or `new` (introduce the version)
+ * answers `[status, owner, number, digest, alive, plan, digest, …]`; status: `ours` (number: ms since the version was introduced),
+ * `foreign`, `vacant` (the lease has run out: invalidate all epochs and come again) or `new` (introduce the version; number: 0 if
+ * it was never there before)
  */
 const CHECK_IN = `#!lua flags=allow-oom
 local fleet, time = KEYS[1], redis.call('TIME')
@@ -67,8 +68,9 @@ if source ~= '' and owner ~= source then
   redis.call('DEL', fleet)
   redis.call('HSET', fleet, 'source', source)
 end
-local alive = tonumber(redis.call('HGET', fleet, 'until:' .. digest) or '0') > now
-local reply = {'ours', owner, 0}
+local last = tonumber(redis.call('HGET', fleet, 'until:' .. digest) or '0')
+local alive = last > now
+local reply = {'ours', owner, last}
 if plan ~= '' then
   redis.call('HSET', fleet, 'plan:' .. digest, plan)
   if not alive then redis.call('HSET', fleet, 'since:' .. digest, now) end
@@ -103,7 +105,7 @@ return reply`
 interface CheckedIn {
   readonly status: 'ours' | 'foreign' | 'vacant' | 'new' | 'refused'
   readonly owner: string
-  /** Since the version was introduced. */
+  /** Since the version was introduced; of a version to be introduced 0 if it was never there before. */
   readonly ageMs: number
   readonly others: readonly { readonly digest: string; readonly alive: boolean }[]
 }
@@ -120,6 +122,7 @@ export class Fleet implements Neighbours {
   #freshUntil = Number.NEGATIVE_INFINITY
   #foreign: string | undefined
   #ours = false
+  #isUsed = false
   #everythingIsStale = false
   #closed: ReadonlySet<string> = new Set()
   #closedUntil = Number.NEGATIVE_INFINITY
@@ -150,6 +153,14 @@ export class Fleet implements Neighbours {
     return !this.fresh || (!this.#ours && this.#foreign === undefined && this.#options.source() !== undefined)
   }
 
+  touch(): void {
+    this.#isUsed = true
+  }
+
+  get isUsed(): boolean {
+    return this.#isUsed
+  }
+
   get renewMs(): number {
     return this.#times.renewMs
   }
@@ -163,7 +174,10 @@ export class Fleet implements Neighbours {
   /** The plan, or a bypass: another source holds the lease, or another version may not know yet of this one. */
   check(plan: ReadPlan): ReadPlan {
     if (plan.kind === 'bypass') return plan
-    if (this.#foreign !== undefined) return new Bypass(this.#foreign)
+    if (this.#foreign !== undefined) {
+      this.#isUsed = true // so that it is noticed when the lease has run out
+      return new Bypass(this.#foreign)
+    }
     if (this.#closed.size === 0) return plan
     if (performance.now() >= this.#closedUntil) this.#closed = new Set()
     const name = plan.models.find(known => this.#closed.has(known))
@@ -184,6 +198,7 @@ export class Fleet implements Neighbours {
 
   /** Leaves a sign of life and learns of the others. False: Redis did not answer in time. */
   async checkIn(ms: number): Promise<boolean> {
+    this.#isUsed = false
     const { source, epochs } = this.#options
     let replaces = ''
     let introduce = false
@@ -193,14 +208,14 @@ export class Fleet implements Neighbours {
       const mySource = source() ?? ''
       const reply = await this.#send(mySource, replaces, introduce, ms)
       if (reply === undefined) return false
-      const { status, owner, others } = reply
+      const { status, owner } = reply
       if (status === 'refused') return this.#refused(sentAt)
       if (status === 'foreign') return this.#isForeign(sentAt, owner)
       if (status === 'ours') {
         this.#learn(sentAt, mySource !== '', reply)
         return true
       }
-      const stale = status === 'vacant' ? epochs : this.#staleSinceGone(others.map(({ digest }) => digest))
+      const stale = status === 'vacant' ? epochs : this.#staleSinceGone(reply)
       if (!(await this.#connection.del(stale, ms))) return false
       if (status === 'vacant') replaces = `=${owner}`
       introduce = true
@@ -212,7 +227,7 @@ export class Fleet implements Neighbours {
     const { version } = this.#options
     const { leaseMs } = this.#times
     const plan = introduce ? version.text : ''
-    const known = [...this.#plans].flatMap(([digest, plan]) => (plan === undefined ? [] : [digest]))
+    const known = [...this.#plans].flatMap(([digest, theirs]) => (theirs === undefined ? [] : [digest]))
     const args = [source, version.digest, leaseMs, REMEMBERED_MS, PLAN_KEPT_MS, replaces, plan, ...known]
     const replies = await this.#connection.send([['eval', CHECK_IN, 1, this.#key, ...args]], ms)
     const [reply] = replies ?? []
@@ -237,10 +252,12 @@ export class Fleet implements Neighbours {
   }
 
   /** What others may have made stale, without naming it, while no process of this version was there. */
-  #staleSinceGone(digests: readonly string[]): readonly string[] {
+  #staleSinceGone({ ageMs, others }: CheckedIn): readonly string[] {
     const { version, epochs, prefix } = this.#options
-    const plans = digests.map(digest => this.#plans.get(digest))
-    if (plans.length === 0 || plans.includes(undefined)) return epochs
+    // Nothing is known of who had the keys.
+    if (ageMs === 0 && others.length === 0) return epochs
+    const plans = others.map(({ digest }) => this.#plans.get(digest))
+    if (plans.includes(undefined)) return epochs
     const names = plans.flatMap(other => [...differingNames(version, other as Version)])
     return [...new Set(names)].flatMap(name => version.epochsOf(name)).map(epoch => prefix + epoch)
   }

@@ -28,6 +28,6 @@ export function cacheAside<Client = any>(options: NoInfer<CacheAsideOptions<Clie
 export default cacheAside
 export type { CacheApi, Explanation, GetOrSetOptions } from './cache.js'
 export { CacheAsideError, type CacheAsideErrorCode } from './errors.js'
-export type { CacheEvent, Stats } from './events.js'
+export type { CacheEvent, ErrorCode, Stats } from './events.js'
 export type { CacheAside } from './extension.js'
 export type { CacheAsideOptions, Duration, ModelOptions } from './options.js'

@@ -63,6 +63,12 @@ export interface CacheAsideOptions<Client = any> {
    * Default: `false`.
    */
   includeKeys?: boolean | undefined
+  /**
+   * For extensions with query hooks that are applied after this one, `'same-for-all'` says that what they do to args and
+   * results depends on no tenant and no user: they run on misses only, and what they do is kept for all. Default: what such
+   * hooks concern is not cached.
+   */
+  hooksBehind?: 'same-for-all' | undefined
   /** Longest time, in ms, that a query waits for Redis over all its round trips. Default: 50. */
   deadlineMs?: number | undefined
   /** Longest time, in ms, that a write waits for Redis to acknowledge its invalidation. Default: 500. */
@@ -94,6 +100,7 @@ export interface Config {
   readonly prefix: string | PrefixOf
   readonly enabled: boolean
   readonly includeKeys: boolean
+  readonly hooksBehind: 'same-for-all' | undefined
   readonly deadlineMs: number
   readonly invalidationDeadlineMs: number
 }
@@ -108,6 +115,7 @@ const KNOWN = [
   'includeKeys',
   'deadlineMs',
   'invalidationDeadlineMs',
+  'hooksBehind',
 ]
 const KNOWN_OF_MODEL = ['ttl', 'negativeTtl', 'queries', 'dependsOn', 'rowSecurity', 'exclude', 'maxBytes', 'jitter']
 const DEFAULT_TTL = 3600
@@ -131,6 +139,11 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
     prefix: checkPrefix(options.prefix ?? ''),
     enabled: checkBoolean('enabled', options.enabled ?? true),
     includeKeys: checkBoolean('includeKeys', options.includeKeys ?? false),
+    hooksBehind: checkSameForAll(
+      'hooksBehind',
+      options.hooksBehind,
+      'Remove it where hooks depend on who runs the query, and apply their extension before this one.',
+    ),
     deadlineMs: checkRange('deadlineMs', options.deadlineMs ?? 50, 1, 60_000, 'milliseconds'),
     invalidationDeadlineMs: checkRange(
       'invalidationDeadlineMs',
@@ -160,7 +173,11 @@ function checkModels(models: unknown, ttlMs: number): Map<string, Policy> {
         dependsOn:
           given.dependsOn === undefined ? undefined : checkNames(`models.${name}.dependsOn`, given.dependsOn, 'User'),
         negativeTtlMs: duration(`models.${name}.negativeTtl`, given.negativeTtl ?? DEFAULT_NEGATIVE_TTL, 0),
-        rowSecurity: checkRowSecurity(`models.${name}.rowSecurity`, given.rowSecurity),
+        rowSecurity: checkSameForAll(
+          `models.${name}.rowSecurity`,
+          given.rowSecurity,
+          'Remove it where users see different rows.',
+        ),
         exclude: new Set(checkNames(`models.${name}.exclude`, given.exclude ?? [], 'passwordHash')),
         maxBytes: checkRange(`models.${name}.maxBytes`, given.maxBytes ?? 1_048_576, 1, 512 * 1_048_576, 'bytes'),
         jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
@@ -245,9 +262,9 @@ function checkQueries(name: string, value: unknown, ttlMs: number): number | und
   return value.ttl === undefined ? ttlMs : duration(`${name}.ttl`, value.ttl)
 }
 
-function checkRowSecurity(name: string, value: unknown): 'same-for-all' | undefined {
+function checkSameForAll(name: string, value: unknown, fix: string): 'same-for-all' | undefined {
   if (value === undefined || value === 'same-for-all') return value
-  throw wrong(`${name} must be 'same-for-all', got ${shown(value)}. Remove it where users see different rows.`)
+  throw wrong(`${name} must be 'same-for-all', got ${shown(value)}. ${fix}`)
 }
 
 function checkAlsoTouches(value: unknown): ReadonlyMap<string, readonly string[]> {

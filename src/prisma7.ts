@@ -40,6 +40,7 @@ interface ClientInternals {
   readonly _globalOmit?: Record<string, Record<string, unknown>>
   readonly _extensions?: {
     getAllComputedFields(model: string): Record<string, { readonly needs: readonly string[] }> | undefined
+    getAllQueryCallbacks?(model: string, operation: string): readonly object[]
   }
 }
 
@@ -222,6 +223,33 @@ export function isLoadOf({ __internalParams }: Operation, loader: object): boole
   return __internalParams?.[LOADER] === loader
 }
 
+/** Marks hooks of this package, of any copy of it: what they do to a query is the same for all. */
+const OWN_HOOK = Symbol.for('prisma-extension-cache-aside.hook')
+
+export function markHook(hook: object): void {
+  Object.defineProperty(hook, OWN_HOOK, { value: true })
+}
+
+/**
+ * Whether query hooks that were applied after this one run behind it. They run on misses only, and what they do to args and
+ * results would be kept for all.
+ *
+ * @param hooks - the list that Prisma calls the hook from, as its `this`
+ */
+export function hasHooksBehind(hooks: unknown, hook: object): boolean {
+  // Prisma that calls hooks in another way: it can't be told.
+  if (!Array.isArray(hooks)) return true
+  const last = hooks.length - 1
+  if (hooks[last] === hook) return false
+  for (let i = hooks.indexOf(hook) + 1; i <= last; i++) if (!Object.hasOwn(hooks[i] as object, OWN_HOOK)) return true
+  return false
+}
+
+/** The query hooks of a client for an operation, in the order in which they run. */
+export function hooksOf(client: object, model: string, operation: string): unknown {
+  return (client as ClientInternals)._extensions?.getAllQueryCallbacks?.(jsName(model), operation)
+}
+
 /**
  * Afterwards Prisma walks over all rows of a result, as these args nest them, in search of fields to compute: a fifth of the
  * time of a hit with 50 related rows. Where nothing is computed, there is nothing to nest.
@@ -292,8 +320,26 @@ const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/
 /** Connection exceptions, shutdowns, system and internal errors: not certain that they came before the commit. */
 const UNCERTAIN = /^(?:08|40003|57P|58|F0|XX)/
 
+/**
+ * What pg, pg-pool and Neon's pool of the same make say before a statement goes out: of waiting for a connection, of opening one,
+ * and of a pool that was ended. "Connection terminated" alone may come in the middle of a statement.
+ */
+const NEVER_SENT =
+  /^(?:timeout exceeded when trying to connect|timeout expired|Connection terminated due to connection timeout|Cannot use a pool after calling end on the pool)$/
+const NOT_CONNECTED = /^(?:connect|getaddrinfo)$/
+
+/** Whether an error is from before a statement was sent: of a pool, or of a system call that opens a connection. */
+function saysNeverSent(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false
+  const { message, syscall, errors } = error as Record<string, unknown>
+  // Node tries each address of a host.
+  if (Array.isArray(errors) && errors.length > 0) return errors.every(saysNeverSent)
+  return NOT_CONNECTED.test(String(syscall)) || (error instanceof Error && NEVER_SENT.test(String(message)))
+}
+
 export function outcomeOf(error: unknown): WriteOutcome {
   if (typeof error !== 'object' || error === null) return 'unknown'
+  if (saysNeverSent(error)) return 'refused'
   const { name, code, meta, cause } = error as Record<string, unknown>
   if (name === 'PrismaClientValidationError') return 'refused'
   // Prisma stumbled over args before it asked, or over a result after it was answered.
@@ -303,6 +349,8 @@ export function outcomeOf(error: unknown): WriteOutcome {
   if (typeof state === 'string' && SQLSTATE.test(state)) return UNCERTAIN.test(state) ? 'unknown' : 'refused'
   if (typeof code !== 'string') return 'unknown'
   if (REFUSED.test(code)) return 'refused'
+  // Raw SQL has one code for all: without an SQLSTATE it is the connection that failed, not the statement.
+  if (code === 'P2010') return 'unknown'
   return code.startsWith('P2') && name === 'PrismaClientKnownRequestError' ? 'failed' : 'unknown'
 }
 

@@ -9,11 +9,13 @@ import { nameOf } from './errors.js'
 import { Events, type Outstanding } from './events.js'
 import { type Config, prefixFor } from './options.js'
 import type { Catalog } from './plan/catalog.js'
-import type { ClientFacts } from './prisma7.js'
+import { type ClientFacts, hasHooksBehind } from './prisma7.js'
 
 export class Session {
   readonly events: Events
   readonly database: Database
+  /** Whether hooks that may depend on the user run behind a hook of ours. */
+  readonly hasHooksBehind: typeof hasHooksBehind
   /** Of the models; its keys lack the prefix while that is not known. */
   #catalog: Catalog
   #core: Core | undefined
@@ -25,6 +27,7 @@ export class Session {
     this.events = new Events(config.includeKeys)
     this.database = Database.of(facts.door)
     this.#enabled = config.enabled
+    this.hasHooksBehind = config.hooksBehind === 'same-for-all' ? () => false : (parts.hasHooksBehind ?? hasHooksBehind)
     const { prefix } = config
     const create = (known: string) => createCore({ ...config, prefix: known }, facts.schema, this, parts)
     if (typeof prefix === 'string') {

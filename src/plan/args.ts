@@ -3,7 +3,7 @@
  * mean the same; every relation that they mention anywhere is met. What is of no form known here is a bypass.
  */
 import { bypass } from './bypass.js'
-import type { CatalogModel, Relation } from './catalog.js'
+import { type CatalogModel, OPERATORS, type Relation } from './catalog.js'
 import { isDecimal } from './canon.js'
 
 export type Args = Readonly<Record<string, unknown>>
@@ -78,27 +78,33 @@ export class ArgsReader {
   }
 
   #condition(model: CatalogModel, name: string, value: unknown, met: Met): string {
-    if (name === 'AND' || name === 'OR' || name === 'NOT') {
+    if (OPERATORS.has(name)) {
+      if (isField(model, name)) bypass(`${name} is an operator and a field of ${model.model.name}`)
       if (!Array.isArray(value)) return this.where(model, value, met)
       return `[${value.map(item => this.where(model, item, met)).join(',')}]`
     }
     const relation = model.relations.get(name)
     if (relation !== undefined) {
       met.relation(relation, model)
-      return this.#related(relation.target, value, met)
+      return this.#related(relation, value, met)
     }
     this.#mayRead(model, name)
     return this.value(value)
   }
 
-  /** `{ some: … }`, `{ is: … }`, or the conditions themselves. */
-  #related(target: CatalogModel, value: unknown, met: Met): string {
-    if (!isPlain(value)) return this.where(target, value, met)
-    const words = Object.keys(value).filter(
-      name => ['some', 'every', 'none', 'is', 'isNot'].includes(name) && !isField(target, name),
-    )
-    if (words.length === 0) return this.where(target, value, met)
-    if (words.length < Object.keys(value).length) bypass('a filter over a relation is of an unknown form')
+  /** `{ some: … }` over a list; over one row `{ is: … }`, or the conditions themselves. */
+  #related({ field, target }: Relation, value: unknown, met: Met): string {
+    if (!isPlain(value))
+      return field.list ? bypass('a filter over a list is of an unknown form') : this.where(target, value, met)
+    const names = Object.keys(value)
+    const known = field.list ? OVER_LIST : OVER_ONE
+    const words = names.filter(name => known.has(name))
+    if (!field.list) {
+      const twofold = words.find(name => isField(target, name))
+      if (twofold !== undefined) bypass(`${twofold} is an operator and a field of ${target.model.name}`)
+      if (words.length === 0) return this.where(target, value, met)
+    }
+    if (words.length < names.length) bypass('a filter over a relation is of an unknown form')
     return `{${this.given(value, words.toSorted(), (_, conditions) => this.where(target, conditions, met))}}`
   }
 
@@ -185,6 +191,9 @@ export class ArgsReader {
     }
   }
 }
+
+const OVER_LIST: ReadonlySet<string> = new Set(['some', 'every', 'none'])
+const OVER_ONE: ReadonlySet<string> = new Set(['is', 'isNot'])
 
 function isField({ model, relations }: CatalogModel, name: string): boolean {
   return relations.has(name) || model.scalars.some(field => field.name === name)

@@ -57,11 +57,11 @@ export function canonOf(field: ScalarField): { spelling: Spelling; canon: Canon 
 }
 
 function stringCanon(native: string | undefined): { spelling: Spelling; canon: Canon } {
-  if (native === undefined || native === 'Text' || native.startsWith('VarChar'))
-    return { spelling: 'text', canon: text }
+  const varchar = /^VarChar(?:\((\d+)\))?$/.exec(native ?? 'VarChar')
+  if (native === 'Text' || varchar !== null) return { spelling: 'text', canon: textUpTo(varchar?.[1]) }
   if (native === 'Uuid')
     return { spelling: 'exact', canon: value => (typeof value === 'string' && UUID.test(value) ? value : undefined) }
-  const char = /^Char(?:\((\d+)\))?$/.exec(native)
+  const char = /^Char(?:\((\d+)\))?$/.exec(native ?? '')
   if (char === null) return { spelling: 'never', canon: never }
   // Shorter spellings find the padded row too: only the padded form, which Postgres returns, is canonical.
   const length = Number(char[1] ?? 1)
@@ -108,12 +108,47 @@ const bytes: Canon = value =>
 const text: Canon = value =>
   typeof value === 'string' && value.isWellFormed() && !value.includes('\0') ? value : undefined
 
+/** A longer text finds no row, and Postgres stores it without the blanks that are too many. */
+function textUpTo(length: string | undefined): Canon {
+  if (length === undefined) return text
+  const longest = Number(length)
+  return value =>
+    typeof value === 'string' && (value.length <= longest || [...value].length <= longest) ? text(value) : undefined
+}
+
+const canons = new WeakMap<ScalarField, Canon>()
+
 /**
- * One text for all that a collation may equate, for names that may be coarse: in lower case. Beyond ASCII it can't be told
- * what a collation equates: undefined.
+ * Whether a column that is given this value will hold just that value. Not one that it cuts, pads or rounds: what the
+ * column then holds, only the database tells.
  */
-export function foldedText(spelled: string | undefined): string | undefined {
-  return spelled === undefined || !/^[\x20-\x7e]*$/.test(spelled) ? undefined : spelled.toLowerCase()
+export function isKept(field: ScalarField, value: unknown): boolean {
+  if (value === null) return true
+  if (field.type === 'Decimal' || field.type === 'DateTime') return false
+  let canon = canons.get(field)
+  if (canon === undefined) canons.set(field, (canon = canonOf(field).canon))
+  return canon(value) !== undefined
+}
+
+/**
+ * Types that a row keeps exactly when Prisma joins in SQL (`relationLoadStrategy: 'join'`): related rows then come as JSON.
+ * The others don't: a Decimal is rounded, `-0` loses its sign, `json` the order of its keys, times take the time zone of the
+ * session, and bytes its `bytea_output`. (Held to Prisma by `test/promises/joins.test.ts`.)
+ */
+export function isExactInJson({ type, list, native }: ScalarField): boolean {
+  switch (type) {
+    case 'Int':
+    case 'Boolean':
+    case 'String':
+    case 'Enum':
+      return true
+    case 'BigInt':
+      return !list
+    case 'DateTime':
+      return !list && (native === undefined || native === 'Date' || /^Timestamp(?:\(|$)/.test(native))
+    default:
+      return false
+  }
 }
 
 /** Whether a value is a decimal.js number of any copy of that library: Prisma's own check, by shape. */

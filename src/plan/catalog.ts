@@ -1,11 +1,12 @@
 /** Every model of the schema with its keys in Redis and its relations; of the configured ones, how they are cached. */
 import { hash } from 'node:crypto'
-import { canonOf, type Canon, foldedText, type Spelling } from './canon.js'
+import { canonOf, type Canon, isExactInJson, type Spelling } from './canon.js'
 import { type DecimalClass, type RowCodec, rowCodec } from '../wire/codec.js'
 import { CacheAsideError, shown } from '../errors.js'
 import { encodeId, linkKey, type ModelKeys, modelKeys, tagOfRelation } from '../wire/keys.js'
 import { anythingCodec, type ResultCodec } from '../wire/results.js'
 import type { Policy } from '../options.js'
+import { nearest } from './nearest.js'
 import type { Key, Model, RelationField, ScalarField, Schema } from './schema.js'
 
 export interface CatalogModel {
@@ -44,6 +45,8 @@ export interface Cached {
   readonly pins: readonly Identity[]
   /** For results that are no rows. */
   readonly numbers: ResultCodec
+  /** Whether a row that comes by a join in SQL has just the values that the row has by itself. */
+  readonly exactInJson: boolean
 }
 
 export interface CachedField {
@@ -60,8 +63,11 @@ export interface Identity {
   readonly spelling: Spelling
   /** The values of the key fields, encoded for a key; undefined when one of them is not canonical. */
   idOf(values: Readonly<Record<string, unknown>>): string | undefined
-  /** The same for the name of a relation tag, where all spellings that a collation may equate have to be one. */
-  tagIdOf(values: Readonly<Record<string, unknown>>): string | undefined
+  /**
+   * Whether equal is the same in JavaScript and in the database, so that a value in args names the row that it finds. Of
+   * texts that is known when the database has answered: it is to be called with each plan.
+   */
+  isExact(): boolean
 }
 
 /** A relation field, with what the plan needs to know of it. */
@@ -86,10 +92,19 @@ export interface ListOf {
   readonly by: Identity
   /** Name of a field that is referenced → name of the field of the foreign key. */
   readonly foreign: ReadonlyMap<string, string>
-  /** The tag of a parent, whose values the foreign key references, as `tagIdOf` has them. */
+  /**
+   * Whether what is read may hang on its tag. By text, only where both columns are known to be under a deterministic
+   * collation: equal in the database is then the same text, and whoever writes a row names the tag by that text, whatever
+   * he knows of the collation himself. What is read without that knowledge hangs on the every-write epoch, which each write
+   * bumps. So no process has to know what another one knows. (A writer without it bumps the list epoch too: he can't rule
+   * out a reader whose knowledge is older than a migration that changed the collation.) Never where a field of it is
+   * excluded: its values are in no key, writes bump the list epoch instead, and that covers readers with other options.
+   */
+  isNamed(): boolean
+  /** The tag of a parent, by the id that the foreign key references. */
   tagAt(id: string): string
   /**
-   * The tag of the parent that a row of the list names: null when it has none, undefined when that can't be told.
+   * The tag of the parent that a row of the list names: null when it has none, undefined when it has to have no name.
    *
    * @param row - with the fields of the foreign key
    */
@@ -106,17 +121,34 @@ export interface CatalogOptions {
   readonly alsoTouches?: ReadonlyMap<string, readonly string[]>
 }
 
+/** What the database says of its columns, as far as it has answered. */
+export interface Collations {
+  /** Whether equal texts of the column are the same text. Undefined: not known (yet). */
+  deterministic(model: Model, field: ScalarField): boolean | undefined
+}
+
+const NOT_KNOWN: Collations = { deterministic: () => undefined }
+
 type Writable<T> = { -readonly [P in keyof T]: T[P] }
 
-/** @throws CacheAsideError `INVALID_MODEL` */
-export function buildCatalog(schema: Schema, options: CatalogOptions, Decimal: DecimalClass): Catalog {
+/**
+ * @param collations - is asked with each plan, because the database answers later
+ * @throws CacheAsideError `INVALID_MODEL`
+ */
+export function buildCatalog(
+  schema: Schema,
+  options: CatalogOptions,
+  Decimal: DecimalClass,
+  collations: Collations = NOT_KNOWN,
+): Catalog {
   const { prefix, policies, alsoTouches = new Map<string, readonly string[]>() } = options
   checkPolicies(schema, policies)
   const catalog = new Map<string, Writable<CatalogModel>>()
   for (const model of schema.models.values()) {
     const policy = policies.get(model.name)
-    const identity = model.primaryKey && identityOf(model.primaryKey)
-    const identities = [identity, ...model.uniques.map(identityOf)].filter(known => known !== undefined)
+    const identityBy = (key: Key) => identityOf(model, key, collations)
+    const identity = model.primaryKey && identityBy(model.primaryKey)
+    const identities = [identity, ...model.uniques.map(identityBy)].filter(known => known !== undefined)
     catalog.set(model.name, {
       model,
       itself: [model.name],
@@ -131,18 +163,18 @@ export function buildCatalog(schema: Schema, options: CatalogOptions, Decimal: D
       cached: policy && cachedOf(model, identities, policy, Decimal),
     })
   }
-  // With joins in SQL, and not in Prisma, a collation decides what belongs together.
-  const joins = schema.previewFeatures.has('relationJoins')
+  const listBy = (field: RelationField) => listOf(catalog, field, collations)
   for (const model of catalog.values()) {
     model.relations = new Map(
-      model.model.relations.map(field => [field.name, relationOf(catalog, field, prefix, joins)]),
+      model.model.relations.map(field => [field.name, relationOf(catalog, field, prefix, listBy)]),
     )
     model.meaning = meaningOf(model)
-    model.lists = model.model.relations.map(field => listOf(catalog, field, joins)).filter(list => list !== undefined)
+    model.lists = model.model.relations.map(listBy).filter(list => list !== undefined)
     model.touches = touchesOf(catalog, model.model.name, policies, alsoTouches)
   }
   for (const name of alsoTouches.keys())
     if (!catalog.has(name)) throw unknownModel('alsoTouches', name, [...catalog.keys()])
+  warnOfKeyless(catalog)
   return catalog
 }
 
@@ -164,27 +196,34 @@ function cachedOf(model: Model, identities: readonly Identity[], policy: Policy,
     names: kept.map(field => field.name),
     allNames: model.scalars.map(field => field.name),
     fields: new Map(kept.map(field => [field.name, { field, ...canonOf(field) }])),
-    pins: identities.filter(({ names }) => !names.some(name => policy.exclude.has(name))),
+    pins: identities.filter(({ key, names }) => !key.unusable && !names.some(name => policy.exclude.has(name))),
     numbers: anythingCodec(Decimal),
+    exactInJson: kept.every(isExactInJson),
   }
 }
 
 // ---- identities
 
-function identityOf(key: Key): Identity | undefined {
+/** Fields of these names are not told apart from Prisma's operators in a `where`: nothing is named by them. */
+export const OPERATORS: ReadonlySet<string> = new Set(['AND', 'OR', 'NOT'])
+
+function identityOf(model: Model, key: Key, collations: Collations): Identity | undefined {
   const parts = key.fields.map(field => ({ name: field.name, ...canonOf(field) }))
   if (parts.some(part => part.spelling === 'never')) return undefined
-  const folded = parts.map(({ name, canon, spelling }) => {
-    return { name, canon: spelling === 'exact' ? canon : (value: unknown) => foldedText(canon(value)) }
-  })
+  if ([key.name, ...parts.map(part => part.name)].some(name => OPERATORS.has(name))) return undefined
   return {
     key,
     names: key.fields.map(field => field.name),
     columns: key.fields.map(field => field.column),
     spelling: parts.every(part => part.spelling === 'exact') ? 'exact' : 'text',
     idOf: encoderOf(parts),
-    tagIdOf: encoderOf(folded),
+    isExact: exactnessOf(model, key.fields, collations),
   }
+}
+
+function exactnessOf(model: Model, fields: readonly ScalarField[], collations: Collations): () => boolean {
+  const texts = fields.filter(field => canonOf(field).spelling === 'text')
+  return texts.length === 0 ? () => true : () => texts.every(field => collations.deterministic(model, field) === true)
 }
 
 interface Part {
@@ -231,8 +270,13 @@ function meaningOf({ keys, model, relations }: CatalogModel): string {
   return hash('sha256', JSON.stringify([keys.name, fields, edges]), 'base64url').slice(0, 16)
 }
 
-function relationOf(catalog: Catalog, field: RelationField, prefix: string, joins: boolean): Relation {
-  const list = field.list && !field.opposite.list ? listOf(catalog, field.opposite, joins) : undefined
+function relationOf(
+  catalog: Catalog,
+  field: RelationField,
+  prefix: string,
+  listBy: (field: RelationField) => ListOf | undefined,
+): Relation {
+  const list = field.list && !field.opposite.list ? listBy(field.opposite) : undefined
   return {
     field,
     target: modelOf(catalog, field.target),
@@ -264,7 +308,7 @@ function linkOf(catalog: Catalog, field: RelationField, prefix: string): string 
 }
 
 /** @param field - a relation field with a foreign key */
-function listOf(catalog: Catalog, field: RelationField, joins: boolean): ListOf | undefined {
+function listOf(catalog: Catalog, field: RelationField, collations: Collations): ListOf | undefined {
   const { fields, references, opposite } = field
   if (fields.length === 0 || !opposite.list) return undefined
   const parent = modelOf(catalog, field.target)
@@ -272,9 +316,14 @@ function listOf(catalog: Catalog, field: RelationField, joins: boolean): ListOf 
   const known = [...fields.entries()].every(([i, name]) =>
     sameValues(fieldOf(field.model, name), fieldOf(field.target, references[i])),
   )
-  if (by === undefined || !known || (joins && by.spelling !== 'exact')) return undefined
-  const foreign = new Map(references.map((name, i) => [name, fields[i] as string]))
+  if (by === undefined || !known || fields.some(name => OPERATORS.has(name))) return undefined
   const child = modelOf(catalog, field.model)
+  const foreignKey = fields.map(name => fieldOf(field.model, name)).filter(found => found !== undefined)
+  const isExact = exactnessOf(field.model, foreignKey, collations)
+  const isExcluded =
+    fields.some(name => child.cached?.policy.exclude.has(name)) ||
+    references.some(name => parent.cached?.policy.exclude.has(name))
+  const foreign = new Map(references.map((name, i) => [name, fields[i] as string]))
   const columns = fields.map(name => fieldOf(field.model, name)?.column ?? name)
   const tagAt = (id: string) => {
     const of = by === parent.identity ? parent.keys.row(id) : parent.keys.pointer(by.columns, id)
@@ -286,13 +335,14 @@ function listOf(catalog: Catalog, field: RelationField, joins: boolean): ListOf 
     parent,
     by,
     foreign,
+    isNamed: () => !isExcluded && by.isExact() && isExact(),
     tagAt,
     tagOf(row) {
       const values: Record<string, unknown> = {}
       for (const [name, own] of foreign) values[name] = row[own]
       // One part that is null is enough to have no parent.
       if (Object.values(values).includes(null)) return null
-      const id = by.tagIdOf(values)
+      const id = isExcluded ? undefined : by.idOf(values)
       return id === undefined ? undefined : tagAt(id)
     },
   }
@@ -353,6 +403,18 @@ function checkPolicies({ models }: Schema, policies: ReadonlyMap<string, Policy>
   }
 }
 
+/** Not an error: its lists and results can be cached all the same. */
+function warnOfKeyless(catalog: Catalog): void {
+  for (const { model, identities, cached } of catalog.values()) {
+    if (cached === undefined || model.view || identities.length > 0) continue
+    process.emitWarning(
+      `models.${model.name} has no key that rows can be cached by: each has a part without one exact text (Float, a date, ` +
+        `a time, citext, inet). Its rows are read from the database; lists and results of it are cached.`,
+      'CacheAsideWarning',
+    )
+  }
+}
+
 function checkExcluded({ name, scalars, primaryKey }: Model, field: string): void {
   if (!scalars.some(scalar => scalar.name === field)) {
     const fields = scalars.map(scalar => scalar.name).join(', ')
@@ -366,7 +428,7 @@ function checkExcluded({ name, scalars, primaryKey }: Model, field: string): voi
 }
 
 function unknownModel(where: string, name: string, models: readonly string[]): CacheAsideError {
-  const meant = models.find(model => model.toLowerCase() === name.toLowerCase())
+  const meant = nearest(name, models)
   const fix = meant === undefined ? `There are: ${models.join(', ')}.` : `Write ${meant}, as in the schema.`
   return wrong(`${where} names ${shown(name)}, and the schema has no such model. ${fix}`)
 }

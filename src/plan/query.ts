@@ -5,7 +5,7 @@
  */
 import { type Args, isPlain, Met } from './args.js'
 import { Bypass, bypass } from './bypass.js'
-import type { Cached, CachedField, CatalogModel, Identity } from './catalog.js'
+import { type Cached, type CachedField, type CatalogModel, type Identity, OPERATORS } from './catalog.js'
 import type { Row } from '../wire/codec.js'
 import { type Dependencies, shapeName } from '../wire/keys.js'
 import { listCodec, type ResultCodec, rowOrNullCodec } from '../wire/results.js'
@@ -136,11 +136,11 @@ function planRow(
   const filters = rest === NONE ? [] : filtersOf(rest, cached, unique ? uniqueNames(model) : new Set())
   if (typeof filters === 'string') return not(filters)
 
-  const shape = client.shapes.of(model, args, client)
+  const strategy = strategyOf(args, client)
+  const shape = client.shapes.of(model, args, strategy === 'join', client)
   const { tree, hasCursor, met } = selectedIn(shape)
   if (!unique && hasCursor) return 'a relation has a cursor, which findFirst and findUnique treat differently'
   const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.columns, id)
-  const strategy = strategyOf(args, client)
   return {
     kind: 'row',
     model,
@@ -153,7 +153,7 @@ function planRow(
     filters,
     places: shape.places,
     tree,
-    strategy,
+    strategy: args.relationLoadStrategy,
     hasCursor,
     models: namesOf(met, model),
   }
@@ -164,9 +164,12 @@ function namesOf({ models, links }: Met, { itself }: CatalogModel): readonly str
   return [...itself, ...[...models].map(other => other.model.name), ...links]
 }
 
-function strategyOf({ relationLoadStrategy }: Args, { joins }: ClientShape): unknown {
-  if (relationLoadStrategy !== undefined && !joins) bypass('relationLoadStrategy is not cached')
-  return relationLoadStrategy
+/** How Prisma will load what is related: by joins where it can, unless it is told otherwise. */
+function strategyOf(args: Args, { joins, reader }: ClientShape): 'join' | 'query' {
+  if (!reader.isGiven(args, 'relationLoadStrategy')) return joins ? 'join' : 'query'
+  const { relationLoadStrategy: given } = args
+  if (joins && (given === 'join' || given === 'query')) return given
+  return bypass('relationLoadStrategy is not cached')
 }
 
 // ---- results
@@ -195,16 +198,15 @@ function planResult(
   const known = OF_RESULT.get(operation)
   if (known === undefined) bypass(`${operation} is not cached`)
   if (!first && queriesTtlMs === undefined) bypass(`${operation} is cached for models with queries: true`)
-  strategyOf(args, client)
   const { reader } = client
+  const rows = first || operation === 'findMany'
   const unknown = Object.keys(args).find(
-    name => !known.includes(name) && name !== 'relationLoadStrategy' && reader.isGiven(args, name),
+    name => !known.includes(name) && !(rows && name === 'relationLoadStrategy') && reader.isGiven(args, name),
   )
   if (unknown !== undefined) bypass(`${unknown} is not cached`)
 
   const met = new Met()
-  const rows = first || operation === 'findMany'
-  const shape = rows ? client.shapes.of(model, args, client) : undefined
+  const shape = rows ? client.shapes.of(model, args, strategyOf(args, client) === 'join', client) : undefined
   const text = rows ? listText(model, args, reader, met) : numbersText(model, args, client, met)
   if (shape !== undefined) met.add(selectedIn(shape).met)
   const tag = met.nothing && !reader.isGiven(args, 'cursor') ? pinnedTag(model, args.where) : undefined
@@ -248,6 +250,7 @@ function numbersText(model: CatalogModel, args: Args, { reader }: ClientShape, m
 function pinnedTag(model: CatalogModel, where: unknown): string | undefined {
   if (!isPlain(where)) return undefined
   for (const list of model.lists) {
+    if (!list.isNamed()) continue
     const names = [...list.foreign.values()]
     if (!names.every(name => where[name] !== undefined && where[name] !== null)) continue
     const tag = list.tagOf(Object.fromEntries(names.map(name => [name, equalsOf(where[name])])))
@@ -318,7 +321,7 @@ function filtersOf(
   const filters: Filter[] = []
   for (const name of Object.keys(rest)) {
     const cachedField = fields.get(name)
-    if (cachedField === undefined) return `where.${name} is not a plain filter`
+    if (cachedField === undefined || OPERATORS.has(name)) return `where.${name} is not a plain filter`
     const { field, canon, spelling } = cachedField
     const plain = valuesOnly.has(name)
     const value = plain ? rest[name] : equalsOf(rest[name])

@@ -74,6 +74,8 @@ export interface RelationField {
 export interface Key {
   readonly name: string
   readonly fields: readonly ScalarField[]
+  /** Prisma 7.10 takes no `where` by it: it knows a key of one field neither by a name of the schema's nor by its field. */
+  readonly unusable?: true
 }
 
 export interface Model {
@@ -203,6 +205,7 @@ function readModel(block: Block, declared: Declared): { model: Model; relations:
       : {
           name: fields.length === 1 ? (fields[0] as string) : (name ?? fields.join('_')),
           fields: resolved as ScalarField[],
+          ...(fields.length === 1 && name !== undefined && { unusable: true }),
         }
   }
   const blockKeys = (attribute: string) =>

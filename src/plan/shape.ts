@@ -31,6 +31,8 @@ export interface Related {
   /** Relations in those, and whether it begins at a row that may be in another list. */
   readonly met: Met
   readonly hasCursor: boolean
+  /** Whether Prisma loads it by a join in SQL, which some values do not survive. */
+  readonly joined: boolean
   readonly shape: Shape
 }
 
@@ -66,12 +68,12 @@ export class Shapes {
   #known = new WeakMap<CatalogModel, Memo<Shape>>()
 
   /** @throws Bypass */
-  of(model: CatalogModel, args: Args, client: ClientShape): Shape {
+  of(model: CatalogModel, args: Args, joined: boolean, client: ClientShape): Shape {
     const text = selectionText(args)
-    if (text === undefined) return shapeOf(model, args, client)
+    if (text === undefined) return shapeOf(model, args, joined, client)
     let known = this.#known.get(model)
     if (known === undefined) this.#known.set(model, (known = new Memo()))
-    return known.of(text, () => shapeOf(model, args, client))
+    return known.of(joined ? `j${text}` : text, () => shapeOf(model, args, joined, client))
   }
 
   forget(): void {
@@ -91,12 +93,20 @@ function selectionText({ select, include, omit }: Args): string | undefined {
 }
 
 export const COUNT = '_count'
+/** Prisma takes a row for an instance of a class when `row.constructor.name` is not `Object`. The only field name of the kind. */
+const UNDECODED = 'constructor'
 const NOTHING_RELATED: readonly never[] = []
 
-/** @throws Bypass */
-export function shapeOf(model: CatalogModel, args: Args, client: ClientShape): Shape {
+/**
+ * @param joined - whether Prisma loads what is related by joins in SQL
+ * @throws Bypass
+ */
+export function shapeOf(model: CatalogModel, args: Args, joined: boolean, client: ClientShape): Shape {
   const { cached } = model
   if (cached === undefined) bypass(`${model.model.name} is not configured`)
+  // Prisma does not decode a row that has such a field, and a load of ours has all fields.
+  if (cached.places.has(UNDECODED))
+    bypass(`Prisma does not decode rows of ${model.model.name} with its field ${UNDECODED}`)
   // Prisma takes null for "not given" here.
   const [select, include, omit] = [args.select ?? undefined, args.include ?? undefined, args.omit ?? undefined]
   if (omit !== undefined && !isPlain(omit)) bypass('omit is of an unknown form')
@@ -107,7 +117,7 @@ export function shapeOf(model: CatalogModel, args: Args, client: ClientShape): S
     const places = remaining(model, cached, { ...client.globalOmit(model.model.name), ...omit }, client)
     if (include === undefined) return scalarsOnly(model, cached, places)
     if (!isPlain(include)) bypass('include is of an unknown form')
-    const parts = partsOf(model, 'include', include, client, () => false)
+    const parts = partsOf(model, 'include', include, joined, client, () => false)
     return withParts(
       model,
       cached,
@@ -130,7 +140,7 @@ export function shapeOf(model: CatalogModel, args: Args, client: ClientShape): S
     places.push(place)
     return true
   }
-  const parts = partsOf(model, 'select', select, client, isScalar)
+  const parts = partsOf(model, 'select', select, joined, client, isScalar)
   if (parts.order.length === 0) bypass('select selects nothing')
   return parts.related.length + parts.counted.length === 0
     ? scalarsOnly(model, cached, places)
@@ -181,8 +191,9 @@ function withParts(
   }
 }
 
-export function textOfRelated({ name, relation, text, met, shape }: Related): string {
-  return `.${name}=${relation.edge}(${text}${relation.target.meaning}${textOfMet(met)}${shape.text})`
+export function textOfRelated({ name, relation, text, met, joined, shape }: Related): string {
+  const how = joined ? '!' : ''
+  return `.${name}=${relation.edge}${how}(${text}${relation.target.meaning}${textOfMet(met)}${shape.text})`
 }
 
 export function textOfCounted({ name, relation, text, met }: Counted): string {
@@ -207,6 +218,7 @@ function partsOf(
   model: CatalogModel,
   word: 'include' | 'select',
   selection: Args,
+  joined: boolean,
   client: ClientShape,
   isScalar: (name: string, value: unknown) => boolean,
 ): Parts {
@@ -230,8 +242,9 @@ function partsOf(
       bypass(`${word}.${name} is not a cached field`)
     }
     if (client.computes(model.model.name, name)) bypass(`${word}.${name} is a computed field`)
+    if (name === UNDECODED) bypass(`Prisma does not decode rows with ${word}.${name}`)
     if (name === COUNT) counted.push(...countedOf(model, value, client))
-    else related.push(relatedOf(model, `${word}.${name}`, name, value, client))
+    else related.push(relatedOf(model, `${word}.${name}`, name, value, joined, client))
     order.push(name)
   }
   return { related, counted, order }
@@ -241,7 +254,14 @@ const OF_LIST = ['cursor', 'distinct', 'orderBy', 'skip', 'take', 'where']
 const OF_ONE = ['where']
 const SELECTION = ['select', 'include', 'omit']
 
-function relatedOf(model: CatalogModel, where: string, name: string, value: unknown, client: ClientShape): Related {
+function relatedOf(
+  model: CatalogModel,
+  where: string,
+  name: string,
+  value: unknown,
+  joined: boolean,
+  client: ClientShape,
+): Related {
   const relation = model.relations.get(name)
   if (relation === undefined || relation.field.hidden) bypass(`${where} is not a cached field`)
   const { target, field } = relation
@@ -260,7 +280,8 @@ function relatedOf(model: CatalogModel, where: string, name: string, value: unkn
     text: listText(target, args, client.reader, met),
     met,
     hasCursor: client.reader.isGiven(args, 'cursor'),
-    shape: shapeOf(target, args, client),
+    joined,
+    shape: shapeOf(target, args, joined, client),
   }
 }
 

@@ -42,7 +42,7 @@ export interface One {
   idOf(parent: Row): string | null | undefined
 }
 
-/** A list of related rows, a count, or a to-one relation with a `where`. */
+/** A list of related rows, a count, or a to-one relation with a `where`, or with values that a join changes. */
 export interface Part {
   readonly name: string
   /** As the caller wrote it. */
@@ -110,6 +110,8 @@ function nodeOf(shape: Shape): Node | undefined {
 function oneOf({ cached }: Shape, identity: Identity, related: Related): One | undefined {
   const { field, target } = related.relation
   if (field.list || related.text !== '') return undefined
+  // A row's own entry is for the values that the row has by itself.
+  if (related.joined && target.cached?.exactInJson !== true) return undefined
   const mayBeMissing = field.fields.length === 0
   const [own, theirs] = mayBeMissing
     ? [field.opposite.references, field.opposite.fields]
@@ -238,7 +240,9 @@ export interface PartAt {
 export function partAt(part: Part, rowKey: string, tagIds: readonly string[] | undefined): PartAt {
   const { lists, besideTags, underAny, holds, name, shape } = part
   const key = relationKey(rowKey, name, shape)
-  if (tagIds === undefined || besideTags.length === 0) return { key, on: { epochs: underAny, holds }, tagged: 0 }
+  // Asked here and not when the shape is made: what is known of collations grows.
+  const hasNames = tagIds !== undefined && besideTags.length > 0 && lists.every(list => list.isNamed())
+  if (!hasNames) return { key, on: { epochs: underAny, holds }, tagged: 0 }
   const tags = lists.map((list, i) => list.tagAt(tagIds[i] as string))
   const tagged = tags.length + besideTags.length
   return { key, on: { epochs: [...tags, ...besideTags, ...underAny], holds }, tagged }
@@ -248,7 +252,7 @@ export function partAt(part: Part, rowKey: string, tagIds: readonly string[] | u
 export function tagIdsOf(part: Part, parent: Row): string[] | undefined {
   const ids: string[] = []
   for (const { by } of part.lists) {
-    const id = by.tagIdOf(parent)
+    const id = by.idOf(parent)
     if (id === undefined) return undefined
     ids.push(id)
   }

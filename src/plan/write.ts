@@ -3,10 +3,24 @@
  * itself returns; never from a read before the write, which is a race. What has no name is an unnamed write: it bumps the
  * epoch that every entry of the model was made under.
  */
+import { Cascade } from './cascade.js'
 import type { Catalog, CatalogModel, ListOf, Relation } from './catalog.js'
 import { Effects, everything, type Rule } from './effects.js'
+import {
+  foreignKeysOfResult,
+  foreignKeyTo,
+  isGiven,
+  type Known,
+  keysOfResult,
+  leaveOut,
+  NOTHING,
+  ofModel,
+  Returned,
+  valuesOfNew,
+} from './known.js'
+import { isObject, listOf, pinned, pinnedIds, type Values } from './pins.js'
 import type { RelationField } from './schema.js'
-import { type TableWrite, tablesWritten } from './sql.js'
+import { tablesWritten } from './sql.js'
 
 export interface WritePlan {
   /** What the args tell. */
@@ -23,8 +37,6 @@ export interface Expected {
   /** Adds what one row names, or, without one, what it would have named. */
   readonly add: (row: Values | undefined) => void
 }
-
-type Values = Readonly<Record<string, unknown>>
 
 /** Plans what a model operation makes wrong. Pure: runs nothing. */
 export function planWrite(
@@ -77,11 +89,12 @@ export function writeOfAnything(catalog: Catalog, without?: string): WritePlan {
   return { effects: everything(catalog, without), expected: undefined }
 }
 
-/** A row that was written elsewhere; without an id any of the model's. */
-export function writeOf(catalog: Catalog, model: CatalogModel, id: string | undefined): Effects {
+/** The row that a unique `where` pins was written elsewhere; if that names none, any of the model's. */
+export function writeOf(catalog: Catalog, model: CatalogModel, where: unknown): Effects {
   const walk = new Walk(catalog, new Effects())
-  if (id === undefined) walk.effects.unnamed(model, 'anything')
-  else walk.effects.row(model, id, 'row').moved(model)
+  const named = pinned(model, where)
+  if (named !== undefined) walk.effects.row(model, named.id, 'row').moved(model)
+  if (named?.exact !== true) walk.effects.unnamed(model, 'anything')
   return walk.plan(undefined).effects
 }
 
@@ -101,63 +114,16 @@ export function planRaw(catalog: Catalog, text: string | undefined, without?: st
   return walk.plan(undefined)
 }
 
-/** The id that a `where` pins, whatever else it filters by. */
-export function pinnedId(model: CatalogModel, where: unknown): string | undefined {
-  return pinned(model, where)?.id
-}
-
-interface Pinned {
-  readonly id: string
-  /** Of the primary key. */
-  readonly values: Values
-}
-
-function pinned({ identity }: CatalogModel, where: unknown): Pinned | undefined {
-  if (identity === undefined || !isObject(where)) return undefined
-  const { key } = identity
-  const values = key.fields.length === 1 ? { [key.name]: equalsOf(where[key.name]) } : where[key.name]
-  const id = isObject(values) ? identity.idOf(values) : undefined
-  return id === undefined ? undefined : { id, values: values as Values }
-}
-
-/** The ids that a `where` of many pins: `id: 1`, `id: { in: [1, 2] }`, `userId_postId: {…}` or both parts by equality. */
-function pinnedIds(model: CatalogModel, where: unknown): string[] | undefined {
-  const { identity } = model
-  if (identity === undefined || !isObject(where)) return undefined
-  const [name] = identity.names
-  const one = name === undefined ? undefined : where[name]
-  if (identity.names.length === 1 && name !== undefined && isObject(one) && Array.isArray(one['in'])) {
-    const ids = one['in'].map(value => identity.idOf({ [name]: value }))
-    return ids.includes(undefined) ? undefined : (ids as string[])
-  }
-  const id = identity.idOf(Object.fromEntries(identity.names.map(part => [part, equalsOf(where[part])])))
-  return id === undefined ? undefined : [id]
-}
-
-/** What is known of a row: values of fields, some of them as `Returned`. */
-type Known = Values
-
-const NOTHING: Known = Object.freeze({})
-
 /** Adds what the result of the write names; without a result, what it would have named. */
 export function addResult({ expected }: WritePlan, result: unknown): void {
   for (const row of listOf(result)) expected?.add(isObject(row) ? row : undefined)
 }
 
 /** Walks the data of a write over the relation tree and the referential actions of the schema. */
-class Walk {
-  readonly effects: Effects
-  readonly #catalog: Catalog
-  readonly #deleted = new Set<CatalogModel>()
-  readonly #moved = new Set<RelationField>()
+class Walk extends Cascade {
   /** Fields of the result that are needed, and what to do with them. */
   readonly #wanted = new Set<string>()
   readonly #whenReturned: ((row: Values | undefined) => void)[] = []
-
-  constructor(catalog: Catalog, effects: Effects) {
-    this.#catalog = catalog
-    this.effects = effects
-  }
 
   /** @param model - of the rows in the result */
   plan(model: CatalogModel | undefined): WritePlan {
@@ -183,11 +149,12 @@ class Walk {
   create(model: CatalogModel, data: unknown, returned: boolean, given: Known = NOTHING): void {
     this.effects.changed(model)
     if (!isObject(data)) return
-    const known = this.#valuesOfNew(model, data, returned, given)
-    const id = model.identity?.idOf(known)
+    const known = valuesOfNew(model, data, returned, given)
+    const { identity } = model
+    const id = identity?.idOf(known)
     if (id !== undefined) this.effects.row(model, id, 'row')
-    // An id that the database makes was never there before; one that foreign keys make may have been.
-    else if (hasForeignId(model)) {
+    // An id that the database makes was never there before; one that the data makes may have been.
+    else if (identity !== undefined && isGiven(model, identity.names, data, given)) {
       if (returned) this.#rowOfResult(model, 'row')
       else this.effects.unnamed(model, 'child')
     }
@@ -196,12 +163,15 @@ class Walk {
   }
 
   createAndReturn(model: CatalogModel, data: unknown): void {
+    let isToBeNamed = false
     this.effects.changed(model)
     for (const item of listOf(data)) {
-      const id = isObject(item) ? model.identity?.idOf(item) : undefined
+      if (!isObject(item)) continue
+      const id = model.identity?.idOf(valuesOfNew(model, item, false, NOTHING))
       if (id !== undefined) this.effects.row(model, id, 'row')
+      else if (isGiven(model, model.identity?.names ?? [], item, NOTHING)) isToBeNamed = true
     }
-    if (hasForeignId(model)) this.#rowOfResult(model, 'row')
+    if (isToBeNamed) this.#rowOfResult(model, 'row')
     for (const list of model.lists) this.#joined(model, list, foreignKeysOfResult(model))
   }
 
@@ -211,7 +181,7 @@ class Walk {
     this.effects.changed(model)
     const keyChanges = this.updateData(model, data, { ...keysOfResult(model), ...named?.values })
     // With a non-deterministic collation the row may be kept under another spelling than the args have.
-    const exact = named !== undefined && model.identity?.spelling === 'exact'
+    const exact = named?.exact === true
     // The result has only the new key: the entry under the old one has no name.
     if (keyChanges && !exact) this.effects.unnamed(model, 'key')
     if (keyChanges || !exact) this.#rowOfResult(model, 'row')
@@ -231,9 +201,9 @@ class Walk {
 
   /** @param returning - whether the statement that deletes is the one that answers; else Prisma reads the row before it */
   delete(model: CatalogModel, where: unknown, returning: boolean): void {
-    const id = pinnedId(model, where)
-    if (id !== undefined) this.effects.row(model, id, 'row')
-    if (id === undefined || model.identity?.spelling !== 'exact') {
+    const named = pinned(model, where)
+    if (named !== undefined) this.effects.row(model, named.id, 'row')
+    if (named?.exact !== true) {
       if (returning) this.#rowOfResult(model, 'row')
       else this.effects.unnamed(model, 'row')
     }
@@ -279,37 +249,6 @@ class Walk {
     return keyChanges
   }
 
-  /** Raw SQL to one table. Answers whether that is one of the schema. */
-  table({ verb, table, schema, columns }: TableWrite): boolean {
-    // A name without a schema is looked for in all of them.
-    const isNamed = ({ model }: CatalogModel) =>
-      model.table === table && !model.view && (schema === undefined || schema === (model.databaseSchema ?? 'public'))
-    const models = [...this.#catalog.values()].filter(isNamed)
-    for (const model of models) {
-      this.effects.changed(model).moved(model)
-      if (verb === 'insert') continue
-      this.effects.unnamed(model, 'raw')
-      this.columnsChanged(model, fieldsOf(model, columns))
-      if (verb === 'delete') this.deleted(model)
-    }
-    if (models.length > 0) return true
-    const links = [...this.#catalog.values()].flatMap(model => {
-      const found = [...model.relations.values()].find(
-        ({ field, link }) => link !== undefined && field.joinTable === table,
-      )
-      return found?.link === undefined ? [] : [[found.link, [model, found.target]] as const]
-    })
-    for (const [link, ends] of links) this.effects.linked(link, ends)
-    return links.length > 0
-  }
-
-  /** Any rows of the model changed or went, and with them what references them. */
-  anything(model: CatalogModel, rule: Rule): void {
-    this.effects.unnamed(model, rule)
-    this.deleted(model)
-    this.columnsChanged(model, fieldsOf(model, undefined))
-  }
-
   // ---- what the result names
 
   #rowOfResult(model: CatalogModel, rule: Rule): void {
@@ -341,54 +280,9 @@ class Walk {
 
   #inList(model: CatalogModel, list: ListOf, row: Values): void {
     const tag = list.tagOf(row)
-    if (tag === undefined) this.effects.moved(model)
-    else if (tag !== null) this.effects.tag(tag)
-  }
-
-  // ---- referential actions
-
-  /** Rows of the model were deleted: the database changes what references them. */
-  deleted(model: CatalogModel): void {
-    this.effects.deleted(model)
-    if (this.#deleted.has(model)) return
-    this.#deleted.add(model)
-    this.#linked(model)
-    for (const reference of referencesTo(model)) {
-      const child = this.#of(reference.model.name)
-      if (reference.onDelete === 'Cascade') {
-        this.effects.unnamed(child, 'cascade')
-        this.deleted(child)
-      } else if (reference.onDelete === 'SetNull' || reference.onDelete === 'SetDefault') {
-        this.#foreignKeyMoved(reference, 'cascade')
-      }
-    }
-  }
-
-  /** All links of implicit many-to-many relations that the model's rows may have. */
-  #linked(model: CatalogModel): void {
-    for (const { link, target } of model.relations.values()) {
-      if (link !== undefined) this.effects.linked(link, [model, target])
-    }
-  }
-
-  /** Columns of some rows changed: what references them may follow. */
-  columnsChanged(model: CatalogModel, columns: ReadonlySet<string>): void {
-    this.effects.columns(model, columnNames(model, columns))
-    if (model.model.primaryKey?.fields.some(field => columns.has(field.name))) this.#linked(model)
-    for (const reference of referencesTo(model)) {
-      const { onUpdate, references } = reference
-      if (onUpdate === 'Restrict' || onUpdate === 'NoAction' || !references.some(field => columns.has(field))) continue
-      this.#foreignKeyMoved(reference, 'cascade')
-    }
-  }
-
-  /** The foreign key of rows that nobody can name changed. */
-  #foreignKeyMoved(reference: RelationField, rule: Rule): void {
-    const child = this.#of(reference.model.name)
-    this.effects.unnamed(child, rule)
-    if (this.#moved.has(reference)) return
-    this.#moved.add(reference)
-    this.columnsChanged(child, new Set(reference.fields))
+    if (tag === null) return
+    if (tag !== undefined) this.effects.tag(tag)
+    if (tag === undefined || !list.isNamed()) this.effects.moved(model)
   }
 
   // ---- nested writes
@@ -401,7 +295,7 @@ class Walk {
         if (value === undefined) continue
         if (relation.link !== undefined) this.effects.linked(relation.link, [model, relation.target])
         if (pushesOut(relation.field, operation, created)) {
-          this.#foreignKeyMoved(
+          this.foreignKeyMoved(
             relation.field.fields.length > 0 ? relation.field : relation.field.opposite,
             'pushed-out',
           )
@@ -457,9 +351,7 @@ class Walk {
   #child(model: CatalogModel, where: unknown, data: unknown): void {
     const known = pinned(model, where)?.values ?? NOTHING
     this.#pinnedChild(model, where)
-    if (this.updateData(model, data, known) && model.identity?.spelling !== 'exact') {
-      this.effects.unnamed(model, 'key')
-    }
+    if (this.updateData(model, data, known) && model.identity?.isExact() !== true) this.effects.unnamed(model, 'key')
   }
 
   /** The row at the other end of a to-one relation: which one that is was read before. */
@@ -471,9 +363,9 @@ class Walk {
   }
 
   #pinnedChild(model: CatalogModel, where: unknown): void {
-    const id = pinnedId(model, where)
-    if (id === undefined) this.effects.unnamed(model, 'child')
-    else this.effects.row(model, id, 'child')
+    const named = pinned(model, where)
+    if (named !== undefined) this.effects.row(model, named.id, 'child')
+    if (named?.exact !== true) this.effects.unnamed(model, 'child')
   }
 
   /** Rows that are connected or disconnected: where they have the foreign key, it changes. */
@@ -486,81 +378,7 @@ class Walk {
     if (target.model.primaryKey?.fields.some(({ name }) => columns.has(name))) this.effects.unnamed(target, 'key')
     this.columnsChanged(target, columns)
   }
-
-  // ---- what is known of a new row
-
-  /** Values of the foreign keys and the primary key of a row that is created with this data. */
-  #valuesOfNew(model: CatalogModel, data: Values, returned: boolean, given: Known): Known {
-    const known: Record<string, unknown> = { ...given }
-    for (const { field } of model.relations.values()) {
-      const nested = data[field.name]
-      if (!isObject(nested)) continue
-      for (const [i, name] of field.fields.entries()) {
-        const connected = isObject(nested['connect']) ? nested['connect'][field.references[i] as string] : undefined
-        known[name] = connected ?? (returned ? new Returned(name) : undefined)
-      }
-    }
-    for (const { name, type, optional, hasDefault } of model.model.scalars) {
-      if (name in known) continue
-      const value = data[name]
-      const made = returned ? new Returned(name) : undefined
-      // These are rounded to the column.
-      if (value !== undefined) known[name] = type === 'Decimal' || type === 'DateTime' ? made : value
-      else known[name] = optional && !hasDefault ? null : made
-    }
-    return known
-  }
-
-  #of(name: string): CatalogModel {
-    return this.#catalog.get(name) as CatalogModel
-  }
 }
-
-/** A value that is in the result of the write, under this name. */
-class Returned {
-  readonly field: string
-
-  constructor(field: string) {
-    this.field = field
-  }
-}
-
-/** The foreign key of a row under a parent. */
-function foreignKeyTo({ fields, references }: RelationField, parent: Known): Known {
-  return Object.fromEntries(fields.map((field, i) => [field, parent[references[i] as string] ?? undefined]))
-}
-
-/** What follows from the model alone, and is asked of it with each write. */
-function ofModel<Fact>(factOf: (model: CatalogModel) => Fact): (model: CatalogModel) => Fact {
-  const known = new WeakMap<CatalogModel, Fact>()
-  return model => {
-    let fact = known.get(model)
-    if (fact === undefined) known.set(model, (fact = factOf(model)))
-    return fact
-  }
-}
-
-/** The keys of the written row, which its result has: its own, those that others reference, and its foreign keys. */
-const keysOfResult = ofModel((model): Known => {
-  const referenced = referencesTo(model).flatMap(({ references }) => references)
-  const own = model.identity?.names ?? []
-  return { ...foreignKeysOfResult(model), ...inResult([...own, ...referenced]) }
-})
-
-const foreignKeysOfResult = ofModel(({ model }): Known => inResult(model.relations.flatMap(({ fields }) => fields)))
-
-function inResult(names: readonly string[]): Known {
-  return Object.fromEntries(names.map(name => [name, new Returned(name)]))
-}
-
-function leaveOut(known: Known, touched: ReadonlySet<string>): Known {
-  return Object.fromEntries(Object.entries(known).filter(([name]) => !touched.has(name)))
-}
-
-/** Relation fields, of any model, that lead to this one by a foreign key. */
-const referencesTo = ofModel(({ model }): readonly RelationField[] =>
-  model.relations.map(relation => relation.opposite).filter(reference => reference.fields.length > 0),
-)
 
 /** Fields that change with each update. */
 const updatedByItself = ofModel(({ model }): readonly string[] =>
@@ -580,36 +398,6 @@ function pushesOut(relation: RelationField, operation: string, parentIsNew: bool
   return !parentIsNew
 }
 
-/** Whether a foreign key is part of the primary key. */
-function hasForeignId({ model: { primaryKey, relations } }: CatalogModel): boolean {
-  return primaryKey?.fields.some(({ name }) => relations.some(({ fields }) => fields.includes(name))) ?? false
-}
-
-function columnNames({ model }: CatalogModel, fields: ReadonlySet<string>): string[] {
-  return model.scalars.filter(({ name }) => fields.has(name)).map(({ column }) => column)
-}
-
-/** Fields of these columns; all that anything could reference where they can't be told. */
-function fieldsOf({ model }: CatalogModel, columns: ReadonlySet<string> | undefined): ReadonlySet<string> {
-  const fields = model.scalars.filter(field => columns?.has(field.column)).map(field => field.name)
-  if (columns !== undefined && fields.length === columns.size) return new Set(fields)
-  const referenced = model.relations.flatMap(relation => relation.opposite.references)
-  return new Set([...model.scalars.map(field => field.name), ...referenced])
-}
-
 function asksForRelations({ relations }: CatalogModel, selection: unknown): boolean {
   return isObject(selection) && Object.keys(selection).some(name => name === '_count' || relations.has(name))
-}
-
-/** `{ equals: 1 }` as 1. */
-function equalsOf(value: unknown): unknown {
-  return isObject(value) && Object.keys(value).length === 1 && 'equals' in value ? value['equals'] : value
-}
-
-function listOf(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [value]
-}
-
-function isObject(value: unknown): value is Values {
-  return typeof value === 'object' && value !== null
 }

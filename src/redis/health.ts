@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from './connection.js'
 import { patiently } from './waiting.js'
-import type { Emit } from '../events.js'
+import type { Emit, ErrorCode } from '../events.js'
 import { Journal } from './journal.js'
 import { Marks } from './marks.js'
 
@@ -23,6 +23,10 @@ export interface Neighbours {
   /** Whether another look could change that. */
   readonly unsettled: boolean
   readonly renewMs: number
+  /** The keys are read or written: a process that is not used lets its sign of life run out. */
+  touch(): void
+  /** Whether they were since the last sign of life. */
+  readonly isUsed: boolean
   /** How many other versions of the schema are alive. */
   readonly others: number
   /** Everything that any of them believes to depend on a write. */
@@ -65,12 +69,11 @@ export class Health {
   #retry: NodeJS.Timeout | undefined
   #retryMs = FIRST_RETRY_MS
   /** What ended the last attempt, if it is something to be said once. */
-  #obstacle: string | undefined
+  #obstacle: ErrorCode | undefined
   readonly #marks: Marks
   #closed = false
   #checking: Promise<boolean> | undefined
   #renewal: NodeJS.Timeout | undefined
-  #usedSinceRenewal = false
 
   constructor(connection: Connection, options: HealthOptions) {
     this.#connection = connection
@@ -159,11 +162,6 @@ export class Health {
     return this.#healing === undefined ? left : patiently(this.#healing, left)
   }
 
-  /** A process that is not used lets its sign of life run out. */
-  used(): void {
-    this.#usedSinceRenewal = true
-  }
-
   /** Looks again who else uses the keys, once at a time. */
   #check(): Promise<boolean> {
     return (this.#checking ??= this.#options.neighbours.checkIn(this.#options.deadlineMs).finally(() => {
@@ -184,13 +182,12 @@ export class Health {
   }
 
   async #renew(): Promise<void> {
-    const { renewMs } = this.#options.neighbours
-    if (!this.#trusted || !this.#connection.ready || !this.#usedSinceRenewal) return this.#renewLater(renewMs)
-    this.#usedSinceRenewal = false
+    const { renewMs, isUsed } = this.#options.neighbours
+    if (!this.#trusted || !this.#connection.ready || !isUsed) return this.#renewLater(renewMs)
     const checked = await this.#check()
     // Or the next process would take the server for an unknown one, when a week is over, and drop all entries.
     if (this.#trusted) await this.#marks.renew()
-    if (!checked) this.#usedSinceRenewal = true
+    if (!checked) this.#options.neighbours.touch()
     this.#renewLater(checked ? renewMs : Math.min(renewMs, LONGEST_RETRY_MS))
   }
 
@@ -356,7 +353,7 @@ export class Health {
   }
 
   /** Once, and not at each attempt that fails for the same reason. */
-  #say(code: string, message: string): void {
+  #say(code: ErrorCode, message: string): void {
     if (this.#obstacle === code) return
     this.#obstacle = code
     this.#options.emit({ type: 'error', code, message })

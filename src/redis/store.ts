@@ -30,6 +30,8 @@ export interface StoreOptions {
   readonly holdMs: number
   /** Lifetime of a tag when it is made: twice the longest TTL of this process. An entry that lives longer extends it. */
   readonly tagMs: number
+  /** The keys are used. */
+  readonly touch: () => void
 }
 
 const TOKEN_MS = 10_000
@@ -128,7 +130,7 @@ export class Store {
   ): Promise<T> {
     const left = deadline - this.#clock.now()
     if (!this.#health.usable || left <= 0) return Promise.resolve(read(undefined))
-    this.#health.used()
+    this.#options.touch()
     const batch = this.#looks.current()
     batch.within(left)
     if (loadsUnder !== undefined) batch.takeable(key)
@@ -154,7 +156,9 @@ export class Store {
     if (!this.#health.usable || left <= 0) return undefined
     const batch = this.#acquires.current()
     batch.within(left)
-    const entryAt = token !== undefined || key === undefined ? undefined : batch.token(key, TOKEN_MS)
+    // A value's fetch may take longer than any query: its token lives longer.
+    const entryAt =
+      token !== undefined || key === undefined ? undefined : batch.token(key, Math.max(TOKEN_MS, on.tokenMs ?? 0))
     const epochsAt = known.map((epoch, i) =>
       epoch ? undefined : batch.token(on.epochs[i] as string, this.#lifeOf(on.epochs[i] as string)),
     )
@@ -221,7 +225,7 @@ export class Store {
    */
   async drop({ holds, keys, besides }: Drops): Promise<'done' | 'deferred'> {
     if (keys.length === 0 && holds.length === 0) return 'done'
-    this.#health.used()
+    this.#options.touch()
     for (const key of keys) this.#tooLarge.delete(key) // it may be smaller now
     const deadline = performance.now() + this.#options.invalidationDeadlineMs
     if (!this.#health.answering) await this.#health.started(this.#options.invalidationDeadlineMs, true)

@@ -6,6 +6,7 @@
  */
 export class Flights<Answer> {
   readonly #flights = new Map<string, Flight<Answer>>()
+  readonly #longestWaitMs: number
   #clock = 0
 
   /** A moment, to be compared with other moments of the same `Flights`. */
@@ -17,32 +18,47 @@ export class Flights<Answer> {
     return this.#flights.get(key)
   }
 
-  /** Begins a load that others can find; it is there until `end`. */
+  /** @param longestWaitMs - how long a load is waited for, unless it is said for each wait */
+  constructor(longestWaitMs: number = LONGEST_WAIT_MS) {
+    this.#longestWaitMs = longestWaitMs
+  }
+
+  /** Begins a load that others can find; it is there until its end, or until it was waited for too long. */
   begin(key: string): Flight<Answer> {
-    const flight = new Flight<Answer>(
+    const flight: Flight<Answer> = new Flight<Answer>(
       () => this.now(),
-      () => this.#flights.delete(key),
+      // By then another one may have its place.
+      () => {
+        if (this.#flights.get(key) === flight) this.#flights.delete(key)
+      },
+      this.#longestWaitMs,
     )
     this.#flights.set(key, flight)
     return flight
   }
 }
 
-/** The load that was waited for takes too long: ask for yourself. */
+/** The load that was waited for takes too long, and has lost its place: the next reader begins another one. */
 export const STUCK = Symbol('stuck')
 
 const LONGEST_WAIT_MS = 5_000
+/** `setTimeout` takes no more. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export class Flight<Answer> {
   readonly #now: () => number
   readonly #remove: () => void
+  readonly #longestWaitMs: number
+  /** When it was waited for first. */
+  #awaitedSince: number | undefined
   #askedAt = Number.POSITIVE_INFINITY
   #settle!: (answer: Answer | undefined) => void
 
   readonly #loaded: Promise<Answer | undefined>
 
-  constructor(now: () => number, remove: () => void) {
+  constructor(now: () => number, remove: () => void, longestWaitMs = LONGEST_WAIT_MS) {
     this.#now = now
+    this.#longestWaitMs = longestWaitMs
     this.#remove = remove
     this.#loaded = new Promise(resolve => {
       this.#settle = resolve
@@ -60,16 +76,36 @@ export class Flight<Answer> {
 
   /**
    * Waits until the load has ended. Answers what it found for those who share it, undefined when it failed, and `STUCK` when
-   * it takes too long: its connection may hang where another one's would not, or it may wait for the one who asks.
+   * it takes too long: its connection may hang where another one's would not, or it may wait for the reader. Then it loses its
+   * place to one successor. All who wait do so until the same moment, or later readers would wait one after the other.
+   *
+   * @param longestMs - since it was first waited for
+   * @param sooner - settles when there is another answer
    */
-  async wait(): Promise<Answer | undefined | typeof STUCK> {
+  async wait(
+    longestMs = this.#longestWaitMs,
+    sooner?: Promise<Answer | undefined>,
+  ): Promise<Answer | undefined | typeof STUCK> {
+    const now = performance.now()
+    this.#awaitedSince ??= now
+    const leftMs = longestMs - (now - this.#awaitedSince)
+    const answers = sooner === undefined ? [this.#loaded] : [this.#loaded, sooner]
+    if (leftMs > LONGEST_TIMER_MS) return Promise.race(answers)
     let timer: NodeJS.Timeout | undefined
     const stuck = new Promise<typeof STUCK>(resolve => {
-      timer = setTimeout(resolve, LONGEST_WAIT_MS, STUCK)
+      timer = setTimeout(resolve, Math.max(0, leftMs), STUCK)
     })
-    const outcome = await Promise.race([this.#loaded, stuck])
+    const outcome = await Promise.race([...answers, stuck])
     clearTimeout(timer)
+    if (outcome === STUCK) this.#remove()
     return outcome
+  }
+
+  /** The answer, as soon as there is one; never settles when the load fails. */
+  get answered(): Promise<Answer> {
+    return new Promise(resolve => {
+      void this.#loaded.then(answer => answer !== undefined && resolve(answer))
+    })
   }
 
   end(answer: Answer | undefined): void {

@@ -17,6 +17,8 @@ export interface Reading<Looked, Shared> {
   readonly key: string
   /** Readings under one name may share a load. */
   readonly flight: string
+  /** How long the load of another is waited for, if it is not as long as its `Flights` say. */
+  readonly longestWaitMs?: number | undefined
   /** What Redis says, in as few round trips as the keys allow. */
   look(deadline: number): Promise<Looked>
   /** The answer that follows from it; undefined: none. */
@@ -38,6 +40,8 @@ export async function cacheAside<Looked, Shared>(
   const began = flights.now()
   if (!store.usable) await store.started()
   let deadline = store.deadline()
+  /** What a load says that took too long, and that we may share: it may still be sooner than its successor. */
+  let sooner: Promise<Shared> | undefined
 
   for (;;) {
     const looked = await reading.look(deadline)
@@ -55,9 +59,12 @@ export async function cacheAside<Looked, Shared>(
     }
     const mayShare = flight.openTo(began)
     const waiting = store.now()
-    const shared = await flight.wait()
+    const shared = await flight.wait(reading.longestWaitMs, sooner)
     deadline += store.now() - waiting // the database's time, not that of Redis
-    if (shared === STUCK) return reading.ask()
+    if (shared === STUCK) {
+      if (mayShare) sooner = sooner === undefined ? flight.answered : Promise.race([sooner, flight.answered])
+      continue
+    }
     if (!mayShare) continue // It asked the database before we came: look again, then load, or join the next load.
     if (shared === undefined) return reading.ask() // It failed, or can't be copied. Nobody gets another's error.
     const theirs = reading.answerFrom(shared)

@@ -7,7 +7,7 @@ import type { Row } from '../wire/codec.js'
 import { digest, Kind, kindOf, newToken, PAYLOAD_AT, seal, stampedWith } from '../wire/envelope.js'
 import type { Events, FillOutcome } from '../events.js'
 import { rowOrNullCodec } from '../wire/results.js'
-import { foldedId, relationKey } from '../wire/keys.js'
+import { relationKey } from '../wire/keys.js'
 import { type Lookup, type RowRead } from '../plan/query.js'
 import { type Node, type One, type Part, type PartAt, partAt, tagIdsOf } from '../plan/tree.js'
 import type { Seen } from '../redis/batches.js'
@@ -85,15 +85,14 @@ export class TreeReading implements Reading<Gathered, Shared> {
 
   /** The row with what hangs on it; undefined when something is missing. */
   async #gather(gathered: Gathered, node: Node, lookup: Lookup, deadline: number): Promise<Row | 'absent' | undefined> {
-    const { ones, parts, identity } = node
+    const { ones, parts } = node
     const hanging = new Map<string, Promise<unknown>>()
     const guesses = new Map<One, string>()
     const atRow = (rowKey: string) => {
       const id = rowKey.slice(node.model.keys.row('').length)
-      const tagId = identity.spelling === 'exact' ? id : foldedId(id)
       for (const part of parts) {
-        if (!part.byId || (tagId === undefined && part.lists.length > 0)) continue
-        const tagIds = part.lists.map(() => tagId as string)
+        if (!part.byId) continue
+        const tagIds = part.lists.map(() => id)
         hanging.set(part.name, this.#part(gathered, part, partAt(part, rowKey, tagIds), deadline))
       }
       for (const one of ones) {

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual, types } from 'node:util'
 import { Packr } from 'msgpackr'
 import { digest, Kind, kindOf, PAYLOAD_AT, seal, stampedWith } from '../wire/envelope.js'
+import { isReadable, TYPES_OF_VALUES } from '../wire/guard.js'
 import { nameOf } from '../errors.js'
 import type { Events, FillOutcome } from '../events.js'
 import type { Flight, Flights } from './flight.js'
@@ -14,6 +15,7 @@ export interface ValueRead<T> {
   readonly redisKey: string
   readonly on: Dependencies
   readonly ttlMs: number
+  readonly loadTimeoutMs: number | undefined
   readonly fetch: () => T | PromiseLike<T>
   readonly serialize: ((value: T) => unknown) | undefined
   readonly deserialize: ((stored: unknown) => T) | undefined
@@ -23,10 +25,10 @@ export interface Values {
   readonly store: Store
   readonly valueFlights: Flights<Buffer>
   readonly events: Events
+  /** In the place of a fingerprint, as values follow no schema: that of the source. */
+  readonly signature: Buffer
 }
 
-/** Entries of `getOrSet` follow no schema. */
-const NO_SCHEMA = Buffer.alloc(8)
 const OPERATION = 'getOrSet'
 const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true })
 
@@ -41,10 +43,12 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
   readonly operation = OPERATION
   readonly key: string
   readonly flight: string
+  readonly longestWaitMs: number | undefined
   readonly #values: Values
   readonly #read: ValueRead<T>
 
   constructor(values: Values, read: ValueRead<T>) {
+    this.longestWaitMs = read.loadTimeoutMs
     this.key = this.flight = read.redisKey
     this.#values = values
     this.#read = read
@@ -55,7 +59,8 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
   }
 
   answerOf(seen: Seen | undefined): unknown {
-    if (seen === undefined || seen.entry === null || kindOf(seen.entry, NO_SCHEMA) !== Kind.value) return undefined
+    if (seen === undefined || seen.entry === null || kindOf(seen.entry, this.#values.signature) !== Kind.value)
+      return undefined
     const stamp = digest(seen.epochs)
     if (stamp === undefined || !stampedWith(seen.entry, stamp)) return undefined
     return decoded(this.#values, this.#read, seen.entry, PAYLOAD_AT)
@@ -88,7 +93,7 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
   #fill({ entry: token, epochs }: Ticket, payload: Buffer | undefined): FillOutcome {
     const stamp = digest(epochs)
     if (payload === undefined || token === undefined || stamp === undefined) return 'inexact'
-    const entry = seal(Kind.value, payload, token, stamp, NO_SCHEMA)
+    const entry = seal(Kind.value, payload, token, stamp, this.#values.signature)
     this.#values.store.fill(this.key, entry, this.#read.on, this.#read.ttlMs, token)
     return 'sent'
   }
@@ -96,10 +101,10 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
 /** Undefined when the value can't be given back exactly. */
 function encoded<T>({ events }: Values, { serialize }: ValueRead<T>, value: T): Buffer | undefined {
   try {
-    if (serialize !== undefined) return packr.pack(serialize(value))
-    const payload = packr.pack(value)
-    // An error would come back with another stack.
-    return isDeepStrictEqual(unpacked(payload, 0), value) && !holdsError(value) ? payload : undefined
+    const stored: unknown = serialize === undefined ? value : serialize(value)
+    const payload = packr.pack(stored)
+    // A Map would come back as an object, -0 as 0, an error with another stack.
+    return isDeepStrictEqual(unpacked(payload, 0), stored) && !holdsError(stored) ? payload : undefined
   } catch (error) {
     events.emit({
       type: 'error',
@@ -132,5 +137,6 @@ function decoded<T>({ events }: Values, { deserialize }: ValueRead<T>, bytes: Bu
 }
 
 function unpacked(bytes: Buffer, start: number): unknown {
+  if (!isReadable(bytes, start, TYPES_OF_VALUES)) throw new TypeError('not a value of getOrSet')
   return packr.unpack(bytes, { start, end: bytes.length })
 }

@@ -7,12 +7,13 @@ import { Packr } from 'msgpackr'
 import { Memo } from '../memo.js'
 import { isDecimal } from '../plan/canon.js'
 import type { ScalarField } from '../plan/schema.js'
-import { type RowMaker, rowMaker } from './objects.js'
+import { type Budget, bytesOf, type Decode, type Decoder, isReadable, refuse } from './guard.js'
+import { type RowMaker, type Row, rowMaker } from './objects.js'
 
-export type Row = Record<string, unknown>
+export type { Row } from './objects.js'
 
 /** Prisma's own Decimal class: the core imports nothing of Prisma, so the door hands it in. */
-export type DecimalClass = new (text: string) => unknown
+export type DecimalClass = new (text: string) => { readonly e: number }
 
 export interface RowCodec {
   /** 8 bytes over names and types of the fields. An entry with another fingerprint is a miss: old and new schema side by side. */
@@ -20,9 +21,9 @@ export interface RowCodec {
   /** The fingerprint as a text. */
   readonly name: string
   /** The values of one field in many rows; undefined when one of them can't be given back exactly. */
-  encodeColumn(place: number, values: readonly unknown[]): readonly unknown[] | undefined
+  encodeColumn(place: number, values: readonly unknown[], budget: Budget): readonly unknown[] | undefined
   /** Undefined when it is no column of so many values. */
-  decodeColumn(place: number, stored: unknown, length: number): readonly unknown[] | undefined
+  decodeColumn(place: number, stored: unknown, length: number, budget: Budget): readonly unknown[] | undefined
   /** The payload, or undefined when a value can't be given back exactly. */
   encode(row: Row): Buffer | undefined
   /**
@@ -43,7 +44,7 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass, 
   const encoders = fields.map(encoderOf)
   const decoders = fields.map(field => decoderOf(field, Decimal))
   const makerOf = (places: readonly number[]): RowMaker =>
-    rowMaker(places.map(place => ({ name: names[place] as string, place, decode: decoders[place] })))
+    rowMaker(places.map(place => ({ name: names[place] as string, place, ...(decoders[place] as Decoder) })))
   const whole = makerOf([...names.keys()])
   const parts = new Memo<RowMaker>()
   const columns = fields.map(field => (field.type === 'DateTime' && !field.list ? stepped : plainColumn))
@@ -53,13 +54,15 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass, 
   return {
     fingerprint,
     name: fingerprint.toString('base64url'),
-    encodeColumn(place, values) {
+    encodeColumn(place, values, budget) {
       const encode = encoders[place]
       const encoded = values.map(value => (value === null ? null : encode?.(value)))
-      return encoded.includes(undefined) ? undefined : columns[place]?.press(encoded)
+      return encoded.includes(undefined)
+        ? undefined
+        : columns[place]?.press(encoded, budget, isDecoded(decoders[place]))
     },
-    decodeColumn(place, stored, length) {
-      return columns[place]?.expand(stored, length, decoders[place])
+    decodeColumn(place, stored, length, budget) {
+      return columns[place]?.expand(stored, length, budget, decoders[place] as Decoder)
     },
     encode(row) {
       try {
@@ -77,6 +80,7 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass, 
     },
     decode(bytes, start, places) {
       try {
+        if (!isReadable(bytes, start)) return undefined
         const values: unknown = packr.unpack(bytes, { start, end: bytes.length })
         if (!Array.isArray(values) || values.length !== names.length) return undefined
         return (places === undefined ? whole : parts.of(places.join(), () => makerOf(places)))(values)
@@ -90,53 +94,58 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass, 
 // ---- columns
 
 interface Column {
-  press(values: readonly unknown[]): readonly unknown[]
+  press(values: readonly unknown[], budget: Budget, decoded: boolean): readonly unknown[]
   /** @param stored - fresh: it may become the answer */
-  expand(stored: unknown, length: number, decode?: Decode): readonly unknown[] | undefined
+  expand(stored: unknown, length: number, budget: Budget, decoder: Decoder): readonly unknown[] | undefined
 }
 
-/** More than any entry holds: bytes that claim to have more rows are not ours. */
-const MOST_ROWS = 1_000_000
-
-/** All values, or, where all are the same, one of them. */
+/** All values, or, where all are the same, one of them, as far as the budget goes. */
 export const plainColumn: Column = {
-  press(values) {
+  press(values, budget, decoded) {
     const [first] = values
-    return values.length > 1 && values.every(value => value === first) ? [first] : values
+    if (values.length < 2 || !values.every(value => value === first)) return values
+    return budget.spend(values.length, bytesOf(first, decoded)) ? [first] : values
   },
-  expand(stored, length, decode) {
-    const values = expanded(stored, length)
-    if (values === undefined || decode === undefined) return values
-    for (let i = 0; i < length; i++) if (values[i] !== null) values[i] = decode(values[i])
+  expand(stored, length, budget, decoder) {
+    const values = expanded(stored, length, budget, isDecoded(decoder))
+    if (values === undefined) return undefined
+    if (decoder.decode === undefined) {
+      for (let i = 0; i < length; i++) if (typeof values[i] !== decoder.type && values[i] !== null) return undefined
+    } else for (let i = 0; i < length; i++) if (values[i] !== null) values[i] = decoder.decode(values[i])
     return values
   },
 }
 
-function expanded(stored: unknown, length: number): unknown[] | undefined {
+function expanded(stored: unknown, length: number, budget: Budget, decoded: boolean): unknown[] | undefined {
   if (!Array.isArray(stored)) return undefined
   if (stored.length === length) return stored as unknown[]
-  if (stored.length !== 1 || length > MOST_ROWS) return undefined
-  return Array<unknown>(length).fill(stored[0])
+  if (stored.length !== 1) return undefined
+  const value: unknown = stored[0]
+  // Lists and bytes are never the same.
+  if (typeof value === 'object' && value !== null) return undefined
+  return budget.spend(length, bytesOf(value, decoded)) ? Array<unknown>(length).fill(value) : undefined
 }
 
 const UNITS_MS = [1000, 1]
 
 /** Dates, as steps from the earliest: `[unit in ms, earliest, …steps]`. */
 const stepped: Column = {
-  press(values) {
+  press(values, budget) {
     const times = values.filter(value => typeof value === 'number' && !Number.isNaN(value)) as number[]
     const earliest = times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
     if (times.length < 2) return [0, 0, ...values]
     const unit = UNITS_MS.find(ms => times.every(time => (time - earliest) % ms === 0)) as number
     const step = (value: unknown) => (typeof value === 'number' ? (value - earliest) / unit : value)
-    return [unit, earliest, ...plainColumn.press(values.map(step))]
+    return [unit, earliest, ...plainColumn.press(values.map(step), budget, true)]
   },
-  expand(stored, length, decode) {
+  expand(stored, length, budget, decoder) {
     if (!Array.isArray(stored) || stored.length < 2) return undefined
-    const [unit, earliest] = stored as [number, number]
+    const [unit, earliest] = stored as unknown[]
     const steps: unknown[] = stored.slice(2)
-    if (unit === 0) return plainColumn.expand(steps, length, decode)
-    return plainColumn.expand(steps, length, step => decode?.((step as number) * unit + earliest))
+    if (unit === 0) return plainColumn.expand(steps, length, budget, decoder)
+    if ((unit !== 1 && unit !== 1000) || typeof earliest !== 'number') return undefined
+    const decode = (step: unknown) => dateOf(typeof step === 'number' ? step * unit + earliest : step)
+    return plainColumn.expand(steps, length, budget, { decode, type: undefined })
   },
 }
 
@@ -151,7 +160,9 @@ function fingerprintOf(fields: readonly ScalarField[], of: readonly string[]): B
 // ---- one value: undefined means "can't be given back exactly"
 
 type Encode = (value: unknown) => unknown
-type Decode = (value: unknown) => unknown
+function isDecoded(decoder: Decoder | undefined): boolean {
+  return decoder?.decode !== undefined
+}
 
 function encoderOf(field: ScalarField): Encode {
   const one = scalarEncoder(field)
@@ -189,29 +200,65 @@ function scalarEncoder(field: ScalarField): Encode {
   }
 }
 
-function decoderOf(field: ScalarField, Decimal: DecimalClass): Decode | undefined {
+function decoderOf(field: ScalarField, Decimal: DecimalClass): Decoder {
   const one = scalarDecoder(field, Decimal)
-  if (!field.list || one === undefined) return one
-  return items => (items as unknown[]).map(item => (item === null ? null : one(item)))
+  if (!field.list) return one
+  const decode = one.decode ?? ((value: unknown) => (typeof value === one.type ? value : refuse()))
+  return {
+    decode: items => (Array.isArray(items) ? items.map(item => (item === null ? null : decode(item))) : refuse()),
+    type: undefined,
+  }
 }
 
-function scalarDecoder(field: ScalarField, Decimal: DecimalClass): Decode | undefined {
+function scalarDecoder(field: ScalarField, Decimal: DecimalClass): Decoder {
   switch (field.type) {
     case 'Float':
-      return value => (value === '-0' ? -0 : value)
+      return decoding(value => (typeof value === 'number' ? value : value === '-0' ? -0 : refuse()))
     case 'BigInt':
-      return value => BigInt(value as number | bigint)
+      return decoding(bigIntOf)
     case 'Decimal':
-      return value => new Decimal(value as string)
+      return decoding(value => decimalOf(value, Decimal))
     case 'DateTime':
-      return value => new Date(value as number)
+      return decoding(dateOf)
     case 'Bytes':
-      return value => new Uint8Array(value as Uint8Array)
+      return decoding(bytesFrom)
     case 'Json':
-      return value => JSON.parse(value as string) as unknown
+      return decoding(value => (typeof value === 'string' ? (JSON.parse(value) as unknown) : refuse()))
+    case 'Int':
+      return { decode: undefined, type: 'number' }
+    case 'Boolean':
+      return { decode: undefined, type: 'boolean' }
     default:
-      return undefined
+      return { decode: undefined, type: 'string' }
   }
+}
+
+function decoding(decode: Decode): Decoder {
+  return { decode, type: undefined }
+}
+
+function bigIntOf(value: unknown): bigint {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value)
+  return typeof value === 'bigint' && BigInt.asIntN(64, value) === value ? value : refuse()
+}
+
+/** The database's numbers have some 150,000 digits at most. */
+const MOST_DIGITS = 200_000
+
+/** Of a text that the database may have given: `1e9000000000000000` is one number here, and the memory of all who print it. */
+export function decimalOf(text: unknown, Decimal: DecimalClass): unknown {
+  if (typeof text !== 'string' || text.length > MOST_DIGITS) refuse()
+  const decimal = new Decimal(text)
+  return Math.abs(decimal.e) > MOST_DIGITS ? refuse() : decimal
+}
+
+export function dateOf(time: unknown): Date {
+  return typeof time === 'number' ? new Date(time) : refuse()
+}
+
+/** A number would be taken for a length. */
+export function bytesFrom(bytes: unknown): Uint8Array {
+  return bytes instanceof Uint8Array ? new Uint8Array(bytes) : refuse()
 }
 
 /** JSON text keeps everything that JSON can hold, except -0 and numbers beyond a double (`1e400` reads as `Infinity`). */

@@ -20,16 +20,12 @@ function encodePart(part: string): string {
     : encodeURIComponent(part).replace(/[*!'()]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
-/** The id in the name of a relation tag, in lower case: undefined when the id alone does not tell. */
-export function foldedId(id: string): string | undefined {
-  if (/^\*|%(?:[01]|7F|[89A-F])/.test(id)) return undefined
-  return id.replace(/%..|[A-Z]/g, found => (found.length === 1 ? found.toLowerCase() : found))
-}
-
 /** What an entry depends on: it is valid only under these epochs, and only while none of the holds is there. */
 export interface Dependencies {
   readonly epochs: readonly string[]
   readonly holds: readonly string[]
+  /** How long a load of this entry may take, where that is longer than a query's. */
+  readonly tokenMs?: number
 }
 
 /** The keys of one model. */

@@ -3,14 +3,14 @@
  * that is made for these names can have one. Where code may not be made from text, the slow way does the same.
  */
 import { Memo } from '../memo.js'
-import type { Row } from './codec.js'
+import { type Decoder, refuse } from './guard.js'
 
-export interface Field {
+export type Row = Record<string, unknown>
+
+export type Field = Decoder & {
   readonly name: string
   /** Its place among the values. */
   readonly place: number
-  /** What makes the field of a value that is not null; undefined: the value is it. */
-  readonly decode: ((value: unknown) => unknown) | undefined
 }
 
 /** A row from its values. */
@@ -18,19 +18,36 @@ export type RowMaker = (values: readonly unknown[]) => Row
 
 /** @param fields - of the schema, in the order that the row shall have them */
 export function rowMaker(fields: readonly Field[]): RowMaker {
-  const members = fields.map(({ name, place, decode }, i) => {
+  const members = fields.map(({ name, place, decode, type }, i) => {
     const value = `values[${place}]`
-    return `${JSON.stringify(name)}: ${decode === undefined ? value : `${value} === null ? null : decode[${i}](${value})`}`
+    const made =
+      decode === undefined
+        ? `typeof ${value} === '${type}' || ${value} === null ? ${value} : refuse()`
+        : `${value} === null ? null : decode[${i}](${value})`
+    return `${memberName(name)}: ${made}`
   })
-  const make = compiled('decode', `return values => ({ ${members.join(', ')} })`)
-  if (make !== undefined) return make(fields.map(({ decode }) => decode)) as RowMaker
+  const make = compiled('decode', 'refuse', `return values => ({ ${members.join(', ')} })`)
+  if (make !== undefined) {
+    return make(
+      fields.map(({ decode }) => decode),
+      refuse,
+    ) as RowMaker
+  }
   return values =>
     Object.fromEntries(
-      fields.map(({ name, place, decode }) => {
+      fields.map(({ name, place, decode, type }) => {
         const value = values[place]
-        return [name, value === null || decode === undefined ? value : decode(value)]
+        if (value === null) return [name, null]
+        if (decode !== undefined) return [name, decode(value)]
+        return [name, typeof value === type ? value : refuse()]
       }),
     )
+}
+
+/** In a literal, `__proto__` is a field only in brackets. */
+function memberName(name: string): string {
+  const quoted = JSON.stringify(name)
+  return name === '__proto__' ? `[${quoted}]` : quoted
 }
 
 /** Rows from the values of each of their fields. */
@@ -45,7 +62,7 @@ export function rowsMaker(names: readonly string[]): RowsMaker {
 
 function newRowsMaker(names: readonly string[]): RowsMaker {
   const columns = names.map((_, i) => `c${i} = columns[${i}]`).join(', ')
-  const members = names.map((name, i) => `${JSON.stringify(name)}: c${i}[i]`).join(', ')
+  const members = names.map((name, i) => `${memberName(name)}: c${i}[i]`).join(', ')
   const loop = `const rows = []; for (let i = 0; i < length; i++) rows.push({ ${members} }); return rows`
   const make = compiled('columns', 'length', columns === '' ? loop : `const ${columns}; ${loop}`)
   if (make !== undefined) return make as RowsMaker

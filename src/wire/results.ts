@@ -5,7 +5,8 @@
 import { Packr } from 'msgpackr'
 import { isDecimal } from '../plan/canon.js'
 import type { Counted, Related, Shape } from '../plan/shape.js'
-import { type DecimalClass, plainColumn, type Row, type RowCodec } from './codec.js'
+import { bytesFrom, dateOf, decimalOf, type DecimalClass, plainColumn, type Row, type RowCodec } from './codec.js'
+import { Budget, type Decoder, INEXACT, isCount, isReadable, refuse as fail, ROW_BYTES } from './guard.js'
 import { type RowsMaker, rowsMaker } from './objects.js'
 
 export interface ResultCodec {
@@ -16,9 +17,6 @@ export interface ResultCodec {
 }
 
 const packr = new Packr({ useRecords: false })
-
-/** Thrown and caught here: a value can't be given back exactly, or bytes are not what they should be. */
-const INEXACT = new Error('inexact')
 
 function codec(encode: (result: unknown) => unknown, decode: (stored: unknown) => unknown): ResultCodec {
   // Messages of encoder and decoder may hold row data: they go nowhere.
@@ -32,6 +30,7 @@ function codec(encode: (result: unknown) => unknown, decode: (stored: unknown) =
     },
     decode(bytes, start) {
       try {
+        if (!isReadable(bytes, start)) return undefined
         return { result: decode(packr.unpack(bytes, { start, end: bytes.length })) }
       } catch {
         return undefined
@@ -44,8 +43,8 @@ function codec(encode: (result: unknown) => unknown, decode: (stored: unknown) =
 export function listCodec(shape: Shape): ResultCodec {
   const table = tableOf(shape)
   return codec(
-    rows => table.press(rows as readonly Row[]),
-    stored => table.expand(stored),
+    rows => table.press(rows as readonly Row[], new Budget()),
+    stored => table.expand(stored, new Budget()),
   )
 }
 
@@ -53,8 +52,11 @@ export function listCodec(shape: Shape): ResultCodec {
 export function rowOrNullCodec(shape: Shape): ResultCodec {
   const table = tableOf(shape)
   return codec(
-    row => table.press(row === null ? [] : [row as Row]),
-    stored => table.expand(stored)[0] ?? null,
+    row => table.press(row === null ? [] : [row as Row], new Budget()),
+    stored => {
+      const rows = table.expand(stored, new Budget())
+      return rows.length > 1 ? fail() : (rows[0] ?? null)
+    },
   )
 }
 
@@ -72,6 +74,7 @@ export function countCodec(counted: readonly Counted[]): ResultCodec {
     counts => stored.map(name => countIn(counts, name)),
     values => {
       const counts = arrayOf(values, stored.length)
+      if (!counts.every(isCount)) throw INEXACT
       return Object.fromEntries(names.map((name, i) => [name, counts[places[i] as number]]))
     },
   )
@@ -132,50 +135,78 @@ class Table {
     )
   }
 
-  press(rows: readonly Row[]): unknown[] {
+  press(rows: readonly Row[], budget: Budget): unknown[] {
     const table: unknown[] = [rows.length]
+    // Very many rows: the columns say how many, each value by value.
+    const own = budget.spend(rows.length, ROW_BYTES) ? budget : new Budget(0)
     for (const [i, place] of this.#places.entries()) {
       const name = this.#names[i] as string
       const values = rows.map(row => row[name])
-      table.push(this.#scalars.encodeColumn(place, values) ?? fail())
+      table.push(this.#scalars.encodeColumn(place, values, own) ?? fail())
     }
     for (const { name, list, table: theirs } of this.#related) {
       const lists = rows.map(({ [name]: value }) => (list ? value : value === null ? [] : [value]))
       if (!lists.every(some => Array.isArray(some))) throw INEXACT
-      table.push([plainColumn.press(lists.map(some => some.length)), theirs.press(lists.flat() as Row[])])
+      table.push([
+        plainColumn.press(
+          lists.map(some => some.length),
+          own,
+          false,
+        ),
+        theirs.press(lists.flat() as Row[], budget),
+      ])
     }
-    for (const name of this.#counted) table.push(plainColumn.press(rows.map(row => countIn(row['_count'], name))))
-    return table
+    for (const name of this.#counted) {
+      const counts = rows.map(row => countIn(row['_count'], name))
+      table.push(plainColumn.press(counts, own, false))
+    }
+    return own === budget || hasColumnOf(table, rows.length) ? table : fail()
   }
 
-  expand(stored: unknown): Row[] {
+  expand(stored: unknown, budget: Budget): Row[] {
     const table = arrayOf(stored, this.#width)
     const length = table[0]
-    if (typeof length !== 'number') throw INEXACT
+    if (!isCount(length) || !(budget.spend(length, ROW_BYTES) || hasColumnOf(table, length))) throw INEXACT
     const columns: Column[] = []
     let at = 0
     const put = (column: Column) => {
       columns[this.#at[at++] as number] = column
     }
-    for (const place of this.#places) put(this.#scalars.decodeColumn(place, table[at + 1], length) ?? fail())
-    for (const related of this.#related) put(expandRelated(related, table[at + 1], length))
+    for (const place of this.#places) put(this.#scalars.decodeColumn(place, table[at + 1], length, budget) ?? fail())
+    for (const related of this.#related) put(expandRelated(related, table[at + 1], length, budget))
     if (this.#counted.length > 0) {
-      const counts = table.slice(at + 1).map(column => plainColumn.expand(column, length) ?? fail())
+      const counts = table.slice(at + 1).map(column => countsOf(column, length, budget))
       put(this.#counts(counts, length))
     }
     return this.#rows(columns, length)
   }
 }
 
+/** Whether there is a column with a value for each of so many rows: then they are no more than the bytes. */
+function hasColumnOf(table: readonly unknown[], length: number): boolean {
+  return table.some(column => Array.isArray(column) && column.length >= length)
+}
+
+const NUMBER: Decoder = { decode: undefined, type: 'number' }
+
+function countsOf(stored: unknown, length: number, budget: Budget): readonly number[] {
+  const counts = plainColumn.expand(stored, length, budget, NUMBER) ?? fail()
+  return counts.every(isCount) ? counts : fail()
+}
+
 /** The rows of all lists in one table, and how many belong to each row; of a to-one relation 0 or 1. */
-function expandRelated({ list, table }: RelatedColumn, stored: unknown, length: number): Column {
-  const [counts, theirs] = arrayOf(stored, 2)
-  const all = table.expand(theirs)
+function expandRelated({ list, table }: RelatedColumn, stored: unknown, length: number, budget: Budget): Column {
+  const [numbers, theirs] = arrayOf(stored, 2)
+  const counts = countsOf(numbers, length, budget)
+  const all = table.expand(theirs, budget)
   let at = 0
-  return (plainColumn.expand(counts, length) ?? fail()).map(count => {
-    const some = all.slice(at, (at += count as number))
-    return list ? some : (some[0] ?? null)
+  const column = counts.map(count => {
+    if (count > all.length - at || (!list && count > 1)) throw INEXACT
+    const from = at
+    at += count
+    return list ? all.slice(from, at) : count === 0 ? null : all[from]
   })
+  return at === all.length ? column : fail()
 }
 
 /** Makes rows in the caller's order of columns that are stored by name. */
@@ -202,10 +233,6 @@ function arrayOf(stored: unknown, length: number): readonly unknown[] {
   return stored
 }
 
-function fail(): never {
-  throw INEXACT
-}
-
 // ---- anything
 
 /** Plain JSON values as they are, arrays as `[0, …]`, objects as `[1, name, value, …]`, other classes by a letter. */
@@ -223,29 +250,50 @@ function tagged(value: unknown): unknown {
   return [1, ...Object.entries(value).flatMap(([name, inner]) => [name, tagged(inner)])]
 }
 
+/** More digits than any integer of the database has: a longer text would take long to read. */
+const MOST_DIGITS = 400
+
 function untagged(stored: unknown, Decimal: DecimalClass): unknown {
-  if (!Array.isArray(stored)) return stored
+  if (stored === null || typeof stored === 'string' || typeof stored === 'boolean') return stored
+  if (typeof stored === 'number') return Number.isFinite(stored) ? stored : fail()
+  if (!Array.isArray(stored) || stored.length === 0) throw INEXACT
   const [tag, ...rest] = stored as [unknown, ...unknown[]]
+  if (tag === 0) return rest.map(item => untagged(item, Decimal))
+  if (tag === 1) return objectOf(rest, Decimal)
   const [first] = rest
+  if (rest.length !== (tag === 'n' ? 2 : 1)) throw INEXACT
   switch (tag) {
-    case 0:
-      return rest.map(item => untagged(item, Decimal))
-    case 1: {
-      const object: Row = {}
-      for (let i = 0; i < rest.length; i += 2) object[rest[i] as string] = untagged(rest[i + 1], Decimal)
-      return object
-    }
     case 'n':
-      return rest[1] === true ? -0 : Number(first)
+      return rest[1] === true ? -0 : unusual(first)
     case 'i':
-      return BigInt(first as string)
+      return typeof first === 'string' && first.length <= MOST_DIGITS ? BigInt(first) : fail()
     case 'd':
-      return new Date(first as number)
+      return dateOf(first)
     case 'D':
-      return new Decimal(first as string)
+      return decimalOf(first, Decimal)
     case 'b':
-      return new Uint8Array(first as Uint8Array)
+      return bytesFrom(first)
     default:
       throw INEXACT
   }
+}
+
+function unusual(text: unknown): number {
+  const known = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].find(number => String(number) === text)
+  return known ?? fail()
+}
+
+function objectOf(pairs: readonly unknown[], Decimal: DecimalClass): Row {
+  if (pairs.length % 2 === 1) throw INEXACT
+  const object: Row = {}
+  for (let i = 0; i < pairs.length; i += 2) {
+    const name = pairs[i]
+    if (typeof name !== 'string') throw INEXACT
+    const value = untagged(pairs[i + 1], Decimal)
+    // A key of a Json column: assigned, it would become the prototype.
+    if (name === '__proto__') {
+      Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
+    } else object[name] = value
+  }
+  return object
 }

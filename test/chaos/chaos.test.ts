@@ -1,6 +1,6 @@
 /** A short run of `npm run chaos`, and runs without a guard, which have to go red: or the green one would say nothing. */
 import { describe, expect, inject, it } from 'vitest'
-import { type Plan, run } from '../../chaos/run.js'
+import { type Plan, redOfHeaps, run } from '../../chaos/run.js'
 
 const adminUrl = inject('databaseUrl')
 const SEED = 20_261_123
@@ -16,15 +16,27 @@ describe('chaos', () => {
       expect(outcome.verdict.hits).toBeGreaterThan(0)
       expect(outcome.verdict.deferred).toBeGreaterThan(0)
       expect(outcome.compared.entries).toBeGreaterThan(0)
+      expect(outcome.compared.unasked, 'entries that nothing was compared with').toEqual([])
+      expect(outcome.compared.served / outcome.compared.entries).toBeGreaterThan(0.5)
+      expect(outcome.heaps.length).toBeGreaterThan(0)
       expect(outcome.faults.size).toBeGreaterThan(10)
     },
     PATIENCE_MS,
   )
 
+  it('is red when the heap of a process grows', () => {
+    expect(redOfHeaps([{ process: '0.0', early: 100, late: 150 }], 40)).toEqual([])
+    expect(redOfHeaps([{ process: '0.0', early: 100, late: 150 }], 600)).toHaveLength(1)
+    expect(redOfHeaps([{ process: '0.0', early: 100, late: 170 }], 40)).toEqual([
+      'the heap of process 0.0 has grown to 1.70 times',
+    ])
+  })
+
   // Each with the fault that it guards against, until it shows; chance decides when.
   const without: [title: string, plan: Omit<Plan, 'adminUrl' | 'seed' | 'seconds'>][] = [
     ['the journal', { without: 'journal', faults: ['network: refused'], writes: 0.03 }],
     ['knowing the server', { without: 'run_id', faults: ['Redis killed, back from an old snapshot'], writes: 0.03 }],
+    ['the hold', { without: 'hold', faults: ['database: replies lost, then cut', 'database: cut'], writes: 0.3 }],
     ['the token of a load', { without: 'token', faults: ['database: slow'], writes: 0.15 }],
   ]
   it.each(without)(

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { getDMMF } from '@prisma/get-dmmf'
 import { Decimal } from '@prisma/client/runtime/client'
 import { ArgsReader } from '../../src/plan/args.js'
-import { buildCatalog, type Catalog, type CatalogModel } from '../../src/plan/catalog.js'
+import { buildCatalog, type Catalog, type CatalogModel, type Collations } from '../../src/plan/catalog.js'
 import { type ClientShape, Shapes } from '../../src/plan/shape.js'
 import type { Policy } from '../../src/options.js'
 import { readSchema, type ScalarField, type Schema } from '../../src/plan/schema.js'
@@ -29,14 +29,29 @@ export const policy: Policy = {
   rowSecurity: undefined,
 }
 
+/** As the migrations have them. */
+export const DETERMINISTIC: Collations = { deterministic: ({ name }) => name !== 'AliasCollated' }
+
+/** Before the database has answered. */
+export const NOT_KNOWN: Collations = { deterministic: () => undefined }
+
 const UNCACHED = ['AuditEntry', 'TenantImport']
 
 /** Every model that the client knows is configured, but for the audit log. */
 export const catalog = catalogWith(policy)
 
-export function catalogWith(of: Policy, alsoTouches: ReadonlyMap<string, readonly string[]> = new Map()): Catalog {
+export function catalogWith(
+  of: Policy,
+  alsoTouches: ReadonlyMap<string, readonly string[]> = new Map(),
+  collations = DETERMINISTIC,
+): Catalog {
   const names = [...schema.models.keys()].filter(name => !UNCACHED.includes(name))
-  return buildCatalog(schema, { prefix: '', policies: new Map(names.map(name => [name, of])), alsoTouches }, Decimal)
+  return buildCatalog(
+    schema,
+    { prefix: '', policies: new Map(names.map(name => [name, of])), alsoTouches },
+    Decimal,
+    collations,
+  )
 }
 
 export function modelNamed(name: string): CatalogModel {

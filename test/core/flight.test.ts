@@ -104,4 +104,39 @@ describe('a load that does not end', () => {
       vi.useRealTimers()
     }
   })
+
+  it('loses its place to one successor, which it does not take away when it ends after all', async () => {
+    const flights = new Flights<string>(1)
+    const hanging = flights.begin(KEY)
+    expect(await Promise.all([hanging.wait(), hanging.wait()])).toEqual([STUCK, STUCK])
+    expect(flights.under(KEY)).toBeUndefined()
+    const successor = flights.begin(KEY)
+    expect(await hanging.wait()).toBe(STUCK)
+    hanging.end('late')
+    expect(flights.under(KEY)).toBe(successor)
+    successor.end('row')
+    expect(flights.under(KEY)).toBeUndefined()
+  })
+
+  it('is waited for as long as it takes, where there is no bound', async () => {
+    vi.useFakeTimers()
+    try {
+      const flight = new Flights<string>(Number.POSITIVE_INFINITY).begin(KEY)
+      const waiting = flight.wait()
+      await vi.advanceTimersByTimeAsync(3_600_000)
+      flight.end('value')
+      expect(await waiting).toBe('value')
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('may still answer before its successor', async () => {
+    const flights = new Flights<string>(1)
+    const slow = flights.begin(KEY)
+    await slow.wait()
+    const waiting = flights.begin(KEY).wait(60_000, slow.answered)
+    slow.end('row')
+    expect(await waiting).toBe('row')
+  })
 })

@@ -105,11 +105,11 @@ describe('options as a whole', () => {
     ['x', `cacheAside takes an object, got "x". Write cacheAside({ redis, models: { User: '5m' } }).`],
     [
       { ...OK, tll: 5 },
-      'there is no option named "tll". There are: redis, models, alsoTouches, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs.',
+      'there is no option named "tll". There are: redis, models, alsoTouches, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs, hooksBehind.',
     ],
     [
       { ...OK, tll: undefined },
-      'there is no option named "tll". There are: redis, models, alsoTouches, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs.',
+      'there is no option named "tll". There are: redis, models, alsoTouches, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs, hooksBehind.',
     ],
   ])('that are none, number %#, are refused with what is wrong', (options, text) => expect(message(options)).toBe(text))
 })

@@ -65,7 +65,7 @@ export class Coverage {
 }
 
 /** Things that programs do beside writes and reads. */
-const others = [
+export const others = [
   'negative hit',
   'shared load',
   'reads in one tick',

@@ -4,8 +4,11 @@ import { randomBytes } from 'node:crypto'
 import type { Parts } from '../../src/core.js'
 import { Store } from '../../src/redis/store.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
+import { Coverage, others } from './coverage.js'
 import { fuzz, type Options, type Report } from './fuzzer.js'
+import { readShapes } from './reads.js'
 import { openStage } from './stage.js'
+import { kinds } from './writes/kinds.js'
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000_000)
 const seconds = Number(process.env['FUZZ_SECONDS'] ?? 60)
@@ -28,14 +31,38 @@ async function fuzzed(options: Options, parts: Partial<Parts> = {}): Promise<Rep
 it(
   'random programs: reads through two cached clients answer what the plain client answers',
   async () => {
-    const { coverage: _, failure, ...numbers } = await fuzzed({ seed, seconds })
+    const { coverage, failure, ...numbers } = await fuzzed({ seed, seconds })
     console.log(JSON.stringify(numbers))
     const failed = failure && `--seed ${failure.seed} fails: ${failure.message}\n${failure.program}`
     expect(failed).toBeUndefined()
     expect(numbers.hits / numbers.reads).toBeGreaterThan(0.3)
+    expect(coverage.missing(1), 'kinds of writes and shapes of reads that never met').toEqual([])
   },
   (seconds + 90) * 1000,
 )
+
+it('(a kind of write, a shape of read, or anything else that never comes up is missed)', () => {
+  const all = () => {
+    const coverage = new Coverage()
+    for (const { name } of kinds) for (const shape of readShapes) coverage.met(name, shape, true)
+    for (const what of others) coverage.also(what)
+    return coverage
+  }
+  expect(all().missing(1)).toEqual([])
+  expect(all().missing(2)).toHaveLength(kinds.length * readShapes.length)
+
+  const [kind, shape] = [kinds[3]?.name as string, readShapes[3] as string]
+  const without = (skip: (kind: string, shape: string) => boolean) => {
+    const coverage = new Coverage()
+    for (const { name } of kinds) for (const of of readShapes) if (!skip(name, of)) coverage.met(name, of, true)
+    return coverage.missing(1)
+  }
+  expect(without(name => name === kind)).toEqual(
+    expect.arrayContaining([expect.stringContaining(`${kind} × ${shape}`)]),
+  )
+  expect(without((_, of) => of === shape)).toEqual(expect.arrayContaining([expect.stringContaining(`× ${shape}: 0`)]))
+  expect(without(() => false)).toEqual(others.map(what => `${what}: never`))
+})
 
 /** Drops nothing. */
 class NoDrop extends Store {

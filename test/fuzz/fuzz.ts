@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import type { Parts } from '../../src/core.js'
+import { recordRun } from '../../scripts/runs.js'
 import * as effects from '../../src/plan/effects.js'
 import { applyMigrations, createDatabase, dropDatabase } from '../support/database.js'
 import { type Servers, startServers } from '../support/servers.js'
@@ -55,6 +56,12 @@ async function once(on: Servers): Promise<number> {
   console.log(summaryOf(report))
   const complaints = complaintsOf(report)
   for (const complaint of complaints) console.log(complaint)
+  await recordRun({
+    command: ['npm run fuzz --', ...process.argv.slice(2)].join(' '),
+    seed,
+    seconds: report.seconds,
+    result: `${complaints[0] ?? 'no mismatch'}: ${report.programs} programs, ${report.writes} writes, ${report.reads} reads, ${((100 * report.hits) / report.reads).toFixed(0)} % hits; each kind of write met each shape of read ${report.coverage.least} times or more`,
+  })
   return complaints.length === 0 ? 0 : 1
 }
 

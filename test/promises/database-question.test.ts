@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { PrismaPg } from '@prisma/adapter-pg'
-import pg from 'pg'
+import { Pool } from 'pg'
 import { PrismaClient } from '../../generated/prisma/client.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NOT_KNOWN } from '../../src/database.js'
@@ -125,7 +125,7 @@ describe('a first connection that is never answered', () => {
 })
 
 it('a pool of the application whose connections are all busy is not waited for longer than by plain Prisma', async () => {
-  const pool = new pg.Pool({ connectionString: world.databaseUrl, max: 2 })
+  const pool = new Pool({ connectionString: world.databaseUrl, max: 2 })
   pool.on('error', () => {})
   const busy = await Promise.all([pool.connect(), pool.connect()])
   const base = new PrismaClient({ adapter: new PrismaPg(pool) })

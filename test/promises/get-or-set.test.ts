@@ -143,6 +143,33 @@ describe('a value', () => {
     expect(fetch).toHaveBeenCalledTimes(1)
   })
 
+  it.each(
+    [
+      new Map([['a', 1]]),
+      { inside: new Map([[1, new Map()]]) },
+      new Point(1),
+      [-0],
+      'lone \ud800 surrogate',
+      JSON.parse('{"__proto__":1}') as unknown,
+      Object.create(null),
+      Object('boxed'),
+      // oxlint-disable-next-line no-sparse-arrays
+      [1, , 2],
+    ].map(value => [inspect(value, { breakLength: Infinity }), value]),
+  )('that serialize leaves as something that would come back as another is not stored: %s', async (_, value) => {
+    const key = newKey()
+    const options = { serialize: (given: unknown) => given, deserialize: (stored: unknown) => stored }
+    const fetch = vi.fn(() => value)
+    const outcomes: unknown[] = []
+    const off = cacheOf(cached).on(event => event.type === 'fill' && outcomes.push(event.outcome))
+    await cacheOf(cached).getOrSet(key, fetch, options)
+    await cached.flushed()
+    off()
+    expect(await cacheOf(other).getOrSet(key, fetch, options)).toBe(value)
+    expect(fetch).toHaveBeenCalledTimes(2)
+    expect(outcomes).toEqual(['inexact'])
+  })
+
   it('that can’t be made again is a miss, and an event that tells neither value nor key', async () => {
     const events: CacheEvent[] = []
     const off = cacheOf(cached).on(event => events.push(event))

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Redis } from 'ioredis'
+import { Gates } from '../support/gates.js'
+import { startProxy } from '../support/proxy.js'
 import { watchRedis } from '../support/monitor.js'
 import { createWorld, type CachedProcess, type World } from '../support/world.js'
 
@@ -35,13 +38,35 @@ describe('what a read costs', () => {
     expect(seen.commands()).toEqual(['mget'])
   })
 
-  it('a miss is one more round trip before the load, and nothing after it that the caller waits for', async () => {
+  it('a miss is one more round trip before the load', async () => {
     await warmUp()
     const [id] = await users(1)
     const seen = await watchRedis(world, async () => {
       expect(await cached.countSql(() => cached.prisma.user.findUnique({ where: { id: id as number } }))).toBe(1)
     })
     expect(seen.commands()).toEqual(['mget', 'set', 'eval'])
+  })
+
+  it('a miss waits for nothing after the load: it answers while Redis says nothing any more', async () => {
+    const proxy = await startProxy(world.redisUrl)
+    const slow = world.process({ deadlineMs: 60_000, redis: new Redis(proxy.url) })
+    await slow.prisma.user.findUnique({ where: { id: (await users(1))[0] as number } })
+    const gates = new Gates()
+    const db = slow.prisma.$extends(gates.extension)
+    for (const shape of [{}, { include: { posts: true } }]) {
+      const [id] = await users(1)
+      const gate = gates.hold('findUnique', 'after')
+      const read = (async () => db.user.findUnique({ where: { id: id as number }, ...shape }))()
+      await gate.arrived
+      proxy.keep('replies')
+      gate.open()
+      expect(await read).toMatchObject({ id })
+      await proxy.mend()
+      await slow.flushed()
+      expect(await slow.countSql(() => slow.prisma.user.findUnique({ where: { id: id as number }, ...shape }))).toBe(0)
+    }
+    await slow.end()
+    await proxy.stop()
   })
 
   it('after some misses in a row the token is taken in the trip that looks: one round trip before the load', async () => {

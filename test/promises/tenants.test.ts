@@ -96,7 +96,10 @@ describe.each(Object.entries(KINDS))(
             await tenants.write(prisma as never, mark, at)
             continue
           }
-          for (const read of await tenants.read(prisma as never, at)) read === mark ? own++ : found++
+          for (const read of await tenants.read(prisma as never, at)) {
+            if (read === mark) own++
+            else found++
+          }
         }
       }
       await Promise.all(Array.from({ length: AT_ONCE }, worker))

@@ -9,6 +9,8 @@ import { Flights, type Flight } from '../../src/stories/flight.js'
 import type { Shared } from '../../src/stories/row.js'
 import type { Parts } from '../../src/core.js'
 import { Store } from '../../src/redis/store.js'
+import { Kind } from '../../src/wire/envelope.js'
+import { ANY, ROWS } from '../../src/wire/keys.js'
 import { Gates } from '../support/gates.js'
 import { createWorld, type CachedProcess, type World } from '../support/world.js'
 
@@ -32,6 +34,34 @@ class JoinAny extends Flights<Shared> {
   override begin(key: string): Flight<Shared> {
     const flight = super.begin(key)
     flight.openTo = () => true
+    return flight
+  }
+}
+
+/** Stores whatever was loaded as if it had been loaded just now: under the epochs of this moment. */
+class FillOfNow extends Store {
+  override fill(...[key, entry, { epochs }, ttlMs]: Parameters<Store['fill']>): void {
+    const underAny = entry[KIND_AT] !== Kind.row
+    void world.redis.getBuffer(epochs[underAny ? ANY : ROWS] as string).then(epoch => {
+      epoch?.copy(entry, STAMP_AT, TOKEN_AT)
+      return world.redis.set(key, entry, 'PX', Math.ceil(ttlMs))
+    })
+  }
+}
+
+/** Where the bytes of an entry are: they keep their places (`wire/envelope`). */
+const [TOKEN_AT, STAMP_AT, KIND_AT] = [4, 32, 53]
+
+/** Hands the failure of a load to all who wait for it. */
+class ShareFailures extends Flights<Shared> {
+  override begin(key: string): Flight<Shared> {
+    const flight = super.begin(key)
+    const wait = flight.wait.bind(flight)
+    flight.wait = async () => {
+      const shared = await wait()
+      if (shared === undefined) throw new Error('the load of another')
+      return shared
+    }
     return flight
   }
 }
@@ -116,41 +146,79 @@ describe('a load that is overtaken by a write', () => {
     expect(await overtaken(guarded, writeElsewhere)).toEqual({ again: 'v1', elsewhere: 'v1' })
   })
 
-  it('(without the token it would)', async () => {
-    expect(await overtaken({ Store: UnguardedFill }, true)).toEqual({ again: 'v0', elsewhere: 'v0' })
+  it.each([
+    ['in one process', false],
+    ['in two processes', true],
+  ])('(without the token it would, %s)', async (_, writeElsewhere) => {
+    expect(await overtaken({ Store: UnguardedFill }, writeElsewhere)).toEqual({ again: 'v0', elsewhere: 'v0' })
   })
 
-  it('does not fill after an eviction or a flush either', async () => {
-    const reader = world.process()
+  const evicted = async (parts: Partial<Parts>) => {
+    const reader = world.process({}, { parts })
     await ready(reader)
     const id = await newUser()
     const read = await readHeldBack(reader, db => db.user.findUnique({ where: { id } }))
     await world.redis.del(`${world.prefix}User:${id}`)
     await world.plain.user.update({ where: { id }, data: { name: 'v1' } })
     await read.handOver()
-    expect(await nameOf(reader, id)).toBe('v1')
+    await reader.flushed()
+    return nameOf(reader, id)
+  }
+
+  it('does not fill after an eviction or a flush either', async () => {
+    expect(await evicted(guarded)).toBe('v1')
   })
 
-  it('is dead on arrival when an unnamed write bumps the epoch meanwhile', async () => {
-    const reader = world.process()
-    const writer = world.process()
+  it('(without the token it would fill)', async () => {
+    expect(await evicted({ Store: UnguardedFill })).toBe('v0')
+  })
+
+  const unnamed = async (parts: Partial<Parts>) => {
+    const reader = world.process({}, { parts })
+    const writer = world.process({}, { parts })
     await ready(reader, writer)
     const id = await newUser()
     const read = await readHeldBack(reader, db => db.user.findUnique({ where: { id } }))
     await writer.prisma.user.updateMany({ where: { id: { gte: id } }, data: { name: 'v1' } })
+    await ready(reader) // there is an epoch again
     await read.handOver()
-    expect(await nameOf(reader, id)).toBe('v1')
-    expect(await nameOf(writer, id)).toBe('v1')
+    await reader.flushed()
+    await world.redis.ping()
+    await world.redis.ping()
+    return [await nameOf(reader, id), await nameOf(writer, id)]
+  }
+
+  it('is dead on arrival when an unnamed write bumps the epoch meanwhile', async () => {
+    expect(await unnamed(guarded)).toEqual(['v1', 'v1'])
   })
 
-  it('of an absent row does not hide a row that was created meanwhile', async () => {
-    const reader = world.process()
-    const writer = world.process()
+  it('(with the epoch from after the load it would live)', async () => {
+    expect(await unnamed({ Store: FillOfNow })).toEqual(['v0', 'v0'])
+  })
+
+  let brands = 0
+  const absent = async (parts: Partial<Parts>) => {
+    const reader = world.process({}, { parts })
+    const writer = world.process({}, { parts })
     await ready(reader, writer)
-    const read = await readHeldBack(reader, db => db.brand.findUnique({ where: { slug: 'late' } }))
-    await writer.prisma.brand.create({ data: { slug: 'late', name: 'b' } })
+    const slug = `late-${++brands}`
+    await reader.prisma.brand.findUnique({ where: { slug: 'never' } })
+    const read = await readHeldBack(reader, db => db.brand.findUnique({ where: { slug } }))
+    await writer.prisma.brand.create({ data: { slug, name: 'b' } })
+    await reader.prisma.brand.findUnique({ where: { slug: `never-${brands}` } }) // there is an epoch again
     expect(await read.handOver()).toBeNull()
-    expect(await reader.prisma.brand.findUnique({ where: { slug: 'late' } })).not.toBeNull()
+    await reader.flushed()
+    await world.redis.ping()
+    await world.redis.ping()
+    return (await reader.prisma.brand.findUnique({ where: { slug } })) !== null
+  }
+
+  it('of an absent row does not hide a row that was created meanwhile', async () => {
+    expect(await absent(guarded)).toBe(true)
+  })
+
+  it('(with the epoch from after the load, and no token, it would hide it)', async () => {
+    expect(await absent({ Store: FillOfNow })).toBe(false)
   })
 })
 
@@ -193,8 +261,8 @@ describe('sharing a load', () => {
     expect(a?.createdAt).not.toBe(b?.createdAt)
   })
 
-  it('of a load that fails, nobody fails for another: each asks for itself', async () => {
-    const cached = world.process()
+  const failing = async (parts: Partial<Parts>) => {
+    const cached = world.process({}, { parts })
     await ready(cached)
     const gates = new Gates()
     let fail = true
@@ -211,7 +279,15 @@ describe('sharing a load', () => {
     })
     const id = await newUser()
     const reads = await Promise.allSettled([1, 2, 3].map(() => broken.user.findUnique({ where: { id } })))
-    expect(reads.map(read => read.status)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
+    return reads.map(read => read.status)
+  }
+
+  it('of a load that fails, nobody fails for another: each asks for itself', async () => {
+    expect(await failing(guarded)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
+  })
+
+  it('(sharing failures they would)', async () => {
+    expect(await failing({ Flights: ShareFailures })).toEqual(['rejected', 'rejected', 'rejected'])
   })
 })
 
@@ -330,9 +406,8 @@ describe('a write of unknown outcome, which the server commits later', () => {
     expect(await committedLater({ Store: NoHold }, 'plain')).toEqual({ database: 'v1', cache: 'v0' })
   })
 
-  it('in a batch transaction: the cache agrees with whatever the server made of it', async () => {
-    const { database, cache } = await committedLater(guarded, 'transaction')
-    expect(cache).toBe(database)
+  it('in a batch transaction is undone by the server, and nothing of it is seen', async () => {
+    expect(await committedLater(guarded, 'transaction')).toEqual({ database: 'v0', cache: 'v0' })
   })
 
   it('is over when its hold ends: the hold has a TTL and nobody deletes it', async () => {

@@ -216,7 +216,9 @@ export async function byJoinTable(world: World): Promise<Tenants> {
   }
 }
 
-async function twoRoles(world: World) {
+async function twoRoles(
+  world: World,
+): Promise<{ roles: string[]; pair: [Tenant, Tenant]; drop: (this: void) => Promise<void> }> {
   const base = new URL(world.databaseUrl).pathname.slice(1)
   const roles = ['a', 'b'].map(name => `${base}_${name}`)
   const pair: Tenant[] = []

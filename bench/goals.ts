@@ -1,0 +1,61 @@
+/** What the numbers are meant to be, and whether they are. */
+import { FLOOR, OURS, PLAIN, RIVAL } from './contenders.js'
+import { IN_FLIGHT } from './measure.js'
+import { type Bytes, type Goal, type Hits, of, type Parts, type StillWarm, sum } from './page.js'
+
+export function goalsOf({ reads, misses, writes, bytes, stillWarm }: Parts): Goal[] {
+  const most = (measure: string, value: number, limit: number): Goal => ({
+    texts: [measure, `≤ ${limit}×`, `${value.toFixed(2)}×`],
+    met: value <= limit,
+  })
+  const least = (measure: string, value: number, limit: number): Goal => ({
+    texts: [measure, `≥ ${limit}×`, `${value.toFixed(2)}×`],
+    met: value >= limit,
+  })
+  const goals: Goal[] = []
+  if (reads !== undefined) {
+    const [hits, related] = [reads.measured[0], reads.measured.at(-1)] as [Hits, Hits]
+    const rate = (who: string, all = hits) => of(all.measured, who).rate
+    const p50 = (who: string, all = hits) => of(all.measured, who).p50
+    goals.push(
+      most('serial hit, p50, against bare `GET` + decode', p50(OURS) / p50(FLOOR), 1.35),
+      least('serial hit, times faster than plain `findUnique`', p50(PLAIN) / p50(OURS), 3),
+      least(`hits/s at ${IN_FLIGHT} in flight against a bare \`GET\` per row`, rate(OURS) / rate(FLOOR), 0.8),
+      least(`hits/s at ${IN_FLIGHT} in flight against ${RIVAL}`, rate(OURS) / rate(RIVAL), 2.7),
+      least(
+        '50 related rows, warm, times faster than plain Prisma, serial',
+        p50(PLAIN, related) / p50(OURS, related),
+        5,
+      ),
+      least('50 related rows, warm, against plain Prisma, throughput', rate(OURS, related) / rate(PLAIN, related), 4),
+    )
+  }
+  if (misses !== undefined) {
+    const p50 = (who: string) => of(misses.measured, who).p50
+    goals.push(most('miss, p50, against plain Prisma', p50(OURS) / p50(PLAIN), 1.6))
+  }
+  if (writes !== undefined) {
+    const updates = writes.measured.filter(each => each.name === OURS)
+    const sizes = updates.map(each => each.size.toLocaleString('en')).join(', ')
+    const worst = Math.max(...updates.map(each => each.ratio))
+    goals.push(most(`write, p50, against plain Prisma, the worst of ${sizes} entries`, worst, 1.25))
+  }
+  if (bytes !== undefined) {
+    const share = (work: string) => {
+      const own = bytes.measured.find(each => each.name === OURS && each.work.startsWith(work)) as Bytes
+      return sum(own.bytes) / own.json
+    }
+    goals.push(
+      most('bytes in Redis of a 14-column row, against JSON', share('14 columns'), 0.6),
+      most('bytes in Redis of a row with 50 related rows, against JSON', share('with 50'), 0.4),
+    )
+  }
+  if (stillWarm !== undefined) {
+    const { warm, of: others } = stillWarm.measured.find(each => each.name === OURS) as StillWarm
+    goals.push({
+      texts: ['other rows still warm after one update', 'all', `${warm} of ${others}`],
+      met: warm === others,
+    })
+  }
+  return goals
+}
