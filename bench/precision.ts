@@ -434,7 +434,7 @@ await writeFile(PAGE, `${top}\n${table}\n\n${bottom}`)
 
 const left = await redis.keys(`${prefix}*`)
 for (let n = 0; n < left.length; n += 10_000) await redis.del(left.slice(n, n + 10_000))
-prisma.$cache.close()
+await prisma.$cache.close()
 await plain.$disconnect()
 await base.$disconnect()
 await redis.quit()

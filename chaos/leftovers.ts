@@ -66,7 +66,7 @@ export async function compare(stage: Stage): Promise<Compared> {
     }
     return { entries, served, unasked, stale }
   } finally {
-    db.$cache.close()
+    await db.$cache.close()
     await base.$disconnect()
     redis.disconnect()
   }

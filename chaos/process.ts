@@ -205,7 +205,7 @@ async function finish(): Promise<void> {
   const { hits, misses, pendingInvalidations } = db.$cache.stats()
   const queuedCommands = queued()
   const bytes = await heapInUse()
-  db.$cache.close()
+  await db.$cache.close()
   await base.$disconnect()
   const ended = once(redis, 'end')
   redis.disconnect()

@@ -181,7 +181,7 @@ console.log(`\n${hits} hits, ${misses} misses.`)
 
 const left = await redis.keys(`${database}:*`)
 if (left.length > 0) await redis.del(left)
-prisma.$cache.close()
+await prisma.$cache.close()
 await client.$disconnect()
 await redis.quit()
 await dropDatabase(servers.databaseUrl, database)

@@ -92,6 +92,10 @@ export class Marks {
     if (replies === undefined) return 'unanswered'
     if (replies.some(reply => reply instanceof Error)) return 'refused'
     // Inside somebody's MULTI the answer is `QUEUED`.
-    return replies.every(reply => reply === null || String(reply) === 'OK') ? 'met' : 'unanswered'
+    return replies.every(reply => reply === null || isOk(reply)) ? 'met' : 'unanswered'
   }
+}
+
+function isOk(reply: unknown): boolean {
+  return reply instanceof Buffer && reply.toString() === 'OK'
 }

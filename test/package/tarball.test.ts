@@ -218,8 +218,8 @@ describe('both formats in one process', () => {
         expect(reader.$cache.stats().hits).toBe(before + 1)
       }
     } finally {
-      one.$cache.close()
-      other.$cache.close()
+      await one.$cache.close()
+      await other.$cache.close()
       await base.$disconnect()
       redis.disconnect()
     }

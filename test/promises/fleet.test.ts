@@ -93,7 +93,7 @@ describe('a process of another source under a prefix that is in use', () => {
     await read(theirs)
     expect(theirs.prisma.$cache.explain('User', 'findUnique', { where: { id: 1 } })).toMatchObject({ cached: false })
     const epoch = await world.redis.getBuffer(`${world.prefix}{User}@rows`)
-    mine.prisma.$cache.close()
+    await mine.prisma.$cache.close()
     await cachedSoon(theirs)
     expect(await world.redis.getBuffer(`${world.prefix}{User}@rows`)).not.toEqual(epoch)
     expect(await read(theirs)).toMatchObject({ name: 'theirs' })
@@ -104,11 +104,11 @@ describe('a process of another source under a prefix that is in use', () => {
     const parts = { fleetTimes: SHORT, Fleet: fleet }
     const before = world.process({}, { parts })
     await cachedSoon(before)
-    before.prisma.$cache.close()
+    await before.prisma.$cache.close()
     const theirs = await elsewhere(parts)
     // Not the row: an entry of theirs at its key would be one that no other source can read.
     await cachedSoon(theirs, 2)
-    theirs.prisma.$cache.close()
+    await theirs.prisma.$cache.close()
     await world.plain.user.update({ where: { id: 1 }, data: { name: 'written while away' } })
     const after = world.process({}, { parts })
     await cachedSoon(after)

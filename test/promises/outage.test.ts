@@ -225,7 +225,7 @@ describe('a client that the application closes', () => {
     const cached = world.process(deadlines)
     const id = await newUser()
     await inUse(cached, id)
-    cached.prisma.$cache.close()
+    await cached.prisma.$cache.close()
     expect(await nameOf(cached, id)).toBe('v0')
     await cached.prisma.user.update({ where: { id }, data: { name: 'v1' } })
     expect(await world.redis.exists(`${world.prefix}User:${id}`)).toBe(0)

@@ -211,7 +211,7 @@ describe('extensions beside ours', () => {
     await db.user.delete({ where: { id } })
     expect((await db.user.findUnique({ where: { id } }))?.name).toBe('deleted')
     expect((await own.prisma.user.findUnique({ where: { id } }))?.name).toBe('deleted')
-    db.$cache.close()
+    await db.$cache.close()
   })
 })
 

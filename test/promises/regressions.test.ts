@@ -101,7 +101,7 @@ describe('an extension that is applied twice', () => {
     }
     expect(waits).not.toHaveBeenCalled()
     vi.restoreAllMocks()
-    twice.$cache.close()
+    await twice.$cache.close()
   })
 })
 
@@ -114,7 +114,7 @@ describe('many caches on one client', () => {
     const most = redis.getMaxListeners()
     const bases = Array.from({ length: 15 }, () => world.process({ redis, prefix: fresh('tenant') }))
     await Promise.all(bases.map(({ prisma }) => prisma.user.findUnique({ where: { id: 1 } })))
-    for (const { prisma } of bases) prisma.$cache.close()
+    for (const { prisma } of bases) await prisma.$cache.close()
     await new Promise(resolve => setImmediate(resolve))
     process.off('warning', warned)
     expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([])

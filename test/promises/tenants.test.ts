@@ -105,7 +105,7 @@ describe.each(Object.entries(KINDS))(
       await Promise.all(Array.from({ length: AT_ONCE }, worker))
       const hits = sides.map(({ prisma }) => prisma.$cache.stats().hits)
       for (const { prisma, base } of sides) {
-        prisma.$cache.close()
+        await prisma.$cache.close()
         await base.$disconnect()
       }
       for (const redis of clients) redis.disconnect()

@@ -334,7 +334,7 @@ async function deployed({ before, after, sql }: Change, parts: Partial<Parts> = 
     events,
     start,
     async end() {
-      for (const client of Object.values(cached)) client.$cache.close()
+      for (const client of Object.values(cached)) await client.$cache.close()
       await Promise.all(clients.map(client => client.$disconnect()))
       for (const redis of redises) redis.disconnect()
       await dropDatabase(admin, name)
@@ -421,7 +421,7 @@ describe('a version that comes back after it was gone: a rollback', () => {
   async function rolledBack(fleet: typeof Fleet): Promise<number> {
     const on = await deployed(change, { Fleet: fleet })
     await warm(on, change, 'before')
-    on.cached.before.$cache.close()
+    await on.cached.before.$cache.close()
     // Its sign of life runs out, so the writes of the new version name only what that one knows.
     await expect
       .poll(() =>

@@ -62,7 +62,7 @@ export async function ownSchema(tables: URL, newClient: (databaseUrl: string) =>
       const db = base.$extends(createExtension(all as CacheAsideOptions, parts)) as CachedDb
       clients.push(own)
       ends.push(async () => {
-        db.$cache.close()
+        await db.$cache.close()
         await base.$disconnect()
         own.disconnect()
       })

@@ -160,7 +160,7 @@ function cachedProcess(
       await redis.ping()
     },
     async end() {
-      prisma.$cache.close()
+      await prisma.$cache.close()
       await base.$disconnect()
       redis.disconnect()
     },
