@@ -74,11 +74,4 @@ export function allows(without: readonly string[]): (feature: string) => boolean
 }
 
 /** Features of which it is known that answers are wrong, until that is mended: the suite does without them. */
-export const KNOWN_BROKEN: readonly string[] = [
-  'names: constructor',
-  'names: column __proto__',
-  'id: single, named',
-  'type: collation',
-  'id: collation',
-  'unique: collation',
-]
+export const KNOWN_BROKEN: readonly string[] = []
