@@ -49,8 +49,8 @@ export const NOT_KNOWN = 'the database has not told yet which one it is'
 /** Reads of a new process wait so long for the first answer, and no read ever waits longer. */
 const FIRST_WAIT_MS = 500
 /** A question without an answer is asked again on another connection: after this time, then twice that, and so on. */
-const FIRST_RETRY_MS = 1_000
-const LONGEST_RETRY_MS = 60_000
+const FIRST_RETRY_MS = 500
+const LONGEST_RETRY_MS = 15_000
 
 const databases = new WeakMap<object, Database>()
 

@@ -94,7 +94,7 @@ function selectionText({ select, include, omit }: Args): string | undefined {
 
 export const COUNT = '_count'
 /** Prisma takes a row for an instance of a class when `row.constructor.name` is not `Object`. The only field name of the kind. */
-const UNDECODED = 'constructor'
+export const UNDECODED = 'constructor'
 const NOTHING_RELATED: readonly never[] = []
 
 /**

@@ -5,7 +5,7 @@
  */
 import type { CatalogModel } from './catalog.js'
 import type { Expected } from './write.js'
-import type { ClientShape } from './shape.js'
+import { type ClientShape, UNDECODED } from './shape.js'
 
 export interface Widened {
   readonly args: unknown
@@ -28,6 +28,7 @@ export function widen(expected: Expected | undefined, args: unknown, client: Cli
   if (isGiven(select)) {
     if (isGiven(omit) || isGiven(include) || !isPlainSelection(target, select, client)) return untouched
     const added = keyFields.filter(field => select[field] !== true)
+    if (added.includes(UNDECODED)) return untouched
     const wide = Object.fromEntries(added.map(field => [field, true]))
     return { args: { ...args, select: { ...select, ...wide } }, strip: without(added) }
   }
@@ -36,6 +37,7 @@ export function widen(expected: Expected | undefined, args: unknown, client: Cli
   const isOmitted = (field: string) => Object.hasOwn(omitted, field) && Boolean(omitted[field])
   const added = keyFields.filter(isOmitted)
   // Where nothing is left, Prisma has an error to raise.
+  if (added.includes(UNDECODED)) return untouched
   if (added.length === 0 || target.model.scalars.every(field => isOmitted(field.name))) return untouched
   const wide = Object.fromEntries(added.map(field => [field, false]))
   return { args: { ...args, omit: { ...(isObject(omit) ? omit : {}), ...wide } }, strip: without(added) }

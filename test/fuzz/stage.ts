@@ -66,7 +66,11 @@ export class Processes {
   open(base: Base, options: Pick<CacheAsideOptions, 'models' | 'alsoTouches'>): Cached {
     const redis = new Redis(this.#redisUrl)
     const waits = { deadlineMs: 10_000, invalidationDeadlineMs: 20_000 }
-    const extension = createExtension({ ...options, ...waits, prefix: this.#prefix, redis }, this.#parts)
+    const extension = createExtension(
+      // What watches the reads is a hook behind the cache.
+      { hooksBehind: 'same-for-all', ...options, ...waits, prefix: this.#prefix, redis },
+      this.#parts,
+    )
     const prisma = base.$extends(extension as never) as Cached
     prisma.$cache.on(({ type }) => {
       if (type !== 'hit' && type !== 'miss' && type !== 'shared' && type !== 'bypass') return

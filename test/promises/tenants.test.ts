@@ -119,7 +119,8 @@ describe.each(Object.entries(KINDS))(
     })
 
     it('with the checks taken out, each is given rows of the other', async () => {
-      expect((await crossings('one extension object', 400, UNGUARDED)).found).toBeGreaterThan(0)
+      const found = async () => (await crossings('one extension object', 400, UNGUARDED)).found
+      await expect.poll(found, { timeout: 60_000 }).toBeGreaterThan(0)
     })
 
     if (kind === 'schema' || kind === 'database') {
