@@ -110,6 +110,9 @@ if reply[1] == 'ours' then
 end
 return reply`
 
+/** Errors of a server that will answer otherwise before long. */
+const PASSING = /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|BUSY|READONLY|MASTERDOWN|NOREPLICAS|EXECABORT|OOM)\b/
+
 interface CheckedIn {
   readonly status: 'ours' | 'foreign' | 'vacant' | 'new' | 'refused'
   readonly owner: string
@@ -239,7 +242,9 @@ export class Fleet implements Neighbours {
     const args = [source, version.digest, leaseMs, REMEMBERED_MS, PLAN_KEPT_MS, replaces, plan, ...known]
     const replies = await this.#connection.send([['eval', CHECK_IN, 1, this.#key, ...args]], ms)
     const [reply] = replies ?? []
-    if (reply instanceof Error) return { status: 'refused', owner: '', ageMs: 0, others: [] }
+    if (reply instanceof Error) {
+      return PASSING.test(reply.message) ? undefined : { status: 'refused', owner: '', ageMs: 0, others: [] }
+    }
     return Array.isArray(reply) ? this.#read(reply) : undefined
   }
 
