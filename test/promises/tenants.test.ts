@@ -1,4 +1,7 @@
 /** Two tenants on one cache: by schema, by database, by database user, by view and by join table, each reads its own rows. */
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -6,6 +9,7 @@ import { Access } from '../../src/access.js'
 import type { Parts } from '../../src/core.js'
 import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
+import type { TenantOrders } from '../support/scripts/tenant.js'
 import {
   byDatabase,
   byJoinTable,
@@ -13,6 +17,7 @@ import {
   byUser,
   byView,
   clientOf,
+  type Kind,
   type Tenant,
   type Tenants,
 } from '../support/tenants.js'
@@ -24,6 +29,12 @@ const KINDS = {
   'database user': byUser,
   view: byView,
   'join table': byJoinTable,
+}
+
+async function inProcess(orders: TenantOrders): Promise<{ found: number; own: number; hits: number }> {
+  const script = fileURLToPath(new URL('../support/scripts/tenant.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script, JSON.stringify(orders)])
+  return JSON.parse(stdout) as { found: number; own: number; hits: number }
 }
 
 /** How the two tenants' clients come to their cache. */
@@ -116,6 +127,27 @@ describe.each(Object.entries(KINDS))(
       const { found, own } = await crossings(way, OPERATIONS / 4)
       expect(found).toBe(0)
       expect(own).toBeGreaterThan(1_000)
+    })
+
+    it(`${OPERATIONS / 5} operations of each, in two processes of the operating system, and no row of the other`, async () => {
+      await world.evict()
+      const outcomes = await Promise.all(
+        ([0, 1] as const).map(which => {
+          const { redisUrl, prefix } = world
+          return inProcess({
+            kind: kind as Kind,
+            pair: tenants.pair,
+            which,
+            redisUrl,
+            prefix,
+            operations: OPERATIONS / 5,
+          })
+        }),
+      )
+      for (const { found, own } of outcomes) {
+        expect(found).toBe(0)
+        expect(own).toBeGreaterThan(500)
+      }
     })
 
     it('with the checks taken out, each is given rows of the other', async () => {

@@ -56,6 +56,78 @@ const users = {
   },
 }
 
+type Pair = readonly [Tenant, Tenant]
+export type Kind = 'schema' | 'database' | 'database user' | 'view' | 'join table'
+
+/** What tenants do, by how they are told apart. */
+export const WORKLOADS: Record<Kind, (pair: Pair) => Pick<Tenants, 'read' | 'write'>> = {
+  schema: () => users,
+  database: () => users,
+  'database user': pair => ({
+    async read({ post, user }, n) {
+      const id = (n % (2 * ROWS)) + 1
+      const bodies = (rows: readonly { body: string | null }[] | undefined) => rows?.map(({ body }) => body) ?? []
+      switch (n % 5) {
+        case 0:
+          return bodies([await post.findUnique({ where: { id } })].filter(row => row !== null))
+        case 1:
+          return bodies(await post.findMany({ where: { authorId: (n % 2) + 1 } }))
+        case 2:
+          return bodies((await user.findUnique({ where: { id: (n % 2) + 1 }, include: { posts: true } }))?.posts)
+        case 3:
+          return bodies([await post.findFirst({ where: { id: { lte: id } } })].filter(row => row !== null))
+        default:
+          return (await post.groupBy({ by: ['body'] })).map(({ body }) => body)
+      }
+    },
+    write: ({ post }, mark, n) =>
+      post.updateMany({ where: { id: (n % (2 * ROWS)) + 1, body: mark }, data: { views: n } }),
+  }),
+  view: pair => ({
+    async read({ tag }, n) {
+      const marks = (rows: readonly { id: string }[]) => rows.map(({ id }) => id.split('-')[0] as string)
+      const id = `${(pair[n % 2] as Tenant).mark}-${n % ROWS}`
+      switch (n % 4) {
+        case 0:
+          return marks([await tag.findUnique({ where: { id } })].filter(row => row !== null))
+        case 1:
+          return marks(await tag.findMany())
+        case 2:
+          return marks([await tag.findUnique({ where: { name: id } })].filter(row => row !== null))
+        default:
+          return marks(
+            [await tag.findFirst({ where: { name: { contains: `-${n % ROWS}` } } })].filter(row => row !== null),
+          )
+      }
+    },
+    write: ({ tag }, mark, n) =>
+      tag.update({ where: { id: `${mark}-${n % ROWS}` }, data: { name: `${mark}-${n % ROWS}` } }),
+  }),
+  'join table': pair => ({
+    async read({ post, tag }, n) {
+      const marks = (rows: readonly { id: string }[] | undefined) =>
+        rows?.map(({ id }) => id.split('-')[0] as string) ?? []
+      const id = (n % ROWS) + 1
+      switch (n % 4) {
+        case 0:
+          return marks((await post.findUnique({ where: { id }, include: { tags: true } }))?.tags)
+        case 1:
+          return marks(await tag.findMany({ where: { posts: { some: { id } } } }))
+        case 2:
+          return marks(
+            (await post.findMany({ where: { id: { lte: id } }, include: { tags: true } })).flatMap(({ tags }) => tags),
+          )
+        default:
+          return marks([await tag.findFirst({ where: { posts: { some: {} } } })].filter(row => row !== null))
+      }
+    },
+    write: ({ post }, mark, n) => {
+      const id = (n % ROWS) + 1
+      return post.update({ where: { id }, data: { views: n, tags: { connect: { id: `${mark}-${id}` } } } })
+    },
+  }),
+}
+
 async function fill({ url, schema, mark }: Tenant): Promise<void> {
   const client = clientOf({ url, ...(schema !== undefined && { schema }), mark })
   const ids = Array.from({ length: ROWS }, (_, i) => i + 1)
@@ -104,28 +176,7 @@ export async function byUser(world: World): Promise<Tenants> {
       return { id: i + 1, title: `p${i}`, authorId: (i % 2) + 1, body: (pair[i % 2] as Tenant).mark }
     }),
   })
-  return {
-    pair,
-    drop,
-    async read({ post, user }, n) {
-      const id = (n % (2 * ROWS)) + 1
-      const bodies = (rows: readonly { body: string | null }[] | undefined) => rows?.map(({ body }) => body) ?? []
-      switch (n % 5) {
-        case 0:
-          return bodies([await post.findUnique({ where: { id } })].filter(row => row !== null))
-        case 1:
-          return bodies(await post.findMany({ where: { authorId: (n % 2) + 1 } }))
-        case 2:
-          return bodies((await user.findUnique({ where: { id: (n % 2) + 1 }, include: { posts: true } }))?.posts)
-        case 3:
-          return bodies([await post.findFirst({ where: { id: { lte: id } } })].filter(row => row !== null))
-        default:
-          return (await post.groupBy({ by: ['body'] })).map(({ body }) => body)
-      }
-    },
-    write: ({ post }, mark, n) =>
-      post.updateMany({ where: { id: (n % (2 * ROWS)) + 1, body: mark }, data: { views: n } }),
-  }
+  return { ...WORKLOADS['database user'](pair), pair, drop }
 }
 
 /** Two database users, and in place of a table a view with their rights over a view over a secured table. */
@@ -147,28 +198,7 @@ export async function byView(world: World): Promise<Tenants> {
       data: Array.from({ length: ROWS }, (_, i) => ({ id: `${mark}-${i}`, name: `${mark}-${i}` })),
     })
   }
-  return {
-    pair,
-    drop,
-    async read({ tag }, n) {
-      const marks = (rows: readonly { id: string }[]) => rows.map(({ id }) => id.split('-')[0] as string)
-      const id = `${(pair[n % 2] as Tenant).mark}-${n % ROWS}`
-      switch (n % 4) {
-        case 0:
-          return marks([await tag.findUnique({ where: { id } })].filter(row => row !== null))
-        case 1:
-          return marks(await tag.findMany())
-        case 2:
-          return marks([await tag.findUnique({ where: { name: id } })].filter(row => row !== null))
-        default:
-          return marks(
-            [await tag.findFirst({ where: { name: { contains: `-${n % ROWS}` } } })].filter(row => row !== null),
-          )
-      }
-    },
-    write: ({ tag }, mark, n) =>
-      tag.update({ where: { id: `${mark}-${n % ROWS}` }, data: { name: `${mark}-${n % ROWS}` } }),
-  }
+  return { ...WORKLOADS['view'](pair), pair, drop }
 }
 
 /** Two database users, who share posts and tags and see their own links between them. */
@@ -189,31 +219,7 @@ export async function byJoinTable(world: World): Promise<Tenants> {
   }
   await db.$executeRawUnsafe('ALTER TABLE "_PostToTag" ENABLE ROW LEVEL SECURITY')
   await db.$executeRawUnsafe(`CREATE POLICY own ON "_PostToTag" USING (split_part("B", '-', 1) = current_user)`)
-  return {
-    pair,
-    drop,
-    async read({ post, tag }, n) {
-      const marks = (rows: readonly { id: string }[] | undefined) =>
-        rows?.map(({ id }) => id.split('-')[0] as string) ?? []
-      const id = (n % ROWS) + 1
-      switch (n % 4) {
-        case 0:
-          return marks((await post.findUnique({ where: { id }, include: { tags: true } }))?.tags)
-        case 1:
-          return marks(await tag.findMany({ where: { posts: { some: { id } } } }))
-        case 2:
-          return marks(
-            (await post.findMany({ where: { id: { lte: id } }, include: { tags: true } })).flatMap(({ tags }) => tags),
-          )
-        default:
-          return marks([await tag.findFirst({ where: { posts: { some: {} } } })].filter(row => row !== null))
-      }
-    },
-    write: ({ post }, mark, n) => {
-      const id = (n % ROWS) + 1
-      return post.update({ where: { id }, data: { views: n, tags: { connect: { id: `${mark}-${id}` } } } })
-    },
-  }
+  return { ...WORKLOADS['join table'](pair), pair, drop }
 }
 
 async function twoRoles(
