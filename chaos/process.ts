@@ -205,13 +205,14 @@ async function finish(): Promise<void> {
   const { hits, misses, pendingInvalidations } = db.$cache.stats()
   const queuedCommands = queued()
   const bytes = await heapInUse()
+  const { trusted } = here // closing ends it
   await db.$cache.close()
   await base.$disconnect()
   const ended = once(redis, 'end')
   redis.disconnect()
   await ended
   const left: Leftovers = {
-    trusted: here.trusted,
+    trusted,
     pendingInvalidations,
     queuedCommands,
     timers: liveTimers(),

@@ -32,11 +32,11 @@ describe('chaos', () => {
     ])
   })
 
-  // Each with the fault that it guards against, until it shows; chance decides when.
+  // Each with the fault that it guards against, until it shows; chance decides when. Not the hold: a commit that comes late is too
+  // rare here. schedules/unknown-outcomes runs each of its cases without it.
   const without: [title: string, plan: Omit<Plan, 'adminUrl' | 'seed' | 'seconds'>][] = [
     ['the journal', { without: 'journal', faults: ['network: refused'], writes: 0.03 }],
     ['knowing the server', { without: 'run_id', faults: ['Redis killed, back from an old snapshot'], writes: 0.03 }],
-    ['the hold', { without: 'hold', faults: ['database: replies lost, then cut', 'database: cut'], writes: 0.3 }],
     ['the token of a load', { without: 'token', faults: ['database: slow'], writes: 0.15 }],
   ]
   it.each(without)(
