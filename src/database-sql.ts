@@ -10,12 +10,12 @@ const IDENTIFIER = '(SELECT system_identifier::text FROM pg_control_system())'
  * Every relation that a relation reads, with the role whose rights count there: through a view with `security_invoker` it is
  * still the current user, else the view's owner. A materialized view reads nothing when it is queried.
  */
-const READS = `
+const readsIn = (schemas: string) => `
   WITH RECURSIVE reads(top, rel, role) AS (
     SELECT c.oid, c.oid, r.oid
       FROM pg_class c, pg_roles r
      WHERE r.rolname = current_user AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-       AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+       AND c.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN (${schemas}))
     UNION
     SELECT reads.top, d.refobjid,
            CASE WHEN (SELECT bool_or(option_value::boolean) FROM pg_options_to_table(v.reloptions)
@@ -66,24 +66,28 @@ const RELATIONS = `
    WHERE g.why IS NOT NULL OR d.columns IS NOT NULL`
 
 /** Columns of text whose values are not simply compared byte by byte, or not kept as they are given. */
-const TEXTS = `
+const textsIn = (schemas: string) => `
   SELECT json_agg(json_build_object('name', n.nspname || '.' || c.relname || '.' || a.attname, 'type', t.typname,
            'length', CASE WHEN a.atttypmod > 4 THEN a.atttypmod - 4 END, 'deterministic', coalesce(l.collisdeterministic, true)))
     FROM pg_attribute a
     JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN (${schemas})
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
    WHERE a.attnum > 0 AND NOT a.attisdropped AND (t.typcategory = 'S' OR a.attcollation <> 0)
      AND (t.typname <> 'text' OR NOT coalesce(l.collisdeterministic, true))
      AND NOT (t.typname = 'varchar' AND a.atttypmod < 0 AND coalesce(l.collisdeterministic, true))`
 
-/** @param identifies - whether the database user may see the identifier */
-export function questionOf(identifies: boolean): string {
-  return `${READS}
+/**
+ * @param identifies - whether the database user may see the identifier
+ * @param schemas - the Postgres schemas of the models: a database may have one per tenant, with all tables each
+ */
+export function questionOf(identifies: boolean, schemas: readonly string[]): string {
+  const names = schemas.map(name => `'${name.replaceAll("'", "''")}'`).join(', ')
+  return `${readsIn(names)}
   SELECT ${identifies ? IDENTIFIER : 'NULL'} AS identifier,
          (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS oid,
          current_database()::text AS database,
          (${RELATIONS})::text AS relations,
-         (${TEXTS})::text AS texts`
+         (${textsIn(names)})::text AS texts`
 }

@@ -39,8 +39,12 @@ export interface DatabaseFacts {
 export interface DatabaseDoor {
   /** The same for all clients with one adapter. */
   readonly adapter: object
+  /** Postgres schemas that models declare, beside the adapter's. */
+  readonly schemas: readonly string[]
   /** Opens a connection, runs one statement that answers one row of texts, and closes the connection. */
-  ask(sql: string): Promise<{ readonly row: readonly (string | null)[]; readonly schema: string }>
+  ask(
+    sqlFor: (schemas: readonly string[]) => string,
+  ): Promise<{ readonly row: readonly (string | null)[]; readonly schema: string }>
 }
 
 /** Why reads are not cached until then. */
@@ -52,7 +56,7 @@ const FIRST_WAIT_MS = 500
 const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 15_000
 
-const databases = new WeakMap<object, Database>()
+const databases = new WeakMap<object, Map<string, Database>>()
 
 export class Database implements Collations {
   readonly #door: DatabaseDoor
@@ -63,10 +67,13 @@ export class Database implements Collations {
   #nextAskAt = Number.NEGATIVE_INFINITY
   #retryMs = FIRST_RETRY_MS
 
-  /** The one of an adapter, which all clients with that adapter share. */
+  /** The one of an adapter and the schemas that are asked about, which all clients with them share. */
   static of(door: DatabaseDoor): Database {
-    let database = databases.get(door.adapter)
-    if (database === undefined) databases.set(door.adapter, (database = new Database(door)))
+    const ofAdapter = databases.get(door.adapter) ?? new Map<string, Database>()
+    databases.set(door.adapter, ofAdapter)
+    const schemas = door.schemas.toSorted().join('\0')
+    const database = ofAdapter.get(schemas) ?? new Database(door)
+    ofAdapter.set(schemas, database)
     return database
   }
 
@@ -124,9 +131,9 @@ export class Database implements Collations {
 
   async #answer() {
     try {
-      return await this.#door.ask(questionOf(true))
+      return await this.#door.ask(schemas => questionOf(true, schemas))
     } catch {
-      return await this.#door.ask(questionOf(false))
+      return await this.#door.ask(schemas => questionOf(false, schemas))
     }
   }
 

@@ -104,7 +104,7 @@ export function factsOf(client: object): ClientFacts {
   return {
     schema,
     schemaText,
-    door: doorOf(_engineConfig?.adapter, models),
+    door: doorOf(_engineConfig?.adapter, models, schema),
     extended,
     shape: {
       globalOmit: model => _globalOmit?.[jsName(model)],
@@ -137,16 +137,19 @@ function schemaOf(text: string, models: RuntimeModels): Schema {
  *
  * @param models - stands for the adapter where there is none: then nothing tells which database the client reads
  */
-function doorOf(factory: AdapterFactory | undefined, models: RuntimeModels): DatabaseDoor {
+function doorOf(factory: AdapterFactory | undefined, models: RuntimeModels, schema: Schema): DatabaseDoor {
+  const schemas = new Set([...schema.models.values()].flatMap(({ databaseSchema }) => databaseSchema ?? []))
   return {
     adapter: factory ?? models,
-    async ask(sql) {
+    schemas: [...schemas],
+    async ask(sqlFor) {
       if (factory === undefined) throw unsupported('the client has no driver adapter')
       const adapter = await factory.connect()
       try {
-        const { rows } = await adapter.queryRaw({ sql, args: [], argTypes: [] })
         // Prisma names every table with its schema: the search path does not matter.
         const { schemaName = 'public' } = adapter.getConnectionInfo?.() ?? {}
+        const sql = sqlFor([...schemas, schemaName])
+        const { rows } = await adapter.queryRaw({ sql, args: [], argTypes: [] })
         return { row: (rows[0] ?? []) as readonly (string | null)[], schema: schemaName }
       } finally {
         if (!factory.externalPool) await adapter.dispose()
