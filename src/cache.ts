@@ -161,8 +161,10 @@ export function cacheApi<Client>(
   return {
     async getOrSet(key, fetch, options = {}) {
       checkValueCall(key, fetch, options)
+      if (inTransaction !== undefined || !session.enabled) return fetch()
       const core = await session.opened()
-      if (inTransaction !== undefined || !session.enabled || core === undefined) return fetch()
+      if (core === undefined) return fetch()
+      if (!core.access.known) await core.database.known()
       return readValue(core, valueReadOf(core, key, fetch, options))
     },
     async invalidateTags(tags) {
