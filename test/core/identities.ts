@@ -62,6 +62,13 @@ const LIKE_KEYS = [
   'null',
 ] // prettier-ignore
 
+/** Of models, columns and relations: a text that is one may stand where the name does. */
+const NAMES = [...catalog.values()].flatMap(({ model, relations, identities }) => [
+  model.name,
+  ...relations.keys(),
+  ...identities.flatMap(({ columns }) => columns),
+])
+
 interface Of {
   readonly model: CatalogModel
   readonly identities: readonly { readonly identity: Identity; readonly primary: boolean }[]
@@ -151,7 +158,8 @@ export class Identities {
     const random = this.#random
     const kind = random.next()
     if (kind < 0.05) return random.pick(LIKE_KEYS)
-    if (kind < 0.15) {
+    if (kind < 0.1) return random.pick(NAMES)
+    if (kind < 0.2) {
       const long = 'x'.repeat(random.between(30, 120))
       const at = random.below(long.length)
       return long.slice(0, at) + random.pick(ALPHABET) + long.slice(at)
