@@ -93,7 +93,7 @@ function questionsOf(name: string): Question[] {
 }
 
 function questionOf(name: string): Question | undefined {
-  const [, model, unique, id] = /^(\w+)(?:\.(\w+))?:(.+)$/.exec(name) ?? []
+  const [, model, unique, id] = /^(\w+)(?:\.([\w,]+))?:(.+)$/.exec(name) ?? []
   if (id === undefined) return undefined
   if (unique === undefined) {
     if (id.includes(':')) return undefined

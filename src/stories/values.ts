@@ -1,8 +1,6 @@
 /** The story of `getOrSet`: cache-aside for any value of the caller's, by the rules that hold for rows. */
-import { isDeepStrictEqual, types } from 'node:util'
-import { Packr } from 'msgpackr'
 import { digest, Kind, kindOf, PAYLOAD_AT, seal, stampedWith } from '../wire/envelope.js'
-import { isReadable, TYPES_OF_VALUES } from '../wire/guard.js'
+import { packValue, unpackValue } from '../wire/values.js'
 import { nameOf } from '../errors.js'
 import type { Events, FillOutcome } from '../events.js'
 import type { Flight, Flights } from './flight.js'
@@ -30,7 +28,6 @@ export interface Values {
 }
 
 const OPERATION = 'getOrSet'
-const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true })
 
 export async function readValue<T>(values: Values, read: ValueRead<T>): Promise<T> {
   const { value } = (await cacheAside(values, values.valueFlights, new ValueReading(values, read))) as { value: T }
@@ -101,10 +98,7 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
 /** Undefined when the value can't be given back exactly. */
 function encoded<T>({ events }: Values, { serialize }: ValueRead<T>, value: T): Buffer | undefined {
   try {
-    const stored: unknown = serialize === undefined ? value : serialize(value)
-    const payload = packr.pack(stored)
-    // A Map would come back as an object, -0 as 0, an error with another stack.
-    return isDeepStrictEqual(unpacked(payload, 0), stored) && !holdsError(stored) ? payload : undefined
+    return packValue(serialize === undefined ? value : serialize(value))
   } catch (error) {
     events.emit({
       type: 'error',
@@ -115,16 +109,9 @@ function encoded<T>({ events }: Values, { serialize }: ValueRead<T>, value: T): 
   }
 }
 
-function holdsError(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  if (types.isNativeError(value)) return true
-  const inner = value instanceof Map ? [...value].flat() : value instanceof Set ? [...value] : Object.values(value)
-  return !ArrayBuffer.isView(value) && inner.some(holdsError)
-}
-
 function decoded<T>({ events }: Values, { deserialize }: ValueRead<T>, bytes: Buffer, start: number) {
   try {
-    const stored = unpacked(bytes, start)
+    const stored = unpackValue(bytes, start)
     return { value: deserialize === undefined ? (stored as T) : deserialize(stored) }
   } catch (error) {
     events.emit({
@@ -134,9 +121,4 @@ function decoded<T>({ events }: Values, { deserialize }: ValueRead<T>, bytes: Bu
     })
     return undefined
   }
-}
-
-function unpacked(bytes: Buffer, start: number): unknown {
-  if (!isReadable(bytes, start, TYPES_OF_VALUES)) throw new TypeError('not a value of getOrSet')
-  return packr.unpack(bytes, { start, end: bytes.length })
 }

@@ -19,12 +19,18 @@ const FOLLOWED: ReadonlySet<number> = new Set([0x73, 0x78])
 /** How many bytes a head has behind it that are no value: by token from 0xc0; 0, none; undefined, not ours. */
 const FIXED: readonly (number | undefined)[] = [0, undefined, 0, 0]
 
-/** Whether bytes can be given to the reader of msgpack: one document of types that are known. */
-export function isReadable(bytes: Buffer, start: number, extensions?: ReadonlySet<number>): boolean {
-  return bytes.length - start <= SMALL || isDocument(bytes, start, extensions ?? NONE, extensions !== undefined)
+/** Whether bytes can be given to the reader of msgpack, when each value of what it makes is checked. */
+export function isReadable(bytes: Buffer, start: number): boolean {
+  return bytes.length - start <= SMALL || isDocument(bytes, start)
 }
 
-function isDocument(bytes: Buffer, start: number, extensions: ReadonlySet<number>, maps: boolean): boolean {
+/**
+ * Whether bytes are one document of types that are known.
+ *
+ * @param extensions - without them neither extensions nor maps
+ */
+export function isDocument(bytes: Buffer, start: number, extensions: ReadonlySet<number> = NONE): boolean {
+  const maps = extensions !== NONE
   const end = bytes.length
   let at = start
   /** Values that are still to come. */

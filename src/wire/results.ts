@@ -201,7 +201,7 @@ function expandRelated({ list, table }: RelatedColumn, stored: unknown, length: 
   const all = table.expand(theirs, budget)
   let at = 0
   const column = counts.map(count => {
-    if (count > all.length - at || (!list && count > 1)) throw INEXACT
+    if (!list && count > 1) throw INEXACT
     const from = at
     at += count
     return list ? all.slice(from, at) : count === 0 ? null : all[from]

@@ -3,7 +3,9 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { canonOf } from '../../src/plan/canon.js'
 import { encodeId, modelKeys, seenKey } from '../../src/wire/keys.js'
+import { Random } from '../support/random.js'
 import { catalog, field, modelNamed } from './catalog.js'
+import { ALL_KINDS, Identities } from './identities.js'
 
 const SAFE = /^(?:[\w.~:%-]*|\*[0-9a-f]{64})$/
 
@@ -92,26 +94,26 @@ describe('two identities', () => {
     expect(keys.size).toBe(parts.length ** 3)
   })
 
-  it('never share a key, in a million random ones', () => {
-    const keys = new Set<string>()
-    const random = fc.sample(fc.noShrink(fc.integer()), 1)[0] as number
-    let state = BigInt.asUintN(64, BigInt(random))
-    const next = () => {
-      state = BigInt.asUintN(64, state * 6364136223846793005n + 1442695040888963407n)
-      return Number(state >> 32n)
+  it('never share a key, in a million random ones: rows, pointers, lists, tags, values and epochs of every model, ids of every type', () => {
+    const seed = fc.sample(fc.noShrink(fc.nat()), 1)[0] as number
+    const all = new Identities(new Random(seed))
+    const keys = new Map<string, string>()
+    const met = new Set<string>()
+    let names = 0
+    while (names < 1_000_000) {
+      for (const [kind, key, identity] of all.next()) {
+        const known = keys.get(key)
+        if (known === undefined) {
+          keys.set(key, identity)
+          names++
+        } else if (known !== identity) throw new Error(`seed ${seed}: ${known} and ${identity} share ${key}`)
+        met.add(kind)
+      }
     }
-    const alphabet = ['a', 'b', ':', '%', '3', 'A', '*', '{', '}', 'é', '2', '5', ' ', '.', '-', '😀']
-    const distinct = new Set<string>()
-    for (let i = 0; i < 1_000_000; i++) {
-      const r = next()
-      let [first, second] = ['', '']
-      for (let n = r & 7, bits = next(); n > 0; n--, bits >>>= 4) first += alphabet[bits & 15] as string
-      for (let n = (r >> 3) & 7, bits = next(); n > 0; n--, bits >>>= 4) second += alphabet[bits & 15] as string
-      distinct.add(`${first}\0${second}`)
-      keys.add(encodeId([first, second]))
-    }
-    expect(keys.size, `seed ${random}`).toBe(distinct.size)
-  })
+    expect([...met].toSorted()).toEqual(ALL_KINDS)
+    // The other way round: one identity, one key.
+    expect(new Set(keys.values()).size, `seed ${seed}`).toBe(keys.size)
+  }, 60_000)
 
   it('that JavaScript tells apart and the database tells apart have two keys, for every model with a key', () => {
     const values: Record<string, fc.Arbitrary<unknown>> = {

@@ -8,8 +8,13 @@ const { values } = parseArgs({
 })
 const seed = Number(values.seed ?? Date.now() % 2 ** 32)
 const started = performance.now()
-const { examples, ...numbers } = mutate(Number(values.count), seed)
-console.table({ seed, ...numbers, seconds: Math.round((performance.now() - started) / 1000) })
+const { examples, served, ...numbers } = mutate(Number(values.count), seed)
+console.table({
+  seed,
+  ...numbers,
+  subjectsServed: served.length,
+  seconds: Math.round((performance.now() - started) / 1000),
+})
 await recordRun({
   command: ['npm run mutate --', ...process.argv.slice(2)].join(' '),
   seed,
@@ -19,4 +24,4 @@ await recordRun({
     .join(', '),
 })
 for (const example of examples) console.log(example)
-if (numbers.wrong > 0 || numbers.crashes > 0) process.exitCode = 1
+if (numbers.wrong + numbers.crashes + numbers.forgedOfWrongType > 0) process.exitCode = 1

@@ -51,3 +51,16 @@ CREATE TABLE "Every" (
   "id" INT PRIMARY KEY, "v" INT NOT NULL DEFAULT 0, "wordId" INT REFERENCES "Word" ("id"),
   "ownerId" INT UNIQUE REFERENCES "Owner" ("id")
 );
+CREATE TABLE "OddGroup" ("id" INT PRIMARY KEY, "v" INT NOT NULL DEFAULT 0);
+CREATE TABLE "Odd" (
+  "id" INT PRIMARY KEY, "v" INT NOT NULL DEFAULT 0, "constructor" INT, "note" TEXT, "at" TIMESTAMP(3),
+  "price" DECIMAL(65, 30), "json" JSONB, "list" JSONB[], "groupId" INT REFERENCES "OddGroup" ("id")
+);
+CREATE TABLE "OddBox" ("id" INT PRIMARY KEY, "v" INT NOT NULL DEFAULT 0);
+CREATE TABLE "Doc" (
+  "id" INT PRIMARY KEY, "v" INT NOT NULL DEFAULT 0, "json" JSONB, "list" JSONB[], "boxId" INT REFERENCES "OddBox" ("id")
+);
+CREATE TABLE "NamedId" ("a" INT PRIMARY KEY, "v" INT NOT NULL DEFAULT 0);
+CREATE TABLE "NamedUnique" (
+  "id" INT PRIMARY KEY, "b" INT NOT NULL UNIQUE, "c" INT UNIQUE, "v" INT NOT NULL DEFAULT 0
+);

@@ -155,7 +155,31 @@ describe('a value', () => {
       Object('boxed'),
       // oxlint-disable-next-line no-sparse-arrays
       [1, , 2],
-    ].map(value => [inspect(value, { breakLength: Infinity }), value]),
+      { inside: [new Point(1)] },
+      new Set([new Map()]),
+      new Set([new Point(2)]),
+      Object.assign(/x/g, { lastIndex: 1 }),
+      Object.assign(new Date(5), { extra: 1 }),
+      Object.assign(new Set([1]), { extra: 1 }),
+      new Date(Number.NaN),
+      Object.freeze(new Map()),
+      Object.defineProperty({ a: 1 }, 'hidden', { value: 2 }),
+      Object.defineProperty([1], 'hidden', { value: 2 }),
+      { get now() { return 1 } }, // biome-ignore format: one line
+      new Set([{ get now() { return 1 } }]), // biome-ignore format: one line
+      new (class Ids extends Set {})([1]),
+      new (class Bytes extends Uint8Array {})(2),
+      new (class Day extends Date {})(5),
+      new (class List extends Array {})(1, 2),
+      Object.assign(new Uint8Array(2), { extra: 1 }),
+      { inside: new Error('e') },
+      new Set([new TypeError('e')]),
+      { inside: Symbol.iterator },
+      { inside: () => 1 },
+      { inside: Promise.resolve(1) },
+      { inside: new WeakMap() },
+      { inside: new URL('http://localhost/') },
+    ].map(value => [inspect(value, { breakLength: Infinity }).slice(0, 60), value]),
   )('that serialize leaves as something that would come back as another is not stored: %s', async (_, value) => {
     const key = newKey()
     const options = { serialize: (given: unknown) => given, deserialize: (stored: unknown) => stored }
@@ -168,6 +192,35 @@ describe('a value', () => {
     expect(await cacheOf(other).getOrSet(key, fetch, options)).toBe(value)
     expect(fetch).toHaveBeenCalledTimes(2)
     expect(outcomes).toEqual(['inexact'])
+  })
+
+  it.each(
+    [
+      new Set<unknown>([1, 'a', new Set([null])]),
+      /a(?<b>c)+/giu,
+      new Uint8Array([1, 2]),
+      Buffer.from('bytes'),
+      new Float64Array([1.5, -0]),
+      new BigInt64Array([-1n]),
+      new Uint8Array([9, 8, 7]).subarray(1),
+      new Uint16Array([1, 2]).buffer,
+      Object.freeze({ a: Object.freeze([1, new Date(5)]) }),
+      Object.seal({ inside: new Set([/x/]) }),
+      { a: new Set([{ b: new Uint8Array(3) }]), [`long ${'x'.repeat(5000)}`]: [undefined, 2n ** 90n] },
+    ].map(value => [inspect(value, { breakLength: Infinity }).slice(0, 60), value]),
+  )('that serialize leaves as something that comes back as it was is stored: %s', async (_, value) => {
+    const options = { serialize: (given: unknown) => given, deserialize: (stored: unknown) => stored }
+    const fetch = vi.fn(() => value)
+    const key = newKey()
+    expect(await cacheOf(cached).getOrSet(key, fetch, options)).toBe(value)
+    await cached.flushed()
+    const again = await cacheOf(other).getOrSet(key, fetch, options)
+    expect(fetch).toHaveBeenCalledTimes(1)
+    expect(again).not.toBe(value)
+    expect(again).toStrictEqual(value)
+    expect(Object.getPrototypeOf(again)).toBe(Object.getPrototypeOf(value))
+    // A copy of the caller's own: it may be changed, also where the value that fetch gave was frozen.
+    expect(Object.isFrozen(again)).toBe(false)
   })
 
   it('that can’t be made again is a miss, and an event that tells neither value nor key', async () => {
