@@ -1,3 +1,5 @@
+import { Waiter } from './within.js'
+
 /**
  * One load at a time per key in this process, and who may share it. A reader may take the answer of a load only if the
  * database was asked after the reader came: then the answer holds every write that was acknowledged before the reader
@@ -45,7 +47,7 @@ const LONGEST_WAIT_MS = 5_000
 /** `setTimeout` takes no more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-export class Flight<Answer> {
+export class Flight<Answer> extends Waiter {
   readonly #now: () => number
   readonly #remove: () => void
   readonly #longestWaitMs: number
@@ -57,6 +59,7 @@ export class Flight<Answer> {
   readonly #loaded: Promise<Answer | undefined>
 
   constructor(now: () => number, remove: () => void, longestWaitMs = LONGEST_WAIT_MS) {
+    super()
     this.#now = now
     this.#longestWaitMs = longestWaitMs
     this.#remove = remove
@@ -86,6 +89,7 @@ export class Flight<Answer> {
     longestMs = this.#longestWaitMs,
     sooner?: Promise<Answer | undefined>,
   ): Promise<Answer | undefined | typeof STUCK> {
+    this.awaited()
     const now = performance.now()
     this.#awaitedSince ??= now
     const leftMs = longestMs - (now - this.#awaitedSince)
@@ -109,6 +113,7 @@ export class Flight<Answer> {
   }
 
   end(answer: Answer | undefined): void {
+    this.ended()
     this.#remove()
     this.#settle(answer)
   }

@@ -73,7 +73,7 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
     try {
       const ticket = seen && (await store.acquire(this.key, on, seen, deadline))
       flight.asked()
-      const value = await fetch()
+      const value = await flight.run(fetch)
       payload = encoded(this.#values, this.#read, value)
       if (ticket) events.fill(OPERATION, this.#fill(ticket, payload), this.key)
       return { value }
