@@ -5,7 +5,7 @@ import { NOT_KNOWN } from './database.js'
 import { Effects, everything } from './plan/effects.js'
 import { anythingTo, planWrite, writeOf } from './plan/write.js'
 import { CacheAsideError, shown } from './errors.js'
-import type { Emit, Stats } from './events.js'
+import type { Emit, Outstanding, Stats } from './events.js'
 import { tagKey, valueKey, valuesEpoch } from './wire/keys.js'
 import { type Duration, duration } from './options.js'
 import { isRead, planRead } from './plan/query.js'
@@ -101,8 +101,14 @@ interface CacheOf<Where> {
    */
   on(listener: Emit): () => void
 
-  /** Ends timers and listeners. The Redis client stays as it is: it is yours. Reads go to the database from here on. */
-  close(): void
+  /**
+   * Ends timers and listeners. The Redis client stays as it is: it is yours. Reads go to the database from here on; writes
+   * still invalidate. Replays what is owed to Redis, no longer than `invalidationDeadlineMs`: wait for it before you close the
+   * client.
+   *
+   * @returns what could not be done; there is an event `closed` then, too
+   */
+  close(): Promise<Outstanding>
 }
 
 export interface GetOrSetOptions<T> {
@@ -162,8 +168,11 @@ export function cacheApi<Client>(
   return {
     async getOrSet(key, fetch, options = {}) {
       checkValueCall(key, fetch, options)
+      if (inTransaction !== undefined || !session.enabled) return fetch()
       const core = await session.opened()
-      if (inTransaction !== undefined || !session.enabled || core === undefined) return fetch()
+      if (core === undefined) return fetch()
+      // Whose the keys are follows from the database, which a process without queries has not been asked yet.
+      if (!core.access.known) await core.database.known()
       return readValue(core, valueReadOf(core, key, fetch, options))
     },
     async invalidateTags(tags) {
@@ -248,8 +257,7 @@ function valueReadOf<T>(core: Core, key: string, fetch: () => T | PromiseLike<T>
   const ttlMs = ttl === undefined ? core.ttlMs : duration('the ttl of getOrSet', ttl, 1, wrongCall)
   return {
     redisKey: valueKey(core.prefix, key),
-    // Of different values with one tag each makes it live long enough for itself.
-    on: { epochs, holds: [], epochMs: 2 * ttlMs },
+    on: { epochs, holds: [], tokenMs: 2 * ttlMs },
     ttlMs,
     loadTimeoutMs,
     fetch,

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { buildCatalog, type Catalog, type Collations } from './plan/catalog.js'
 import type { Schema } from './plan/schema.js'
 import { Connection } from './redis/connection.js'
-import type { Events } from './events.js'
+import type { Events, Outstanding } from './events.js'
 import { Flights } from './stories/flight.js'
 import { Health } from './redis/health.js'
 import { valuesEpoch } from './wire/keys.js'
@@ -58,13 +58,16 @@ export interface Core extends Writer, Values {
   enabled: boolean
   /** Warns, once, that reads are not cached because of query hooks behind the cache. */
   warnOfHooks(): void
-  close(): void
+  /** Ends the cache; answers what is still outstanding. */
+  close(): Promise<Outstanding>
 }
 
 /** Why such reads are not cached. */
 export const HOOKS_BEHIND =
   'an extension with query hooks was applied after the cache: apply it before, or set hooksBehind'
 
+/** A tag outlives a slow load. */
+const SHORTEST_TAG_MS = 60_000
 /** Longer than any statement should take: an unknown outcome is settled by then. */
 const HOLD_MS = 60_000
 
@@ -127,7 +130,7 @@ export function createCore(
     deadlineMs,
     invalidationDeadlineMs,
     holdMs,
-    epochMs: Math.ceil(2 * longestMs),
+    tagMs: Math.max(Math.ceil(2 * longestMs), SHORTEST_TAG_MS),
     touch: () => fleet.touch(),
   })
 
@@ -152,9 +155,12 @@ export function createCore(
     enabled: config.enabled,
     unreadable: new Set(),
     warnOfHooks: once(() => warnOfHooks(events)),
-    close() {
-      health.close()
-      store.close()
+    async close() {
+      const openHolds = store.close()
+      const pendingInvalidations = await health.close(invalidationDeadlineMs)
+      const outstanding = { pendingInvalidations, openHolds }
+      if (pendingInvalidations + openHolds > 0) events.emit({ type: 'closed', ...outstanding })
+      return outstanding
     },
   }
 }

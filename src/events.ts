@@ -27,6 +27,8 @@ export type CacheEvent =
   | { type: 'repaid'; invalidations: number }
   /** So many other versions of the schema have processes that use the same keys. Writes to what they know otherwise invalidate more. */
   | { type: 'versions'; others: number }
+  /** `$cache.close()` had to leave something: others may read what was written as it was before, until the TTL. */
+  | ({ type: 'closed' } & Outstanding)
   | { type: 'error'; code: ErrorCode; message: string }
 
 /** What an `error` event may be about. None of them fails a query; docs/operations.md says what to do. */
@@ -35,6 +37,10 @@ export type ErrorCode =
   | 'REDIS_REFUSED'
   /** Redis is older than 7.0: nothing is cached. */
   | 'REDIS_TOO_OLD'
+  /** Redis does not let this process write, so it can't mark the server as known: nothing is cached here. */
+  | 'REDIS_NOT_WRITABLE'
+  /** The application has selected another database on the client (`SELECT`): nothing is read, invalidations wait. */
+  | 'OTHER_DATABASE'
   /** More invalidations wait for Redis than the journal holds: all entries are dropped instead. */
   | 'JOURNAL_OVERFLOW'
   /** Args that could not be made sense of: a read went to the database, a write dropped everything. */
@@ -49,6 +55,14 @@ export type ErrorCode =
   | 'PREFIX'
   /** An extension with query hooks was applied after the cache: what it concerns is not cached. */
   | 'HOOKS_BEHIND'
+
+/** What `$cache.close()` could not do. */
+export interface Outstanding {
+  /** So many keys and holds that Redis has not acknowledged. */
+  readonly pendingInvalidations: number
+  /** So many writes of unknown outcome whose hold has not ended: what they changed is not invalidated again at its end. */
+  readonly openHolds: number
+}
 
 /**
  * `sent`: stored, if its token is still there. The others say why nothing was sent: `inexact`, a value could not be given

@@ -148,7 +148,14 @@ async function untilOpen(session: Session, operation: Operation, behind: boolean
 
 function routeWrite(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> | undefined {
   if (operation.model === undefined) return writeRaw(core, operation)
-  return isRead(operation.operation) ? undefined : writeModel(core, shape, operation)
+  if (isRead(operation.operation)) return undefined
+  return core.access.known ? writeModel(core, shape, operation) : firstWrite(core, shape, operation)
+}
+
+/** How the database compares texts decides which of them name a row. */
+async function firstWrite(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
+  await core.database.known()
+  return writeModel(core, shape, operation)
 }
 
 /** Counted, because Prisma may put it into one statement with loads of ours. */
@@ -166,19 +173,41 @@ async function passed(operation: Operation): Promise<unknown> {
 function read(core: Core, shape: ClientShape, operation: Operation, behind: boolean): Promise<unknown> {
   if (isLoadOf(operation, core)) return passed(operation)
   const plan = planOf(core, shape, operation, behind)
-  if (plan.kind === 'bypass') {
-    core.events.bypass(operation.model as string, operation.operation, plan.why)
-    return passOn(core, operation)
-  }
-  if (!core.access.known) return firstRead(core, shape, operation, behind)
-  return plan.kind === 'row' ? readRow(core, shape, operation, plan) : readResult(core, operation, plan)
+  if (plan.kind === 'bypass') return bypassed(core, operation, plan.why)
+  const isSettled = core.access.known && core.store.usable
+  return isSettled ? readCached(core, shape, operation, plan) : readOnceSettled(core, shape, operation, behind)
 }
 
-async function firstRead(core: Core, shape: ClientShape, operation: Operation, behind: boolean): Promise<unknown> {
+/**
+ * At the start, and when the process was idle, it has to be learnt first whose the keys are, who may see what, and who else
+ * writes: what is learnt may change the plan.
+ */
+async function readOnceSettled(
+  core: Core,
+  shape: ClientShape,
+  operation: Operation,
+  behind: boolean,
+): Promise<unknown> {
   await core.database.known()
-  if (core.access.known) return read(core, shape, operation, behind)
-  core.events.bypass(operation.model as string, operation.operation, NOT_KNOWN)
+  if (!core.access.known) return bypassed(core, operation, NOT_KNOWN)
+  if (!core.store.usable) await core.store.started()
+  const plan = planOf(core, shape, operation, behind)
+  if (plan.kind === 'bypass') return bypassed(core, operation, plan.why)
+  return readCached(core, shape, operation, plan)
+}
+
+function bypassed(core: Core, operation: Operation, why: string): Promise<unknown> {
+  core.events.bypass(operation.model as string, operation.operation, why)
   return passOn(core, operation)
+}
+
+function readCached(
+  core: Core,
+  shape: ClientShape,
+  operation: Operation,
+  plan: RowRead | ResultRead,
+): Promise<unknown> {
+  return plan.kind === 'row' ? readRow(core, shape, operation, plan) : readResult(core, operation, plan)
 }
 
 function readRow(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Promise<unknown> {
@@ -241,8 +270,10 @@ function rowSource(core: Core, shape: ClientShape, operation: Operation, plan: R
     },
     saysAbsent: error => orThrow && saysNotFound(error),
     async insteadOf(error) {
-      // The load asks for whole rows, and what is wrong may be with a column that the caller did not ask for.
-      if ((places === undefined && tree === undefined) || !mayBeOfOtherColumns(error)) throw error
+      // The load asks for whole rows, and what is wrong may be with a column that the caller did not ask for, or with a row
+      // that the caller's further filters leave out.
+      const same = places === undefined && tree === undefined && plan.filters.length === 0
+      if (same || !mayBeOfOtherColumns(error)) throw error
       if (mayNotReadAll(error)) core.unreadable.add(namesOfLoad(plan))
       return passOn(core, operation)
     },

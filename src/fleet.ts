@@ -58,47 +58,55 @@ const PLAN_KEPT_MS = 7 * 24 * 3_600_000
  * it was never there before)
  */
 const CHECK_IN = `#!lua flags=allow-oom
-local fleet, time = KEYS[1], redis.call('TIME')
+local key, time = KEYS[1], redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local source, digest, lease, replaces, plan = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[6], ARGV[7]
-local owner = redis.call('HGET', fleet, 'source') or ''
+local text = redis.pcall('GET', key)
+local isRead, fleet = pcall(cjson.decode, type(text) == 'string' and text or '')
+if not isRead or type(fleet) ~= 'table' or type(fleet.versions) ~= 'table' or type(fleet.source) ~= 'string' then
+  fleet = {source = '', versions = {}}
+end
+fleet['until'] = tonumber(fleet['until']) or 0
+for name, version in pairs(fleet.versions) do
+  if type(version) ~= 'table' or type(version.last) ~= 'number' then fleet.versions[name] = nil end
+end
+local owner = fleet.source
 if source ~= '' and owner ~= source then
-  if tonumber(redis.call('HGET', fleet, 'until') or '0') > now then return {'foreign', owner} end
+  if fleet['until'] > now then return {'foreign', owner} end
   if replaces ~= '=' .. owner then return {'vacant', owner} end
-  redis.call('DEL', fleet)
-  redis.call('HSET', fleet, 'source', source)
+  fleet = {source = source, versions = {}, ['until'] = 0}
 end
-local last = tonumber(redis.call('HGET', fleet, 'until:' .. digest) or '0')
-local alive = last > now
-local reply = {'ours', owner, last}
+local own = fleet.versions[digest] or {last = 0}
+local reply = {'ours', owner, own.last}
 if plan ~= '' then
-  redis.call('HSET', fleet, 'plan:' .. digest, plan)
-  if not alive then redis.call('HSET', fleet, 'since:' .. digest, now) end
-  alive = true
+  own.plan = plan
+  if own.last <= now then own.since = now end
+  own.last = now + lease
 end
-if alive and redis.call('HEXISTS', fleet, 'plan:' .. digest) == 1 then
-  redis.call('HSET', fleet, 'until:' .. digest, now + lease)
-  if source ~= '' then redis.call('HSET', fleet, 'until', now + lease) end
-  redis.call('PEXPIRE', fleet, ARGV[4])
-  reply[3] = now - tonumber(redis.call('HGET', fleet, 'since:' .. digest) or now)
+if own.last > now and own.plan then
+  own.last = now + lease
+  fleet.versions[digest] = own
+  if source ~= '' then fleet['until'] = now + lease end
+  reply[3] = now - (tonumber(own.since) or now)
 else
   reply[1] = 'new'
 end
 local known = {}
 for i = 8, #ARGV do known[ARGV[i]] = true end
-for _, field in ipairs(redis.call('HKEYS', fleet)) do
-  local other = string.match(field, '^until:(.+)$')
-  if other and other ~= digest then
-    local last = tonumber(redis.call('HGET', fleet, field))
-    if last + ARGV[4] < now then
-      redis.call('HDEL', fleet, field, 'plan:' .. other, 'since:' .. other)
+for name, other in pairs(fleet.versions) do
+  if name ~= digest then
+    if other.last + ARGV[4] < now then
+      fleet.versions[name] = nil
     else
-      if last + ARGV[5] < now then redis.call('HDEL', fleet, 'plan:' .. other) end
-      table.insert(reply, other)
-      table.insert(reply, last > now and 1 or 0)
-      table.insert(reply, known[other] and '' or redis.call('HGET', fleet, 'plan:' .. other) or '')
+      if other.last + ARGV[5] < now then other.plan = nil end
+      table.insert(reply, name)
+      table.insert(reply, other.last > now and 1 or 0)
+      table.insert(reply, known[name] and '' or other.plan or '')
     end
   end
+end
+if reply[1] == 'ours' then
+  redis.call('SET', key, cjson.encode(fleet), 'PX', ARGV[4])
 end
 return reply`
 

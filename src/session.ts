@@ -6,7 +6,7 @@
 import { catalogOf, type Core, createCore, type Parts } from './core.js'
 import { Database } from './database.js'
 import { nameOf } from './errors.js'
-import { Events } from './events.js'
+import { Events, type Outstanding } from './events.js'
 import { type Config, prefixFor } from './options.js'
 import type { Catalog } from './plan/catalog.js'
 import { type ClientFacts, hasHooksBehind } from './prisma7.js'
@@ -78,8 +78,8 @@ export class Session {
     if (this.#core !== undefined) this.#core.enabled = enabled
   }
 
-  close(): void {
+  async close(): Promise<Outstanding> {
     this.#closed = true
-    this.#core?.close()
+    return this.#core === undefined ? { pendingInvalidations: 0, openHolds: 0 } : this.#core.close()
   }
 }

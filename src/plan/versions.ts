@@ -9,13 +9,15 @@ import { planWrite } from './write.js'
 
 /** Keys are without the prefix. */
 interface TableKnowledge {
+  /** The same in two versions only if both name the table's rows and lists alike. */
+  readonly names: string
   /** The same in two versions only if they know the same of the table. */
   readonly mark: string
   /** Stale after any change of its rows. */
   readonly changed: readonly string[]
   /** Stale after rows were deleted: what referential actions reach, too. */
   readonly deleted: readonly string[]
-  /** Stale after one of these columns changed. */
+  /** Stale besides after one of these columns changed. */
   readonly columns: Readonly<Record<string, readonly string[]>>
 }
 
@@ -78,7 +80,10 @@ function knowledgeOf(catalog: Catalog, own: CatalogModel, prefix: string): Table
   const columns = Object.fromEntries(
     model.scalars
       .filter(({ name }) => referenced.has(name))
-      .map(({ name, column }) => [column, stale('updateMany', { where: {}, data: { [name]: 0 } })]),
+      .map(({ name, column }) => {
+        const keys = stale('updateMany', { where: {}, data: { [name]: 0 } })
+        return [column, keys.filter(key => !changed.includes(key))]
+      }),
   )
   const names = {
     model: model.name,
@@ -86,14 +91,24 @@ function knowledgeOf(catalog: Catalog, own: CatalogModel, prefix: string): Table
     tags: lists.map(list => list.tagAt('').slice(prefix.length)).toSorted(),
     links: [...relations.values()].flatMap(({ link }) => link?.slice(prefix.length) ?? []).toSorted(),
   }
-  const mark = hash('sha256', JSON.stringify([names, changed, deleted, columns]), 'base64url').slice(0, 16)
-  return { mark, changed, deleted, columns }
+  return {
+    names: digestOf([names, changed]),
+    mark: digestOf([names, changed, deleted, columns]),
+    changed,
+    deleted,
+    columns,
+  }
 }
 
-function indexed({ mark, changed, deleted, columns }: TableKnowledge, names: readonly string[]): unknown[] {
-  const places = new Map(names.map((name, place) => [name, place]))
+function digestOf(value: unknown): string {
+  return hash('sha256', JSON.stringify(value), 'base64url').slice(0, 16)
+}
+
+function indexed({ names, mark, changed, deleted, columns }: TableKnowledge, epochs: readonly string[]): unknown[] {
+  const places = new Map(epochs.map((name, place) => [name, place]))
   const of = (keys: readonly string[]) => keys.map(key => places.get(key))
   return [
+    names,
     mark,
     of(changed),
     of(deleted),
@@ -103,7 +118,14 @@ function indexed({ mark, changed, deleted, columns }: TableKnowledge, names: rea
 
 type Stored = [
   names: string[],
-  tables: [name: string, mark: string, changed: number[], deleted: number[], columns: Record<string, number[]>][],
+  tables: [
+    name: string,
+    names: string,
+    mark: string,
+    changed: number[],
+    deleted: number[],
+    columns: Record<string, number[]>,
+  ][],
 ]
 
 /** Undefined when the text is not one that this version can read. */
@@ -111,9 +133,10 @@ export function readVersion(digest: string, text: string): Version | undefined {
   try {
     const [names, stored] = JSON.parse(text) as Stored
     const of = (places: readonly number[]) => places.map(place => names[place] as string)
-    const tables = stored.map(([name, mark, changed, deleted, columns]): [string, TableKnowledge] => [
+    const tables = stored.map(([name, naming, mark, changed, deleted, columns]): [string, TableKnowledge] => [
       name,
       {
+        names: naming,
         mark,
         changed: of(changed),
         deleted: of(deleted),
@@ -133,8 +156,9 @@ export function staleByOthers(write: WriteTrace, own: Version, other: Version, p
   for (const model of write.changedModels) {
     const { name } = model.keys
     const theirs = other.tables.get(name)
-    if (theirs === undefined || theirs.mark === own.tables.get(name)?.mark) continue
-    stale.push(...theirs.changed)
+    const ours = own.tables.get(name)
+    if (theirs === undefined || theirs.mark === ours?.mark) continue
+    if (theirs.names !== ours?.names) stale.push(...theirs.changed)
     if (write.deletedModels.has(model)) stale.push(...theirs.deleted)
     for (const column of write.columnsOf.get(model) ?? []) stale.push(...(theirs.columns[column] ?? []))
   }
@@ -153,7 +177,7 @@ export function differingNames(own: OwnVersion, other: Version): ReadonlySet<str
   for (const [table, ours] of own.tables) {
     const theirs = other.tables.get(table)
     if (theirs === undefined || theirs.mark === ours.mark) continue
-    add(ours.changed)
+    if (theirs.names !== ours.names) add(ours.changed)
     add(apart(ours.deleted, theirs.deleted))
     for (const column of new Set([...Object.keys(ours.columns), ...Object.keys(theirs.columns)])) {
       add(apart(ours.columns[column] ?? [], theirs.columns[column] ?? []))

@@ -32,9 +32,11 @@ export function widen(expected: Expected | undefined, args: unknown, client: Cli
     return { args: { ...args, select: { ...select, ...wide } }, strip: without(added) }
   }
   const omitted: Selection = { ...client.globalOmit(target.model.name), ...(isObject(omit) ? omit : {}) }
-  const added = keyFields.filter(field => omitted[field])
+  // A field may have the name of what every object inherits.
+  const isOmitted = (field: string) => Object.hasOwn(omitted, field) && Boolean(omitted[field])
+  const added = keyFields.filter(isOmitted)
   // Where nothing is left, Prisma has an error to raise.
-  if (added.length === 0 || target.model.scalars.every(field => omitted[field.name])) return untouched
+  if (added.length === 0 || target.model.scalars.every(field => isOmitted(field.name))) return untouched
   const wide = Object.fromEntries(added.map(field => [field, false]))
   return { args: { ...args, omit: { ...(isObject(omit) ? omit : {}), ...wide } }, strip: without(added) }
 }

@@ -18,15 +18,16 @@ export function readable(bytes: Buffer | null): Token | undefined {
 
 /** Waits no longer than the first of its queries may. */
 class Timed {
-  #until = Number.POSITIVE_INFINITY
+  #ms = Number.POSITIVE_INFINITY
   done: Promise<boolean> = Promise.resolve(false)
 
-  until(deadline: number): void {
-    if (deadline < this.#until) this.#until = deadline
+  /** What one of its queries has left, when it comes: that others are planned before the batch is sent is not Redis' time. */
+  within(ms: number): void {
+    if (ms < this.#ms) this.#ms = ms
   }
 
-  msLeft(): number {
-    return this.#until - performance.now()
+  get ms(): number {
+    return this.#ms
   }
 }
 

@@ -5,6 +5,8 @@
  * the client is `ready`.
  */
 import type { Cluster, Redis } from 'ioredis'
+import { forbiddenIn, refusalOf } from './refusal.js'
+import { eachWithin, LATE, patiently, within } from './waiting.js'
 
 export type Command = [name: keyof typeof METHODS, ...args: (string | Buffer | number)[]]
 
@@ -28,31 +30,84 @@ export interface Watcher {
   readonly onReady: () => void
   /** At each loss of a connection, on a Cluster of any node. */
   readonly onClose: () => void
-  /** Redis answered an error. Only its first word (`OOM`, `READONLY`, ...): the rest may hold keys. */
-  readonly onRefusal: (code: string) => void
+  /**
+   * Redis answered an error. Only its first word (`OOM`, `READONLY`, ...), as the rest may hold keys, and the command where
+   * it is not permitted.
+   */
+  readonly onRefusal: (code: string, command?: string) => void
 }
 
 const OLDEST = 7
-const CHUNK = 256
+/** The most keys of one command, and commands of one pipeline: what comes in parts is seen to come. */
+export const CHUNK = 256
 /** So many commands cost less than a pipeline of ioredis, which takes longer for two of them than both take alone. */
 const FEW = 4
+/** How long the keys of a tag are asked for one by one after they were not answered together. */
+const SPLIT_MS = 60_000
+
+/** What ioredis knows of its connection, in 5 and 6: its socket, and the database that was selected in it. */
+interface Wire {
+  readonly stream?: unknown
+  readonly condition?: { readonly select?: number } | null
+  readonly options: { readonly db?: number }
+}
 
 export class Connection {
   readonly #redis: Redis | Cluster
   readonly #cluster: Cluster | undefined
+  readonly #wire: Wire
+  /** The database that the client was made for. */
+  readonly #db: number
   #opened = false
   #opening: Promise<void> | undefined
-  #asking: Promise<unknown> | undefined
-  #refusal: (code: string) => void = () => undefined
+  readonly #asked = new Set<Redis>()
+  /** The masters of the Cluster, or the socket, at the last `settle`. */
+  #place: readonly unknown[] = []
+  /** Tags of which several keys were not answered together, and until when that is remembered. */
+  readonly #split = new Map<string, number>()
+  #refusal: Watcher['onRefusal'] = () => undefined
 
   constructor(redis: Redis | Cluster) {
     this.#redis = redis
     this.#cluster = redis.isCluster ? (redis as Cluster) : undefined
+    this.#wire = redis as unknown as Wire
+    this.#db = this.#wire.condition?.select ?? this.#wire.options.db ?? 0
     this.#opened = redis.status === 'ready'
   }
 
+  /** Whether commands may be sent: the client is ready, and in its own database. */
   get ready(): boolean {
-    return this.#redis.status === 'ready'
+    return this.#redis.status === 'ready' && this.elsewhere === undefined
+  }
+
+  /** The database that the application has selected on its client, if it is not the one that the cache is in. */
+  get elsewhere(): number | undefined {
+    if (this.#cluster !== undefined) return undefined
+    const selected = this.#wire.condition?.select
+    return selected === undefined || selected === this.#db ? undefined : selected
+  }
+
+  /** Remembers who is at the other end. */
+  settle(): void {
+    this.#place = this.#cluster === undefined ? [this.#wire.stream] : this.#cluster.nodes('master')
+  }
+
+  /**
+   * Whether they are still the same: the socket, or the masters of a Cluster, of which a replica becomes one without an
+   * event. Looked at for each command and each reply.
+   */
+  get unmoved(): boolean {
+    if (this.#cluster === undefined) return this.#wire.stream === this.#place[0]
+    const masters = this.#cluster.nodes('master')
+    return masters.length === this.#place.length && masters.every((master, i) => master === this.#place[i])
+  }
+
+  /**
+   * Has a Cluster ask its nodes who holds which slot. By itself it does so only where a command is answered `MOVED` or a
+   * connection closes, and none of that has to happen: no command is sent while there is no trust.
+   */
+  lookAgain(): void {
+    if (this.#cluster?.status === 'ready') this.#cluster.refreshSlotsCache()
   }
 
   /** Answers how to stop that. */
@@ -85,23 +140,28 @@ export class Connection {
     }
     for (const node of cluster.nodes()) attach(node)
     cluster.on('+node', joined)
+    // It does not become ready without some commands, and says so only here.
+    const failed = (error: unknown) => void this.#errorOf(error)
+    cluster.on('node error', failed)
     return () => {
       detach(cluster)
       cluster.off('+node', joined)
+      cluster.off('node error', failed)
       for (const node of cluster.nodes()) detach(node)
     }
   }
 
   /**
    * Resolves when the client is ready, or when it is plain that it won't be within `ms`. Waits only for the very first
-   * connect, so that the first query of a process is cached too; starts it if the client is lazy.
+   * connect, so that the first query of a process is cached too; starts it if the client is lazy. Answers what is left of `ms`.
    */
-  async opened(ms: number): Promise<void> {
-    if (this.#opened || this.ready) return
+  async opened(ms: number): Promise<number> {
+    if (this.#opened || this.ready) return ms
     this.#opening ??= this.#firstConnect()
-    await patiently(this.#opening, ms)
+    const left = await patiently(this.#opening, ms)
     // Waited once for nothing: from now on queries don't wait, the first `ready` tells us.
     this.#opened = true
+    return left
   }
 
   #firstConnect(): Promise<void> {
@@ -109,8 +169,11 @@ export class Connection {
     if (status === 'wait') this.#redis.connect().catch(() => undefined)
     else if (status !== 'connecting' && status !== 'connect') return Promise.resolve()
     return new Promise(resolve => {
-      this.#redis.once('ready', () => resolve())
-      this.#redis.once('close', () => resolve())
+      const settled = () => {
+        this.#redis.off('ready', settled).off('close', settled)
+        resolve()
+      }
+      this.#redis.on('ready', settled).on('close', settled)
     })
   }
 
@@ -118,14 +181,11 @@ export class Connection {
   async get(keys: readonly string[], ms: number): Promise<readonly (Buffer | null)[] | undefined> {
     if (!this.ready) return undefined
     const groups = this.#groups(keys)
-    if (groups.length === 1) {
+    if (groups.length === 1 && this.#cluster === undefined) {
       const values = await within(this.#call(['mget', ...keys]), ms)
-      return Array.isArray(values) ? values : undefined
+      return Array.isArray(values) && this.elsewhere === undefined ? values : undefined
     }
-    const replies = await this.send(
-      groups.map(group => ['mget', ...group]),
-      ms,
-    )
+    const replies = await this.#sendGroups('mget', groups, ms)
     if (replies === undefined || !replies.every(reply => Array.isArray(reply))) return undefined
     const found = new Map<string, Buffer | null>()
     for (const [i, group] of groups.entries()) {
@@ -136,10 +196,7 @@ export class Connection {
 
   /** Whether all keys are gone for certain. One command where the keys share a node. */
   async del(keys: readonly string[], ms: number): Promise<boolean> {
-    const replies = await this.send(
-      this.#groups(keys).map(group => ['del', ...group]),
-      ms,
-    )
+    const replies = await this.#sendGroups('del', this.#groups(keys), ms)
     // A number: on a connection that is inside somebody's MULTI the answer is `QUEUED`.
     return replies?.every(reply => /^\d+$/.test(String(reply))) ?? false
   }
@@ -158,7 +215,7 @@ export class Connection {
     if (this.#cluster !== undefined) {
       const tagged = new Map<string, string[]>()
       for (const key of keys) {
-        const tag = /\{.+?\}/.exec(key)?.[0] ?? key
+        const tag = this.#tagOf(key)
         const group = tagged.get(tag)
         if (group === undefined) tagged.set(tag, [key])
         else group.push(key)
@@ -171,12 +228,61 @@ export class Connection {
     return chunks
   }
 
+  /** What keys have in common that one command may name: a hash tag, while its keys are answered together. */
+  #tagOf(key: string): string {
+    const tag = /\{.+?\}/.exec(key)?.[0]
+    if (tag === undefined) return key
+    const until = this.#split.get(tag)
+    if (until === undefined) return tag
+    if (until > performance.now()) return key
+    this.#split.delete(tag)
+    return tag
+  }
+
+  /**
+   * One command per group. While a slot is being moved, its old master knows some of its keys and its new one the others:
+   * a command for several of them is then answered `TRYAGAIN`, which ioredis follows until the slot has moved, and one for
+   * a single key is answered.
+   */
+  async #sendGroups(
+    name: 'mget' | 'del',
+    groups: readonly (readonly string[])[],
+    ms: number,
+  ): Promise<readonly Reply[] | undefined> {
+    if (!this.ready) return undefined
+    const unanswered = new Set(groups)
+    const calls = groups.map(async group => {
+      const reply = await this.#call([name, ...group])
+      if (!(reply instanceof Error) || !reply.message.startsWith('TRYAGAIN')) unanswered.delete(group)
+      return reply
+    })
+    const replies = await eachWithin(calls, ms)
+    if (this.#cluster !== undefined) for (const group of unanswered) if (group.length > 1) this.split(group)
+    return replies === LATE || this.elsewhere !== undefined ? undefined : replies
+  }
+
+  /** From now on for a while, keys like these are asked for one by one. */
+  protected split([key = '']: readonly string[]): void {
+    const tag = /\{.+?\}/.exec(key)?.[0]
+    if (tag !== undefined) this.#split.set(tag, performance.now() + SPLIT_MS)
+  }
+
   /** Replies in order, errors of Redis among them; undefined when not all replies came in time. */
   async send(commands: readonly Command[], ms: number): Promise<readonly Reply[] | undefined> {
     if (commands.length === 0) return []
     if (!this.ready) return undefined
-    const replies = await within(this.#dispatch(commands), ms)
-    return replies === LATE ? undefined : replies
+    const replies = await (commands.length <= CHUNK
+      ? within(this.#dispatch(commands), ms)
+      : this.#sendInParts(commands, ms))
+    // Another database may have been selected before they were sent.
+    return replies === LATE || this.elsewhere !== undefined ? undefined : replies
+  }
+
+  async #sendInParts(commands: readonly Command[], ms: number): Promise<Reply[] | typeof LATE> {
+    const parts: Promise<Reply[]>[] = []
+    for (let at = 0; at < commands.length; at += CHUNK) parts.push(this.#dispatch(commands.slice(at, at + CHUNK)))
+    const replies = await eachWithin(parts, ms)
+    return replies === LATE ? LATE : replies.flat()
   }
 
   async #dispatch(commands: readonly Command[]): Promise<Reply[]> {
@@ -189,20 +295,25 @@ export class Connection {
     const pipeline = this.#redis.pipeline()
     for (const [name, ...args] of commands) void methodOf(pipeline, name).apply(pipeline, args)
     const replies = await pipeline.exec()
-    return (replies ?? []).map(([error, value]) => (error === null ? value : this.#errorOf(error)))
+    return (replies ?? []).map(([error, value], i) =>
+      error === null ? value : this.#errorOf(error, scriptOf(commands[i])),
+    )
   }
 
-  async #call([name, ...args]: Command): Promise<Reply> {
+  async #call(command: Command): Promise<Reply> {
+    const [name, ...args] = command
     try {
       return await methodOf(this.#redis, name).apply(this.#redis, args)
     } catch (error) {
-      return this.#errorOf(error)
+      return this.#errorOf(error, scriptOf(command))
     }
   }
 
-  #errorOf(error: unknown): unknown {
+  #errorOf(error: unknown, script?: string): unknown {
     const code = refusalOf(error)
-    if (code !== undefined) this.#refusal(code)
+    if (code !== undefined) this.#refusal(code, code === 'NOPERM' ? forbiddenIn(String(error), script) : undefined)
+    // Of several commands in one pipeline ioredis hands this to us, and does nothing about it.
+    if (code === 'MOVED') this.lookAgain()
     return error
   }
 
@@ -211,15 +322,13 @@ export class Connection {
    * that nobody answers would pile up in the caller's client.
    */
   async servers(ms: number): Promise<ServerInfo | undefined> {
-    if (!this.ready || this.#asking !== undefined) return undefined
+    if (!this.ready) return undefined
     const nodes = this.#cluster === undefined ? [this.#redis as Redis] : this.#cluster.nodes('master')
+    // A node that hangs is one that the Cluster may have replaced by the next time.
+    if (nodes.length === 0 || nodes.some(node => this.#asked.has(node))) return undefined
     const asking = Promise.all(nodes.map(node => this.#infoOf(node)))
-    const answered = () => {
-      this.#asking = undefined
-    }
-    this.#asking = asking.then(answered, answered)
     const infos = await within(asking, ms)
-    if (infos === LATE || infos.includes(undefined)) return undefined
+    if (infos === LATE || infos.includes(undefined) || !this.ready) return undefined
     const field = (info: string | undefined, name: string) =>
       new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info ?? '')?.[1]
     const versions = infos.map(info => field(info, 'redis_version')).filter(version => version !== undefined)
@@ -234,12 +343,15 @@ export class Connection {
   }
 
   async #infoOf(node: Redis): Promise<string | undefined> {
+    this.#asked.add(node)
     try {
       return await node.info()
     } catch (error) {
       if (/NOPERM|unknown command/i.test(String(error))) return ''
       this.#errorOf(error)
       return undefined
+    } finally {
+      this.#asked.delete(node)
     }
   }
 }
@@ -251,26 +363,6 @@ const LISTENERS = 2
 function allow(client: Redis | Cluster, more: number): void {
   const most = client.getMaxListeners()
   if (most > 0) client.setMaxListeners(most + more)
-}
-
-/** The first word of an error that Redis answered; undefined for errors of the client (a lost connection, a time-out). */
-function refusalOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || error.name !== 'ReplyError') return undefined
-  return /^[A-Z]+/.exec(error.message)?.[0] ?? 'ERR'
-}
-
-const TURN_MS = 5
-
-/**
- * Waits for a promise, but not much longer than `ms` of time in which the event loop turns: at the start of a process it is
- * often busy for longer than Redis may take, and a reply that is there already would count as late.
- */
-export async function patiently(promise: Promise<unknown>, ms: number): Promise<void> {
-  const settled = promise.then(() => true)
-  for (let left = ms; left > 0; left -= TURN_MS) {
-    const turn = new Promise<boolean>(resolve => setTimeout(resolve, TURN_MS, false))
-    if (await Promise.race([settled, turn])) return
-  }
 }
 
 type Method = (...args: readonly (string | Buffer | number)[]) => Promise<unknown>
@@ -290,24 +382,6 @@ function methodOf(client: object, name: keyof typeof METHODS): Method {
   return (client as Record<string, Method>)[METHODS[name]] as Method
 }
 
-const LATE = Symbol('late')
-
-/**
- * The promise's value, or `LATE` when it is not there after `ms`, or rejects: for us both mean that Redis is out of reach.
- * A timer that fires looks again after `setImmediate`, or a stalled event loop would read as a slow Redis.
- */
-function within<T>(promise: Promise<T>, ms: number): Promise<T | typeof LATE> {
-  return new Promise(resolve => {
-    const timer = setTimeout(() => setImmediate(resolve, LATE), Math.max(ms, 1))
-    promise.then(
-      value => {
-        clearTimeout(timer)
-        resolve(value)
-      },
-      () => {
-        clearTimeout(timer)
-        resolve(LATE)
-      },
-    )
-  })
+function scriptOf([name, script]: Command | [] = []): string | undefined {
+  return name === 'eval' ? String(script) : undefined
 }

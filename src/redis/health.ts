@@ -1,12 +1,16 @@
 /**
  * Whether this process may trust what Redis says. It may not before the server is known (a new process at the other end,
  * restored from a snapshot or failed over, may hold entries whose invalidation it never saw), nor while an invalidation
- * of ours was not acknowledged. Getting there is one function, `#attempt`; it runs at each (re)connect and, after
- * failures, in intervals. Meanwhile reads go to the database.
+ * of ours was not acknowledged. Getting there is one function, `#attempt`; it runs at each (re)connect and, while there is no
+ * trust, in intervals: no state without trust needs an event to end (the table in `docs/design.md`). Meanwhile reads go to the
+ * database.
  */
-import { type Connection, patiently } from './connection.js'
-import type { Emit } from '../events.js'
-import { seenKey } from '../wire/keys.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Connection } from './connection.js'
+import { patiently } from './waiting.js'
+import type { Emit, ErrorCode } from '../events.js'
+import { Journal } from './journal.js'
+import { Marks } from './marks.js'
 
 /** Who else uses the keys (`fleet.ts`). */
 export interface Neighbours {
@@ -44,8 +48,6 @@ const FAILURES_TO_DISTRUST = 3
 const FAILURES_WITHIN_MS = 1_000
 const FIRST_RETRY_MS = 50
 const LONGEST_RETRY_MS = 1_000
-const SEEN_MS = 7 * 24 * 3_600_000
-const JOURNAL_LIMIT = 10_000
 /** An error that Redis answers to each command is one event in this time, not one per command. */
 const REFUSALS_APART_MS = 1_000
 
@@ -53,15 +55,11 @@ export class Health {
   readonly #connection: Connection
   readonly #options: HealthOptions
   readonly #unwatch: () => void
-  readonly #owedKeys = new Set<string>()
-  readonly #owedHolds = new Set<string>()
-  #overflow = false
+  readonly #journal: Journal
   #trusted = false
-  #starting: Promise<void> | undefined
+  #starting: Promise<number> | undefined
   #failures = 0
   #firstFailureAt = 0
-  /** What is being repaid, and not acknowledged yet. */
-  #repaying = 0
   readonly #refusals = new Map<string, number>()
   #connects = 0
   #generation = 0
@@ -70,7 +68,9 @@ export class Health {
   #healing: Promise<void> | undefined
   #retry: NodeJS.Timeout | undefined
   #retryMs = FIRST_RETRY_MS
-  #refused = false
+  /** What ended the last attempt, if it is something to be said once. */
+  #obstacle: ErrorCode | undefined
+  readonly #marks: Marks
   #closed = false
   #checking: Promise<boolean> | undefined
   #renewal: NodeJS.Timeout | undefined
@@ -78,26 +78,48 @@ export class Health {
   constructor(connection: Connection, options: HealthOptions) {
     this.#connection = connection
     this.#options = options
+    const { prefix, epochs, deadlineMs, holdMs, neighbours, emit } = options
+    this.#marks = new Marks(connection, { prefix, epochs, deadlineMs })
+    this.#journal = new Journal(connection, {
+      epochs,
+      deadlineMs,
+      holdMs,
+      // What was owed was named before another version may have come.
+      instead: () => (neighbours.others > 0 ? neighbours.everything() : undefined),
+      emit,
+    })
     this.#unwatch = connection.watch({
       onReady: () => {
         this.#connects++
         this.#retryMs = FIRST_RETRY_MS
-        this.#refused = false // it may have been replaced by a newer one
         this.#heal()
       },
       onClose: () => {
         this.#distrust()
         // A Cluster stays ready when one of its nodes goes, and may not say when it is back.
-        if (connection.ready) this.#schedule()
+        this.#schedule()
       },
-      onRefusal: code => this.#refusal(code),
+      onRefusal: (code, command) => this.#refusal(code, command),
     })
     if (connection.ready) this.#heal()
+    else this.#schedule()
   }
 
   /** Whether reads may ask Redis now. */
   get usable(): boolean {
-    return this.#trusted && this.#connection.ready && this.#options.neighbours.ours
+    return this.#trusted && this.#here() && this.#options.neighbours.ours
+  }
+
+  /** Whether the connection leads where it did when it was trusted. If not, that is noticed here, without any event. */
+  #here(): boolean {
+    const { ready, unmoved, elsewhere } = this.#connection
+    if (this.#trusted && (!unmoved || elsewhere !== undefined)) {
+      this.#connects++
+      this.#distrust()
+      this.#retryMs = FIRST_RETRY_MS
+      this.#schedule()
+    }
+    return ready
   }
 
   /**
@@ -105,34 +127,39 @@ export class Health {
    * what is under way again after a reconnect, to a server that nobody has looked at yet.
    */
   get generation(): number {
+    this.#here()
     return this.#generation
   }
 
   /** Whether an invalidation is worth sending: not while commands go unanswered. */
   get answering(): boolean {
-    return this.#connection.ready && !this.#hanging && this.#options.neighbours.fresh
+    return this.#here() && !this.#hanging && this.#options.neighbours.fresh
   }
 
   /** Invalidations that Redis has not acknowledged yet. */
   get owed(): number {
-    const { epochs } = this.#options
-    return this.#repaying + this.#owedKeys.size + this.#owedHolds.size + (this.#overflow ? epochs.length : 0)
+    return this.#journal.size
   }
 
   /**
    * Waits, once at the start of a process, until the first connection is up and trusted, or plainly won't be in time; and,
-   * where a process was idle, until it knows again who else uses the keys.
+   * where a process was idle, until it knows again who else uses the keys. All of it no longer than `ms`.
    */
-  async started(ms: number): Promise<void> {
-    await (this.#starting ??= this.#start(ms))
-    if (this.#trusted && this.#connection.ready && this.#options.neighbours.unsettled)
-      await patiently(this.#check(), ms)
+  async started(ms: number, forWrite = false): Promise<void> {
+    const isFirst = this.#starting === undefined
+    this.#starting ??= this.#start(ms)
+    const left = await this.#starting
+    const { neighbours } = this.#options
+    // A cache that was closed learns of the others only when it has something to tell them.
+    const isWanted = this.#trusted || (forWrite && this.#closed)
+    if (isWanted && this.#here() && !this.#hanging && neighbours.unsettled)
+      await patiently(this.#check(), isFirst ? left : ms)
   }
 
-  async #start(ms: number): Promise<void> {
-    if (this.#closed) return
-    await this.#connection.opened(ms)
-    if (this.#healing !== undefined) await patiently(this.#healing, ms)
+  async #start(ms: number): Promise<number> {
+    if (this.#closed) return ms
+    const left = await this.#connection.opened(ms)
+    return this.#healing === undefined ? left : patiently(this.#healing, left)
   }
 
   /** Looks again who else uses the keys, once at a time. */
@@ -158,6 +185,8 @@ export class Health {
     const { renewMs, isUsed } = this.#options.neighbours
     if (!this.#trusted || !this.#connection.ready || !isUsed) return this.#renewLater(renewMs)
     const checked = await this.#check()
+    // Or the next process would take the server for an unknown one, when a week is over, and drop all entries.
+    if (this.#trusted) await this.#marks.renew()
     if (!checked) this.#options.neighbours.touch()
     this.#renewLater(checked ? renewMs : Math.min(renewMs, LONGEST_RETRY_MS))
   }
@@ -184,31 +213,38 @@ export class Health {
   /** Keeps what Redis did not acknowledge: it is done before this process trusts the cache again. */
   owe(holds: readonly string[], keys: readonly string[]): void {
     if (this.#connection.ready) this.#hanging = true
-    for (const hold of holds) this.#owedHolds.add(hold)
-    for (const key of keys) if (!this.#overflow) this.#owedKeys.add(key)
-    if (this.#owedKeys.size > JOURNAL_LIMIT) {
-      this.#owedKeys.clear()
-      this.#overflow = true
-      const message = `More than ${JOURNAL_LIMIT} invalidations wait for Redis: all entries will be dropped instead.`
-      this.#options.emit({ type: 'error', code: 'JOURNAL_OVERFLOW', message })
-    }
+    this.#journal.add(holds, keys)
     this.#distrust()
     this.#schedule()
   }
 
-  close(): void {
+  /**
+   * Ends the trust for good and repays what can be repaid within `ms`; answers what can't. What is owed after that by writes
+   * to come is repaid as always.
+   */
+  async close(ms: number): Promise<number> {
     this.#closed = true
-    this.#trusted = false
+    this.#distrust()
     this.#unwatch()
-    clearTimeout(this.#retry)
     clearTimeout(this.#renewal)
+    const until = performance.now() + ms
+    while (this.owed > 0 && performance.now() < until) {
+      this.#heal()
+      await patiently(this.#healing ?? Promise.resolve(), until - performance.now())
+      if (this.owed > 0) await sleep(Math.min(FIRST_RETRY_MS, Math.max(until - performance.now(), 0)))
+    }
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    return this.owed
   }
 
-  #refusal(code: string): void {
+  #refusal(code: string, command?: string): void {
     const now = performance.now()
-    if (now - (this.#refusals.get(code) ?? Number.NEGATIVE_INFINITY) >= REFUSALS_APART_MS) {
-      this.#refusals.set(code, now)
-      this.#options.emit({ type: 'error', code: 'REDIS_REFUSED', message: `Redis refused a command: ${code}.` })
+    const what = command === undefined ? code : `${code} ${command}`
+    if (now - (this.#refusals.get(what) ?? Number.NEGATIVE_INFINITY) >= REFUSALS_APART_MS) {
+      this.#refusals.set(what, now)
+      const which = command === undefined ? 'a command' : `a command (${command})`
+      this.#options.emit({ type: 'error', code: 'REDIS_REFUSED', message: `Redis refused ${which}: ${code}.` })
     }
     // It has become a replica, and may no longer be told what others drop.
     if (code === 'READONLY' && this.#trusted) {
@@ -224,7 +260,7 @@ export class Health {
   }
 
   #schedule(): void {
-    if (this.#retry !== undefined || this.#closed || this.#refused) return
+    if (this.#retry !== undefined || !this.#wanted) return
     this.#retry = setTimeout(() => {
       this.#retry = undefined
       this.#heal()
@@ -233,89 +269,93 @@ export class Health {
     this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
   }
 
+  /** Whether another attempt is worth it. A cache that was closed still repays what its writes owe. */
+  get #wanted(): boolean {
+    return !this.#closed || this.owed > 0
+  }
+
   #heal(): void {
-    if (this.#healing !== undefined || this.#closed || this.#refused) return
+    if (this.#healing !== undefined || !this.#wanted) return
     const connects = this.#connects
     this.#healing = this.#attempt().then(healed => {
       this.#healing = undefined
-      if (this.#closed) return
+      if (!this.#wanted) return
       // A reconnect while we were at it may have brought another server, a write another debt: once more.
       if (connects !== this.#connects || (healed && this.owed > 0)) return this.#heal()
-      if (!healed) return this.#connection.ready ? this.#schedule() : undefined
-      this.#trusted = true
-      clearTimeout(this.#retry)
-      this.#retry = undefined
-      this.#failures = 0
-      this.#options.emit({ type: 'trust', trusted: true })
+      if (!healed || !this.#connection.unmoved) {
+        this.#connection.lookAgain()
+        return this.#schedule()
+      }
+      if (!this.#closed) this.#trust()
     })
   }
 
-  /** A server that we don't know first, then what we owe; answers whether all of it is acknowledged. */
+  #trust(): void {
+    this.#trusted = true
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    this.#failures = 0
+    this.#obstacle = undefined
+    this.#marks.trusted()
+    this.#options.emit({ type: 'trust', trusted: true })
+  }
+
+  /** Who the server is, who else uses the keys, what we owe, whether the server is known: answers whether all is settled. */
   async #attempt(): Promise<boolean> {
-    const servers = await this.#connection.servers(this.#options.deadlineMs)
-    if (servers === undefined) return false
-    if (servers.tooOld !== undefined) {
-      this.#refused = true
-      const message = `Redis ${servers.tooOld} is older than 7.0: nothing is cached.`
-      this.#options.emit({ type: 'error', code: 'REDIS_TOO_OLD', message })
+    this.#connection.settle()
+    const identities = await this.#identify()
+    if (identities === undefined || !(await this.#check())) return false
+    // Redis answers: what is dropped from here on goes out at once, or debts would grow while we repay them.
+    this.#hanging = false
+    if (!(await this.#journal.repay())) {
+      this.#hanging = true
       return false
+    }
+    // Last, because a process that never gets to know the server still has to tell the others what it has changed.
+    if (this.#closed || !(await this.#meet(identities))) return this.#closed
+    this.#renewLater(this.#options.neighbours.renewMs)
+    this.#lastTrusted = identities
+    return true
+  }
+
+  async #meet(identities: readonly string[]): Promise<boolean> {
+    const isAnother = this.#lastTrusted !== undefined && this.#lastTrusted.join() !== identities.join()
+    const outcome = await this.#marks.meet(identities, isAnother, this.#connects)
+    if (outcome === 'refused') {
+      const message =
+        `This process can't mark the Redis server as known, as Redis refuses to SET (it is full, or the user may not): ` +
+        `nothing is cached here until it can. The entries of other processes stay as they are.`
+      this.#say('REDIS_NOT_WRITABLE', message)
+    }
+    return outcome === 'met'
+  }
+
+  async #identify(): Promise<readonly string[] | undefined> {
+    const { elsewhere } = this.#connection
+    if (elsewhere !== undefined) {
+      const message =
+        `The application has selected database ${elsewhere} on the Redis client of the cache (SELECT): nothing is read from ` +
+        `the cache, and invalidations wait, until it selects the former one again. Give the cache a client of its own.`
+      this.#say('OTHER_DATABASE', message)
+      return undefined
+    }
+    const servers = await this.#connection.servers(this.#options.deadlineMs)
+    if (servers === undefined) return undefined
+    if (servers.tooOld !== undefined) {
+      this.#say('REDIS_TOO_OLD', `Redis ${servers.tooOld} is older than 7.0: nothing is cached.`)
+      return undefined
     }
     if (servers.replica) {
       this.#refusal('READONLY')
-      return false
+      return undefined
     }
-    if (!(await this.#meet(servers.identities)) || !(await this.#check()) || !(await this.#repay())) return false
-    this.#renewLater(this.#options.neighbours.renewMs)
-    this.#lastTrusted = servers.identities
-    return true
+    return servers.identities
   }
 
-  /**
-   * Drops all epochs of a server that nobody has met: it may hold entries whose invalidation it never saw. So may one that
-   * was met before, if it is not the one that we trusted last.
-   */
-  async #meet(identities: readonly string[]): Promise<boolean> {
-    const { prefix, epochs, deadlineMs } = this.#options
-    const marks = identities.map(identity => seenKey(prefix, identity))
-    const met = await this.#connection.get(marks, deadlineMs)
-    if (met === undefined) return false
-    const another = this.#lastTrusted !== undefined && this.#lastTrusted.join() !== identities.join()
-    if (!another && !met.includes(null) && !identities.includes('')) return true
-    // First dropped, then marked: who finds the mark relies on it.
-    if (!(await this.#connection.del(epochs, deadlineMs))) return false
-    const marked = await this.#connection.send(
-      marks.map(key => ['set', key, 1, 'PX', SEEN_MS]),
-      deadlineMs,
-    )
-    return marked?.every(reply => !(reply instanceof Error)) ?? false
-  }
-
-  /** Holds before keys, like the writes that owe them. */
-  async #repay(): Promise<boolean> {
-    const { epochs, deadlineMs, holdMs } = this.#options
-    // Redis answers: what is dropped from here on goes out at once, or debts would grow while we repay them.
-    this.#hanging = false
-    while (this.owed > 0) {
-      const holds = [...this.#owedHolds]
-      // What was owed was named before another version may have come.
-      const { neighbours } = this.#options
-      const keys = neighbours.others > 0 ? neighbours.everything() : this.#overflow ? epochs : [...this.#owedKeys]
-      // Taken out before, put back on failure: what other writes owe in the meantime is not lost.
-      this.#owedHolds.clear()
-      this.#owedKeys.clear()
-      this.#overflow = false
-      this.#repaying = holds.length + keys.length
-      const held = await this.#connection.hold(holds, holdMs, deadlineMs)
-      const dropped = await this.#connection.del(keys, deadlineMs)
-      const repaid = this.#repaying
-      this.#repaying = 0
-      if (held && dropped) {
-        this.#options.emit({ type: 'repaid', invalidations: repaid })
-        continue
-      }
-      this.owe(holds, keys)
-      return false
-    }
-    return true
+  /** Once, and not at each attempt that fails for the same reason. */
+  #say(code: ErrorCode, message: string): void {
+    if (this.#obstacle === code) return
+    this.#obstacle = code
+    this.#options.emit({ type: 'error', code, message })
   }
 }

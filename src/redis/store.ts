@@ -2,14 +2,18 @@
  * All that reads and writes ask of Redis: look, acquire, fill, drop. What happens in one tick goes out together, one `MGET`
  * for all lookups and one pipeline for all tokens. Answers outcomes, never throws.
  */
+import { type Drops, Holds } from './holds.js'
 import { AcquireBatch, DropBatch, FillBatch, LookBatch, readable, type Seen } from './batches.js'
-import type { Command, Connection } from './connection.js'
+import { CHUNK, type Command, type Connection } from './connection.js'
 import { guardOf, isTokenAlone, newToken, type Token } from '../wire/envelope.js'
 import { Recent } from '../memo.js'
 import type { Health } from './health.js'
-import type { Dependencies } from '../wire/keys.js'
+import { type Dependencies, isOfModel } from '../wire/keys.js'
 import { FILL } from './scripts.js'
 import { Tick } from './tick.js'
+import { Clock } from './waiting.js'
+
+export type { Drops } from './holds.js'
 
 /** The tokens, all read before the load, that a fill is made under. */
 export interface Ticket {
@@ -24,21 +28,19 @@ export interface StoreOptions {
   /** For the `DEL`s of a write. */
   readonly invalidationDeadlineMs: number
   readonly holdMs: number
-  /** Lifetime of an epoch: twice the longest TTL, so that no entry outlives it. */
-  readonly epochMs: number
+  /** Lifetime of a tag when it is made: twice the longest TTL of this process. An entry that lives longer extends it. */
+  readonly tagMs: number
   /** The keys are used. */
   readonly touch: () => void
 }
 
-/** Which keys and holds a write drops. */
-export interface Drops {
-  readonly holds: readonly string[]
-  readonly keys: readonly string[]
-  /** Keys besides, which follow from who else is there when the `DEL` is sent. */
-  readonly besides?: (() => readonly string[]) | undefined
-}
-
 const TOKEN_MS = 10_000
+/**
+ * Lifetime of the epochs of models, the same in every process whatever its TTLs: longer than any entry can live, or entries
+ * would end with an epoch that another process has made.
+ */
+const EPOCH_MS = 400 * 24 * 3_600_000
+const NO_TOKENS: ReadonlySet<Token> = new Set()
 /** A row may become smaller without our knowing. */
 const TOO_LARGE_MS = 60_000
 /** After so many misses the next lookup is taken for one as well: trip 2 goes out with trip 1. */
@@ -67,9 +69,10 @@ export class Store {
     () => new DropBatch(),
     batch => this.#drop(batch),
   )
-  readonly #timers = new Set<NodeJS.Timeout>()
-  /** Until when each epoch lives at least, if nobody drops it. */
-  readonly #extended = new Recent<number>(MOST_KNOWN)
+  readonly #clock = new Clock()
+  readonly #holds: Holds
+  /** Until when each epoch lives at least; a tag only as long as it is the one of this token: another process may make it for less. */
+  readonly #extended = new Recent<{ readonly token: Token | undefined; readonly until: number }>(MOST_KNOWN)
   /** The id that a pointer, or a relation of a row, led to last. Only a guess where to look: nothing is answered because of it. */
   readonly ledTo: Pick<Recent<string>, 'get' | 'set' | 'delete'> = new Recent<string>(MOST_KNOWN)
   /** Until when a row that was too large to be kept is believed to be so. */
@@ -80,6 +83,7 @@ export class Store {
     this.#connection = connection
     this.#health = health
     this.#options = options
+    this.#holds = new Holds(connection, options.holdMs, drops => void this.drop({ ...drops, holds: [] }))
   }
 
   /** Whether a load found not long ago that what belongs at a key is too large to be kept. */
@@ -101,9 +105,14 @@ export class Store {
     return this.#health.started(this.#options.deadlineMs)
   }
 
-  /** When a query that starts now has to stop waiting for Redis (a `performance.now()` time). */
+  /** The time that Redis has taken. */
+  now(): number {
+    return this.#clock.now()
+  }
+
+  /** When a query that starts now has to stop waiting for Redis, by `now`. */
   deadline(): number {
-    return performance.now() + this.#options.deadlineMs
+    return this.#clock.now() + this.#options.deadlineMs
   }
 
   /**
@@ -119,10 +128,11 @@ export class Store {
     read: (seen: Seen | undefined) => T,
     loadsUnder?: 'token',
   ): Promise<T> {
-    if (!this.#health.usable || deadline <= performance.now()) return Promise.resolve(read(undefined))
+    const left = deadline - this.#clock.now()
+    if (!this.#health.usable || left <= 0) return Promise.resolve(read(undefined))
     this.#options.touch()
     const batch = this.#looks.current()
-    batch.until(deadline)
+    batch.within(left)
     if (loadsUnder !== undefined) batch.takeable(key)
     return batch.look(key, on, read)
   }
@@ -139,16 +149,19 @@ export class Store {
     const epochsKnown = known.every(epoch => epoch !== undefined)
     // Nothing missing: tokens from trip 1 were read before the load just as well, and a hold that came after it has
     // dropped the epochs that the fill will be stamped with.
+    if (epochsKnown) this.#met(on, known)
     if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known }
 
-    if (!this.#health.usable || deadline <= performance.now()) return undefined
-    const { epochMs = this.#options.epochMs } = on
+    const left = deadline - this.#clock.now()
+    if (!this.#health.usable || left <= 0) return undefined
     const batch = this.#acquires.current()
-    batch.until(deadline)
-    // A value's fetch may take longer than any query: its token lives as long as the value's own epochs.
+    batch.within(left)
+    // A value's fetch may take longer than any query: its token lives longer.
     const entryAt =
-      token !== undefined || key === undefined ? undefined : batch.token(key, Math.max(TOKEN_MS, on.epochMs ?? 0))
-    const epochsAt = known.map((epoch, i) => (epoch ? undefined : batch.token(on.epochs[i] as string, epochMs)))
+      token !== undefined || key === undefined ? undefined : batch.token(key, Math.max(TOKEN_MS, on.tokenMs ?? 0))
+    const epochsAt = known.map((epoch, i) =>
+      epoch ? undefined : batch.token(on.epochs[i] as string, this.#lifeOf(on.epochs[i] as string)),
+    )
     // A hold that was set in between is seen behind the SETs of the epochs, on their node.
     if (!epochsKnown) for (const hold of on.holds) batch.ask(hold)
     if (!(await batch.done)) return undefined
@@ -157,10 +170,15 @@ export class Store {
     const entry = token ?? batch.granted(entryAt)
     const epochs = known.map((epoch, i) => epoch ?? batch.granted(epochsAt[i]))
     if (epochs.every(epoch => epoch !== undefined) && (entry !== undefined || key === undefined)) {
+      this.#met(on, epochs, new Set(epochsAt.flatMap(place => place?.token ?? [])))
       return { entry, epochs }
     }
     void this.#connection.del(batch.foreign(), this.#options.deadlineMs)
     return undefined
+  }
+
+  #lifeOf(epoch: string): number {
+    return isOfModel(epoch) ? EPOCH_MS : this.#options.tagMs
   }
 
   /**
@@ -177,17 +195,27 @@ export class Store {
   }
 
   /**
-   * An epoch of a model is not extended each time: it is made to live twice as long as any entry, whoever makes it, so it is
-   * enough to do it again when half of that is over.
+   * An epoch is not extended each time: it is made to live longer than the entry, so it is enough to do it again when the
+   * rest of its life is shorter than that of an entry, or when it is not the one that was extended.
    */
-  #extend(batch: FillBatch, { epochs, epochMs }: Dependencies, entryMs: number): void {
+  #extend(batch: FillBatch, { epochs }: Dependencies, entryMs: number): void {
     const now = performance.now()
     for (const epoch of epochs) {
-      if (epochMs !== undefined) batch.extend(epoch, epochMs)
-      else if ((this.#extended.get(epoch) ?? 0) < now + entryMs) {
-        this.#extended.set(epoch, now + this.#options.epochMs)
-        batch.extend(epoch, this.#options.epochMs)
-      }
+      const known = this.#extended.get(epoch)
+      if (known !== undefined && known.until >= now + entryMs) continue
+      const ms = isOfModel(epoch) ? EPOCH_MS : Math.max(this.#options.tagMs, 2 * entryMs)
+      this.#extended.set(epoch, { token: known?.token, until: now + ms })
+      batch.extend(epoch, ms)
+    }
+  }
+
+  /** What stood at the tags before a load. What was believed of another token is not so any more. */
+  #met({ epochs }: Dependencies, tokens: readonly Token[], own: ReadonlySet<Token> = NO_TOKENS): void {
+    for (const [i, epoch] of epochs.entries()) {
+      const token = tokens[i] as Token
+      if (isOfModel(epoch) || this.#extended.get(epoch)?.token?.equals(token)) continue
+      const until = own.has(token) ? performance.now() + this.#options.tagMs - TOKEN_MS : 0
+      this.#extended.set(epoch, { token, until })
     }
   }
 
@@ -200,45 +228,36 @@ export class Store {
     this.#options.touch()
     for (const key of keys) this.#tooLarge.delete(key) // it may be smaller now
     const deadline = performance.now() + this.#options.invalidationDeadlineMs
-    if (!this.#connection.ready) await this.#connection.opened(this.#options.invalidationDeadlineMs)
-    if (!this.#health.answering) await this.#health.started(this.#options.invalidationDeadlineMs)
+    if (!this.#health.answering) await this.#health.started(this.#options.invalidationDeadlineMs, true)
     if (!this.#health.answering) {
       this.#health.owe(holds, keys)
-      if (holds.length > 0) this.#repeatAtEndOfHold(keys)
+      this.#holds.open({ holds, keys, besides })
       return 'deferred'
     }
     const batch = this.#drops.current()
-    batch.until(deadline)
+    batch.within(deadline - performance.now())
     for (const hold of holds) batch.holds.add(hold)
     for (const key of keys) batch.keys.add(key)
     for (const key of besides?.() ?? []) batch.keys.add(key)
     const dropped = await batch.done
-    if (holds.length > 0) this.#repeatAtEndOfHold(keys)
+    this.#holds.open({ holds, keys, besides })
     return dropped ? 'done' : 'deferred'
   }
 
-  close(): void {
-    for (const timer of this.#timers) clearTimeout(timer)
-    this.#timers.clear()
-  }
-
-  /** The server may have committed right up to the end of the hold, and a load before it may have filled. */
-  #repeatAtEndOfHold(keys: readonly string[]): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      void this.drop({ holds: [], keys })
-    }, this.#options.holdMs)
-    timer.unref()
-    this.#timers.add(timer)
+  /** Answers how many holds have not ended. */
+  close(): number {
+    return this.#holds.close()
   }
 
   async #look(batch: LookBatch): Promise<boolean> {
     const { generation } = this.#health
     const { lone } = batch
     const isMissLikely = lone !== undefined && this.#missesInARow >= MISSES_IN_A_ROW
+    this.#clock.start(Math.ceil(batch.keys.length / CHUNK))
     const replies = isMissLikely
       ? await this.#getAndTake(batch, lone)
-      : await this.#connection.get(batch.keys, batch.msLeft())
+      : await this.#connection.get(batch.keys, batch.ms)
+    this.#clock.stop()
     const isCurrent = generation === this.#health.generation
     if (isCurrent && replies === undefined) this.#health.failed()
     if (isCurrent && replies !== undefined) this.#health.succeeded()
@@ -254,8 +273,8 @@ export class Store {
   async #getAndTake(batch: LookBatch, key: string): Promise<readonly (Buffer | null)[] | undefined> {
     const token = newToken()
     const [values, taken] = await Promise.all([
-      this.#connection.get(batch.keys, batch.msLeft()),
-      this.#connection.send([['set', key, token, 'NX', 'PX', TOKEN_MS]], batch.msLeft()),
+      this.#connection.get(batch.keys, batch.ms),
+      this.#connection.send([['set', key, token, 'NX', 'PX', TOKEN_MS]], batch.ms),
     ])
     const isOurs = String(taken?.[0]) === 'OK' && values?.at(-1) === null
     return isOurs ? [...values.slice(0, -1), token] : values
@@ -264,7 +283,9 @@ export class Store {
   async #acquire(batch: AcquireBatch): Promise<boolean> {
     const asks = [...batch.holds].map((key): Command => ['get', key])
     const { generation } = this.#health
-    const replies = await this.#connection.send([...batch.commands, ...asks], batch.msLeft())
+    this.#clock.start(Math.ceil((batch.commands.length + asks.length) / CHUNK))
+    const replies = await this.#connection.send([...batch.commands, ...asks], batch.ms)
+    this.#clock.stop()
     if (generation !== this.#health.generation) return false
     if (replies === undefined) {
       this.#health.failed()
@@ -284,10 +305,11 @@ export class Store {
   async #drop(batch: DropBatch): Promise<boolean> {
     const keys = [...batch.keys]
     const holds = [...batch.holds]
+    const until = performance.now() + batch.ms
     // Holds are answered before the first DEL goes out, or a load between them could fill what the server commits later.
     // A hold that Redis refuses (it may be full) is no reason to keep what is wrong.
-    const held = holds.length === 0 || (await this.#connection.hold(holds, this.#options.holdMs, batch.msLeft()))
-    const dropped = (await this.#connection.del(keys, batch.msLeft())) && held
+    const held = holds.length === 0 || (await this.#connection.hold(holds, this.#options.holdMs, batch.ms))
+    const dropped = (await this.#connection.del(keys, until - performance.now())) && held
     if (!dropped) this.#health.owe(holds, keys)
     return dropped
   }

@@ -62,9 +62,9 @@ export async function cacheAside<Looked, Shared>(
       return reading.ask()
     }
     const mayShare = flight.openTo(began)
-    const waiting = performance.now()
+    const waiting = store.now()
     const shared = await flight.wait(reading.longestWaitMs, sooner)
-    deadline += performance.now() - waiting // the database's time, not that of Redis
+    deadline += store.now() - waiting // the database's time, not that of Redis
     if (shared === STUCK) {
       if (mayShare) sooner = sooner === undefined ? flight.answered : Promise.race([sooner, flight.answered])
       continue

@@ -24,8 +24,8 @@ function encodePart(part: string): string {
 export interface Dependencies {
   readonly epochs: readonly string[]
   readonly holds: readonly string[]
-  /** How long the epochs of this entry have to live; without it, as long as those of models do. */
-  readonly epochMs?: number
+  /** How long a load of this entry may take, where that is longer than a query's. */
+  readonly tokenMs?: number
 }
 
 /** The keys of one model. */
@@ -103,6 +103,11 @@ export function fleetKey(prefix: string): string {
   return `${prefix}@fleet`
 }
 
+/** Whether an epoch is one of the few of a model, of links, or of all values; the others are tags, of which there are many. */
+export function isOfModel(epoch: string): boolean {
+  return /@[a-z]+$/.test(epoch)
+}
+
 /** The epoch of all values of `getOrSet`. */
 export function valuesEpoch(prefix: string): string {
   return `${prefix}@values`
@@ -118,7 +123,15 @@ export function tagKey(prefix: string, tag: string): string {
   return `${prefix}#${encodeId([tag])}`
 }
 
-/** Marks a Redis server (by its process and history) whose epochs were dropped once by somebody who met it first. */
-export function seenKey(prefix: string, identity: string): string {
-  return `${prefix}@seen:${identity}`
+/**
+ * Marks a Redis server (by its process and history) whose epochs were dropped once by somebody who met it first.
+ *
+ * @param digest - of the names of these epochs: a service with fewer models has dropped fewer
+ */
+export function seenKey(prefix: string, identity: string, digest: string): string {
+  return `${prefix}@seen:${identity}:${digest}`
+}
+
+export function digestOf(keys: readonly string[]): string {
+  return hash('sha256', keys.toSorted().join('\n'), 'base64url').slice(0, 16)
 }

@@ -992,15 +992,15 @@ describe('values that the database has the last word on', () => {
 
   it('a tag by text is always named, and where that is not certain the list epoch is bumped too', () => {
     const create = { data: { orderId: 1n, position: 1, sku: 'S', quantity: 1, unitPrice: 1 } }
-    const tag = 'Product.sku:S:lines'
+    const tag = 'Product.sku:S:order_lines.sku'
     expect(drops(catalog, 'OrderLine', 'create', create)).toContain(tag)
-    expect(drops(catalog, 'OrderLine', 'create', create)).not.toContain('{OrderLine}@lists')
-    expect(drops(notKnown, 'OrderLine', 'create', create)).toEqual(expect.arrayContaining([tag, '{OrderLine}@lists']))
+    expect(drops(catalog, 'OrderLine', 'create', create)).not.toContain('{order_lines}@lists')
+    expect(drops(notKnown, 'OrderLine', 'create', create)).toEqual(expect.arrayContaining([tag, '{order_lines}@lists']))
   })
 
   it('a text that is cut to its column names nothing', () => {
     const sku = `${'x'.repeat(32)}   `
     const create = { data: { orderId: 1n, position: 1, sku, quantity: 1, unitPrice: 1 } }
-    expect(drops(catalog, 'OrderLine', 'createMany', create)).toContain('{OrderLine}@lists')
+    expect(drops(catalog, 'OrderLine', 'createMany', create)).toContain('{order_lines}@lists')
   })
 })

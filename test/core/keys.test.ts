@@ -191,7 +191,7 @@ describe('the keys of a model', () => {
         owner.set(key, model.name)
       }
     }
-    expect(owner.has(seenKey('', 'x'))).toBe(false)
+    expect(owner.has(seenKey('', 'x', 'y'))).toBe(false)
   })
 
   it('exist for models whose id can name rows, and only for them', () => {

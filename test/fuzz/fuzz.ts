@@ -1,6 +1,9 @@
 /**
  * `npm run fuzz -- --seconds N --seed S [--without RULE]`: random programs until the time is up or a cached client answers
  * what Prisma does not; `npm run fuzz -- --rules`: how long each rule of the plan of writes can be left out unnoticed.
+ *
+ * `--schemas`: the same over random schemas, one after the other; `--no FEATURE` (more than once): schemas without it,
+ * `--keep-going`: goes on after a mismatch, `--features`: what they may have.
  */
 import { parseArgs } from 'node:util'
 import type { Parts } from '../../src/core.js'
@@ -9,6 +12,8 @@ import * as effects from '../../src/plan/effects.js'
 import { applyMigrations, createDatabase, dropDatabase } from '../support/database.js'
 import { type Servers, startServers } from '../support/servers.js'
 import { fuzz, type Options, type Report } from './fuzzer.js'
+import { fuzzSchemas, type SchemaOptions, type SchemaReport } from './schemas/schema-fuzzer.js'
+import { FEATURES } from './schemas/features.js'
 import { openStage } from './stage.js'
 
 /** In 600 s, each kind of write meets each shape of read so often. */
@@ -24,6 +29,10 @@ const { values } = parseArgs({
     without: { type: 'string' },
     rules: { type: 'boolean', default: false },
     table: { type: 'boolean', default: true },
+    schemas: { type: 'boolean', default: false },
+    no: { type: 'string', multiple: true, default: [] },
+    'keep-going': { type: 'boolean', default: false },
+    features: { type: 'boolean', default: false },
   },
   allowNegative: true,
 })
@@ -35,6 +44,11 @@ function rules(): Readonly<Record<string, string>> {
   const { RULES } = effects as { RULES?: Readonly<Record<string, string>> }
   if (RULES === undefined) throw new Error('src/plan/effects.ts exports no RULES: there is nothing to leave out')
   return RULES
+}
+
+if (values.features) {
+  console.log(FEATURES.join('\n'))
+  process.exit(0)
 }
 
 const servers = await startServers()
@@ -51,6 +65,7 @@ async function once(on: Servers): Promise<number> {
     throw new Error(`There is no rule ${without}. There are: ${Object.keys(rules()).join(', ')}`)
   }
   console.log(`seed ${seed}, ${seconds} s${without === undefined ? '' : `, without ${without}`}`)
+  if (values.schemas) return overSchemas(on, without === undefined ? {} : { without })
   const report = await fuzzed(on, { seed, seconds, progress: console.log }, without === undefined ? {} : { without })
   if (values.table) console.log(report.coverage.table())
   console.log(summaryOf(report))
@@ -68,7 +83,10 @@ async function once(on: Servers): Promise<number> {
 async function withoutEach(on: Servers): Promise<number> {
   let unnoticed = 0
   for (const without of Object.keys(rules())) {
-    const { failure } = await fuzzed(on, { seed, seconds: SECONDS_WITHOUT, secondsToShrink: 0 }, { without })
+    const options = { seed, seconds: SECONDS_WITHOUT, secondsToShrink: 0 }
+    const failure = values.schemas
+      ? (await fuzzedSchemas(on, { ...options, without: values.no }, { without })).failures[0]
+      : (await fuzzed(on, options, { without })).failure
     if (failure === undefined) unnoticed++
     const took = failure === undefined ? `not in ${SECONDS_WITHOUT}` : failure.seconds.toFixed(1)
     console.log(`without ${without.padEnd(12)} ${took.padStart(12)} s`)
@@ -87,6 +105,38 @@ async function fuzzed(on: Servers, options: Options, parts: Partial<Parts>): Pro
     } finally {
       await stage.close()
     }
+  } finally {
+    await dropDatabase(on.databaseUrl, name)
+  }
+}
+
+async function overSchemas(on: Servers, parts: Partial<Parts>): Promise<number> {
+  const options = { seed, seconds, without: values.no, keepGoing: values['keep-going'], progress: console.log }
+  const { coverage, refused, failures, ...report } = await fuzzedSchemas(on, options, parts)
+  if (values.table) console.log(coverage.table())
+  const { schemas, steps, writes, reads, hits, entries, seconds: took } = report
+  const share = ((100 * hits) / reads).toFixed(0)
+  console.log(
+    `${schemas} schemas, ${refused.length} more that Prisma refuses, ${steps} steps, ${writes} writes, ${reads} reads (${share} % hits), ` +
+      `${entries} entries at the end, in ${took.toFixed(0)} s`,
+  )
+  for (const text of refused) console.log(text)
+  for (const each of failures) {
+    console.log(
+      `\n==== After ${each.seconds.toFixed(1)} s, --schemas --seed ${each.seed} fails:\n  ${each.message}\n\n${each.text}`,
+    )
+  }
+  const missing = seconds >= 600 ? coverage.missing(values.no) : []
+  for (const feature of missing) console.log(`${feature}: not met`)
+  if (failures.length > 0) console.log(`A cached client was wrong, with ${failures.length} schemas.`)
+  return failures.length + refused.length + missing.length === 0 ? 0 : 1
+}
+
+async function fuzzedSchemas(on: Servers, options: SchemaOptions, parts: Partial<Parts>): Promise<SchemaReport> {
+  const name = `cache_aside_schemas_${process.pid}`
+  const databaseUrl = await createDatabase(on.databaseUrl, name)
+  try {
+    return await fuzzSchemas({ databaseUrl, redisUrl: on.redisUrl, prefix: `${name}:` }, options, parts)
   } finally {
     await dropDatabase(on.databaseUrl, name)
   }

@@ -7,15 +7,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import type { Stats } from '../../src/events.js'
-import { type Answer, answerOf, query, run, same, transaction } from './client.js'
+import { type Answer, answerOf, run, same } from './client.js'
 import { Coverage } from './coverage.js'
+import { perform } from './perform.js'
 import { type Program, printedProgram, programOf, type Step, type Who } from './programs.js'
 import { printed, printedCall, type Read, readShapes, readsFrom } from './reads.js'
 import { combinations, reset, subjects, uniqueWhere } from './space.js'
 import { type Asked, NotCached, type Stage } from './stage.js'
 import { Truth } from './truth.js'
 import { kinds } from './writes/kinds.js'
-import type { Body, Kind, Write } from './writes/write.js'
+import type { Kind, Write } from './writes/write.js'
 
 export interface Options {
   readonly seed: number
@@ -295,59 +296,13 @@ class Fuzzer {
     const cached = clients[who.client]
     const client = { itself: cached, $uncached: cached.$uncached, worker: this.#stage.worker }[who.through]
     const other = clients[who.client === 0 ? 1 : 0]
-    switch (write.how) {
-      case 'alone':
-        return refusal(() => run(client, write.statement))
-      case 'at once': {
-        const [first, second] = write.statements
-        const both = await Promise.all([refusal(() => run(client, first)), refusal(() => run(other, second))])
-        return both.every(Boolean)
-      }
-      case 'batch':
-        return refusal(() =>
-          transaction(
-            client,
-            write.statements.map(each => query(client, each)),
-          ),
-        )
-      case 'interactive':
-        return this.#interactive(client, write.body, reads, at)
-      default: {
-        const [first, second] = write.bodies
-        const both = await Promise.all([
-          this.#interactive(client, first, [], at),
-          this.#interactive(other, second, [], at),
-        ])
-        return both.every(Boolean)
-      }
-    }
-  }
-
-  /** Answers whether it was refused before the end that it should come to. */
-  async #interactive(client: object, body: Body, reads: readonly Read[], at: string): Promise<boolean> {
-    let wrong: unknown
-    let ended = false
     const some = spread(reads, 6)
-    try {
-      await transaction(client, async (tx: object) => {
-        await statementsOf(tx, body)
-        for (const read of some.slice(0, 2)) await answerOf(tx, read)
-        // Nothing is committed yet: the cached clients and the plain one agree on the state before.
-        if (some.length > 0) {
-          await this.#compare(some, 0, true, `${at}, beside the transaction`).catch((error: unknown) => {
-            wrong = error
-          })
-          this.coverage.also('reads beside an open transaction')
-        }
-        if (body.nested !== undefined) await inner(tx, body.nested)
-        ended = true
-        if (body.end === 'rolls back') throw new Error('rolled back')
-      })
-    } catch {
-      // A statement that is refused ends the transaction too.
+    const beside = async () => {
+      // Nothing is committed yet: the cached clients and the plain one agree on the state before.
+      await this.#compare(some, 0, true, `${at}, beside the transaction`)
+      this.coverage.also('reads beside an open transaction')
     }
-    if (wrong !== undefined) throw wrong
-    return !ended
+    return perform(write, client, other, some.length > 0 ? { beside, reads: some.slice(0, 2) } : undefined)
   }
 
   // ---- rows
@@ -402,38 +357,4 @@ class Fuzzer {
 function spread(reads: readonly Read[], count: number): readonly Read[] {
   const apart = Math.max(1, Math.floor(reads.length / count))
   return reads.filter((_, n) => n % apart === 0).slice(0, count)
-}
-
-/** Runs the statements of a transaction. */
-async function statementsOf(tx: object, { statements, swallows }: Body): Promise<void> {
-  for (const each of statements) {
-    try {
-      await run(tx, each)
-    } catch (error) {
-      if (swallows !== true) throw error
-    }
-  }
-}
-
-async function inner(tx: object, body: Body): Promise<void> {
-  const rolledBack = new Error('rolled back')
-  try {
-    await transaction(tx, async (deep: object) => {
-      await statementsOf(deep, body)
-      if (body.end === 'rolls back') throw rolledBack
-    })
-  } catch (error) {
-    // Refused: the whole transaction ends. Ended by will: the outer one goes on.
-    if (error !== rolledBack) throw error
-  }
-}
-
-/** Whether the database refuses it, as random writes are; what it leaves is compared all the same. */
-async function refusal(write: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await write()
-    return false
-  } catch {
-    return true
-  }
 }

@@ -6,6 +6,7 @@ import { PrismaClient } from '../../generated/prisma/client.js'
 import type { Parts } from '../../src/core.js'
 import type { CacheEvent, Stats } from '../../src/events.js'
 import { createExtension } from '../../src/extension.js'
+import type { CacheAsideOptions } from '../../src/index.js'
 import { factsOf } from '../../src/prisma7.js'
 import { subjects, trigger } from './space.js'
 import type { Relations } from './truth.js'
@@ -37,39 +38,73 @@ export interface Stage {
   close(): Promise<void>
 }
 
+/** All that there is to cache of a model. */
+export const ALL = { ttl: '1h', negativeTtl: '1h', queries: true } as const
+
+/** A client, of whatever schema. */
+interface Base {
+  $extends(extension: never): object
+  $disconnect(): Promise<void>
+}
+
+/** Cached clients, each with the connections and the state that a process of its own would have. */
+export class Processes {
+  /** What a read that is run under it meets. */
+  readonly asked = new AsyncLocalStorage<Asked>()
+  readonly #redisUrl: string
+  readonly #prefix: string
+  readonly #parts: Partial<Parts>
+  readonly #opened: { base: Base; redis: Redis; prisma: Cached }[] = []
+
+  /** @param parts - the cache without one of its guards or rules */
+  constructor(redisUrl: string, prefix: string, parts: Partial<Parts>) {
+    this.#redisUrl = redisUrl
+    this.#prefix = prefix
+    this.#parts = parts
+  }
+
+  open(base: Base, options: Pick<CacheAsideOptions, 'models' | 'alsoTouches'>): Cached {
+    const redis = new Redis(this.#redisUrl)
+    const waits = { deadlineMs: 10_000, invalidationDeadlineMs: 20_000 }
+    const extension = createExtension({ ...options, ...waits, prefix: this.#prefix, redis }, this.#parts)
+    const prisma = base.$extends(extension as never) as Cached
+    prisma.$cache.on(({ type }) => {
+      if (type !== 'hit' && type !== 'miss' && type !== 'shared' && type !== 'bypass') return
+      const current = this.asked.getStore()
+      if (current !== undefined) current.outcome ??= type
+    })
+    this.#opened.push({ base, redis, prisma })
+    return prisma
+  }
+
+  /** Until Redis has done all that the clients have sent. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#opened.map(({ redis }) => redis.ping()))
+  }
+
+  async close(): Promise<void> {
+    for (const { base, redis, prisma } of this.#opened) {
+      prisma.$cache.close()
+      await base.$disconnect()
+      redis.disconnect()
+    }
+  }
+}
+
 /** @param parts - the cache without one of its guards or rules */
 export async function openStage(
   place: { readonly databaseUrl: string; readonly redisUrl: string; readonly prefix: string },
   parts: Partial<Parts> = {},
 ): Promise<Stage> {
   const { databaseUrl, redisUrl, prefix } = place
-  const asked = new AsyncLocalStorage<Asked>()
   const redis = new Redis(redisUrl)
-  const opened: { base: PrismaClient; redis: Redis; prisma: Cached }[] = []
-  const open = (names: readonly string[]): Cached => {
-    const own = new Redis(redisUrl)
-    const base = newClient(databaseUrl)
-    const prisma = base.$extends(
-      createExtension(
-        {
-          models: Object.fromEntries(names.map(name => [name, { ttl: '1h', negativeTtl: '1h', queries: true }])),
-          alsoTouches: { Shipment: ['Order'] },
-          prefix,
-          deadlineMs: 10_000,
-          invalidationDeadlineMs: 20_000,
-          redis: own,
-        },
-        parts,
-      ),
-    ) as unknown as Cached
-    prisma.$cache.on(({ type }) => {
-      if (type !== 'hit' && type !== 'miss' && type !== 'shared' && type !== 'bypass') return
-      const current = asked.getStore()
-      if (current !== undefined) current.outcome ??= type
+  const processes = new Processes(redisUrl, prefix, parts)
+  const { asked } = processes
+  const open = (names: readonly string[]) =>
+    processes.open(newClient(databaseUrl), {
+      models: Object.fromEntries(names.map(name => [name, ALL])),
+      alsoTouches: { Shipment: ['Order'] },
     })
-    opened.push({ base, redis: own, prisma })
-    return prisma
-  }
   const plain = newClient(databaseUrl)
   await plain.$executeRawUnsafe(trigger.split('\n  CREATE TRIGGER')[0] as string)
   await plain.$executeRawUnsafe(`CREATE TRIGGER${trigger.split('\n  CREATE TRIGGER')[1]}`)
@@ -88,15 +123,9 @@ export async function openStage(
     asked,
     relations: relationsOf(plain),
     cache: new Snapshots(redis, prefix),
-    async settled() {
-      await Promise.all(opened.map(each => each.redis.ping()))
-    },
+    settled: () => processes.settled(),
     async close() {
-      for (const each of opened) {
-        each.prisma.$cache.close()
-        await each.base.$disconnect()
-        each.redis.disconnect()
-      }
+      await processes.close()
       await plain.$disconnect()
       const left = await redis.keys(`${prefix}*`)
       if (left.length > 0) await redis.del(left)
@@ -106,7 +135,7 @@ export async function openStage(
 }
 
 /** The innermost extension is asked only on a miss. */
-function withoutDatabase(client: Cached): object {
+export function withoutDatabase(client: Cached): object {
   return (client as unknown as PrismaClient).$extends({
     query: {
       $allModels: {

@@ -127,8 +127,8 @@ const sharing: readonly Guard[] = [
     name: 'a load that hangs',
     without: 'its followers hang with it',
     file: 'stories/flight.ts',
-    find: 'const outcome = await Promise.race([this.#loaded, stuck])',
-    instead: 'const outcome = await this.#loaded',
+    find: 'const outcome = await Promise.race([...answers, stuck])',
+    instead: 'const outcome = await Promise.race(answers)',
     tests: ['core/flight.test.ts', 'promises/hanging.test.ts'],
   },
 ]

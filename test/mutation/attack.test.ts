@@ -7,7 +7,7 @@ const attack = (...args: string[]) =>
   spawnSync(
     process.execPath,
     ['--max-old-space-size=64', '--import', 'tsx', fileURLToPath(new URL('attack.ts', import.meta.url)), ...args],
-    { encoding: 'utf8', timeout: 60_000 },
+    { encoding: 'utf8', timeout: 60_000, env: { ...process.env, NODE_NO_WARNINGS: '1' } },
   )
 
 it('every payload that promises more than it holds is refused, within 64 MB of heap', () => {

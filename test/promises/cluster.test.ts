@@ -8,7 +8,7 @@ import { type CachedProcess, createWorld, type World } from '../support/world.js
 let cluster: RedisCluster
 let world: World
 beforeAll(async () => {
-  cluster = await startCluster(['--appendonly', 'yes', '--appendfsync', 'always'])
+  cluster = await startCluster({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
   world = await createWorld()
 })
 afterAll(async () => {

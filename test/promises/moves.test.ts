@@ -332,7 +332,7 @@ async function warmUp(): Promise<void> {
 async function asBefore(): Promise<void> {
   await smallWorld(world)
   await cold(world, writer, other, worker)
-  await Promise.all(warmKeys.map(({ key, dump, ms }) => world.redis.restore(key, ms, dump)))
+  await Promise.all(warmKeys.map(({ key, dump, ms }) => world.redis.restore(key, ms, dump, 'REPLACE')))
 }
 
 type Fate = 'changes' | 'fails' | 'changes nothing'

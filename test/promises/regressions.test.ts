@@ -145,6 +145,25 @@ describe('a load of the whole row that fails for a column that the caller did no
     await own.close()
   })
 
+  it('nor for a row that the caller’s further filters leave out', async () => {
+    const own = await createWorld()
+    const { prisma } = own.process()
+    const { id } = await own.plain.user.create({ data: { email: 'e', name: 'v0' } })
+    const post = await own.plain.post.create({ data: { title: 't', authorId: id, slug: 's' } })
+    await own.plain.$executeRaw`ALTER TYPE "Role" ADD VALUE 'NEWER'`
+    await own.plain.$executeRaw`UPDATE "User" SET role = 'NEWER'`
+    expect(await prisma.user.findUnique({ where: { id, name: 'other' } })).toBeNull()
+    expect(await prisma.user.findUnique({ where: { email: 'e', id: id + 1 } })).toBeNull()
+    expect(await prisma.user.findFirst({ where: { id, name: null } })).toBeNull()
+    await expect(prisma.user.findUniqueOrThrow({ where: { id, name: 'other' } })).rejects.toMatchObject({
+      code: 'P2025',
+    })
+    const include = { author: true }
+    expect(await prisma.post.findUnique({ where: { id: post.id, title: 'other' }, include })).toBeNull()
+    await expect(prisma.user.findUnique({ where: { id, name: 'v0' } })).rejects.toMatchObject({ code: 'P2023' })
+    await own.close()
+  })
+
   it('nor for a column that the database user may not read', async () => {
     const own = await createWorld()
     await own.plain.user.create({ data: { email: 'e', name: 'v0' } })

@@ -124,6 +124,7 @@ describe('a unique finds its row', () => {
       await read()
       expect(await cached.countSql(read), operation).toBe(0)
     }
+    await other.prisma.user.findUnique({ where: { id: -1 } }) // its first query looks who else is there
     const read = ({ prisma }: CachedProcess) => watchRedis(world, () => delegate(prisma, model).findUnique({ where }))
     expect((await read(cached)).commands()).toEqual(['mget'])
     expect((await read(other)).commands(), 'who does not know where it leads').toEqual(['mget', 'mget'])

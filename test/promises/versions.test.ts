@@ -414,3 +414,83 @@ describe.each(Object.entries(CHANGES))('%s', (_, change) => {
     })
   }
 })
+
+describe('a version that comes back after it was gone: a rollback', () => {
+  const change = CHANGES['a model is renamed, its table stays'] as Change
+
+  async function rolledBack(fleet: typeof Fleet): Promise<number> {
+    const on = await deployed(change, { Fleet: fleet })
+    await warm(on, change, 'before')
+    on.cached.before.$cache.close()
+    // Its sign of life runs out, so the writes of the new version name only what that one knows.
+    await expect
+      .poll(() =>
+        run(on.cached.after, ['person', 'findFirst', {}])?.then(() => on.cached.after.$cache.stats().otherVersions),
+      )
+      .toBe(0)
+    await new Promise(resolve => setTimeout(resolve, TIMES.leaseMs + 100))
+    for (const [n, [model, operation, argsOf]] of change.writes.after.entries()) {
+      await run(on.cached.after, [model, operation, argsOf(n)])
+    }
+    expect(on.cached.after.$cache.stats().otherVersions).toBe(0)
+    on.cached.before = on.start('before')
+    const { $cache } = on.cached.before
+    const isCached = () => $cache.explain('User' as never, 'findUnique', { where: { id: 2 } }).cached
+    await run(on.cached.before, ['user', 'count', {}])
+    await expect.poll(isCached).toBe(true)
+    const found = await wrong(on, change, 'before')
+    await on.end()
+    return found
+  }
+
+  it('does not serve what was written meanwhile as it was', async () => {
+    expect(await rolledBack(Fleet)).toBe(0)
+  })
+
+  it('would, if it renewed nothing', async () => {
+    class Careless extends Fleet {
+      constructor(...[connection, options]: ConstructorParameters<typeof Fleet>) {
+        super(connection, { ...options, epochs: [], version: { ...options.version, epochsOf: () => [] } })
+      }
+    }
+    expect(await rolledBack(Careless)).toBeGreaterThan(0)
+  })
+})
+
+describe('signs of life', () => {
+  it('are told by an event and by stats, and a write tells what it invalidates besides', async () => {
+    const change = CHANGES['a relation is added over a column that was there'] as Change
+    const on = await deployed(change)
+    await warm(on, change, 'before')
+    await warm(on, change, 'after')
+    await expect
+      .poll(async () => {
+        await run(on.cached.before, ['post', 'count', {}])
+        return on.cached.before.$cache.stats().otherVersions
+      })
+      .toBe(1)
+    expect(on.events.before.filter(({ type }) => type === 'versions')).toEqual([{ type: 'versions', others: 1 }])
+    const bypasses = on.events.after.flatMap(event => (event.type === 'bypass' ? [event.why] : []))
+    expect(new Set(bypasses)).toEqual(
+      new Set(['another version of the application writes Post and may not know of this one yet']),
+    )
+    await on.end()
+  })
+
+  it('where the versions agree, a write costs what it costs alone', async () => {
+    const change = CHANGES['a relation field is renamed'] as Change
+    const on = await deployed(change)
+    await warm(on, change, 'before')
+    await warm(on, change, 'after')
+    await run(on.cached.before, ['post', 'update', { where: { id: 4 }, data: { title: 'of user 2' } }])
+    // Lists of user 1 are still served.
+    const { hits } = on.cached.after.$cache.stats()
+    await run(on.cached.after, [
+      'user',
+      'findUnique',
+      { where: { id: 1 }, include: { articles: { orderBy: { id: 'asc' } } } },
+    ])
+    expect(on.cached.after.$cache.stats().hits).toBe(hits + 1)
+    await on.end()
+  })
+})

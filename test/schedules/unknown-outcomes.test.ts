@@ -19,6 +19,8 @@ let reader: CachedProcess
 const writers: CachedProcess[] = []
 
 function cast(parts: Partial<Parts>): void {
+  // A process keeps its holds alive, also those that a test takes away.
+  for (const { prisma } of writers) void prisma.$cache.close()
   const options = { models: { User: true, Post: { queries: true }, Tag: true, Profile: true, Comment: true } } as const
   writer = world.process(options, { parts, base: newClient(proxy.url, {}, { query_timeout: 250, max: 1 }) })
   reader = world.process(options, { parts })

@@ -1,40 +1,67 @@
-/** A Redis Cluster of three masters, all our own. */
+/** A Redis Cluster of three masters, and a replica of each if wanted, all our own. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { type RedisServer, startRedis } from './servers.js'
 
 export interface RedisCluster {
+  /** Masters first, then the replica of each in the same order. */
   readonly nodes: readonly RedisServer[]
   readonly addresses: readonly { host: string; port: number }[]
   stop: () => Promise<void>
 }
 
-const SLOTS = 16_384
+export interface ClusterOptions {
+  /** For each node: `['--appendonly', 'yes']` lets a node keep its keys over a restart. */
+  readonly args?: readonly string[]
+  readonly nodeTimeoutMs?: number
+  readonly replicas?: boolean
+}
 
-/** @param args - for each node: `['--appendonly', 'yes']` lets a node keep its keys over a restart */
-export async function startCluster(args: readonly string[] = []): Promise<RedisCluster> {
-  const nodes = await Promise.all(
-    [0, 1, 2].map(() => startRedis({ args: ['--cluster-enabled', 'yes', '--cluster-node-timeout', '3000', ...args] })),
-  )
+const SLOTS = 16_384
+const MASTERS = 3
+
+export async function startCluster({ args = [], nodeTimeoutMs = 3000, replicas = false }: ClusterOptions = {}) {
+  const enabled = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs)]
+  const count = replicas ? 2 * MASTERS : MASTERS
+  const nodes = await Promise.all(Array.from({ length: count }, () => startRedis({ args: [...enabled, ...args] })))
   const addresses = nodes.map(node => ({ host: '127.0.0.1', port: node.port }))
   const clients = addresses.map(address => new Redis({ ...address }))
-  const share = Math.ceil(SLOTS / nodes.length)
+  const share = Math.ceil(SLOTS / MASTERS)
+  const masters = clients.slice(0, MASTERS)
   await Promise.all(
-    clients.map((client, i) =>
+    masters.map((client, i) =>
       client.call('CLUSTER', 'ADDSLOTSRANGE', i * share, Math.min((i + 1) * share, SLOTS) - 1),
     ),
   )
-  const [first, ...others] = clients as [Redis, ...Redis[]]
+  const [first] = clients as [Redis, ...Redis[]]
   for (const { host, port } of addresses.slice(1)) await first.call('CLUSTER', 'MEET', host, port)
-  for (const client of [first, ...others]) {
-    while (!String(await client.call('CLUSTER', 'INFO')).includes('cluster_state:ok')) await sleep(50)
+  const until = async (client: Redis, isSo: (info: string) => boolean, ask: () => Promise<unknown>) => {
+    while (!isSo(String(await ask()))) await sleep(50)
+    return client
+  }
+  for (const client of clients) {
+    await until(
+      client,
+      info => info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${count}`),
+      () => client.call('CLUSTER', 'INFO'),
+    )
+  }
+  const ids = await Promise.all(masters.map(async client => String(await client.call('CLUSTER', 'MYID'))))
+  for (const [i, client] of clients.slice(MASTERS).entries()) {
+    await client.call('CLUSTER', 'REPLICATE', ids[i] as string)
+    await until(
+      client,
+      info => info.includes('master_link_status:up'),
+      () => client.info('replication'),
+    )
   }
   for (const client of clients) client.disconnect()
-  return {
+  const cluster: RedisCluster = {
     nodes,
     addresses,
     async stop() {
       await Promise.all(nodes.map(node => node.stop()))
     },
   }
+  return cluster
 }

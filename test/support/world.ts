@@ -22,7 +22,7 @@ export interface World {
   process: (options?: Partial<CacheAsideOptions>, extra?: ProcessOptions) => CachedProcess
   /** Every key of this world in Redis. */
   keys: () => Promise<string[]>
-  /** Takes every key of this world out of Redis, as an eviction would. */
+  /** Takes every entry and epoch of this world out of Redis, as an eviction would. */
   evict: () => Promise<void>
   close: () => Promise<void>
 }
@@ -87,7 +87,8 @@ export async function createWorld(servers: { redisUrl?: string } = {}): Promise<
       return (await redis.keys(`${prefix}*`)).map(key => key.slice(prefix.length)).toSorted()
     },
     async evict() {
-      const keys = await redis.keys(`${prefix}*`)
+      // Not the signs of life: then every process would renew the epochs once, at a time of its own.
+      const keys = (await redis.keys(`${prefix}*`)).filter(key => key !== `${prefix}@fleet`)
       if (keys.length > 0) await redis.del(keys)
     },
     async close() {

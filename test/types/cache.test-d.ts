@@ -57,7 +57,10 @@ describe('the rest of $cache', () => {
     expectTypeOf(prisma.$cache.stats().hits).toEqualTypeOf<number>()
     expectTypeOf(prisma.$cache.stats().pendingInvalidations).toEqualTypeOf<number>()
     expectTypeOf(prisma.$cache.on(event => expectTypeOf(event).toEqualTypeOf<CacheEvent>())).toEqualTypeOf<() => void>()
-    expectTypeOf(prisma.$cache.close()).toEqualTypeOf<void>()
+    expectTypeOf(prisma.$cache.close()).resolves.toEqualTypeOf<{
+      readonly pendingInvalidations: number
+      readonly openHolds: number
+    }>()
   })
 })
 

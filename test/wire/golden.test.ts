@@ -3,7 +3,7 @@ import { Decimal } from '@prisma/client/runtime/client'
 import { expect, it } from 'vitest'
 import { buildCatalog, type CatalogModel } from '../../src/plan/catalog.js'
 import { Kind, kindOf, NOTHING, PAYLOAD_AT, seal, stampedWith, textPayload } from '../../src/wire/envelope.js'
-import { encodeId, seenKey, tagKey, valueKey, valuesEpoch } from '../../src/wire/keys.js'
+import { digestOf, encodeId, seenKey, tagKey, valueKey, valuesEpoch } from '../../src/wire/keys.js'
 import { readSchema } from '../../src/plan/schema.js'
 import { policy } from '../core/catalog.js'
 
@@ -156,7 +156,7 @@ const current: Golden = {
     values: valuesEpoch('shop:'),
     value: valueKey('shop:', 'some: key'),
     tag: tagKey('shop:', '{tag}'),
-    seen: seenKey('shop:', 'c0ffee'),
+    seen: seenKey('shop:', 'c0ffee', digestOf(['shop:{User}@rows', 'shop:{User}@any'])),
   },
   fingerprints: Object.fromEntries(Object.keys(FIELDS).map(name => [name, codecOf(name).fingerprint.toString('hex')])),
   entries: Object.fromEntries([

@@ -1,0 +1,68 @@
+/**
+ * The holds that this process has set, for writes of unknown outcome, until they end. Redis may evict a hold like any key: so
+ * it is set again while it lasts. The server may have committed right up to its end, and a load before it may have filled: so
+ * what the write may have changed is then invalidated once more.
+ */
+import type { Connection } from './connection.js'
+
+/** Which keys and holds a write drops. */
+export interface Drops {
+  readonly holds: readonly string[]
+  readonly keys: readonly string[]
+  /** Keys besides, which follow from who else is there when the `DEL` is sent. */
+  readonly besides?: (() => readonly string[]) | undefined
+}
+
+/** So many times while it lasts, a hold is looked at. */
+const LOOKS = 30
+
+export class Holds {
+  readonly #connection: Connection
+  readonly #holdMs: number
+  readonly #repeat: (drops: Drops) => void
+  /** Of each that has not ended: when it does, and when it is looked at. */
+  readonly #timers = new Map<NodeJS.Timeout, NodeJS.Timeout>()
+
+  /** @param repeat - invalidates at the end of a hold */
+  constructor(connection: Connection, holdMs: number, repeat: (drops: Drops) => void) {
+    this.#connection = connection
+    this.#holdMs = holdMs
+    this.#repeat = repeat
+  }
+
+  /** From here on they last for the time of a hold. */
+  open(drops: Drops): void {
+    if (drops.holds.length === 0) return
+    const everyMs = this.#holdMs / LOOKS
+    const until = performance.now() + this.#holdMs
+    const looks = setInterval(() => void this.keep(drops.holds, until - performance.now(), everyMs), everyMs)
+    const end = setTimeout(() => {
+      clearInterval(looks)
+      this.#timers.delete(end)
+      this.#repeat(drops)
+    }, this.#holdMs)
+    looks.unref()
+    end.unref()
+    this.#timers.set(end, looks)
+  }
+
+  /** A hold that is there may be that of another process, and last longer. */
+  async keep(holds: readonly string[], ms: number, deadlineMs: number): Promise<void> {
+    if (ms < 1) return
+    await this.#connection.send(
+      holds.map(hold => ['set', hold, 1, 'PX', Math.ceil(ms), 'NX']),
+      deadlineMs,
+    )
+  }
+
+  /** Answers how many have not ended. */
+  close(): number {
+    const open = this.#timers.size
+    for (const [end, looks] of this.#timers) {
+      clearTimeout(end)
+      clearInterval(looks)
+    }
+    this.#timers.clear()
+    return open
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * A Redis Cluster whose masters change while the cache is in use. No event of the client is needed for it to be noticed, and
+ * a cache that was turned off by a change comes back by itself.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Cluster, Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Connection } from '../../src/redis/connection.js'
+import { type RedisCluster, startCluster } from '../support/cluster.js'
+import { type CachedProcess, createWorld, type ProcessOptions, type World } from '../support/world.js'
+
+let cluster: RedisCluster
+let world: World
+let admin: Cluster
+beforeAll(async () => {
+  const args = ['--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0']
+  cluster = await startCluster({ replicas: true, nodeTimeoutMs: 1000, args })
+  world = await createWorld()
+  admin = new Cluster([...cluster.addresses])
+  admin.on('error', () => {})
+}, 60_000)
+afterAll(async () => {
+  admin.disconnect()
+  await world.close()
+  await cluster.stop()
+})
+
+interface Nodes {
+  /** The server of the master that holds a key. */
+  readonly masterOf: (key: string) => Promise<number>
+  readonly client: (index: number) => Redis
+}
+
+/** Eyes and hands on single nodes; ended by the caller. */
+function nodes(): Nodes & { end: () => void } {
+  const clients = new Map<number, Redis>()
+  const client = (index: number) => {
+    const known = clients.get(index)
+    if (known !== undefined) return known
+    const made = new Redis({ ...cluster.addresses[index] })
+    made.on('error', () => {})
+    clients.set(index, made)
+    return made
+  }
+  return {
+    client,
+    async masterOf(key) {
+      const slot = Number(await admin.call('CLUSTER', 'KEYSLOT', key))
+      for (const index of cluster.nodes.keys()) {
+        const shards = (await client(index).call('CLUSTER', 'SLOTS')) as [number, number, [string, number]][]
+        const owner = shards.find(([from, to]) => from <= slot && slot <= to)
+        if (owner !== undefined) return cluster.nodes.findIndex(node => node.port === owner[2][1])
+      }
+      throw new Error(`nobody has slot ${slot}`)
+    },
+    end() {
+      for (const one of clients.values()) one.disconnect()
+    },
+  }
+}
+
+const roleOf = async (client: Redis) => /role:(\w+)/.exec(await client.info('replication'))?.[1]
+
+function newProcess(
+  options: { enableAutoPipelining?: boolean } = {},
+  parts: ProcessOptions['parts'] = {},
+): CachedProcess {
+  const redis = new Cluster([...cluster.addresses], options)
+  redis.on('error', () => {})
+  return world.process({ redis, deadlineMs: 200, invalidationDeadlineMs: 500 }, { parts })
+}
+
+async function newUsers(count: number): Promise<number[]> {
+  const made = await world.plain.user.createManyAndReturn({
+    data: Array.from({ length: count }, () => ({ email: `${Math.random()}@x.org`, name: 'v0' })),
+  })
+  return made.map(user => user.id)
+}
+
+const nameOf = async (cached: CachedProcess, id: number) =>
+  (await cached.prisma.user.findUnique({ where: { id } }))?.name
+
+const rename = (cached: CachedProcess, id: number, name: string) =>
+  cached.prisma.user.update({ where: { id }, data: { name } })
+
+async function inUse(cached: CachedProcess, ids: number[]): Promise<void> {
+  await expect
+    .poll(async () => {
+      const { hits } = cached.prisma.$cache.stats()
+      for (const id of ids) await nameOf(cached, id)
+      return cached.prisma.$cache.stats().hits - hits
+    })
+    .toBe(ids.length)
+}
+
+/** A Cluster that nobody looks at again by himself. */
+class NeverLooksAgain extends Connection {
+  override lookAgain(): void {}
+}
+
+/** A Cluster of which it is believed that only events change it. */
+class TrustsEvents extends Connection {
+  override get unmoved(): boolean {
+    return true
+  }
+}
+
+/** A Cluster that is always sent several keys at once. */
+class NeverSplits extends Connection {
+  protected override split(): void {}
+}
+
+describe('a master that stops for some seconds, is replaced, and comes back', () => {
+  const story = async (parts: ProcessOptions['parts']) => {
+    const eyes = nodes()
+    const [id] = (await newUsers(1)) as [number]
+    const cached = newProcess({}, parts)
+    await inUse(cached, [id])
+    const stopped = await eyes.masterOf(`${world.prefix}{User}@rows`)
+    const successor = (stopped + 3) % 6
+    try {
+      await cluster.nodes[stopped]?.kill('SIGSTOP')
+      while ((await roleOf(eyes.client(successor))) !== 'master') {
+        await nameOf(cached, id)
+        await sleep(50)
+      }
+    } finally {
+      await cluster.nodes[stopped]?.kill('SIGCONT')
+    }
+    await expect.poll(() => roleOf(eyes.client(stopped))).toBe('slave')
+    await rename(cached, id, 'v1')
+    eyes.end()
+    return { cached, id }
+  }
+
+  it('is not the end of the cache: reads are hits again, and nothing is owed', async () => {
+    const { cached, id } = await story({})
+    await inUse(cached, [id])
+    const other = newProcess()
+    await inUse(other, [id])
+    expect([await nameOf(cached, id), await nameOf(other, id)]).toEqual(['v1', 'v1'])
+    expect(await cached.prisma.$cache.invalidate('User', { id })).toBe('done')
+    expect(cached.prisma.$cache.stats().pendingInvalidations).toBe(0)
+  }, 60_000)
+
+  it('would be, if the slots were not looked at again', async () => {
+    const { cached, id } = await story({ Connection: NeverLooksAgain })
+    await sleep(2000)
+    await nameOf(cached, id)
+    expect(await cached.countSql(() => nameOf(cached, id))).toBe(1)
+    expect(cached.prisma.$cache.stats().pendingInvalidations).toBeGreaterThan(0)
+    await cached.end()
+  }, 60_000)
+})
+
+describe('a replica that missed an invalidation and takes over without an event', () => {
+  const story = async (parts: ProcessOptions['parts']) => {
+    const eyes = nodes()
+    const [id] = (await newUsers(1)) as [number]
+    const [writer, reader] = [newProcess({}, parts), newProcess({}, parts)]
+    for (const each of [writer, reader]) {
+      await inUse(each, [id])
+      // All nodes are connected: nothing will have to be.
+      for (const node of (each.redis as unknown as Cluster).nodes()) await node.ping()
+    }
+    const master = await eyes.masterOf(`${world.prefix}User:${id}`)
+    const replica = (master + 3) % 6
+    const [old, next] = [eyes.client(master), eyes.client(replica)]
+    await old.call('ACL', 'SETUSER', 'default', '-psync', '-sync')
+    await old.call('CLIENT', 'KILL', 'TYPE', 'replica')
+    try {
+      await expect.poll(() => next.info('replication')).toContain('master_link_status:down')
+      await rename(writer, id, 'v1')
+      expect(writer.prisma.$cache.stats().invalidationsDeferred).toBe(0)
+      await next.call('CLUSTER', 'FAILOVER', 'TAKEOVER')
+      await expect.poll(() => roleOf(old)).toBe('slave')
+      return { names: [await nameOf(reader, id), await nameOf(writer, id)], reader, writer, id }
+    } finally {
+      await old.call('ACL', 'SETUSER', 'default', '+@all')
+      await expect.poll(() => old.info('replication')).toContain('master_link_status:up')
+      eyes.end()
+    }
+  }
+
+  it('serves nothing of what it missed, not even in its first reply', async () => {
+    const { names, reader, writer, id } = await story({})
+    expect(names).toEqual(['v1', 'v1'])
+    for (const each of [reader, writer]) {
+      await inUse(each, [id])
+      expect(await nameOf(each, id)).toBe('v1')
+    }
+  }, 60_000)
+
+  it('would, if only events were believed', async () => {
+    const { names, reader, writer } = await story({ Connection: TrustsEvents })
+    expect(names).toContain('v0')
+    await reader.end()
+    await writer.end()
+  }, 60_000)
+})
+
+/** Moves the slots of keys from one master to another, with what is in them; `finish: false` leaves them half moved. */
+async function move(eyes: Nodes, keys: readonly string[], finish: boolean): Promise<() => Promise<void>> {
+  const undo: (() => Promise<unknown>)[] = []
+  for (const key of keys) {
+    const slot = Number(await admin.call('CLUSTER', 'KEYSLOT', key))
+    const from = await eyes.masterOf(key)
+    const masters: number[] = []
+    for (const index of cluster.nodes.keys()) if ((await roleOf(eyes.client(index))) === 'master') masters.push(index)
+    const to = masters.find(index => index !== from) as number
+    const [source, target] = [eyes.client(from), eyes.client(to)]
+    const [sourceId, targetId] = [await source.call('CLUSTER', 'MYID'), await target.call('CLUSTER', 'MYID')]
+    await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', String(sourceId))
+    await source.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', String(targetId))
+    const complete = async () => {
+      const inSlot = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, 1000)) as string[]
+      const { port } = cluster.nodes[to] as { port: number }
+      if (inSlot.length > 0) await source.call('MIGRATE', '127.0.0.1', port, '', 0, 5000, 'REPLACE', 'KEYS', ...inSlot)
+      for (const index of [to, ...masters.filter(other => other !== to)])
+        await eyes.client(index).call('CLUSTER', 'SETSLOT', slot, 'NODE', String(targetId))
+    }
+    if (finish) await complete()
+    else undo.push(complete)
+  }
+  return async () => {
+    for (const one of undo) await one()
+  }
+}
+
+describe('slots that move', () => {
+  const rowKeys = (ids: number[]) => ids.map(id => `${world.prefix}User:${id}`)
+
+  const reshard = async (parts: ProcessOptions['parts']) => {
+    const eyes = nodes()
+    const ids = await newUsers(30)
+    const cached = newProcess({ enableAutoPipelining: true }, parts)
+    const reader = newProcess()
+    await inUse(cached, ids)
+    await inUse(reader, ids)
+    await move(eyes, rowKeys(ids.slice(0, 10)), true)
+    eyes.end()
+    await cached.prisma.$transaction(ids.map(id => cached.prisma.user.update({ where: { id }, data: { name: 'v1' } })))
+    return { cached, reader, ids }
+  }
+
+  it('under auto-pipelining (MOVED): what is owed is repaid, and nothing old is served', async () => {
+    const { cached, reader, ids } = await reshard({})
+    await expect.poll(() => cached.prisma.$cache.stats().pendingInvalidations).toBe(0)
+    await inUse(cached, ids)
+    await inUse(reader, ids)
+    for (const id of ids) expect([await nameOf(cached, id), await nameOf(reader, id)]).toEqual(['v1', 'v1'])
+  }, 60_000)
+
+  it('under auto-pipelining, if the slots were not looked at again: it would be owed for ever', async () => {
+    const { cached } = await reshard({ Connection: NeverLooksAgain })
+    await sleep(2000)
+    expect(cached.prisma.$cache.stats().pendingInvalidations).toBeGreaterThan(0)
+    await cached.end()
+  }, 60_000)
+
+  it.each([
+    ['leaves the cache in use: keys are asked for one by one', {}, true],
+    ['would turn it off, if keys were always asked for together', { Connection: NeverSplits }, false],
+  ] as const)(
+    'and one that stays half moved (TRYAGAIN) %s',
+    async (_title, parts, used) => {
+      const eyes = nodes()
+      const [id] = (await newUsers(1)) as [number]
+      const tag = await world.plain.tag.create({ data: { name: `t${Math.random()}` } })
+      const cached = newProcess({}, parts)
+      await inUse(cached, [id])
+      const finish = await move(eyes, [`${world.prefix}{User}@rows`], false)
+      const tagHits = async () => {
+        const { hits } = cached.prisma.$cache.stats()
+        for (let i = 0; i < 3; i++) await cached.prisma.tag.findUnique({ where: { id: tag.id } })
+        return cached.prisma.$cache.stats().hits - hits
+      }
+      try {
+        if (used) {
+          await rename(cached, id, 'v1')
+          await inUse(cached, [id])
+          await rename(cached, id, 'v2')
+          await inUse(cached, [id])
+          expect(await nameOf(cached, id)).toBe('v2')
+          await expect.poll(tagHits).toBe(3)
+          expect(await cached.prisma.$cache.invalidate('User', { id })).toBe('done')
+        } else {
+          for (let i = 0; i < 20; i++) {
+            expect(await cached.countSql(() => nameOf(cached, id))).toBe(1)
+          }
+        }
+      } finally {
+        await finish()
+        eyes.end()
+      }
+      if (!used) await cached.end()
+    },
+    60_000,
+  )
+})

@@ -1,0 +1,101 @@
+/** Fields may have the names of what every object inherits. Found by the fuzzer over schemas. */
+import { afterAll, beforeAll, expect, inject, it } from 'vitest'
+import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { createExtension } from '../../src/extension.js'
+import { type AnyClient, clientsOf } from '../fuzz/schemas/client.js'
+import { createDatabase, dropDatabase } from '../support/database.js'
+
+const SCHEMA = `
+  datasource db {
+    provider = "postgresql"
+  }
+
+  model Thing {
+    hasOwnProperty String
+    toString       Int
+    name           String?
+    valueOf        Int?
+    parent         Thing?  @relation("tree", fields: [name, valueOf], references: [hasOwnProperty, toString])
+    isPrototypeOf  Thing[] @relation("tree")
+
+    @@id([hasOwnProperty, toString], name: "key")
+  }`
+
+interface Things {
+  thing: Record<
+    'create' | 'update' | 'upsert' | 'delete' | 'findUnique' | 'findFirst',
+    (args: object) => Promise<object>
+  >
+}
+
+const name = `cache_aside_${process.pid}_${randomBytes(4).toString('hex')}`
+let plain: AnyClient & Things
+let base: AnyClient
+let redis: Redis
+let cached: Things & { $cache: { close(): void } }
+
+beforeAll(async () => {
+  const databaseUrl = await createDatabase(inject('databaseUrl'), name)
+  const make = clientsOf(SCHEMA, [])
+  plain = make(databaseUrl) as typeof plain
+  base = make(databaseUrl)
+  redis = new Redis(inject('redisUrl'))
+  await plain.$executeRawUnsafe(
+    'CREATE TABLE "Thing" ("hasOwnProperty" text, "toString" integer, "name" text, "valueOf" integer, ' +
+      'PRIMARY KEY ("hasOwnProperty", "toString"), ' +
+      'FOREIGN KEY ("name", "valueOf") REFERENCES "Thing" ("hasOwnProperty", "toString") ON UPDATE CASCADE)',
+  )
+  cached = base.$extends(
+    createExtension({ redis, prefix: `${name}:`, models: { Thing: { queries: true } }, deadlineMs: 2000 }),
+  ) as typeof cached
+})
+
+afterAll(async () => {
+  cached.$cache.close()
+  await Promise.all([plain.$disconnect(), base.$disconnect()])
+  const keys = await redis.keys(`${name}:*`)
+  if (keys.length > 0) await redis.del(keys)
+  redis.disconnect()
+  await dropDatabase(inject('databaseUrl'), name)
+})
+
+const key = { hasOwnProperty: 'a', toString: 1 }
+
+it('what a write returns has all its fields', async () => {
+  expect(await cached.thing.create({ data: { ...key } })).toEqual({ ...key, name: null, valueOf: null })
+  const child = { hasOwnProperty: 'b', toString: 1, name: 'a', valueOf: 1 }
+  expect(await cached.thing.create({ data: child })).toEqual(child)
+  expect(await cached.thing.update({ where: { key }, data: { name: null } })).toEqual({
+    ...key,
+    name: null,
+    valueOf: null,
+  })
+  const omit = { name: true }
+  expect(await cached.thing.update({ where: { key }, data: { name: null }, omit })).toEqual({ ...key, valueOf: null })
+  const select = { valueOf: true }
+  expect(await cached.thing.update({ where: { key }, data: { name: null }, select })).toEqual({ valueOf: null })
+})
+
+it('and reads are what Prisma answers, before and after a write', async () => {
+  const reads = [
+    ['findUnique', { where: { key }, include: { isPrototypeOf: true, parent: true } }],
+    ['findUnique', { where: { key }, select: { toString: true } }],
+    ['findUnique', { where: { key }, omit: { hasOwnProperty: true } }],
+    ['findFirst', { where: { hasOwnProperty: 'b' }, include: { parent: true } }],
+    ['findFirst', { where: { toString: 1 }, orderBy: { hasOwnProperty: 'asc' } }],
+    ['findFirst', { orderBy: { hasOwnProperty: 'desc' } }],
+  ] as const
+  const compare = async () => {
+    for (const [operation, args] of [...reads, ...reads]) {
+      expect(await cached.thing[operation](args), JSON.stringify(args)).toEqual(await plain.thing[operation](args))
+    }
+  }
+  await compare()
+  await cached.thing.update({ where: { key: { hasOwnProperty: 'b', toString: 1 } }, data: { toString: 2 } })
+  await compare()
+  await cached.thing.update({ where: { key }, data: { isPrototypeOf: { set: [] } } })
+  await compare()
+  await cached.thing.delete({ where: { key: { hasOwnProperty: 'b', toString: 2 } } })
+  await compare()
+})
