@@ -257,7 +257,7 @@ function valueReadOf<T>(core: Core, key: string, fetch: () => T | PromiseLike<T>
   const ttlMs = ttl === undefined ? core.ttlMs : duration('the ttl of getOrSet', ttl, 1, wrongCall)
   return {
     redisKey: valueKey(core.prefix, key),
-    on: { epochs, holds: [], tokenMs: 2 * ttlMs },
+    on: { epochs, holds: [] },
     ttlMs,
     loadTimeoutMs,
     fetch,

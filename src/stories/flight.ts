@@ -54,6 +54,8 @@ export class Flight<Answer> extends Waiter {
   /** When it was waited for first. */
   #awaitedSince: number | undefined
   #askedAt = Number.POSITIVE_INFINITY
+  /** Undefined when it has ended. */
+  #atEnd: (() => void)[] | undefined = []
   #settle!: (answer: Answer | undefined) => void
 
   readonly #loaded: Promise<Answer | undefined>
@@ -112,8 +114,15 @@ export class Flight<Answer> extends Waiter {
     })
   }
 
+  atEnd(run: () => void): void {
+    if (this.#atEnd === undefined) run()
+    else this.#atEnd.push(run)
+  }
+
   end(answer: Answer | undefined): void {
     this.ended()
+    for (const run of this.#atEnd ?? []) run()
+    this.#atEnd = undefined
     this.#remove()
     this.#settle(answer)
   }
