@@ -627,6 +627,10 @@ describe('a call that makes no sense', () => {
     ['serialize alone', ['k', fetch, { serialize: String }], /together/],
     ['deserialize alone', ['k', fetch, { deserialize: String }], /together/],
     ['a serialize that is no function', ['k', fetch, { serialize: 1, deserialize: 1 }], /function/],
+    ['a loadTimeoutMs of 0', ['k', fetch, { loadTimeoutMs: 0 }], /loadTimeoutMs.*0/],
+    ['a loadTimeoutMs below 0', ['k', fetch, { loadTimeoutMs: -5 }], /loadTimeoutMs.*-5/],
+    ['a loadTimeoutMs that is no number', ['k', fetch, { loadTimeoutMs: Number.NaN }], /loadTimeoutMs.*NaN/],
+    ['a text as loadTimeoutMs', ['k', fetch, { loadTimeoutMs: '5s' }], /loadTimeoutMs.*"5s"/],
     ['null as options', ['k', fetch, null], /options|object/],
     ['an unknown option', ['k', fetch, { tag: ['a'] }], /"tag"/],
   ]
