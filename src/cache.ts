@@ -117,7 +117,8 @@ export interface GetOrSetOptions<T> {
   tags?: readonly string[] | undefined
   /**
    * Longest time, in ms, that a call waits for the `fetch` of another; then one of those who wait fetches too. Default: as long
-   * as it takes. Set it where a `fetch` may hang, or may call `getOrSet` with its own key, which would wait for itself.
+   * as it takes. Set it where a `fetch` may hang. (A `fetch` that calls `getOrSet` with its own key does not wait for itself: the
+   * inner call fetches.)
    */
   loadTimeoutMs?: number | undefined
   /** Makes something of the value that msgpack can hold: a string, a `Buffer`, plain data. */
@@ -256,7 +257,7 @@ function valueReadOf<T>(core: Core, key: string, fetch: () => T | PromiseLike<T>
   const ttlMs = ttl === undefined ? core.ttlMs : duration('the ttl of getOrSet', ttl, 1, wrongCall)
   return {
     redisKey: valueKey(core.prefix, key),
-    on: { epochs, holds: [], tokenMs: 2 * ttlMs },
+    on: { epochs, holds: [] },
     ttlMs,
     loadTimeoutMs,
     fetch,

@@ -30,6 +30,8 @@ export interface Parts {
   readonly holdMs: number
   readonly Store: typeof Store
   readonly longestWaitMs: number
+  /** Life of the token of a load. */
+  readonly tokenMs: number
   readonly Flights: typeof Flights<Shared>
   readonly transactionOf: typeof transactionOf
   readonly Access: typeof Access
@@ -131,6 +133,7 @@ export function createCore(
     invalidationDeadlineMs,
     holdMs,
     tagMs: Math.max(Math.ceil(2 * longestMs), SHORTEST_TAG_MS),
+    tokenMs: parts.tokenMs,
     touch: () => fleet.touch(),
   })
 

@@ -9,6 +9,7 @@ import { guardOf, isTokenAlone, newToken, type Token } from '../wire/envelope.js
 import { Recent } from '../memo.js'
 import type { Health } from './health.js'
 import { type Dependencies, isOfModel } from '../wire/keys.js'
+import { type Load, Renewals } from './renewal.js'
 import { FILL } from './scripts.js'
 import { Tick } from './tick.js'
 import { Clock } from './waiting.js'
@@ -30,6 +31,8 @@ export interface StoreOptions {
   readonly holdMs: number
   /** Lifetime of a tag when it is made: twice the longest TTL of this process. An entry that lives longer extends it. */
   readonly tagMs: number
+  /** How long the token of a load lives that nothing renews. Default: 10 s. */
+  readonly tokenMs?: number | undefined
   /** The keys are used. */
   readonly touch: () => void
 }
@@ -71,6 +74,8 @@ export class Store {
   )
   readonly #clock = new Clock()
   readonly #holds: Holds
+  readonly #tokenMs: number
+  readonly #renewals: Renewals
   /** Until when each epoch lives at least; a tag only as long as it is the one of this token: another process may make it for less. */
   readonly #extended = new Recent<{ readonly token: Token | undefined; readonly until: number }>(MOST_KNOWN)
   /** The id that a pointer, or a relation of a row, led to last. Only a guess where to look: nothing is answered because of it. */
@@ -83,6 +88,10 @@ export class Store {
     this.#connection = connection
     this.#health = health
     this.#options = options
+    this.#tokenMs = options.tokenMs ?? TOKEN_MS
+    this.#renewals = new Renewals(this.#tokenMs, commands => {
+      if (health.usable) void connection.send(commands, options.deadlineMs)
+    })
     this.#holds = new Holds(connection, options.holdMs, drops => void this.drop({ ...drops, holds: [] }))
   }
 
@@ -141,8 +150,23 @@ export class Store {
    * Trip 2, before a load: takes the token of the key (where it is known) and of each missing epoch. Undefined: this load
    * fills nothing, because Redis is out of reach, a write of unknown outcome holds a model, or foreign bytes were in the
    * way (they are dropped).
+   *
+   * @param load - the token lives until it has ended
    */
-  async acquire(key: string | undefined, on: Dependencies, seen: Seen, deadline: number): Promise<Ticket | undefined> {
+  async acquire(
+    key: string | undefined,
+    on: Dependencies,
+    seen: Seen,
+    deadline: number,
+    load: Load,
+  ): Promise<Ticket | undefined> {
+    const ticket = await this.#take(key, on, seen, deadline)
+    const token = ticket?.entry
+    if (key !== undefined && token !== undefined && isTokenAlone(token)) this.#renewals.during(load, key, token)
+    return ticket
+  }
+
+  async #take(key: string | undefined, on: Dependencies, seen: Seen, deadline: number): Promise<Ticket | undefined> {
     if (seen.held) return undefined
     const token = readable(seen.entry)
     const known = seen.epochs.map(readable)
@@ -156,9 +180,7 @@ export class Store {
     if (!this.#health.usable || left <= 0) return undefined
     const batch = this.#acquires.current()
     batch.within(left)
-    // A value's fetch may take longer than any query: its token lives longer.
-    const entryAt =
-      token !== undefined || key === undefined ? undefined : batch.token(key, Math.max(TOKEN_MS, on.tokenMs ?? 0))
+    const entryAt = token !== undefined || key === undefined ? undefined : batch.token(key, this.#tokenMs)
     const epochsAt = known.map((epoch, i) =>
       epoch ? undefined : batch.token(on.epochs[i] as string, this.#lifeOf(on.epochs[i] as string)),
     )
@@ -246,6 +268,7 @@ export class Store {
 
   /** Answers how many holds have not ended. */
   close(): number {
+    this.#renewals.close()
     return this.#holds.close()
   }
 
@@ -274,7 +297,7 @@ export class Store {
     const token = newToken()
     const [values, taken] = await Promise.all([
       this.#connection.get(batch.keys, batch.ms),
-      this.#connection.send([['set', key, token, 'NX', 'PX', TOKEN_MS]], batch.ms),
+      this.#connection.send([['set', key, token, 'NX', 'PX', this.#tokenMs]], batch.ms),
     ])
     const isOurs = String(taken?.[0]) === 'OK' && values?.at(-1) === null
     return isOurs ? [...values.slice(0, -1), token] : values

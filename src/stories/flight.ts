@@ -1,3 +1,5 @@
+import { Waiter } from './within.js'
+
 /**
  * One load at a time per key in this process, and who may share it. A reader may take the answer of a load only if the
  * database was asked after the reader came: then the answer holds every write that was acknowledged before the reader
@@ -45,18 +47,21 @@ const LONGEST_WAIT_MS = 5_000
 /** `setTimeout` takes no more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-export class Flight<Answer> {
+export class Flight<Answer> extends Waiter {
   readonly #now: () => number
   readonly #remove: () => void
   readonly #longestWaitMs: number
   /** When it was waited for first. */
   #awaitedSince: number | undefined
   #askedAt = Number.POSITIVE_INFINITY
+  /** Undefined when it has ended. */
+  #atEnd: (() => void)[] | undefined = []
   #settle!: (answer: Answer | undefined) => void
 
   readonly #loaded: Promise<Answer | undefined>
 
   constructor(now: () => number, remove: () => void, longestWaitMs = LONGEST_WAIT_MS) {
+    super()
     this.#now = now
     this.#longestWaitMs = longestWaitMs
     this.#remove = remove
@@ -86,6 +91,7 @@ export class Flight<Answer> {
     longestMs = this.#longestWaitMs,
     sooner?: Promise<Answer | undefined>,
   ): Promise<Answer | undefined | typeof STUCK> {
+    this.awaited()
     const now = performance.now()
     this.#awaitedSince ??= now
     const leftMs = longestMs - (now - this.#awaitedSince)
@@ -108,7 +114,15 @@ export class Flight<Answer> {
     })
   }
 
+  atEnd(run: () => void): void {
+    if (this.#atEnd === undefined) run()
+    else this.#atEnd.push(run)
+  }
+
   end(answer: Answer | undefined): void {
+    this.ended()
+    for (const run of this.#atEnd ?? []) run()
+    this.#atEnd = undefined
     this.#remove()
     this.#settle(answer)
   }

@@ -57,6 +57,10 @@ export async function cacheAside<Looked, Shared>(
       events.miss(model, operation, key)
       return reading.load(looked, deadline, flights.begin(reading.flight))
     }
+    if (flight.waitsForUs) {
+      events.miss(model, operation, key)
+      return reading.ask()
+    }
     const mayShare = flight.openTo(began)
     const waiting = store.now()
     const shared = await flight.wait(reading.longestWaitMs, sooner)

@@ -56,7 +56,7 @@ export class ResultReading implements Reading<Seen | undefined, Shared> {
     const source = this.#sourceOf()
     let payload: Buffer | undefined
     try {
-      const ticket = seen && (await this.#store.acquire(undefined, this.#read.on, seen, deadline))
+      const ticket = seen && (await this.#store.acquire(undefined, this.#read.on, seen, deadline, flight))
       flight.asked()
       const result = await source.load()
       payload = this.#read.codec.encode(result)

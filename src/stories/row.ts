@@ -74,7 +74,7 @@ export class RowReading implements Reading<Looked, Shared> {
     }
     let row: Row | null
     try {
-      ticket = seen && (await this.#store.acquire(rowKey, read.model.keys, seen, deadline))
+      ticket = seen && (await this.#store.acquire(rowKey, read.model.keys, seen, deadline, flight))
       flight.asked()
       row = await source.load()
       keep(row)

@@ -170,7 +170,7 @@ export class TreeReading implements Reading<Gathered, Shared> {
     let row: Row | null
     let answer: unknown
     try {
-      tickets = await this.#acquire(gathered, deadline)
+      tickets = await this.#acquire(gathered, deadline, flight)
       flight.asked()
       row = await source.load()
       keep(row)
@@ -208,12 +208,12 @@ export class TreeReading implements Reading<Gathered, Shared> {
 
   // ---- tokens and fills, of all entries that were not found
 
-  async #acquire(gathered: Gathered, deadline: number): Promise<Tickets> {
+  async #acquire(gathered: Gathered, deadline: number, flight: Flight<Shared>): Promise<Tickets> {
     const tickets = new Map<Node | Part, Ticket>()
     const waiting: Promise<void>[] = []
     const acquire = async (of: Node | Part, ...[key, on, seen]: [string | undefined, PartAt['on'], Seen]) => {
       const known = seen === UNSEEN ? { ...UNSEEN, epochs: on.epochs.map(() => null) } : seen
-      const ticket = await this.#store.acquire(key, on, known, deadline)
+      const ticket = await this.#store.acquire(key, on, known, deadline, flight)
       if (ticket !== undefined) tickets.set(of, ticket)
     }
     // Where the row before it is not known, what was found is that of a guess, and the load may bring something else.

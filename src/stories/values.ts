@@ -68,9 +68,9 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
     const { on, fetch } = this.#read
     let payload: Buffer | undefined
     try {
-      const ticket = seen && (await store.acquire(this.key, on, seen, deadline))
+      const ticket = seen && (await store.acquire(this.key, on, seen, deadline, flight))
       flight.asked()
-      const value = await fetch()
+      const value = await flight.run(fetch)
       payload = encoded(this.#values, this.#read, value)
       if (ticket) events.fill(OPERATION, this.#fill(ticket, payload), this.key)
       return { value }

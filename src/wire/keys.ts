@@ -24,8 +24,6 @@ function encodePart(part: string): string {
 export interface Dependencies {
   readonly epochs: readonly string[]
   readonly holds: readonly string[]
-  /** How long a load of this entry may take, where that is longer than a query's. */
-  readonly tokenMs?: number
 }
 
 /** The keys of one model. */

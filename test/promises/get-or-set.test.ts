@@ -311,6 +311,108 @@ describe('fetch', () => {
   })
 })
 
+describe('a fetch that calls getOrSet itself', () => {
+  const getOrSet = (...args: [string, () => unknown, object?]) => cacheOf(cached).getOrSet(...args)
+
+  it('with its own key fetches, and does not wait for itself; the value of the outer one is kept', async () => {
+    const key = newKey()
+    expect(await getOrSet(key, async () => `outer of ${await getOrSet(key, () => 'inner')}`)).toBe('outer of inner')
+    await cached.flushed()
+    expect(await getOrSet(key, () => 'not fetched')).toBe('outer of inner')
+  })
+
+  it('with the key of a fetch that it is a part of, over other keys, does so too', async () => {
+    const [a, b, c] = [newKey(), newKey(), newKey()]
+    const inner = () => getOrSet(a, () => 'inner')
+    const outer = getOrSet(a, () => getOrSet(b, () => getOrSet(c, async () => Promise.all([inner(), inner()]))))
+    expect(await outer).toEqual(['inner', 'inner'])
+  })
+
+  it('in a promise that it made before it was called, or a timer: as long as it is a part of it', async () => {
+    const key = newKey()
+    const later = async () => {
+      await nextTurn()
+      return getOrSet(key, () => 'inner')
+    }
+    expect(await getOrSet(key, later)).toBe('inner')
+  })
+
+  /** Two callers, each of whom fetches what the other has begun. */
+  async function crossed(options: object = {}) {
+    const [a, b] = [newKey(), newKey()]
+    const [begunA, begunB] = [gate<void>(), gate<void>()]
+    const fetches: string[] = []
+    const one = getOrSet(
+      a,
+      async () => {
+        fetches.push('a')
+        begunA.open()
+        await begunB.passed
+        return getOrSet(b, () => (fetches.push('b of a'), 'b'), options)
+      },
+      options,
+    )
+    const two = getOrSet(
+      b,
+      async () => {
+        fetches.push('b')
+        begunB.open()
+        await begunA.passed
+        return getOrSet(a, () => (fetches.push('a of b'), 'a'), options)
+      },
+      options,
+    )
+    const answers = Promise.all([one, two])
+    await Promise.all([begunA.passed, begunB.passed])
+    for (let turn = 0; turn < 3; turn++) await looked(cached)
+    return { answers, fetches }
+  }
+
+  it('with a key whose fetch, of another caller, waits for its own: one of them fetches', async () => {
+    const { answers, fetches } = await crossed()
+    await answers
+    expect(fetches.filter(each => each.includes(' of '))).toHaveLength(1)
+  })
+
+  it('(else they would wait for each other, until a time that was set)', async () => {
+    vi.spyOn(Flight.prototype, 'waitsForUs', 'get').mockReturnValue(false)
+    const { answers, fetches } = await crossed({ loadTimeoutMs: 500 })
+    expect(fetches.toSorted()).toEqual(['a', 'b'])
+    await answers
+  })
+
+  it('shares another caller’s fetch that does not wait for it', async () => {
+    const [a, b] = [newKey(), newKey()]
+    const slow = slowFetch<string>()
+    const fetch = vi.fn(slow.fetch)
+    const first = getOrSet(b, fetch)
+    await slow.begun
+    const begun = gate<void>()
+    const outer = getOrSet(a, () => (begun.open(), getOrSet(b, fetch)))
+    await begun.passed
+    await looked(cached)
+    slow.answer('b')
+    expect(await Promise.all([first, outer])).toEqual(['b', 'b'])
+    expect(fetch).toHaveBeenCalledTimes(1)
+  })
+
+  it('by work that goes on after its end: that waits like any other', async () => {
+    const key = newKey()
+    const [goOn, slow] = [gate<void>(), slowFetch<string>()]
+    let rest: Promise<unknown> | undefined
+    await getOrSet(newKey(), () => {
+      rest = goOn.passed.then(() => getOrSet(key, () => 'not fetched'))
+      return 1
+    })
+    const other = getOrSet(key, slow.fetch)
+    await slow.begun
+    goOn.open()
+    await looked(cached)
+    slow.answer('shared')
+    expect(await Promise.all([rest, other])).toEqual(['shared', 'shared'])
+  })
+})
+
 describe('an invalidation during a fetch', () => {
   const overtaken = async (parts: Parameters<World['process']>[1] = {}) => {
     const reader = world.process({}, parts)
@@ -578,6 +680,10 @@ describe('a call that makes no sense', () => {
     ['serialize alone', ['k', fetch, { serialize: String }], /together/],
     ['deserialize alone', ['k', fetch, { deserialize: String }], /together/],
     ['a serialize that is no function', ['k', fetch, { serialize: 1, deserialize: 1 }], /function/],
+    ['a loadTimeoutMs of 0', ['k', fetch, { loadTimeoutMs: 0 }], /loadTimeoutMs.*0/],
+    ['a loadTimeoutMs below 0', ['k', fetch, { loadTimeoutMs: -5 }], /loadTimeoutMs.*-5/],
+    ['a loadTimeoutMs that is no number', ['k', fetch, { loadTimeoutMs: Number.NaN }], /loadTimeoutMs.*NaN/],
+    ['a text as loadTimeoutMs', ['k', fetch, { loadTimeoutMs: '5s' }], /loadTimeoutMs.*"5s"/],
     ['null as options', ['k', fetch, null], /options|object/],
     ['an unknown option', ['k', fetch, { tag: ['a'] }], /"tag"/],
   ]
