@@ -141,7 +141,7 @@ export class Identities {
         return [['tag of values', tagKey(PREFIX, text), `tag of values ${text}`]]
       case 2: {
         const server = this.#random.below(1000).toString(16)
-        return [['seen', seenKey(PREFIX, server), `seen ${server}`]]
+        return [['seen', seenKey(PREFIX, server, 'epochs'), `seen ${server}`]]
       }
       case 3:
         return [

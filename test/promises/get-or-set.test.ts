@@ -170,7 +170,7 @@ describe('a value', () => {
       new (class Ids extends Set {})([1]),
       new (class Bytes extends Uint8Array {})(2),
       new (class Day extends Date {})(5),
-      new (class List extends Array {})(1, 2),
+      new (class List extends Array<number> {})(2),
       Object.assign(new Uint8Array(2), { extra: 1 }),
       { inside: new Error('e') },
       new Set([new TypeError('e')]),
