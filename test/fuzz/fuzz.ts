@@ -2,6 +2,8 @@
  * `npm run fuzz -- --seconds N --seed S [--without RULE]`: random programs until the time is up or a cached client answers
  * what Prisma does not; `npm run fuzz -- --rules`: how long each rule of the plan of writes can be left out unnoticed.
  *
+ * `--versions`: two versions of a random schema at once on one database and one Redis, pair after pair, as at a deploy.
+ *
  * `--schemas`: the same over random schemas, one after the other; `--no FEATURE` (more than once): schemas without it,
  * `--keep-going`: goes on after a mismatch, `--features`: what they may have.
  */
@@ -15,6 +17,7 @@ import { fuzz, type Options, type Report } from './fuzzer.js'
 import { fuzzSchemas, type SchemaOptions, type SchemaReport } from './schemas/schema-fuzzer.js'
 import { FEATURES } from './schemas/features.js'
 import { openStage } from './stage.js'
+import { VersionsFuzzer } from './versions/versions-fuzzer.js'
 
 /** In 600 s, each kind of write meets each shape of read so often. */
 const LEAST = 100
@@ -30,6 +33,7 @@ const { values } = parseArgs({
     rules: { type: 'boolean', default: false },
     table: { type: 'boolean', default: true },
     schemas: { type: 'boolean', default: false },
+    versions: { type: 'boolean', default: false },
     no: { type: 'string', multiple: true, default: [] },
     'keep-going': { type: 'boolean', default: false },
     features: { type: 'boolean', default: false },
@@ -65,6 +69,7 @@ async function once(on: Servers): Promise<number> {
     throw new Error(`There is no rule ${without}. There are: ${Object.keys(rules()).join(', ')}`)
   }
   console.log(`seed ${seed}, ${seconds} s${without === undefined ? '' : `, without ${without}`}`)
+  if (values.versions) return overVersions(on)
   if (values.schemas) return overSchemas(on, without === undefined ? {} : { without })
   const report = await fuzzed(on, { seed, seconds, progress: console.log }, without === undefined ? {} : { without })
   if (values.table) console.log(report.coverage.table())
@@ -130,6 +135,32 @@ async function overSchemas(on: Servers, parts: Partial<Parts>): Promise<number> 
   for (const feature of missing) console.log(`${feature}: not met`)
   if (failures.length > 0) console.log(`A cached client was wrong, with ${failures.length} schemas.`)
   return failures.length + refused.length + missing.length === 0 ? 0 : 1
+}
+
+async function overVersions(on: Servers): Promise<number> {
+  const name = `cache_aside_versions_${process.pid}`
+  const databaseUrl = await createDatabase(on.databaseUrl, name)
+  const options = { seed, seconds, keepGoing: values['keep-going'], progress: console.log }
+  const place = { databaseUrl, redisUrl: on.redisUrl, prefix: `${name}:` }
+  const fuzzer = await new VersionsFuzzer(place, options).run().finally(() => dropDatabase(on.databaseUrl, name))
+  const { coverage, failures, pairs, writes, reads, hits } = fuzzer
+  if (values.table) console.log(coverage.table())
+  for (const each of failures) {
+    console.log(
+      `\n==== After ${each.seconds.toFixed(1)} s, --versions --seed ${each.seed} fails:\n  ${each.message}\n\n${each.text}`,
+    )
+  }
+  for (const each of failures) console.log(`--seed ${each.seed}: ${each.changes}`)
+  const missing = seconds >= 300 ? coverage.missing() : []
+  for (const kind of missing) console.log(`${kind}: not met`)
+  const verdict = failures.length === 0 ? 'no mismatch' : `${failures.length} pairs with a mismatch`
+  await recordRun({
+    command: ['npm run fuzz --', ...process.argv.slice(2)].join(' '),
+    seed,
+    seconds: fuzzer.seconds,
+    result: `${verdict}: ${pairs} pairs of versions, ${writes} writes, ${reads} reads, ${((100 * hits) / reads).toFixed(0)} % hits; ${missing.length} kinds of change not met`,
+  })
+  return failures.length + missing.length === 0 ? 0 : 1
 }
 
 async function fuzzedSchemas(on: Servers, options: SchemaOptions, parts: Partial<Parts>): Promise<SchemaReport> {

@@ -18,7 +18,11 @@ export interface Asked {
 
 /** A cached client of its own "process". */
 export interface Cached {
-  readonly $cache: { stats(): Stats; on(listener: (event: CacheEvent) => void): () => void; close(): void }
+  readonly $cache: {
+    stats(): Stats & { otherVersions: number }
+    on(listener: (event: CacheEvent) => void): () => void
+    close(): void
+  }
   readonly $uncached: object
 }
 

@@ -113,17 +113,20 @@ export function sqlOf({ enums, models, relations, links }: Blueprint): string[] 
       }
       return `CREATE TABLE ${joinTableOf(link)} (\n  ${end('A', a)},\n  ${end('B', b)},\n  PRIMARY KEY ("A", "B")\n)`
     }),
-    ...relations.map(
-      ({ from, fields, to, references, onDelete, onUpdate }) =>
-        `ALTER TABLE ${tableOf(from)} ADD FOREIGN KEY (${columns(fields)}) REFERENCES ${tableOf(to)} (${columns(references)})` +
-        ` ON DELETE ${actionSql(onDelete ?? (fields.some(({ optional }) => !optional) ? 'Restrict' : 'SetNull'))} ON UPDATE ${actionSql(onUpdate ?? 'Cascade')}`,
-    ),
+    ...relations.map(foreignKeySql),
     ...models.flatMap(model =>
       model.viewOf === undefined
         ? []
         : [`CREATE VIEW ${tableOf(model)} AS SELECT ${columns(model.fields)} FROM ${tableOf(model.viewOf)}`],
     ),
   ]
+}
+
+export function foreignKeySql({ from, fields, to, references, onDelete, onUpdate }: Relation): string {
+  return (
+    `ALTER TABLE ${tableOf(from)} ADD FOREIGN KEY (${columns(fields)}) REFERENCES ${tableOf(to)} (${columns(references)})` +
+    ` ON DELETE ${actionSql(onDelete ?? (fields.some(({ optional }) => !optional) ? 'Restrict' : 'SetNull'))} ON UPDATE ${actionSql(onUpdate ?? 'Cascade')}`
+  )
 }
 
 const actionSql = (action: string) => action.replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ').toUpperCase()
