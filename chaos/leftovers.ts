@@ -88,6 +88,8 @@ function questionsOf(name: string): Question[] {
       },
     ]
   }
+  // The first query of each process.
+  if (name.startsWith('Post?')) return [{ key: postKey(1), ask: async db => db.post.findFirst() }]
   const question = questionOf(name)
   return question === undefined ? [] : [question]
 }

@@ -121,13 +121,13 @@ export function factsOf(client: object): ClientFacts {
 }
 
 /** What was read of a schema, by the object that all clients derived from one share: some extend one for each request. */
-const schemas = new WeakMap<object, Schema>()
+const knownSchemas = new WeakMap<object, Schema>()
 
 function schemaOf(text: string, models: RuntimeModels): Schema {
-  let schema = schemas.get(models)
+  let schema = knownSchemas.get(models)
   if (schema === undefined) {
     schema = readSchema(text, name => new Set(models[name]?.fields.map(field => field.name)))
-    schemas.set(models, schema)
+    knownSchemas.set(models, schema)
   }
   return schema
 }

@@ -19,9 +19,29 @@ type Named = readonly [kind: string, key: string, identity: string]
 
 /** Of ids all types that may be part of one. */
 export const ALL_KINDS = [
-  ...['epoch', 'link', 'list', 'long', 'pointer', 'query', 'related', 'row', 'seen', 'tag', 'tag of values', 'value'],
-  ...['id of BigInt', 'id of Boolean', 'id of Bytes', 'id of Char', 'id of DateTime', 'id of Decimal', 'id of Enum'],
-  ...['id of Int', 'id of String', 'id of Uuid', 'id of several'],
+  'epoch',
+  'link',
+  'list',
+  'long',
+  'pointer',
+  'query',
+  'related',
+  'row',
+  'seen',
+  'tag',
+  'tag of values',
+  'value',
+  'id of BigInt',
+  'id of Boolean',
+  'id of Bytes',
+  'id of Char',
+  'id of DateTime',
+  'id of Decimal',
+  'id of Enum',
+  'id of Int',
+  'id of String',
+  'id of Uuid',
+  'id of several',
 ].toSorted()
 
 /** As the catalog has it: nothing keeps a value of the caller's from a row but what comes behind. */

@@ -142,7 +142,12 @@ async function overVersions(on: Servers): Promise<number> {
   const databaseUrl = await createDatabase(on.databaseUrl, name)
   const options = { seed, seconds, keepGoing: values['keep-going'], progress: console.log }
   const place = { databaseUrl, redisUrl: on.redisUrl, prefix: `${name}:` }
-  const fuzzer = await new VersionsFuzzer(place, options).run().finally(() => dropDatabase(on.databaseUrl, name))
+  let fuzzer: VersionsFuzzer
+  try {
+    fuzzer = await new VersionsFuzzer(place, options).run()
+  } finally {
+    await dropDatabase(on.databaseUrl, name)
+  }
   const { coverage, failures, pairs, writes, reads, hits } = fuzzer
   if (values.table) console.log(coverage.table())
   for (const each of failures) {

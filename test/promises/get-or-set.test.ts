@@ -316,7 +316,9 @@ describe('a fetch that calls getOrSet itself', () => {
 
   it('with its own key fetches, and does not wait for itself; the value of the outer one is kept', async () => {
     const key = newKey()
-    expect(await getOrSet(key, async () => `outer of ${await getOrSet(key, () => 'inner')}`)).toBe('outer of inner')
+    expect(await getOrSet(key, async () => `outer of ${String(await getOrSet(key, () => 'inner'))}`)).toBe(
+      'outer of inner',
+    )
     await cached.flushed()
     expect(await getOrSet(key, () => 'not fetched')).toBe('outer of inner')
   })
@@ -404,12 +406,12 @@ describe('a fetch that calls getOrSet itself', () => {
       rest = goOn.passed.then(() => getOrSet(key, () => 'not fetched'))
       return 1
     })
-    const other = getOrSet(key, slow.fetch)
+    const another = getOrSet(key, slow.fetch)
     await slow.begun
     goOn.open()
     await looked(cached)
     slow.answer('shared')
-    expect(await Promise.all([rest, other])).toEqual(['shared', 'shared'])
+    expect(await Promise.all([rest, another])).toEqual(['shared', 'shared'])
   })
 })
 

@@ -63,7 +63,7 @@ export type Kind = 'schema' | 'database' | 'database user' | 'view' | 'join tabl
 export const WORKLOADS: Record<Kind, (pair: Pair) => Pick<Tenants, 'read' | 'write'>> = {
   schema: () => users,
   database: () => users,
-  'database user': pair => ({
+  'database user': () => ({
     async read({ post, user }, n) {
       const id = (n % (2 * ROWS)) + 1
       const bodies = (rows: readonly { body: string | null }[] | undefined) => rows?.map(({ body }) => body) ?? []
@@ -103,7 +103,7 @@ export const WORKLOADS: Record<Kind, (pair: Pair) => Pick<Tenants, 'read' | 'wri
     write: ({ tag }, mark, n) =>
       tag.update({ where: { id: `${mark}-${n % ROWS}` }, data: { name: `${mark}-${n % ROWS}` } }),
   }),
-  'join table': pair => ({
+  'join table': () => ({
     async read({ post, tag }, n) {
       const marks = (rows: readonly { id: string }[] | undefined) =>
         rows?.map(({ id }) => id.split('-')[0] as string) ?? []
