@@ -28,7 +28,7 @@ export function widen(expected: Expected | undefined, args: unknown, client: Cli
   if (isGiven(select)) {
     if (isGiven(omit) || isGiven(include) || !isPlainSelection(target, select, client)) return untouched
     const added = keyFields.filter(field => select[field] !== true)
-    if (added.includes(UNDECODED)) return untouched
+    if (added.some(field => isUndecoded(target, field))) return untouched
     const wide = Object.fromEntries(added.map(field => [field, true]))
     return { args: { ...args, select: { ...select, ...wide } }, strip: without(added) }
   }
@@ -37,10 +37,15 @@ export function widen(expected: Expected | undefined, args: unknown, client: Cli
   const isOmitted = (field: string) => Object.hasOwn(omitted, field) && Boolean(omitted[field])
   const added = keyFields.filter(isOmitted)
   // Where nothing is left, Prisma has an error to raise.
-  if (added.includes(UNDECODED)) return untouched
+  if (added.some(field => isUndecoded(target, field))) return untouched
   if (added.length === 0 || target.model.scalars.every(field => isOmitted(field.name))) return untouched
   const wide = Object.fromEntries(added.map(field => [field, false]))
   return { args: { ...args, omit: { ...(isObject(omit) ? omit : {}), ...wide } }, strip: without(added) }
+}
+
+/** Whether Prisma can't read a result that has this field: it would fail although the write was done. */
+function isUndecoded({ model }: CatalogModel, name: string): boolean {
+  return name === UNDECODED || model.scalars.some(field => field.name === name && field.column === '__proto__')
 }
 
 /** A selection that Prisma takes, of nothing but fields of the schema: no computed ones, which would see what we add. */
