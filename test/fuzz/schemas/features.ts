@@ -74,4 +74,7 @@ export function allows(without: readonly string[]): (feature: string) => boolean
 }
 
 /** Features of which it is known that answers are wrong, until that is mended: the suite does without them. */
-export const KNOWN_BROKEN: readonly string[] = []
+export const KNOWN_BROKEN: readonly string[] = [
+  // Prisma takes no `where` by such a key, so no row can be read by it.
+  'id: single, named',
+]
