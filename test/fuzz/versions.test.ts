@@ -2,7 +2,6 @@
 import { expect, inject, it } from 'vitest'
 import { randomBytes } from 'node:crypto'
 import type { Parts } from '../../src/core.js'
-import { Fleet } from '../../src/fleet.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
 import { KINDS } from './versions/changes.js'
 import { VersionsFuzzer, type VersionsOptions } from './versions/versions-fuzzer.js'
@@ -27,14 +26,3 @@ it('every kind of change, every way to deploy: each version reads what its plain
   expect(coverage.missing()).toEqual([])
   expect(hits / reads).toBeGreaterThan(0.2)
 }, 240_000)
-
-/** Knows of no other version. */
-class Alone extends Fleet {
-  override alsoStale = () => []
-  override check: Fleet['check'] = plan => plan
-}
-
-it('(of versions that know nothing of each other they would not)', async () => {
-  const { failures } = await fuzzed({ seconds: 60, seed: 1 }, { Fleet: Alone })
-  expect(failures[0]?.message).toMatch(/(?:old|new) [01] answers/)
-}, 120_000)
