@@ -109,13 +109,14 @@ describe('a slow fetch', () => {
     const hanging = slow('late')
     const first = $cache.getOrSet(key, hanging.fetch)
     await hanging.begun
-    const successor = vi.fn(async () => {
-      await nextTurn()
-      return 'v'
-    })
-    const waiting = Array.from({ length: 5 }, () => $cache.getOrSet(key, successor, { loadTimeoutMs: 50 }))
+    const successor = slow('v')
+    const fetch = vi.fn(successor.fetch)
+    const waiting = Array.from({ length: 5 }, () => $cache.getOrSet(key, fetch, { loadTimeoutMs: 1_000 }))
+    await successor.begun
+    await looked(own) // all five wait for it now
+    successor.open()
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['v']))
-    expect(successor).toHaveBeenCalledTimes(1)
+    expect(fetch).toHaveBeenCalledTimes(1)
     hanging.open()
     expect(await first).toBe('late')
   })
