@@ -285,7 +285,11 @@ const CHANGES: Record<string, Change> = {
   },
 }
 
-const TIMES = { leaseMs: 600, freshMs: 300, renewMs: 100 }
+// As in production, the lease is longer than `freshMs` and the deadline of an invalidation together.
+const TIMES = { leaseMs: 1_500, freshMs: 500, renewMs: 100 }
+const DEADLINE_MS = 900
+/** No sign of life runs out during a test, however slow the machine is. */
+const LONG = { leaseMs: 6_000, freshMs: 2_000, renewMs: 50 }
 
 /** Knows of no other version. */
 class Alone extends Fleet {
@@ -320,7 +324,7 @@ async function deployed({ before, after, sql }: Change, parts: Partial<Parts> = 
       [...text.matchAll(/^model (\w+)/gm)].map(([, model]) => [model, { queries: true }]),
     )
     const extension = createExtension(
-      { redis, models, prefix: `${name}:`, deadlineMs: 2_000, invalidationDeadlineMs: 2_000 },
+      { redis, models, prefix: `${name}:`, deadlineMs: DEADLINE_MS, invalidationDeadlineMs: DEADLINE_MS },
       { fleetTimes: TIMES, ...parts },
     )
     const client = plainOf(text).$extends(extension) as Client
@@ -460,7 +464,7 @@ describe('a version that comes back after it was gone: a rollback', () => {
 describe('signs of life', () => {
   it('are told by an event and by stats, and a write tells what it invalidates besides', async () => {
     const change = CHANGES['a relation is added over a column that was there'] as Change
-    const on = await deployed(change)
+    const on = await deployed(change, { fleetTimes: LONG })
     await warm(on, change, 'before')
     await warm(on, change, 'after')
     await expect
@@ -479,7 +483,7 @@ describe('signs of life', () => {
 
   it('where the versions agree, a write costs what it costs alone', async () => {
     const change = CHANGES['a relation field is renamed'] as Change
-    const on = await deployed(change)
+    const on = await deployed(change, { fleetTimes: LONG })
     await warm(on, change, 'before')
     await warm(on, change, 'after')
     await run(on.cached.before, ['post', 'update', { where: { id: 4 }, data: { title: 'of user 2' } }])
