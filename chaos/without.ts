@@ -1,6 +1,6 @@
 /** Guards, turned off one at a time: a run without one of them has to go red, or a green run says nothing. */
 import { Connection, type ServerInfo } from '../src/redis/connection.js'
-import type { Parts } from '../src/core.js'
+import type { Parts } from '../src/assemble.js'
 import { Health } from '../src/redis/health.js'
 import { type Drops, Store } from '../src/redis/store.js'
 

@@ -2,10 +2,10 @@
  * The map: routes every operation of a client to the read story, to the write story, or straight to Prisma; adds `$cache`
  * and `$uncached`; follows interactive transactions to their end.
  */
-import { type CacheApi, cacheApi } from './cache.js'
-import type { Row } from './wire/codec.js'
-import { type Core, HOOKS_BEHIND, type Parts } from './core.js'
-import { NOT_KNOWN } from './database.js'
+import { type CacheApi, cacheApi } from './cache-api.js'
+import type { Row } from './wire/rows.js'
+import { type Core, HOOKS_BEHIND, type Parts } from './assemble.js'
+import { NOT_KNOWN } from './source/database.js'
 import { nameOf } from './errors.js'
 import { type CacheAsideOptions, checkOptions } from './options.js'
 import {
@@ -25,19 +25,19 @@ import {
   saysNotFound,
   skipWalk,
   transactionIdOf,
-} from './prisma7.js'
+} from './prisma7/client.js'
 import { Bypass } from './plan/bypass.js'
-import { isRead, planRead, type ReadPlan, type ResultRead, type RowRead, throwsWhenAbsent } from './plan/query.js'
-import type { ClientShape } from './plan/shape.js'
+import { isRead, planRead, type ReadPlan, type ResultRead, type RowRead, throwsWhenAbsent } from './plan/read.js'
+import type { ClientShape } from './plan/selection.js'
 import { loadArgs } from './plan/tree.js'
 import { everything } from './plan/effects.js'
 import { Session } from './session.js'
-import { cacheAside } from './stories/read.js'
-import { ResultReading } from './stories/result.js'
-import { RowReading, type Source } from './stories/row.js'
-import { TreeReading } from './stories/tree.js'
-import type { Scope } from './stories/transaction.js'
-import { drop, writeModel, writeRaw } from './stories/write.js'
+import { cacheAside } from './read/read.js'
+import { ResultReading } from './read/result.js'
+import { RowReading, type Source } from './read/row.js'
+import { TreeReading } from './read/tree.js'
+import type { Scope } from './local/scopes.js'
+import { drop, writeModel, writeRaw } from './write/write.js'
 
 // oxlint-disable-next-line typescript/no-empty-object-type -- as Prisma's own extension types have it
 type Nothing = {}

@@ -26,7 +26,7 @@ export function cacheAside<Client = any>(options: NoInfer<CacheAsideOptions<Clie
 }
 
 export default cacheAside
-export type { CacheApi, Explanation, GetOrSetOptions } from './cache.js'
+export type { CacheApi, Explanation, GetOrSetOptions } from './cache-api.js'
 export { CacheAsideError, type CacheAsideErrorCode } from './errors.js'
 export type { CacheEvent, ErrorCode, Stats } from './events.js'
 export type { CacheAside } from './extension.js'

@@ -3,13 +3,13 @@
  * before the database has told which it is: until then reads go to the database, and what a write has made stale is
  * invalidated later.
  */
-import { catalogOf, type Core, createCore, type Parts } from './core.js'
-import { Database } from './database.js'
+import { catalogOf, type Core, createCore, type Parts } from './assemble.js'
+import { Database } from './source/database.js'
 import { nameOf } from './errors.js'
 import { Events, type Outstanding } from './events.js'
 import { type Config, prefixFor } from './options.js'
 import type { Catalog } from './plan/catalog.js'
-import { type ClientFacts, hasHooksBehind } from './prisma7.js'
+import { type ClientFacts, hasHooksBehind } from './prisma7/client.js'
 
 export class Session {
   readonly events: Events

@@ -4,7 +4,7 @@
  */
 import { bypass } from './bypass.js'
 import { type CatalogModel, OPERATORS, type Relation } from './catalog.js'
-import { isDecimal } from './canon.js'
+import { isDecimal } from '../schema/canonical.js'
 
 export type Args = Readonly<Record<string, unknown>>
 

@@ -2,7 +2,7 @@
 import type { Catalog, CatalogModel } from './catalog.js'
 import type { Effects, Rule } from './effects.js'
 import { referencesTo } from './known.js'
-import type { RelationField } from './schema.js'
+import type { RelationField } from '../schema/schema.js'
 import type { TableWrite } from './sql.js'
 
 export class Cascade {

@@ -1,13 +1,13 @@
 /** Every model of the schema with its keys in Redis and its relations; of the configured ones, how they are cached. */
 import { hash } from 'node:crypto'
-import { canonOf, type Canon, isExactInJson, type Spelling } from './canon.js'
-import { type DecimalClass, type RowCodec, rowCodec } from '../wire/codec.js'
+import { canonOf, type Canon, isExactInJson, type Spelling } from '../schema/canonical.js'
+import { type DecimalClass, type RowCodec, rowCodec } from '../wire/rows.js'
 import { CacheAsideError, shown } from '../errors.js'
 import { encodeId, linkKey, type ModelKeys, modelKeys, tagOfRelation } from '../wire/keys.js'
 import { anythingCodec, type ResultCodec } from '../wire/results.js'
 import type { Policy } from '../options.js'
 import { nearest } from './nearest.js'
-import type { Key, Model, RelationField, ScalarField, Schema } from './schema.js'
+import type { Key, Model, RelationField, ScalarField, Schema } from '../schema/schema.js'
 
 export interface CatalogModel {
   readonly model: Model

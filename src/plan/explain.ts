@@ -1,6 +1,6 @@
 /** A read plan, shown. */
 import type { Bypass } from './bypass.js'
-import type { ReadPlan } from './query.js'
+import type { ReadPlan } from './read.js'
 import { type Node, type Part, partAt } from './tree.js'
 
 export interface CachedRead {

@@ -3,10 +3,10 @@
  * where two parts of the data write one column, Prisma decides. So a value from args counts only where it is the one that
  * the column will hold; else it is taken from the result of the write, or it is not known.
  */
-import { isKept } from './canon.js'
+import { isKept } from '../schema/canonical.js'
 import type { CatalogModel } from './catalog.js'
 import { isObject, type Values } from './pins.js'
-import type { RelationField, ScalarField } from './schema.js'
+import type { RelationField, ScalarField } from '../schema/schema.js'
 
 /** What is known of a row: values of fields, some of them as `Returned`. */
 export type Known = Values

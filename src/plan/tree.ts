@@ -2,7 +2,7 @@
  * A row with its related rows, as entries in Redis: each to-one row is an entry of its own, shared by all queries; each list
  * and count is an entry under its parent, one per shape.
  */
-import type { Row } from '../wire/codec.js'
+import type { Row } from '../wire/rows.js'
 import { type Dependencies, relationKey, shapeName } from '../wire/keys.js'
 import { Met } from './args.js'
 import type { Cached, CatalogModel, Identity, ListOf } from './catalog.js'
@@ -16,7 +16,7 @@ import {
   textOfCounted,
   textOfRelated,
   ttlMsOf,
-} from './shape.js'
+} from './selection.js'
 
 /** A row that is an entry of its own, with what hangs on it. */
 export interface Node {

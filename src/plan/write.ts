@@ -19,7 +19,7 @@ import {
   valuesOfNew,
 } from './known.js'
 import { isObject, listOf, pinned, pinnedIds, type Values } from './pins.js'
-import type { RelationField } from './schema.js'
+import type { RelationField } from '../schema/schema.js'
 import { tablesWritten } from './sql.js'
 
 export interface WritePlan {

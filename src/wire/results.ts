@@ -3,11 +3,11 @@
  * stored once, dates as steps from the earliest; rows inside rows follow as a table of their own.
  */
 import { Packr } from 'msgpackr'
-import { isDecimal } from '../plan/canon.js'
-import type { Counted, Related, Shape } from '../plan/shape.js'
-import { bytesFrom, dateOf, decimalOf, type DecimalClass, plainColumn, type Row, type RowCodec } from './codec.js'
+import { isDecimal } from '../schema/canonical.js'
+import type { Counted, Related, Shape } from '../plan/selection.js'
+import { bytesFrom, dateOf, decimalOf, type DecimalClass, plainColumn, type Row, type RowCodec } from './rows.js'
 import { Budget, type Decoder, INEXACT, isCount, isReadable, refuse as fail, ROW_BYTES } from './guard.js'
-import { type RowsMaker, rowsMaker } from './objects.js'
+import { type RowsMaker, rowsMaker } from './row-maker.js'
 
 export interface ResultCodec {
   /** The payload, or undefined when the result can't be given back exactly. */

@@ -1,8 +1,8 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Canon, canonOf, type Spelling } from '../../src/plan/canon.js'
-import type { ScalarField } from '../../src/plan/schema.js'
+import { type Canon, canonOf, type Spelling } from '../../src/schema/canonical.js'
+import type { ScalarField } from '../../src/schema/schema.js'
 import { field } from './catalog.js'
 
 const NO = undefined

@@ -4,9 +4,9 @@ import { getDMMF } from '@prisma/get-dmmf'
 import { Decimal } from '@prisma/client/runtime/client'
 import { ArgsReader } from '../../src/plan/args.js'
 import { buildCatalog, type Catalog, type CatalogModel, type Collations } from '../../src/plan/catalog.js'
-import { type ClientShape, Shapes } from '../../src/plan/shape.js'
+import { type ClientShape, Shapes } from '../../src/plan/selection.js'
 import type { Policy } from '../../src/options.js'
-import { readSchema, type ScalarField, type Schema } from '../../src/plan/schema.js'
+import { readSchema, type ScalarField, type Schema } from '../../src/schema/schema.js'
 
 const text = await readFile(new URL('../../prisma/schema.prisma', import.meta.url), 'utf8')
 const document = getDMMF({ datamodel: text })

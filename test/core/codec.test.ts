@@ -1,8 +1,8 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { rowCodec } from '../../src/wire/codec.js'
-import type { ScalarField, ScalarType } from '../../src/plan/schema.js'
+import { rowCodec } from '../../src/wire/rows.js'
+import type { ScalarField, ScalarType } from '../../src/schema/schema.js'
 import { field, schema } from './catalog.js'
 
 /** What Prisma can return for a type. */

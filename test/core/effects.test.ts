@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addResult, anythingTo, planWrite, writeOf } from '../../src/plan/write.js'
-import type { Model } from '../../src/plan/schema.js'
-import { widen } from '../../src/plan/widen.js'
+import type { Model } from '../../src/schema/schema.js'
+import { widen } from '../../src/write/returning.js'
 import { createWorld, type World } from '../support/world.js'
 import { catalog, catalogWith, clientShape, modelNamed, NOT_KNOWN, policy } from './catalog.js'
 

@@ -2,7 +2,7 @@ import { Decimal } from '@prisma/client/runtime/client'
 import * as fc from 'fast-check'
 import { unpack } from 'msgpackr'
 import { describe, expect, it } from 'vitest'
-import { rowCodec } from '../../src/wire/codec.js'
+import { rowCodec } from '../../src/wire/rows.js'
 import {
   digest,
   guardOf,

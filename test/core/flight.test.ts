@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { Flights, STUCK } from '../../src/stories/flight.js'
+import { Flights, STUCK } from '../../src/local/flights.js'
 
 const KEY = 'User:1'
 

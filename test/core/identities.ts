@@ -1,6 +1,6 @@
 /** Random things that have a name in Redis, each with its key and with a text that only the same thing has. */
 import type { CatalogModel, Identity } from '../../src/plan/catalog.js'
-import type { ScalarField } from '../../src/plan/schema.js'
+import type { ScalarField } from '../../src/schema/schema.js'
 import {
   fleetKey,
   linkKey,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonOf } from '../../src/plan/canon.js'
+import { canonOf } from '../../src/schema/canonical.js'
 import { encodeId, modelKeys, seenKey } from '../../src/wire/keys.js'
 import { Random } from '../support/random.js'
 import { catalog, field, modelNamed } from './catalog.js'

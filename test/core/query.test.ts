@@ -1,7 +1,7 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import { describe, expect, it } from 'vitest'
-import { isRead, planRead, satisfies, throwsWhenAbsent } from '../../src/plan/query.js'
-import type { ClientShape } from '../../src/plan/shape.js'
+import { isRead, planRead, satisfies, throwsWhenAbsent } from '../../src/plan/read.js'
+import type { ClientShape } from '../../src/plan/selection.js'
 import { catalog, catalogWith, clientShape, modelNamed, policy as defaults } from './catalog.js'
 
 const UUID = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'

@@ -2,10 +2,10 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import { isDeepStrictEqual } from 'node:util'
 import { expect, it } from 'vitest'
-import { readSchema } from '../../src/plan/schema.js'
-import { rowMaker, rowsMaker } from '../../src/wire/objects.js'
+import { readSchema } from '../../src/schema/schema.js'
+import { rowMaker, rowsMaker } from '../../src/wire/row-maker.js'
 import { anythingCodec, listCodec } from '../../src/wire/results.js'
-import type { Shape } from '../../src/plan/shape.js'
+import type { Shape } from '../../src/plan/selection.js'
 import { modelNamed } from './catalog.js'
 
 const anything = anythingCodec(Decimal)

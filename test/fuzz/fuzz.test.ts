@@ -1,7 +1,7 @@
 /** Whatever two processes write, in whatever order and way: each read that starts later answers what Prisma answers. */
 import { expect, inject, it } from 'vitest'
 import { randomBytes } from 'node:crypto'
-import type { Parts } from '../../src/core.js'
+import type { Parts } from '../../src/assemble.js'
 import { Store } from '../../src/redis/store.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
 import { Coverage, others } from './coverage.js'

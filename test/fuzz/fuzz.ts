@@ -8,7 +8,7 @@
  * `--keep-going`: goes on after a mismatch, `--features`: what they may have.
  */
 import { parseArgs } from 'node:util'
-import type { Parts } from '../../src/core.js'
+import type { Parts } from '../../src/assemble.js'
 import { recordRun } from '../../scripts/runs.js'
 import * as effects from '../../src/plan/effects.js'
 import { applyMigrations, createDatabase, dropDatabase } from '../support/database.js'

@@ -1,7 +1,7 @@
 /** Whatever the schema: two processes that write and read answer what Prisma answers, and fail where it fails. */
 import { expect, inject, it } from 'vitest'
 import { randomBytes } from 'node:crypto'
-import type { Parts } from '../../src/core.js'
+import type { Parts } from '../../src/assemble.js'
 import { Store } from '../../src/redis/store.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
 import { KNOWN_BROKEN } from './schemas/features.js'

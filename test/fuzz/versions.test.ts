@@ -1,7 +1,7 @@
 /** Whatever changes between two versions of whatever schema: at a deploy each reads what its own plain client reads. */
 import { expect, inject, it } from 'vitest'
 import { randomBytes } from 'node:crypto'
-import type { Parts } from '../../src/core.js'
+import type { Parts } from '../../src/assemble.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
 import { KINDS } from './versions/changes.js'
 import { VersionsFuzzer, type VersionsOptions } from './versions/versions-fuzzer.js'

@@ -50,7 +50,7 @@ const loads: readonly Guard[] = [
   {
     name: 'no guess without proof',
     without: 'a row is served by a unique value that it has no more',
-    file: 'stories/lookup.ts',
+    file: 'read/row-entry.ts',
     find: "found !== 'absent' && by.idOf(found) === id",
     instead: "found !== 'absent'",
     tests: ['promises/uniques.test.ts', 'promises/aliases.test.ts'],
@@ -58,7 +58,7 @@ const loads: readonly Guard[] = [
   {
     name: 'own id',
     without: 'a row is kept under a spelling that the database folds',
-    file: 'stories/fill.ts',
+    file: 'read/fill.ts',
     find: 'id === undefined || by.idOf(row) !== lookup.id',
     instead: 'id === undefined',
     tests: ['promises/uniques.test.ts', 'promises/events.test.ts', 'promises/regressions.test.ts'],
@@ -66,7 +66,7 @@ const loads: readonly Guard[] = [
   {
     name: 'absence alone in its batch',
     without: 'Prisma says null to another spelling of a row that is there, and that is kept',
-    file: 'stories/fill.ts',
+    file: 'read/fill.ts',
     find: "if (by.spelling === 'text' && !alone) return 'unproven'",
     instead: '',
     tests: ['promises/aliases.test.ts'],
@@ -82,7 +82,7 @@ const loads: readonly Guard[] = [
   {
     name: 'nobody waits for a fill',
     without: 'a miss takes one trip more',
-    file: 'stories/row.ts',
+    file: 'read/row.ts',
     find: 'row = await source.load()\n      keep(row)',
     instead:
       'row = await source.load()\n      keep(row)\n      await this.#store.look(read.key, read.model.keys, this.#store.deadline(), () => 0)',
@@ -94,7 +94,7 @@ const sharing: readonly Guard[] = [
   {
     name: 'who may share a load',
     without: 'a reader gets a value from before it came',
-    file: 'stories/flight.ts',
+    file: 'local/flights.ts',
     find: 'return began < this.#askedAt',
     instead: 'return true',
     tests: [RACES],
@@ -102,7 +102,7 @@ const sharing: readonly Guard[] = [
   {
     name: 'one load at a time',
     without: 'each reader of a missing row sends its own query',
-    file: 'stories/flight.ts',
+    file: 'local/flights.ts',
     find: 'return this.#flights.get(key)',
     instead: 'return undefined',
     tests: [TRIPS],
@@ -110,7 +110,7 @@ const sharing: readonly Guard[] = [
   {
     name: 'a failure is not shared',
     without: 'readers fail for the query of another',
-    file: 'stories/read.ts',
+    file: 'read/read.ts',
     find: 'if (shared === undefined) return reading.ask()',
     instead: "if (shared === undefined) throw new Error('the load of another')",
     tests: [RACES],
@@ -118,7 +118,7 @@ const sharing: readonly Guard[] = [
   {
     name: 'a copy for each',
     without: 'two callers hold one object',
-    file: 'stories/row.ts',
+    file: 'read/row.ts',
     find: 'shared = row === null ? ',
     instead: 'Object.assign(read.cached.codec, { decode: () => row })\n      shared = row === null ? ',
     tests: [RACES],
@@ -126,7 +126,7 @@ const sharing: readonly Guard[] = [
   {
     name: 'the source in each entry',
     without: 'one tenant is given the rows of another, where nothing else stops it',
-    file: 'core.ts',
+    file: 'assemble.ts',
     find: 'const source = () => parts.source ?? database.facts?.source.id',
     instead: "const source = () => parts.source ?? (database.facts && 'one')",
     tests: ['promises/tenants.test.ts', 'promises/fleet.test.ts'],
@@ -134,7 +134,7 @@ const sharing: readonly Guard[] = [
   {
     name: 'access of the database user',
     without: 'one database user is given rows that another may see',
-    file: 'access.ts',
+    file: 'source/access.ts',
     find: "if (plan.kind === 'bypass' || facts === undefined) return plan",
     instead: 'if (facts !== null) return plan',
     tests: ['promises/access.test.ts', 'promises/row-security.test.ts'],
@@ -142,7 +142,7 @@ const sharing: readonly Guard[] = [
   {
     name: 'hooks behind the cache',
     without: 'what a guard per tenant lets through is kept for all',
-    file: 'prisma7.ts',
+    file: 'prisma7/client.ts',
     find: 'if (hooks[last] === hook) return false',
     instead: 'if (last >= 0) return false',
     tests: ['promises/hooks-behind.test.ts'],
@@ -150,7 +150,7 @@ const sharing: readonly Guard[] = [
   {
     name: 'other versions of the schema',
     without: 'what only the other version can name stays stale during a deploy',
-    file: 'fleet.ts',
+    file: 'fleet/fleet.ts',
     find: 'if (this.#others.length === 0) return []',
     instead: 'if (this.#others.length >= 0) return []',
     tests: ['promises/versions.test.ts'],
@@ -158,7 +158,7 @@ const sharing: readonly Guard[] = [
   {
     name: 'a version that has just come',
     without: 'it reads what others write without knowing of it',
-    file: 'fleet.ts',
+    file: 'fleet/fleet.ts',
     find: 'if (this.#closed.size === 0) return plan',
     instead: 'if (this.#closed.size >= 0) return plan',
     tests: ['promises/versions.test.ts'],
@@ -166,7 +166,7 @@ const sharing: readonly Guard[] = [
   {
     name: 'a load that hangs',
     without: 'its followers hang with it',
-    file: 'stories/flight.ts',
+    file: 'local/flights.ts',
     find: 'const outcome = await Promise.race([...answers, stuck])',
     instead: 'const outcome = await Promise.race(answers)',
     tests: ['core/flight.test.ts', 'promises/hanging.test.ts'],
@@ -177,7 +177,7 @@ const writes: readonly Guard[] = [
   {
     name: 'dropped before the promise resolves',
     without: 'a read after a write is answered from before it',
-    file: 'stories/write.ts',
+    file: 'write/write.ts',
     find: "await drop(writer, plan.effects, 'write')\n  return result",
     instead: "setTimeout(() => void drop(writer, plan.effects, 'write'), 50)\n  return result",
     tests: ['promises/read-your-writes.test.ts'],
@@ -185,7 +185,7 @@ const writes: readonly Guard[] = [
   {
     name: 'dropped on failure',
     without: 'a write that fails after the server has done it leaves the old rows',
-    file: 'stories/write.ts',
+    file: 'write/write.ts',
     find: 'await dropAfterFailure(writer, operation, plan, error)',
     instead: 'void dropAfterFailure',
     tests: [UNKNOWN],
@@ -193,7 +193,7 @@ const writes: readonly Guard[] = [
   {
     name: 'dropped at the end of a transaction',
     without: 'readers fill the old row again before COMMIT',
-    file: 'stories/write.ts',
+    file: 'write/write.ts',
     find: "if (transaction?.kind === 'interactive') return writeInTransaction",
     instead: 'if (transaction === null) return writeInTransaction',
     tests: [RACES],
@@ -209,7 +209,7 @@ const writes: readonly Guard[] = [
   {
     name: 'hold',
     without: 'what the server commits after we gave up stays stale',
-    file: 'stories/write.ts',
+    file: 'write/write.ts',
     find: "outcome === 'unknown' ? effects.dropsOfUnknownOutcome() : effects.drops()",
     instead: "outcome === 'unknown' ? effects.drops() : effects.drops()",
     tests: [RACES, UNKNOWN],
@@ -225,7 +225,7 @@ const writes: readonly Guard[] = [
   {
     name: 'raw SQL whose connection is cut',
     without: 'it is taken for a statement that has failed, and may be committed later',
-    file: 'prisma7.ts',
+    file: 'prisma7/client.ts',
     find: "if (code === 'P2010') return 'unknown'",
     instead: '',
     tests: [UNKNOWN],
@@ -233,7 +233,7 @@ const writes: readonly Guard[] = [
   {
     name: 'outcomes that are not known',
     without: 'a time-out is taken for a failure',
-    file: 'stories/write.ts',
+    file: 'write/write.ts',
     find: "if (outcome === 'unknown') return drop(",
     instead: "if (outcome === 'never') return drop(",
     tests: [UNKNOWN],
@@ -319,7 +319,7 @@ const bytes: readonly Guard[] = [
   {
     name: 'further filters',
     without: 'a row is served that the filter excludes',
-    file: 'plan/query.ts',
+    file: 'plan/read.ts',
     find: 'return text === null ? value === null : canon(value) === text',
     instead: 'return text === null ? value === null : true',
     tests: ['promises/filters.test.ts'],
@@ -327,7 +327,7 @@ const bytes: readonly Guard[] = [
   {
     name: 'maxBytes',
     without: 'a large row is kept',
-    file: 'stories/fill.ts',
+    file: 'read/fill.ts',
     find: 'PAYLOAD_AT + payload.length > policy.maxBytes',
     instead: 'payload.length < 0',
     tests: ['promises/policy.test.ts'],
@@ -335,7 +335,7 @@ const bytes: readonly Guard[] = [
   {
     name: 'jitter is downward',
     without: 'an entry lives longer than its TTL',
-    file: 'stories/fill.ts',
+    file: 'read/fill.ts',
     find: 'ttlMs * (1 - Math.random() * jitter)',
     instead: 'ttlMs * (1 + 0.2 + Math.random() * jitter)',
     tests: ['promises/time-to-live.test.ts'],

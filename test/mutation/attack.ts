@@ -4,7 +4,7 @@
  */
 import { Decimal } from '@prisma/client/runtime/client'
 import { Packr } from 'msgpackr'
-import { rowCodec } from '../../src/wire/codec.js'
+import { rowCodec } from '../../src/wire/rows.js'
 import { anythingCodec, listCodec, rowOrNullCodec } from '../../src/wire/results.js'
 import { unpackValue } from '../../src/wire/values.js'
 import { ATTACKS } from './attacks.js'

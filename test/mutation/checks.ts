@@ -1,9 +1,9 @@
 /** What an answer may be at all: its fields, types, classes and prototypes. */
 import { types } from 'node:util'
 import { Decimal } from '@prisma/client/runtime/client'
-import type { ScalarField } from '../../src/plan/schema.js'
-import type { Shape } from '../../src/plan/shape.js'
-import type { Row } from '../../src/wire/codec.js'
+import type { ScalarField } from '../../src/schema/schema.js'
+import type { Shape } from '../../src/plan/selection.js'
+import type { Row } from '../../src/wire/rows.js'
 
 export type Check = (value: unknown) => boolean
 

@@ -1,7 +1,7 @@
 /** Entries of every kind, each with what its reader would be given of other bytes, and what it may be given at all. */
 import { Decimal } from '@prisma/client/runtime/client'
-import type { Related, Shape } from '../../src/plan/shape.js'
-import { rowCodec, type Row } from '../../src/wire/codec.js'
+import type { Related, Shape } from '../../src/plan/selection.js'
+import { rowCodec, type Row } from '../../src/wire/rows.js'
 import {
   Kind,
   kindOf,

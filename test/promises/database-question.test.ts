@@ -6,7 +6,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { Pool } from 'pg'
 import { PrismaClient } from '../../generated/prisma/client.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { NOT_KNOWN } from '../../src/database.js'
+import { NOT_KNOWN } from '../../src/source/database.js'
 import type { CacheEvent } from '../../src/index.js'
 import { type CachedProcess, createWorld, newClient, type World } from '../support/world.js'
 

@@ -1,6 +1,6 @@
 /** `$cache.explain` says what really happens. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Explanation } from '../../src/cache.js'
+import type { Explanation } from '../../src/cache-api.js'
 import { watchRedis } from '../support/monitor.js'
 import { type Seeded, seed } from '../support/seed.js'
 import { type CachedProcess, createWorld, type World } from '../support/world.js'

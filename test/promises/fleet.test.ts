@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
-import { Fleet } from '../../src/fleet.js'
+import { Fleet } from '../../src/fleet/fleet.js'
 import type { CacheEvent } from '../../src/index.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
 import { watchRedis } from '../support/monitor.js'

@@ -1,8 +1,8 @@
 /** Query hooks that are applied after the cache run on misses only: what they concern is not cached, unless they are the same for all. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { HOOKS_BEHIND } from '../../src/core.js'
+import { HOOKS_BEHIND } from '../../src/assemble.js'
 import type { CacheApi, CacheAsideOptions, CacheEvent } from '../../src/index.js'
-import type { Parts } from '../../src/core.js'
+import type { Parts } from '../../src/assemble.js'
 import { createExtension } from '../../src/extension.js'
 import { type CachedProcess, createWorld, type World } from '../support/world.js'
 import { Prisma } from '../../generated/prisma/client.js'

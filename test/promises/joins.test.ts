@@ -6,8 +6,8 @@ import { readFileSync } from 'node:fs'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { PrismaClient } from '../../generated/joins/client.js'
-import { isExactInJson } from '../../src/plan/canon.js'
-import { readSchema } from '../../src/plan/schema.js'
+import { isExactInJson } from '../../src/schema/canonical.js'
+import { readSchema } from '../../src/schema/schema.js'
 import { type CachedDb, type OwnSchema, ownSchema, type Read, told } from '../support/own-schema.js'
 
 const ALL = { Parent: { queries: true }, Kid: { queries: true }, Plain: { queries: true } }

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { PrismaClient } from '../../generated/prisma/client.js'
 import { cacheAside } from '../../src/index.js'
-import { Flight } from '../../src/stories/flight.js'
+import { Flight } from '../../src/local/flights.js'
 import { type RedisServer, startRedis } from '../support/servers.js'
 import { type CachedProcess, createWorld, type World } from '../support/world.js'
 

@@ -5,7 +5,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { isDeepStrictEqual } from 'node:util'
 import { Client } from 'pg'
-import type { Parts } from '../../src/core.js'
+import type { Parts } from '../../src/assemble.js'
 import { Store } from '../../src/redis/store.js'
 import { type Proxy, startProxy } from '../support/proxy.js'
 import { type CachedProcess, createWorld, newClient, type World } from '../support/world.js'

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { getDMMF } from '@prisma/get-dmmf'
 import { describe, expect, it } from 'vitest'
-import { factsOf } from '../../src/prisma7.js'
-import { type Key, type Model, readSchema, type RelationField, type Schema } from '../../src/plan/schema.js'
+import { factsOf } from '../../src/prisma7/client.js'
+import { type Key, type Model, readSchema, type RelationField, type Schema } from '../../src/schema/schema.js'
 import { newClient } from '../support/world.js'
 
 // The reader of the schema text is held to Prisma's own reading (DMMF): everything that DMMF has to say about a model has

@@ -1,6 +1,6 @@
 /** The database as the judge: what the cache answers has to equal what plain Prisma answers, for every row there is or was. */
 import { expect } from 'vitest'
-import { factsOf } from '../../src/prisma7.js'
+import { factsOf } from '../../src/prisma7/client.js'
 import type { CachedProcess, World } from './world.js'
 
 interface Delegate {

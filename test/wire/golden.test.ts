@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { buildCatalog, type CatalogModel } from '../../src/plan/catalog.js'
 import { Kind, kindOf, NOTHING, PAYLOAD_AT, seal, stampedWith, textPayload } from '../../src/wire/envelope.js'
 import { digestOf, encodeId, seenKey, tagKey, valueKey, valuesEpoch } from '../../src/wire/keys.js'
-import { readSchema } from '../../src/plan/schema.js'
+import { readSchema } from '../../src/schema/schema.js'
 import { policy } from '../core/catalog.js'
 
 // What is in Redis is read by processes of other versions, and dropped by programs in other languages. Here every byte of

@@ -1,5 +1,5 @@
 /** Random programs over random schemas. Everything follows from the seed but the order in which servers answer. */
-import type { Parts } from '../../../src/core.js'
+import type { Parts } from '../../../src/assemble.js'
 import { diceOf, numbersFrom } from '../dice.js'
 import { printedWrite } from '../programs.js'
 import { printed, printedCall } from '../reads.js'

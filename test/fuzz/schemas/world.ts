@@ -1,6 +1,6 @@
 /** Where programs over one schema run: its tables, two cached clients, a worker, and the plain client as the judge. */
 import { Redis } from 'ioredis'
-import type { Parts } from '../../../src/core.js'
+import type { Parts } from '../../../src/assemble.js'
 import { type Answer, answerOf, run, same, transaction } from '../client.js'
 import { perform } from '../perform.js'
 import { printed, printedCall } from '../reads.js'

@@ -3,7 +3,7 @@
  * from the seed but the order in which servers answer and the moments at which processes learn of each other.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Parts } from '../../../src/core.js'
+import type { Parts } from '../../../src/assemble.js'
 import { type Dice, diceOf, numbersFrom } from '../dice.js'
 import { printedWrite } from '../programs.js'
 import { printed, printedCall } from '../reads.js'

@@ -1,8 +1,8 @@
 /** Where two versions run: one database, one prefix, two processes of each, and the plain client of each as the judge. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import type { Parts } from '../../../src/core.js'
-import type { FleetTimes } from '../../../src/fleet.js'
+import type { Parts } from '../../../src/assemble.js'
+import type { FleetTimes } from '../../../src/fleet/fleet.js'
 import { fleetKey } from '../../../src/wire/keys.js'
 import { type Answer, answerOf, run, same } from '../client.js'
 import { perform } from '../perform.js'

@@ -3,9 +3,9 @@
  * parents of that row, at the price of a few columns in a statement that is run anyway. What was added is taken off the
  * result again.
  */
-import type { CatalogModel } from './catalog.js'
-import type { Expected } from './write.js'
-import { type ClientShape, UNDECODED } from './shape.js'
+import type { CatalogModel } from '../plan/catalog.js'
+import type { Expected } from '../plan/write.js'
+import { type ClientShape, UNDECODED } from '../plan/selection.js'
 
 export interface Widened {
   readonly args: unknown

@@ -1,4 +1,4 @@
-import { Waiter } from './within.js'
+import { Waiter } from './nested-loads.js'
 
 /**
  * One load at a time per key in this process, and who may share it. A reader may take the answer of a load only if the

@@ -5,12 +5,12 @@
 import { hash } from 'node:crypto'
 import { Packr } from 'msgpackr'
 import { Memo } from '../memo.js'
-import { isDecimal } from '../plan/canon.js'
-import type { ScalarField } from '../plan/schema.js'
+import { isDecimal } from '../schema/canonical.js'
+import type { ScalarField } from '../schema/schema.js'
 import { type Budget, bytesOf, type Decode, type Decoder, isReadable, refuse } from './guard.js'
-import { type RowMaker, type Row, rowMaker } from './objects.js'
+import { type RowMaker, type Row, rowMaker } from './row-maker.js'
 
-export type { Row } from './objects.js'
+export type { Row } from './row-maker.js'
 
 /** Prisma's own Decimal class: the core imports nothing of Prisma, so the door hands it in. */
 export type DecimalClass = new (text: string) => { readonly e: number }

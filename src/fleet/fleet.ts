@@ -11,14 +11,14 @@
  * What was learnt is relied on for `freshMs` from before it was asked, and nothing is read from the cache or invalidated on
  * older knowledge. So a sign of life that is `leaseMs` old is one that every process has seen, or will see before it acts.
  */
-import type { Connection, Reply } from './redis/connection.js'
-import type { Neighbours } from './redis/health.js'
-import type { Emit } from './events.js'
-import { fleetKey } from './wire/keys.js'
-import { Bypass } from './plan/bypass.js'
-import type { ReadPlan } from './plan/query.js'
-import type { WriteTrace } from './plan/effects.js'
-import { differingNames, type OwnVersion, readVersion, staleByOthers, type Version } from './plan/versions.js'
+import type { Connection, Reply } from '../redis/connection.js'
+import type { Neighbours } from '../redis/health.js'
+import type { Emit } from '../events.js'
+import { fleetKey } from '../wire/keys.js'
+import { Bypass } from '../plan/bypass.js'
+import type { ReadPlan } from '../plan/read.js'
+import type { WriteTrace } from '../plan/effects.js'
+import { differingNames, type OwnVersion, readVersion, staleByOthers, type Version } from './versions.js'
 
 export interface FleetOptions {
   readonly prefix: string

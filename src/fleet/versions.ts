@@ -3,9 +3,9 @@
  * which names it invalidates rows and lists, and what it believes to become stale with them. All in names of the database.
  */
 import { hash } from 'node:crypto'
-import type { Catalog, CatalogModel } from './catalog.js'
-import type { WriteTrace } from './effects.js'
-import { planWrite } from './write.js'
+import type { Catalog, CatalogModel } from '../plan/catalog.js'
+import type { WriteTrace } from '../plan/effects.js'
+import { planWrite } from '../plan/write.js'
 
 /** Keys are without the prefix. */
 interface TableKnowledge {

@@ -17,12 +17,12 @@ import {
   queryWith,
   rawTextOf,
   saysClosed,
-} from '../prisma7.js'
-import type { ClientShape } from '../plan/shape.js'
+} from '../prisma7/client.js'
+import type { ClientShape } from '../plan/selection.js'
 import { isPlainRead } from '../plan/sql.js'
 import type { Store } from '../redis/store.js'
-import type { Transactions } from './transaction.js'
-import { type Widened, widen } from '../plan/widen.js'
+import type { Transactions } from '../local/scopes.js'
+import { type Widened, widen } from './returning.js'
 
 export interface Writer {
   readonly catalog: Catalog

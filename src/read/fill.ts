@@ -1,9 +1,9 @@
 /** What is kept of a loaded row, and under which guard. */
-import type { Row } from '../wire/codec.js'
+import type { Row } from '../wire/rows.js'
 import { Kind, newToken, NOTHING, PAYLOAD_AT, seal, textPayload, type Token } from '../wire/envelope.js'
 import type { FillOutcome } from '../events.js'
 import { ANY, ROWS } from '../wire/keys.js'
-import type { Lookup } from '../plan/query.js'
+import type { Lookup } from '../plan/read.js'
 import type { Store, Ticket } from '../redis/store.js'
 
 export interface Loaded {

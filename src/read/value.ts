@@ -3,7 +3,7 @@ import { digest, Kind, kindOf, PAYLOAD_AT, seal, stampedWith } from '../wire/env
 import { packValue, unpackValue } from '../wire/values.js'
 import { nameOf } from '../errors.js'
 import type { Events, FillOutcome } from '../events.js'
-import type { Flight, Flights } from './flight.js'
+import type { Flight, Flights } from '../local/flights.js'
 import type { Dependencies } from '../wire/keys.js'
 import { ASK, cacheAside, type Reading } from './read.js'
 import type { Seen } from '../redis/batches.js'

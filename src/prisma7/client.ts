@@ -3,11 +3,11 @@
  * is missing, that is a clear error there; nothing is guessed. (Prisma 8 has a middleware interface instead: another door.)
  */
 import { Decimal, isObjectEnumValue } from '@prisma/client/runtime/client'
-import type { DatabaseDoor } from './database.js'
-import { CacheAsideError, shown } from './errors.js'
-import { ArgsReader } from './plan/args.js'
-import { type ClientShape, Shapes } from './plan/shape.js'
-import { readSchema, type Schema } from './plan/schema.js'
+import type { DatabaseDoor } from '../source/database.js'
+import { CacheAsideError, shown } from '../errors.js'
+import { ArgsReader } from '../plan/args.js'
+import { type ClientShape, Shapes } from '../plan/selection.js'
+import { readSchema, type Schema } from '../schema/schema.js'
 
 /** Prisma's own Decimal class. */
 export { Decimal }

@@ -1,10 +1,10 @@
 /** A row as it is read: by its key, in the caller's shape. */
-import type { Row } from '../wire/codec.js'
+import type { Row } from '../wire/rows.js'
 import type { Events } from '../events.js'
 import { fillRow } from './fill.js'
-import type { Flight } from './flight.js'
-import { type Looked, lookUp } from './lookup.js'
-import { type RowRead, satisfies, throwsWhenAbsent } from '../plan/query.js'
+import type { Flight } from '../local/flights.js'
+import { type Looked, lookUp } from './row-entry.js'
+import { type RowRead, satisfies, throwsWhenAbsent } from '../plan/read.js'
 import { ASK, type Reading } from './read.js'
 import type { Store, Ticket } from '../redis/store.js'
 

@@ -3,18 +3,18 @@
  * is asked in the same trip, and so is what follows from where a relation led before: a guess, which the row has to bear
  * out. If anything is missing, the database is asked once for all of it, and what was missing is filled.
  */
-import type { Row } from '../wire/codec.js'
+import type { Row } from '../wire/rows.js'
 import { digest, Kind, kindOf, newToken, PAYLOAD_AT, seal, stampedWith } from '../wire/envelope.js'
 import type { Events, FillOutcome } from '../events.js'
 import { rowOrNullCodec } from '../wire/results.js'
 import { relationKey } from '../wire/keys.js'
-import { type Lookup, type RowRead } from '../plan/query.js'
+import { type Lookup, type RowRead } from '../plan/read.js'
 import { type Node, type One, type Part, type PartAt, partAt, tagIdsOf } from '../plan/tree.js'
 import type { Seen } from '../redis/batches.js'
 import type { Store, Ticket } from '../redis/store.js'
 import { fillRow, jittered } from './fill.js'
-import type { Flight } from './flight.js'
-import { type Looked, lookUp } from './lookup.js'
+import type { Flight } from '../local/flights.js'
+import { type Looked, lookUp } from './row-entry.js'
 import { ASK, type Reading } from './read.js'
 import { unpacked } from './result.js'
 import { rowAnswer, type Shared, type Source } from './row.js'

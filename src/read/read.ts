@@ -4,7 +4,7 @@
  */
 import type { Events } from '../events.js'
 import type { Store } from '../redis/store.js'
-import { type Flight, type Flights, STUCK } from './flight.js'
+import { type Flight, type Flights, STUCK } from '../local/flights.js'
 
 /** Only the database can answer. */
 export const ASK = Symbol('ask the database')

@@ -3,10 +3,10 @@
  * see, and how columns compare text. The schema shows none of this. It is asked once per driver adapter, on a connection of
  * its own. Until it has answered, reads go to the database.
  */
-import { patiently } from './redis/waiting.js'
+import { patiently } from '../redis/waiting.js'
 import { questionOf } from './database-sql.js'
-import type { Collations } from './plan/catalog.js'
-import type { Model, ScalarField } from './plan/schema.js'
+import type { Collations } from '../plan/catalog.js'
+import type { Model, ScalarField } from '../schema/schema.js'
 
 /** Where the rows of a client come from. Two clients share entries only if they have the same source. */
 export interface Source {

@@ -16,7 +16,7 @@ import {
   textArgument,
   tokenize,
   wordArgument,
-} from './schema-text.js'
+} from './text.js'
 
 export type ScalarType =
   | 'Int'

@@ -2,9 +2,9 @@
  * What the client's database user may see. Rows that are not the same for every session (row-level security, a view that
  * reads the session) are not cached, and neither is what the user may not read: entries are shared by all clients of a source.
  */
-import { Bypass } from './plan/bypass.js'
-import type { Catalog, CatalogModel, Relation } from './plan/catalog.js'
-import type { ReadPlan } from './plan/query.js'
+import { Bypass } from '../plan/bypass.js'
+import type { Catalog, CatalogModel, Relation } from '../plan/catalog.js'
+import type { ReadPlan } from '../plan/read.js'
 import type { Database, DatabaseFacts } from './database.js'
 
 export class Access {

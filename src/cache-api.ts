@@ -1,20 +1,20 @@
 /** `prisma.$cache`: the cache by hand. */
 import type { Catalog, CatalogModel } from './plan/catalog.js'
-import { type Core, HOOKS_BEHIND } from './core.js'
-import { NOT_KNOWN } from './database.js'
+import { type Core, HOOKS_BEHIND } from './assemble.js'
+import { NOT_KNOWN } from './source/database.js'
 import { Effects, everything } from './plan/effects.js'
 import { anythingTo, planWrite, writeOf } from './plan/write.js'
 import { CacheAsideError, shown } from './errors.js'
 import type { Emit, Outstanding, Stats } from './events.js'
 import { tagKey, valueKey, valuesEpoch } from './wire/keys.js'
 import { type Duration, duration } from './options.js'
-import { isRead, planRead } from './plan/query.js'
-import type { ClientShape } from './plan/shape.js'
+import { isRead, planRead } from './plan/read.js'
+import type { ClientShape } from './plan/selection.js'
 import { type CachedRead, explainRead } from './plan/explain.js'
 import type { Session } from './session.js'
-import type { Scope } from './stories/transaction.js'
+import type { Scope } from './local/scopes.js'
 import type { Wheres } from './types.js'
-import { readValue } from './stories/values.js'
+import { readValue } from './read/value.js'
 
 /** What is added to the client as `$cache`. `Client` is the Prisma client that was extended. */
 export type CacheApi<Client> = CacheOf<Wheres<Client>>

@@ -1,11 +1,11 @@
 /** A result as it is read: a list, a first match, a number; as a whole, valid only while all that it depends on is unchanged. */
 import { digest, Kind, kindOf, newToken, PAYLOAD_AT, seal, stampedWith } from '../wire/envelope.js'
 import type { Events, FillOutcome } from '../events.js'
-import { type ResultRead, throwsWhenAbsent } from '../plan/query.js'
+import { type ResultRead, throwsWhenAbsent } from '../plan/read.js'
 import type { Seen } from '../redis/batches.js'
 import type { Store, Ticket } from '../redis/store.js'
 import { jittered } from './fill.js'
-import type { Flight } from './flight.js'
+import type { Flight } from '../local/flights.js'
 import { ASK, type Reading } from './read.js'
 import type { Shared, Source } from './row.js'
 

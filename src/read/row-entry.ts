@@ -1,8 +1,8 @@
 /** What Redis says about a row, by its key or by way of a pointer. */
-import type { Row } from '../wire/codec.js'
+import type { Row } from '../wire/rows.js'
 import { Kind, kindOf, PAYLOAD_AT, stampedWith, textOf } from '../wire/envelope.js'
 import { ANY, ROWS } from '../wire/keys.js'
-import type { Lookup } from '../plan/query.js'
+import type { Lookup } from '../plan/read.js'
 import type { Seen } from '../redis/batches.js'
 import type { Store } from '../redis/store.js'
 

@@ -6,10 +6,10 @@
 import { type Args, isPlain, Met } from './args.js'
 import { Bypass, bypass } from './bypass.js'
 import { type Cached, type CachedField, type CatalogModel, type Identity, OPERATORS } from './catalog.js'
-import type { Row } from '../wire/codec.js'
+import type { Row } from '../wire/rows.js'
 import { type Dependencies, shapeName } from '../wire/keys.js'
 import { listCodec, type ResultCodec, rowOrNullCodec } from '../wire/results.js'
-import { type ClientShape, listText, textOfMet, ttlMsOf } from './shape.js'
+import { type ClientShape, listText, textOfMet, ttlMsOf } from './selection.js'
 import { epochsOf, type Node, selectedIn } from './tree.js'
 
 export type ReadPlan = RowRead | ResultRead | Bypass
