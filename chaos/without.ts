@@ -1,14 +1,14 @@
 /** Guards, turned off one at a time: a run without one of them has to go red, or a green run says nothing. */
 import { Connection, type ServerInfo } from '../src/redis/connection.js'
-import type { Parts } from '../src/assemble.js'
+import type { Overrides } from '../src/assemble.js'
 import { Health } from '../src/redis/health.js'
-import { type Drops, Store } from '../src/redis/store.js'
+import { type Invalidation, Store } from '../src/redis/store.js'
 
 export type Guard = 'journal' | 'run_id' | 'hold' | 'token'
 
 /** Invalidations that were not acknowledged are forgotten, and said to be done. */
 class NoJournal extends Health {
-  override owe(): void {}
+  override queue(): void {}
 }
 
 /** Every server is taken for the one that we know. */
@@ -21,8 +21,8 @@ class AnyServer extends Connection {
 
 /** A write of unknown outcome drops at once and that is that. */
 class NoHold extends Store {
-  override drop({ keys }: Drops): Promise<'done' | 'deferred'> {
-    return super.drop({ holds: [], keys })
+  override invalidate({ keys }: Invalidation): Promise<'done' | 'deferred'> {
+    return super.invalidate({ holds: [], keys })
   }
 }
 
@@ -33,7 +33,7 @@ class NoToken extends Store {
   }
 }
 
-export const WITHOUT: Record<Guard, Partial<Parts>> = {
+export const WITHOUT: Record<Guard, Partial<Overrides>> = {
   journal: { Health: NoJournal },
   run_id: { Connection: AnyServer },
   hold: { Store: NoHold },

@@ -12,7 +12,7 @@ import { Fleet, type FleetTimes } from './fleet/fleet.js'
 import { ownVersion } from './fleet/versions.js'
 import type { Database } from './source/database.js'
 import type { Config } from './options.js'
-import { Batches, Decimal, hasHooksBehind, transactionOf } from './prisma7/client.js'
+import { FindUniqueBatches, Decimal, hasHooksBehind, transactionOf } from './prisma7/client.js'
 import type { Shared } from './read/row.js'
 import { Store } from './redis/store.js'
 import { Transactions } from './local/scopes.js'
@@ -23,7 +23,7 @@ import type { Writer } from './write/write.js'
  * The parts that guard against races. Tests hand in ones without the guard, to show that the test then fails; this is not
  * reachable from outside the package.
  */
-export interface Parts {
+export interface Overrides {
   readonly Connection: typeof Connection
   readonly Health: typeof Health
   /** Shorter, for runs that can't wait a minute. */
@@ -43,17 +43,17 @@ export interface Parts {
   /** What is known of collations. */
   readonly collations: Collations
   /** A rule of the plan of writes (`RULES`) to leave out. */
-  readonly without: string
+  readonly withoutRule: string
 }
 
-export interface Core extends Writer, Values {
+export interface Context extends Writer, Values {
   readonly flights: Flights<Shared>
   readonly prefix: string
   readonly ttlMs: number
   readonly transactionOf: typeof transactionOf
   readonly health: Health
   readonly fleet: Fleet
-  readonly batches: Batches
+  readonly batches: FindUniqueBatches
   readonly database: Database
   readonly access: Access
   /** Whether reads use the cache; the write half is always on. */
@@ -73,24 +73,24 @@ const SHORTEST_TAG_MS = 60_000
 /** Longer than any statement should take: an unknown outcome is settled by then. */
 const HOLD_MS = 60_000
 
-/** The config of a core: its prefix is known. */
-export type CoreConfig = Config & { readonly prefix: string }
+/** The config of a context: its prefix is known. */
+export type ContextConfig = Config & { readonly prefix: string }
 
 /** @throws CacheAsideError `INVALID_MODEL` */
 export function catalogOf(
-  { policies, prefix, alsoTouches }: CoreConfig,
+  { policies, prefix, alsoTouches }: ContextConfig,
   schema: Schema,
   collations: Collations,
 ): Catalog {
   return buildCatalog(schema, { prefix, policies, alsoTouches }, Decimal, collations)
 }
 
-export function createCore(
-  config: CoreConfig,
+export function createContext(
+  config: ContextConfig,
   schema: Schema,
   { database, events }: { readonly database: Database; readonly events: Events },
-  parts: Partial<Parts>,
-): Core {
+  parts: Partial<Overrides>,
+): Context {
   const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
   const catalog = catalogOf(config, schema, parts.collations ?? database)
   const signature = Buffer.alloc(8)
@@ -114,7 +114,7 @@ export function createCore(
   const health = new (parts.Health ?? Health)(connection, {
     prefix,
     epochs,
-    neighbours: fleet,
+    fleet: fleet,
     deadlineMs: invalidationDeadlineMs,
     holdMs,
     emit: events.emit,
@@ -146,14 +146,14 @@ export function createCore(
     signature,
     health,
     fleet,
-    batches: new Batches(),
+    batches: new FindUniqueBatches(),
     database,
     access: new (parts.Access ?? Access)(catalog, database),
     flights: new (parts.Flights ?? Flights<Shared>)(parts.longestWaitMs),
     // What the caller fetches takes as long as it takes.
     valueFlights: new Flights(Number.POSITIVE_INFINITY),
     transactions: new Transactions(),
-    without: parts.without,
+    without: parts.withoutRule,
     transactionOf: parts.transactionOf ?? transactionOf,
     enabled: config.enabled,
     unreadable: new Set(),

@@ -1,15 +1,15 @@
 /** `prisma.$cache`: the cache by hand. */
 import type { Catalog, CatalogModel } from './plan/catalog.js'
-import { type Core, HOOKS_BEHIND } from './assemble.js'
+import { type Context, HOOKS_BEHIND } from './assemble.js'
 import { NOT_KNOWN } from './source/database.js'
-import { Effects, everything } from './plan/effects.js'
-import { anythingTo, planWrite, writeOf } from './plan/write.js'
+import { Effects, anyWrite } from './plan/effects.js'
+import { anyWriteTo, planWrite, outsideWrite } from './plan/write.js'
 import { CacheAsideError, shown } from './errors.js'
 import type { Emit, Outstanding, Stats } from './events.js'
 import { tagKey, valueKey, valuesEpoch } from './wire/keys.js'
 import { type Duration, duration } from './options.js'
 import { isRead, planRead } from './plan/read.js'
-import type { ClientShape } from './plan/selection.js'
+import type { ClientTraits } from './plan/selection.js'
 import { type CachedRead, explainRead } from './plan/explain.js'
 import type { Session } from './session.js'
 import type { Scope } from './local/scopes.js'
@@ -136,26 +136,30 @@ export type Explanation =
 /** @param scope - the transaction whose end invalidations wait for, if the API is that of a transaction client */
 export function cacheApi<Client>(
   session: Session,
-  client: ClientShape,
+  client: ClientTraits,
   inTransaction: { readonly scope: Scope | undefined } | undefined,
   behind: (model: string, operation: string) => boolean = () => false,
 ): CacheApi<Client> {
   /** @param effectsIn - what is invalidated: effects, and keys besides */
-  const invalidate = async (effectsIn: (core: Core) => { effects: Effects; keys?: readonly string[] }) => {
-    const run = async (core: Core) => {
-      const { effects, keys = [] } = effectsIn(core)
+  const invalidate = async (effectsIn: (context: Context) => { effects: Effects; keys?: readonly string[] }) => {
+    const run = async (context: Context) => {
+      const { effects, keys = [] } = effectsIn(context)
       if (inTransaction?.scope !== undefined) {
         inTransaction.scope.effects.add(effects)
         inTransaction.scope.keys.push(...keys)
         return 'deferred'
       }
-      const besides = () => core.fleet.alsoStale(effects)
-      const outcome = await core.store.drop({ holds: [], keys: [...effects.drops().keys, ...keys], besides })
-      core.events.invalidate('manual', effects.models, outcome)
+      const besides = () => context.fleet.alsoStale(effects)
+      const outcome = await context.store.invalidate({
+        holds: [],
+        keys: [...effects.invalidation().keys, ...keys],
+        alsoStale: besides,
+      })
+      context.events.invalidate('manual', effects.models, outcome)
       return outcome
     }
-    const core = await session.opened()
-    if (core !== undefined) return run(core)
+    const context = await session.opened()
+    if (context !== undefined) return run(context)
     session.whenOpen(opened => void run(opened))
     return 'deferred'
   }
@@ -169,11 +173,11 @@ export function cacheApi<Client>(
     async getOrSet(key, fetch, options = {}) {
       checkValueCall(key, fetch, options)
       if (inTransaction !== undefined || !session.enabled) return fetch()
-      const core = await session.opened()
-      if (core === undefined) return fetch()
+      const context = await session.opened()
+      if (context === undefined) return fetch()
       // Whose the keys are follows from the database, which a process without queries has not been asked yet.
-      if (!core.access.known) await core.database.known()
-      return readValue(core, valueReadOf(core, key, fetch, options))
+      if (!context.access.known) await context.database.known()
+      return readValue(context, valueReadOf(context, key, fetch, options))
     },
     async invalidateTags(tags) {
       checkTags(tags)
@@ -181,26 +185,26 @@ export function cacheApi<Client>(
     },
     async invalidate(name, where) {
       modelIn(session.catalog, name)
-      return invalidate(({ catalog }) => ({ effects: writeOf(catalog, modelIn(catalog, name), where) }))
+      return invalidate(({ catalog }) => ({ effects: outsideWrite(catalog, modelIn(catalog, name), where) }))
     },
     async invalidateModel(name) {
       modelIn(session.catalog, name)
-      return invalidate(({ catalog }) => ({ effects: anythingTo(catalog, [modelIn(catalog, name)]) }))
+      return invalidate(({ catalog }) => ({ effects: anyWriteTo(catalog, [modelIn(catalog, name)]) }))
     },
     async invalidateAll() {
-      return invalidate(({ catalog, prefix }) => ({ effects: everything(catalog), keys: [valuesEpoch(prefix)] }))
+      return invalidate(({ catalog, prefix }) => ({ effects: anyWrite(catalog), keys: [valuesEpoch(prefix)] }))
     },
     explain(name, operation, args = {}) {
-      const { core, catalog } = session
+      const { context, catalog } = session
       const model = modelIn(catalog, name)
       if (!isRead(operation)) {
         const { effects } = planWrite(catalog, model, operation, args)
-        return { cached: false, why: 'a write', drops: effects.drops().keys, unnamed: effects.unnamedModels }
+        return { cached: false, why: 'a write', drops: effects.invalidation().keys, unnamed: effects.unnamedModels }
       }
       if (inTransaction !== undefined) return { cached: false, why: 'in a transaction' }
       if (!session.enabled) return { cached: false, why: 'the cache is turned off' }
-      if (core === undefined) return { cached: false, why: NOT_KNOWN }
-      const plan = core.fleet.check(core.access.check(planRead(model, operation, args, client)))
+      if (context === undefined) return { cached: false, why: NOT_KNOWN }
+      const plan = context.fleet.check(context.access.check(planRead(model, operation, args, client)))
       if (plan.kind !== 'bypass' && behind(name, operation)) return { cached: false, why: HOOKS_BEHIND }
       return explainRead(plan)
     },
@@ -212,8 +216,8 @@ export function cacheApi<Client>(
     },
     stats: () => ({
       ...session.events.stats,
-      pendingInvalidations: session.core?.health.owed ?? 0,
-      otherVersions: session.core?.fleet.others ?? 0,
+      pendingInvalidations: session.context?.health.pending ?? 0,
+      otherVersions: session.context?.fleet.others ?? 0,
     }),
     on: listener => session.events.on(listener),
     close: () => session.close(),
@@ -250,13 +254,13 @@ function checkValueCall<T>(key: unknown, fetch: unknown, options: GetOrSetOption
   if (ttl !== undefined) duration('the ttl of getOrSet', ttl, 1, wrongCall)
 }
 
-function valueReadOf<T>(core: Core, key: string, fetch: () => T | PromiseLike<T>, options: GetOrSetOptions<T>) {
+function valueReadOf<T>(context: Context, key: string, fetch: () => T | PromiseLike<T>, options: GetOrSetOptions<T>) {
   const { ttl, tags = [], loadTimeoutMs, serialize, deserialize } = options
   // In one order, because the stamp of the value is made over the tags in order.
-  const epochs = [valuesEpoch(core.prefix), ...[...new Set(tags)].toSorted().map(tag => tagKey(core.prefix, tag))]
-  const ttlMs = ttl === undefined ? core.ttlMs : duration('the ttl of getOrSet', ttl, 1, wrongCall)
+  const epochs = [valuesEpoch(context.prefix), ...[...new Set(tags)].toSorted().map(tag => tagKey(context.prefix, tag))]
+  const ttlMs = ttl === undefined ? context.ttlMs : duration('the ttl of getOrSet', ttl, 1, wrongCall)
   return {
-    redisKey: valueKey(core.prefix, key),
+    redisKey: valueKey(context.prefix, key),
     on: { epochs, holds: [] },
     ttlMs,
     loadTimeoutMs,

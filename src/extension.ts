@@ -4,7 +4,7 @@
  */
 import { type CacheApi, cacheApi } from './cache-api.js'
 import type { Row } from './wire/rows.js'
-import { type Core, HOOKS_BEHIND, type Parts } from './assemble.js'
+import { type Context, HOOKS_BEHIND, type Overrides } from './assemble.js'
 import { NOT_KNOWN } from './source/database.js'
 import { nameOf } from './errors.js'
 import { type CacheAsideOptions, checkOptions } from './options.js'
@@ -15,22 +15,22 @@ import {
   hooksOf,
   isLoadOf,
   isTransactionClient,
-  mayBeOfOtherColumns,
-  mayNotReadAll,
+  concernsOtherColumns,
+  isPermissionDenied,
   type Operation,
   outcomeOf,
-  ownTick,
+  nextFreeTick,
   queryWhole,
   markHook,
-  saysNotFound,
-  skipWalk,
+  isNotFound,
+  skipComputedFields,
   transactionIdOf,
 } from './prisma7/client.js'
 import { Bypass } from './plan/bypass.js'
 import { isRead, planRead, type ReadPlan, type ResultRead, type RowRead, throwsWhenAbsent } from './plan/read.js'
-import type { ClientShape } from './plan/selection.js'
+import type { ClientTraits } from './plan/selection.js'
 import { loadArgs } from './plan/tree.js'
-import { everything } from './plan/effects.js'
+import { anyWrite } from './plan/effects.js'
 import { Session } from './session.js'
 import { cacheAside } from './read/read.js'
 import { ResultReading } from './read/result.js'
@@ -80,7 +80,7 @@ const NAME = 'prisma-extension-cache-aside'
 /** @param parts - for tests: parts without their guards */
 export function createExtension<Client>(
   options: CacheAsideOptions<Client>,
-  parts?: Partial<Parts>,
+  parts?: Partial<Overrides>,
 ): CacheAside<Client> {
   const config = checkOptions(options)
   // By adapter: a client with another one may read another database, or as another database user.
@@ -100,7 +100,7 @@ export function createExtension<Client>(
     const { session, shape, members } = attach(client)
     const $allOperations = through(
       session,
-      (core, operation) => routeWrite(core, shape, operation) ?? passOn(core, operation),
+      (context, operation) => routeWrite(context, shape, operation) ?? passOn(context, operation),
     )
     return client.$extends({ name: NAME, query: { $allOperations }, client: members })
   }
@@ -108,7 +108,7 @@ export function createExtension<Client>(
     const { session, shape, hook, members } = attach(client)
     const $allOperations = through(
       session,
-      (core, operation, behind) => routeWrite(core, shape, operation) ?? read(core, shape, operation, behind),
+      (context, operation, behind) => routeWrite(context, shape, operation) ?? read(context, shape, operation, behind),
     )
     hook.current = $allOperations
     const added = { ...members, $cache: cacheApi(session, shape, undefined), $uncached: invalidation(client) }
@@ -119,13 +119,13 @@ export function createExtension<Client>(
 }
 
 /** @param behind - whether query hooks run behind this one that are not ours */
-type Route = (core: Core, operation: Operation, behind: boolean) => Promise<unknown>
+type Route = (context: Context, operation: Operation, behind: boolean) => Promise<unknown>
 
 function through(session: Session, route: Route) {
   function hook(this: unknown, operation: Operation): Promise<unknown> {
-    const { core } = session
+    const { context } = session
     const behind = session.hasHooksBehind(this, hook)
-    return core === undefined ? untilOpen(session, operation, behind, route) : route(core, operation, behind)
+    return context === undefined ? untilOpen(session, operation, behind, route) : route(context, operation, behind)
   }
   markHook(hook)
   return hook
@@ -133,8 +133,8 @@ function through(session: Session, route: Route) {
 
 /** The prefix is not known yet: reads go to the database, and what a write may have made stale is invalidated later. */
 async function untilOpen(session: Session, operation: Operation, behind: boolean, route: Route): Promise<unknown> {
-  const core = await session.opened()
-  if (core !== undefined) return route(core, operation, behind)
+  const context = await session.opened()
+  if (context !== undefined) return route(context, operation, behind)
   if (operation.model !== undefined && isRead(operation.operation)) {
     session.events.bypass(operation.model, operation.operation, NOT_KNOWN)
     return passed(operation)
@@ -142,25 +142,25 @@ async function untilOpen(session: Session, operation: Operation, behind: boolean
   try {
     return await passed(operation)
   } finally {
-    session.whenOpen(opened => void drop(opened, everything(opened.catalog), 'write'))
+    session.whenOpen(opened => void drop(opened, anyWrite(opened.catalog), 'write'))
   }
 }
 
-function routeWrite(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> | undefined {
-  if (operation.model === undefined) return writeRaw(core, operation)
+function routeWrite(context: Context, shape: ClientTraits, operation: Operation): Promise<unknown> | undefined {
+  if (operation.model === undefined) return writeRaw(context, operation)
   if (isRead(operation.operation)) return undefined
-  return core.access.known ? writeModel(core, shape, operation) : firstWrite(core, shape, operation)
+  return context.access.known ? writeModel(context, shape, operation) : firstWrite(context, shape, operation)
 }
 
 /** How the database compares texts decides which of them name a row. */
-async function firstWrite(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
-  await core.database.known()
-  return writeModel(core, shape, operation)
+async function firstWrite(context: Context, shape: ClientTraits, operation: Operation): Promise<unknown> {
+  await context.database.known()
+  return writeModel(context, shape, operation)
 }
 
 /** Counted, because Prisma may put it into one statement with loads of ours. */
-function passOn(core: Core, operation: Operation): Promise<unknown> {
-  if (operation.operation.startsWith('findUnique')) core.batches.join(operation.model as string)
+function passOn(context: Context, operation: Operation): Promise<unknown> {
+  if (operation.operation.startsWith('findUnique')) context.batches.join(operation.model as string)
   return passed(operation)
 }
 
@@ -170,12 +170,12 @@ async function passed(operation: Operation): Promise<unknown> {
 
 // ---- reads
 
-function read(core: Core, shape: ClientShape, operation: Operation, behind: boolean): Promise<unknown> {
-  if (isLoadOf(operation, core)) return passed(operation)
-  const plan = planOf(core, shape, operation, behind)
-  if (plan.kind === 'bypass') return bypassed(core, operation, plan.why)
-  const isSettled = core.access.known && core.store.usable
-  return isSettled ? readCached(core, shape, operation, plan) : readOnceSettled(core, shape, operation, behind)
+function read(context: Context, shape: ClientTraits, operation: Operation, behind: boolean): Promise<unknown> {
+  if (isLoadOf(operation, context)) return passed(operation)
+  const plan = planOf(context, shape, operation, behind)
+  if (plan.kind === 'bypass') return bypassed(context, operation, plan.why)
+  const isSettled = context.access.known && context.store.usable
+  return isSettled ? readCached(context, shape, operation, plan) : readOnceSettled(context, shape, operation, behind)
 }
 
 /**
@@ -183,121 +183,121 @@ function read(core: Core, shape: ClientShape, operation: Operation, behind: bool
  * writes: what is learnt may change the plan.
  */
 async function readOnceSettled(
-  core: Core,
-  shape: ClientShape,
+  context: Context,
+  shape: ClientTraits,
   operation: Operation,
   behind: boolean,
 ): Promise<unknown> {
-  await core.database.known()
-  if (!core.access.known) return bypassed(core, operation, NOT_KNOWN)
-  if (!core.store.usable) await core.store.started()
-  const plan = planOf(core, shape, operation, behind)
-  if (plan.kind === 'bypass') return bypassed(core, operation, plan.why)
-  return readCached(core, shape, operation, plan)
+  await context.database.known()
+  if (!context.access.known) return bypassed(context, operation, NOT_KNOWN)
+  if (!context.store.usable) await context.store.started()
+  const plan = planOf(context, shape, operation, behind)
+  if (plan.kind === 'bypass') return bypassed(context, operation, plan.why)
+  return readCached(context, shape, operation, plan)
 }
 
-function bypassed(core: Core, operation: Operation, why: string): Promise<unknown> {
-  core.events.bypass(operation.model as string, operation.operation, why)
-  return passOn(core, operation)
+function bypassed(context: Context, operation: Operation, why: string): Promise<unknown> {
+  context.events.bypass(operation.model as string, operation.operation, why)
+  return passOn(context, operation)
 }
 
 function readCached(
-  core: Core,
-  shape: ClientShape,
+  context: Context,
+  shape: ClientTraits,
   operation: Operation,
   plan: RowRead | ResultRead,
 ): Promise<unknown> {
-  return plan.kind === 'row' ? readRow(core, shape, operation, plan) : readResult(core, operation, plan)
+  return plan.kind === 'row' ? readRow(context, shape, operation, plan) : readResult(context, operation, plan)
 }
 
-function readRow(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Promise<unknown> {
-  const { store, events, flights } = core
+function readRow(context: Context, shape: ClientTraits, operation: Operation, plan: RowRead): Promise<unknown> {
+  const { store, events, flights } = context
   const { operation: name } = operation
-  const source = () => rowSource(core, shape, operation, plan)
+  const source = () => rowSource(context, shape, operation, plan)
   const { tree } = plan
-  if (tree === undefined) return cacheAside(core, flights, new RowReading(store, events, plan, name, source))
-  if (shape.computesNothing) skipWalk(operation)
-  return cacheAside(core, flights, new TreeReading(store, events, plan, tree, name, fluentPath(operation), source))
+  if (tree === undefined) return cacheAside(context, flights, new RowReading(store, events, plan, name, source))
+  if (shape.computesNothing) skipComputedFields(operation)
+  return cacheAside(context, flights, new TreeReading(store, events, plan, tree, name, fluentPath(operation), source))
 }
 
-function readResult(core: Core, operation: Operation, plan: ResultRead): Promise<unknown> {
-  const { store, events, flights } = core
-  const source = () => resultSource(core, operation)
+function readResult(context: Context, operation: Operation, plan: ResultRead): Promise<unknown> {
+  const { store, events, flights } = context
+  const source = () => resultSource(context, operation)
   const reading = new ResultReading(store, events, plan, operation.operation, fluentPath(operation), source)
-  return cacheAside(core, flights, reading)
+  return cacheAside(context, flights, reading)
 }
 
-function planOf(core: Core, shape: ClientShape, operation: Operation, behind: boolean): ReadPlan {
+function planOf(context: Context, shape: ClientTraits, operation: Operation, behind: boolean): ReadPlan {
   const { model, operation: name, args } = operation
-  if (!core.enabled) return new Bypass('the cache is turned off')
+  if (!context.enabled) return new Bypass('the cache is turned off')
   // Also because a batch that is not passed on to Prisma hangs for ever.
-  if (core.transactionOf(operation) !== undefined) return new Bypass('in a transaction')
+  if (context.transactionOf(operation) !== undefined) return new Bypass('in a transaction')
   if (operation.__internalParams === undefined) return new Bypass('the client does not say what is asked')
   try {
-    const plan = planRead(core.catalog.get(model as string), name, args, shape)
-    if (plan.kind === 'row' && core.unreadable.has(namesOfLoad(plan)))
+    const plan = planRead(context.catalog.get(model as string), name, args, shape)
+    if (plan.kind === 'row' && context.unreadable.has(namesOfLoad(plan)))
       return new Bypass('the whole row may not be read')
-    if (plan.kind === 'row' && isNarrow(plan) && core.store.isTooLarge(plan.key))
+    if (plan.kind === 'row' && isNarrow(plan) && context.store.isTooLarge(plan.key))
       return new Bypass('the row is larger than maxBytes')
-    return behind ? behindHooks(core, plan) : core.fleet.check(core.access.check(plan))
+    return behind ? behindHooks(context, plan) : context.fleet.check(context.access.check(plan))
   } catch (error) {
     // Args that we can't make sense of are Prisma's to judge.
-    core.events.emit({ type: 'error', code: 'PLAN', message: `A ${name} could not be planned: ${nameOf(error)}.` })
+    context.events.emit({ type: 'error', code: 'PLAN', message: `A ${name} could not be planned: ${nameOf(error)}.` })
     return new Bypass('args of an unknown form')
   }
 }
 
 /** What the hooks make of the query would be kept for all, and a hit would run none of them. */
-function behindHooks(core: Core, plan: ReadPlan): ReadPlan {
+function behindHooks(context: Context, plan: ReadPlan): ReadPlan {
   if (plan.kind === 'bypass') return plan
-  core.warnOfHooks()
+  context.warnOfHooks()
   return new Bypass(HOOKS_BEHIND)
 }
 
 /** A row, whole and by its key alone, with what hangs on it. */
-function rowSource(core: Core, shape: ClientShape, operation: Operation, plan: RowRead): Source<Row | null> {
-  const { cached, identity, model, places, strategy, tree, where } = plan
-  const node = tree ?? { model, cached, identity, ones: [], parts: [] }
+function rowSource(context: Context, shape: ClientTraits, operation: Operation, plan: RowRead): Source<Row | null> {
+  const { cached, identity, model, fieldIndexes, strategy, tree, where } = plan
+  const node = tree ?? { model, cached, identity, toOne: [], relatedEntries: [] }
   const args = { where, ...loadArgs(node, shape), ...(strategy !== undefined && { relationLoadStrategy: strategy }) }
   const orThrow = throwsWhenAbsent(operation.operation)
   let batch = { size: 0 } as { readonly size: number }
   return {
-    original: () => passOn(core, operation),
+    original: () => passOn(context, operation),
     async load() {
-      if (plan.hasCursor) await ownTick()
-      batch = core.batches.join(model.model.name)
-      return (await queryWhole(operation, args, core)) as Row | null
+      if (plan.hasCursor) await nextFreeTick()
+      batch = context.batches.join(model.definition.name)
+      return (await queryWhole(operation, args, context)) as Row | null
     },
-    saysAbsent: error => orThrow && saysNotFound(error),
+    saysAbsent: error => orThrow && isNotFound(error),
     async insteadOf(error) {
       // The load asks for whole rows, and what is wrong may be with a column that the caller did not ask for, or with a row
       // that the caller's further filters leave out.
-      const same = places === undefined && tree === undefined && plan.filters.length === 0
-      if (same || !mayBeOfOtherColumns(error)) throw error
-      if (mayNotReadAll(error)) core.unreadable.add(namesOfLoad(plan))
-      return passOn(core, operation)
+      const same = fieldIndexes === undefined && tree === undefined && plan.filters.length === 0
+      if (same || !concernsOtherColumns(error)) throw error
+      if (isPermissionDenied(error)) context.unreadable.add(namesOfLoad(plan))
+      return passOn(context, operation)
     },
     alone: () => batch.size === 1,
   }
 }
 
 /** Whether the caller asks for less of the row than a load does. */
-function isNarrow({ places, tree }: RowRead): boolean {
-  return (tree === undefined ? places : tree.shape.places) !== undefined
+function isNarrow({ fieldIndexes, tree }: RowRead): boolean {
+  return (tree === undefined ? fieldIndexes : tree.selection.fieldIndexes) !== undefined
 }
 
 /** What a load asks for, by the models in it. */
 function namesOfLoad({ model, tree }: RowRead): string {
-  return tree === undefined ? model.model.name : tree.shape.text
+  return tree === undefined ? model.definition.name : tree.selection.text
 }
 
 /** The caller's own query. */
-function resultSource(core: Core, operation: Operation): Source {
+function resultSource(context: Context, operation: Operation): Source {
   const orThrow = throwsWhenAbsent(operation.operation)
   return {
-    original: () => passOn(core, operation),
-    load: () => queryWhole(operation, operation.args, core),
-    saysAbsent: error => orThrow && saysNotFound(error),
+    original: () => passOn(context, operation),
+    load: () => queryWhole(operation, operation.args, context),
+    saysAbsent: error => orThrow && isNotFound(error),
     async insteadOf(error) {
       throw error
     },
@@ -332,14 +332,14 @@ function clientMembers(
       const run = (argument: unknown) => client.$transaction.call(this, argument, options)
       if (typeof input !== 'function') return run(input)
       const callback = input as (tx: object) => Promise<unknown>
-      const core = session.core ?? (await session.opened())
-      if (core === undefined)
+      const context = session.context ?? (await session.opened())
+      if (context === undefined)
         return runUntilOpen(session, run, tx => callback(inTransaction(tx, session, shape, undefined)))
       if (isTransactionClient(this)) {
-        const scope = core.transactions.scope(transactionIdOf(this) ?? '')
+        const scope = context.transactions.scope(transactionIdOf(this) ?? '')
         return run((tx: object) => callback(inTransaction(tx, session, shape, scope)))
       }
-      return runToItsEnd(core, session, shape, run, callback)
+      return runToItsEnd(context, session, shape, run, callback)
     },
   }
 }
@@ -350,15 +350,15 @@ async function runUntilOpen(session: Session, run: RunTransaction, callback: (tx
   try {
     return await run(callback)
   } finally {
-    session.whenOpen(core => void drop(core, everything(core.catalog), 'transaction'))
+    session.whenOpen(context => void drop(context, anyWrite(context.catalog), 'transaction'))
   }
 }
 
 /** Runs an interactive transaction and drops, when it has settled, what it made wrong. */
 async function runToItsEnd(
-  core: Core,
+  context: Context,
   session: Session,
-  shape: ClientShape,
+  shape: ClientTraits,
   run: RunTransaction,
   callback: (tx: object) => Promise<unknown>,
 ): Promise<unknown> {
@@ -369,7 +369,7 @@ async function runToItsEnd(
   try {
     return await run(async tx => {
       id = transactionIdOf(tx) ?? ''
-      if (id !== '') scope = core.transactions.open(id)
+      if (id !== '') scope = context.transactions.open(id)
       const result = await callback(inTransaction(tx, session, shape, scope))
       committing = true
       return result
@@ -381,16 +381,16 @@ async function runToItsEnd(
   } finally {
     if (scope !== undefined) {
       await scope.quiet()
-      core.transactions.close(id)
-      if (!scope.effects.none || scope.keys.length > 0) {
-        await drop(core, scope.effects, 'transaction', outcome, scope.keys)
+      context.transactions.close(id)
+      if (!scope.effects.isEmpty || scope.keys.length > 0) {
+        await drop(context, scope.effects, 'transaction', outcome, scope.keys)
       }
     }
   }
 }
 
 /** The transaction client, whose `$cache` and `$uncached` would otherwise leave the transaction. */
-function inTransaction(tx: object, session: Session, shape: ClientShape, scope: Scope | undefined): object {
+function inTransaction(tx: object, session: Session, shape: ClientTraits, scope: Scope | undefined): object {
   const cache = cacheApi(session, shape, { scope })
   const client: object = new Proxy(tx, {
     get(target, name) {

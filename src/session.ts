@@ -1,9 +1,9 @@
 /**
- * What the clients of one schema and one driver adapter share. Where the prefix follows from the source, there is no core
+ * What the clients of one schema and one driver adapter share. Where the prefix follows from the source, there is no context
  * before the database has told which it is: until then reads go to the database, and what a write has made stale is
  * invalidated later.
  */
-import { catalogOf, type Core, createCore, type Parts } from './assemble.js'
+import { catalogOf, type Context, createContext, type Overrides } from './assemble.js'
 import { Database } from './source/database.js'
 import { nameOf } from './errors.js'
 import { Events, type Outstanding } from './events.js'
@@ -18,21 +18,21 @@ export class Session {
   readonly hasHooksBehind: typeof hasHooksBehind
   /** Of the models; its keys lack the prefix while that is not known. */
   #catalog: Catalog
-  #core: Core | undefined
+  #context: Context | undefined
   #enabled: boolean
   #closed = false
 
   /** @throws CacheAsideError `INVALID_MODEL` */
-  constructor(config: Config, facts: Pick<ClientFacts, 'schema' | 'door'>, parts: Partial<Parts>) {
+  constructor(config: Config, facts: Pick<ClientFacts, 'schema' | 'door'>, parts: Partial<Overrides>) {
     this.events = new Events(config.includeKeys)
     this.database = Database.of(facts.door)
     this.#enabled = config.enabled
     this.hasHooksBehind = config.hooksBehind === 'same-for-all' ? () => false : (parts.hasHooksBehind ?? hasHooksBehind)
     const { prefix } = config
-    const create = (known: string) => createCore({ ...config, prefix: known }, facts.schema, this, parts)
+    const create = (known: string) => createContext({ ...config, prefix: known }, facts.schema, this, parts)
     if (typeof prefix === 'string') {
-      this.#core = create(prefix)
-      this.#catalog = this.#core.catalog
+      this.#context = create(prefix)
+      this.#catalog = this.#context.catalog
       return
     }
     // Wrong models are an error now, not when the source is known.
@@ -40,8 +40,8 @@ export class Session {
     this.database.whenKnown(() => {
       if (this.#closed) return
       try {
-        this.#core = create(prefixFor(prefix, this.database.facts?.source))
-        this.#core.enabled = this.#enabled
+        this.#context = create(prefixFor(prefix, this.database.facts?.source))
+        this.#context.enabled = this.#enabled
       } catch (error) {
         const message = `The function prefix gave no prefix, so nothing is cached: ${nameOf(error)}.`
         this.events.emit({ type: 'error', code: 'PREFIX', message })
@@ -50,36 +50,36 @@ export class Session {
   }
 
   /** Undefined while the prefix is not known. */
-  get core(): Core | undefined {
-    return this.#core
+  get context(): Context | undefined {
+    return this.#context
   }
 
   get catalog(): Catalog {
-    return this.#core?.catalog ?? this.#catalog
+    return this.#context?.catalog ?? this.#catalog
   }
 
-  /** Waits for the core, but not for a database that does not answer. */
-  async opened(): Promise<Core | undefined> {
-    if (this.#core === undefined) await this.database.known()
-    return this.#core
+  /** Waits for the context, but not for a database that does not answer. */
+  async opened(): Promise<Context | undefined> {
+    if (this.#context === undefined) await this.database.known()
+    return this.#context
   }
 
-  /** Calls back with the core, now or when there is one. */
-  whenOpen(then: (core: Core) => void): void {
-    this.database.whenKnown(() => this.#core !== undefined && then(this.#core))
+  /** Calls back with the context, now or when there is one. */
+  whenOpen(then: (context: Context) => void): void {
+    this.database.whenKnown(() => this.#context !== undefined && then(this.#context))
   }
 
   get enabled(): boolean {
-    return this.#core?.enabled ?? this.#enabled
+    return this.#context?.enabled ?? this.#enabled
   }
 
   set enabled(enabled: boolean) {
     this.#enabled = enabled
-    if (this.#core !== undefined) this.#core.enabled = enabled
+    if (this.#context !== undefined) this.#context.enabled = enabled
   }
 
   async close(): Promise<Outstanding> {
     this.#closed = true
-    return this.#core === undefined ? { pendingInvalidations: 0, openHolds: 0 } : this.#core.close()
+    return this.#context === undefined ? { pendingInvalidations: 0, openHolds: 0 } : this.#context.close()
   }
 }

@@ -51,7 +51,7 @@ export function ownVersion(catalog: Catalog, prefix: string): OwnVersion {
   }
   for (const model of catalog.values()) {
     const { keys } = model
-    add(model.model.name, [keys.rows, keys.any, keys.lists])
+    add(model.definition.name, [keys.unnamedWrites, keys.everyWrite, keys.lists])
     for (const { link } of model.relations.values()) if (link !== undefined) add(link, [link])
     tables.set(keys.name, knowledgeOf(catalog, model, prefix))
   }
@@ -69,16 +69,16 @@ export function ownVersion(catalog: Catalog, prefix: string): OwnVersion {
 }
 
 function knowledgeOf(catalog: Catalog, own: CatalogModel, prefix: string): TableKnowledge {
-  const { model, identity, lists, relations } = own
+  const { definition, identity, lists, relations } = own
   const stale = (operation: string, args: object) => {
-    const { keys } = planWrite(catalog, own, operation, args).effects.drops()
+    const { keys } = planWrite(catalog, own, operation, args).effects.invalidation()
     return [...new Set(keys)].map(key => key.slice(prefix.length)).toSorted()
   }
   const changed = stale('updateMany', { where: {}, data: {} })
   const deleted = stale('deleteMany', {})
-  const referenced = new Set(model.relations.flatMap(({ opposite }) => opposite.references))
+  const referenced = new Set(definition.relations.flatMap(({ opposite }) => opposite.references))
   const columns = Object.fromEntries(
-    model.scalars
+    definition.scalars
       .filter(({ name }) => referenced.has(name))
       .map(({ name, column }) => {
         const keys = stale('updateMany', { where: {}, data: { [name]: 0 } })
@@ -86,7 +86,7 @@ function knowledgeOf(catalog: Catalog, own: CatalogModel, prefix: string): Table
       }),
   )
   const names = {
-    model: model.name,
+    model: definition.name,
     id: identity?.key.fields.map(({ column, type, native }) => [column, type, native]),
     tags: lists.map(list => list.tagAt('').slice(prefix.length)).toSorted(),
     links: [...relations.values()].flatMap(({ link }) => link?.slice(prefix.length) ?? []).toSorted(),

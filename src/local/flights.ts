@@ -16,7 +16,7 @@ export class Flights<Answer> {
     return ++this.#clock
   }
 
-  under(key: string): Flight<Answer> | undefined {
+  inProgress(key: string): Flight<Answer> | undefined {
     return this.#flights.get(key)
   }
 
@@ -71,11 +71,11 @@ export class Flight<Answer> extends Waiter {
   }
 
   /** The database is being asked now: whoever comes later may not share. */
-  asked(): void {
+  close(): void {
     this.#askedAt = this.#now()
   }
 
-  openTo(began: number): boolean {
+  mayJoin(began: number): boolean {
     return began < this.#askedAt
   }
 

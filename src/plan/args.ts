@@ -9,7 +9,7 @@ import { isDecimal } from '../schema/canonical.js'
 export type Args = Readonly<Record<string, unknown>>
 
 /** What an answer depends on beside the rows that it is about: collected while its args are read. */
-export class Met {
+export class ModelsRead {
   readonly models = new Set<CatalogModel>()
   /** Epochs of implicit many-to-many relations. */
   readonly links = new Set<string>()
@@ -24,17 +24,17 @@ export class Met {
   }
 
   model(model: CatalogModel): void {
-    if (model.cached === undefined) bypass(`${model.model.name} is not configured`)
+    if (model.cached === undefined) bypass(`${model.definition.name} is not configured`)
     this.models.add(model)
   }
 
-  add(other: Met): void {
+  add(other: ModelsRead): void {
     for (const model of other.models) this.models.add(model)
     for (const model of other.held) this.held.add(model)
     for (const link of other.links) this.links.add(link)
   }
 
-  get nothing(): boolean {
+  get isEmpty(): boolean {
     return this.models.size === 0
   }
 }
@@ -53,7 +53,7 @@ export class ArgsReader {
   }
 
   /** `{ name: text }` of those that are given, in one order. */
-  given(args: Args, names: readonly string[], textOf: (name: string, value: unknown) => string): string {
+  textOfGiven(args: Args, names: readonly string[], textOf: (name: string, value: unknown) => string): string {
     let text = ''
     for (const name of names) {
       if (this.#isGiven(args, name)) text += `${name}:${textOf(name, args[name])};`
@@ -66,7 +66,7 @@ export class ArgsReader {
   }
 
   /** A `where`, a `cursor` or a `having`. */
-  where(model: CatalogModel, where: unknown, met: Met): string {
+  where(model: CatalogModel, where: unknown, met: ModelsRead): string {
     if (where === null) return 'null'
     if (!isPlain(where)) bypass('where is of an unknown form')
     let text = '{'
@@ -77,9 +77,9 @@ export class ArgsReader {
     return `${text}}`
   }
 
-  #condition(model: CatalogModel, name: string, value: unknown, met: Met): string {
+  #condition(model: CatalogModel, name: string, value: unknown, met: ModelsRead): string {
     if (OPERATORS.has(name)) {
-      if (isField(model, name)) bypass(`${name} is an operator and a field of ${model.model.name}`)
+      if (isField(model, name)) bypass(`${name} is an operator and a field of ${model.definition.name}`)
       if (!Array.isArray(value)) return this.where(model, value, met)
       return `[${value.map(item => this.where(model, item, met)).join(',')}]`
     }
@@ -93,7 +93,7 @@ export class ArgsReader {
   }
 
   /** `{ some: … }` over a list; over one row `{ is: … }`, or the conditions themselves. */
-  #related({ field, target }: Relation, value: unknown, met: Met): string {
+  #related({ field, target }: Relation, value: unknown, met: ModelsRead): string {
     if (!isPlain(value))
       return field.list ? bypass('a filter over a list is of an unknown form') : this.where(target, value, met)
     const names = Object.keys(value)
@@ -101,17 +101,17 @@ export class ArgsReader {
     const words = names.filter(name => known.has(name))
     if (!field.list) {
       const twofold = words.find(name => isField(target, name))
-      if (twofold !== undefined) bypass(`${twofold} is an operator and a field of ${target.model.name}`)
+      if (twofold !== undefined) bypass(`${twofold} is an operator and a field of ${target.definition.name}`)
       if (words.length === 0) return this.where(target, value, met)
     }
     if (words.length < names.length) bypass('a filter over a relation is of an unknown form')
-    return `{${this.given(value, words.toSorted(), (_, conditions) => this.where(target, conditions, met))}}`
+    return `{${this.textOfGiven(value, words.toSorted(), (_, conditions) => this.where(target, conditions, met))}}`
   }
 
-  orderBy(model: CatalogModel, order: unknown, met: Met): string {
+  orderBy(model: CatalogModel, order: unknown, met: ModelsRead): string {
     if (Array.isArray(order)) return `[${order.map(item => this.orderBy(model, item, met)).join(',')}]`
     if (!isPlain(order)) bypass('orderBy is of an unknown form')
-    return `{${this.given(order, Object.keys(order), (name, value) => {
+    return `{${this.textOfGiven(order, Object.keys(order), (name, value) => {
       const relation = model.relations.get(name)
       if (relation !== undefined) {
         met.relation(relation, model)
@@ -180,14 +180,14 @@ export class ArgsReader {
   }
 
   /** A field that never reaches Redis is in no filter either, and a name that is no field is Prisma's to judge. */
-  #mayRead({ model, cached }: CatalogModel, name: string): void {
-    const keys = [model.primaryKey, ...model.uniques].filter(key => key !== undefined)
+  #mayRead({ definition, cached }: CatalogModel, name: string): void {
+    const keys = [definition.primaryKey, ...definition.uniques].filter(key => key !== undefined)
     const fields = keys.find(key => key.fields.length > 1 && key.name === name)?.fields.map(field => field.name) ?? [
       name,
     ]
     for (const field of fields) {
       if (cached?.policy.exclude.has(field)) bypass(`${field} is excluded from the cache`)
-      if (!model.scalars.some(scalar => scalar.name === field)) bypass(`${model.name} has no field ${field}`)
+      if (!definition.scalars.some(scalar => scalar.name === field)) bypass(`${definition.name} has no field ${field}`)
     }
   }
 }
@@ -195,8 +195,8 @@ export class ArgsReader {
 const OVER_LIST: ReadonlySet<string> = new Set(['some', 'every', 'none'])
 const OVER_ONE: ReadonlySet<string> = new Set(['is', 'isNot'])
 
-function isField({ model, relations }: CatalogModel, name: string): boolean {
-  return relations.has(name) || model.scalars.some(field => field.name === name)
+function isField({ definition, relations }: CatalogModel, name: string): boolean {
+  return relations.has(name) || definition.scalars.some(field => field.name === name)
 }
 
 export function isPlain(value: unknown): value is Args {

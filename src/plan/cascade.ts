@@ -19,11 +19,13 @@ export class Cascade {
   /** Raw SQL to one table. Answers whether that is one of the schema. */
   table({ verb, table, schema, columns }: TableWrite): boolean {
     // A name without a schema is looked for in all of them.
-    const isNamed = ({ model }: CatalogModel) =>
-      model.table === table && !model.view && (schema === undefined || schema === (model.databaseSchema ?? 'public'))
+    const isNamed = ({ definition }: CatalogModel) =>
+      definition.table === table &&
+      !definition.view &&
+      (schema === undefined || schema === (definition.databaseSchema ?? 'public'))
     const models = [...this.catalog.values()].filter(isNamed)
     for (const model of models) {
-      this.effects.changed(model).moved(model)
+      this.effects.changed(model).lists(model)
       if (verb === 'insert') continue
       this.effects.unnamed(model, 'raw')
       this.columnsChanged(model, fieldsOf(model, columns))
@@ -36,7 +38,7 @@ export class Cascade {
       )
       return found?.link === undefined ? [] : [[found.link, [model, found.target]] as const]
     })
-    for (const [link, ends] of links) this.effects.linked(link, ends)
+    for (const [link, ends] of links) this.effects.links(link, ends)
     return links.length > 0
   }
 
@@ -67,14 +69,14 @@ export class Cascade {
   /** All links of implicit many-to-many relations that the model's rows may have. */
   #linked(model: CatalogModel): void {
     for (const { link, target } of model.relations.values()) {
-      if (link !== undefined) this.effects.linked(link, [model, target])
+      if (link !== undefined) this.effects.links(link, [model, target])
     }
   }
 
   /** Columns of some rows changed: what references them may follow. */
   columnsChanged(model: CatalogModel, columns: ReadonlySet<string>): void {
     this.effects.columns(model, columnNames(model, columns))
-    if (model.model.primaryKey?.fields.some(field => columns.has(field.name))) this.#linked(model)
+    if (model.definition.primaryKey?.fields.some(field => columns.has(field.name))) this.#linked(model)
     for (const reference of referencesTo(model)) {
       const { onUpdate, references } = reference
       if (onUpdate === 'Restrict' || onUpdate === 'NoAction' || !references.some(field => columns.has(field))) continue
@@ -97,13 +99,13 @@ export class Cascade {
 }
 
 /** Fields of these columns; all that anything could reference where they can't be told. */
-function fieldsOf({ model }: CatalogModel, columns: ReadonlySet<string> | undefined): ReadonlySet<string> {
-  const fields = model.scalars.filter(field => columns?.has(field.column)).map(field => field.name)
+function fieldsOf({ definition }: CatalogModel, columns: ReadonlySet<string> | undefined): ReadonlySet<string> {
+  const fields = definition.scalars.filter(field => columns?.has(field.column)).map(field => field.name)
   if (columns !== undefined && fields.length === columns.size) return new Set(fields)
-  const referenced = model.relations.flatMap(relation => relation.opposite.references)
-  return new Set([...model.scalars.map(field => field.name), ...referenced])
+  const referenced = definition.relations.flatMap(relation => relation.opposite.references)
+  return new Set([...definition.scalars.map(field => field.name), ...referenced])
 }
 
-function columnNames({ model }: CatalogModel, fields: ReadonlySet<string>): string[] {
-  return model.scalars.filter(({ name }) => fields.has(name)).map(({ column }) => column)
+function columnNames({ definition }: CatalogModel, fields: ReadonlySet<string>): string[] {
+  return definition.scalars.filter(({ name }) => fields.has(name)).map(({ column }) => column)
 }

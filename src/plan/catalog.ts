@@ -1,16 +1,16 @@
 /** Every model of the schema with its keys in Redis and its relations; of the configured ones, how they are cached. */
 import { hash } from 'node:crypto'
-import { canonOf, type Canon, isExactInJson, type Spelling } from '../schema/canonical.js'
+import { canonicalFormOf, type Canonicalize, isExactInJson, type Equality } from '../schema/canonical.js'
 import { type DecimalClass, type RowCodec, rowCodec } from '../wire/rows.js'
 import { CacheAsideError, shown } from '../errors.js'
-import { encodeId, linkKey, type ModelKeys, modelKeys, tagOfRelation } from '../wire/keys.js'
-import { anythingCodec, type ResultCodec } from '../wire/results.js'
+import { encodeId, linkKey, type ModelKeys, modelKeys, relationTag } from '../wire/keys.js'
+import { valueCodec, type ResultCodec } from '../wire/results.js'
 import type { Policy } from '../options.js'
 import { nearest } from './nearest.js'
 import type { Key, Model, RelationField, ScalarField, Schema } from '../schema/schema.js'
 
 export interface CatalogModel {
-  readonly model: Model
+  readonly definition: Model
   /** Its name, in a list. */
   readonly itself: readonly string[]
   readonly keys: ModelKeys
@@ -23,9 +23,9 @@ export interface CatalogModel {
   /** Its relations by name, hidden ones too. */
   readonly relations: ReadonlyMap<string, Relation>
   /** The lists of other models that a row of this one is in, by its foreign keys. */
-  readonly lists: readonly ListOf[]
+  readonly lists: readonly ParentList[]
   /** Models that any write to this one changes too: views of it, and what triggers touch. */
-  readonly touches: readonly CatalogModel[]
+  readonly triggers: readonly CatalogModel[]
   /** Undefined when the model's rows are not cached. */
   readonly cached: Cached | undefined
 }
@@ -35,11 +35,11 @@ export interface Cached {
   readonly policy: Policy
   readonly codec: RowCodec
   /** Place of each cached field, in schema order: all but the excluded ones. */
-  readonly places: ReadonlyMap<string, number>
+  readonly fieldIndex: ReadonlyMap<string, number>
   /** The same, the other way round. */
-  readonly names: readonly string[]
+  readonly fieldNames: readonly string[]
   /** Every scalar field, the excluded ones too. */
-  readonly allNames: readonly string[]
+  readonly scalarNames: readonly string[]
   readonly fields: ReadonlyMap<string, CachedField>
   /** The identities that may stand in Redis. */
   readonly pins: readonly Identity[]
@@ -51,8 +51,8 @@ export interface Cached {
 
 export interface CachedField {
   readonly field: ScalarField
-  readonly canon: Canon
-  readonly spelling: Spelling
+  readonly canonicalize: Canonicalize
+  readonly equality: Equality
 }
 
 /** A primary key or a unique, as far as it can name rows. */
@@ -60,7 +60,7 @@ export interface Identity {
   readonly key: Key
   readonly names: readonly string[]
   readonly columns: readonly string[]
-  readonly spelling: Spelling
+  readonly equality: Equality
   /** The values of the key fields, encoded for a key; undefined when one of them is not canonical. */
   idOf(values: Readonly<Record<string, unknown>>): string | undefined
   /**
@@ -79,11 +79,11 @@ export interface Relation {
   /** The epoch of an implicit many-to-many relation, the same seen from both ends. */
   readonly link: string | undefined
   /** On the side without the foreign key, of a list: how it hangs on the tag of its parent. */
-  readonly list: ListOf | undefined
+  readonly list: ParentList | undefined
 }
 
 /** "The posts of user 42": a list of rows by their foreign key, and the relation tag that it hangs on. */
-export interface ListOf {
+export interface ParentList {
   /** The relation field of the rows in the list, and their model. */
   readonly field: RelationField
   readonly child: CatalogModel
@@ -150,7 +150,7 @@ export function buildCatalog(
     const identity = model.primaryKey && identityBy(model.primaryKey)
     const identities = [identity, ...model.uniques.map(identityBy)].filter(known => known !== undefined)
     catalog.set(model.name, {
-      model,
+      definition: model,
       itself: [model.name],
       keys: modelKeys(prefix, model.name, tableOf(model)),
       identity,
@@ -158,19 +158,19 @@ export function buildCatalog(
       meaning: '',
       relations: new Map(),
       lists: [],
-      touches: [],
+      triggers: [],
 
       cached: policy && cachedOf(model, identities, policy, Decimal),
     })
   }
-  const listBy = (field: RelationField) => listOf(catalog, field, collations)
+  const listBy = (field: RelationField) => parentListOf(catalog, field, collations)
   for (const model of catalog.values()) {
     model.relations = new Map(
-      model.model.relations.map(field => [field.name, relationOf(catalog, field, prefix, listBy)]),
+      model.definition.relations.map(field => [field.name, relationOf(catalog, field, prefix, listBy)]),
     )
     model.meaning = meaningOf(model)
-    model.lists = model.model.relations.map(listBy).filter(list => list !== undefined)
-    model.touches = touchesOf(catalog, model.model.name, policies, alsoTouches)
+    model.lists = model.definition.relations.map(listBy).filter(list => list !== undefined)
+    model.triggers = touchesOf(catalog, model.definition.name, policies, alsoTouches)
   }
   for (const name of alsoTouches.keys())
     if (!catalog.has(name)) throw unknownModel('alsoTouches', name, [...catalog.keys()])
@@ -192,12 +192,12 @@ function cachedOf(model: Model, identities: readonly Identity[], policy: Policy,
       '@',
       ...(model.primaryKey?.fields.map(({ column }) => column) ?? []),
     ]),
-    places: new Map(kept.map((field, place) => [field.name, place])),
-    names: kept.map(field => field.name),
-    allNames: model.scalars.map(field => field.name),
-    fields: new Map(kept.map(field => [field.name, { field, ...canonOf(field) }])),
+    fieldIndex: new Map(kept.map((field, place) => [field.name, place])),
+    fieldNames: kept.map(field => field.name),
+    scalarNames: model.scalars.map(field => field.name),
+    fields: new Map(kept.map(field => [field.name, { field, ...canonicalFormOf(field) }])),
     pins: identities.filter(({ key, names }) => !key.unusable && !names.some(name => policy.exclude.has(name))),
-    numbers: anythingCodec(Decimal),
+    numbers: valueCodec(Decimal),
     exactInJson: kept.every(isExactInJson),
   }
 }
@@ -208,46 +208,46 @@ function cachedOf(model: Model, identities: readonly Identity[], policy: Policy,
 export const OPERATORS: ReadonlySet<string> = new Set(['AND', 'OR', 'NOT'])
 
 function identityOf(model: Model, key: Key, collations: Collations): Identity | undefined {
-  const parts = key.fields.map(field => ({ name: field.name, ...canonOf(field) }))
-  if (parts.some(part => part.spelling === 'never')) return undefined
+  const parts = key.fields.map(field => ({ name: field.name, ...canonicalFormOf(field) }))
+  if (parts.some(part => part.equality === 'never')) return undefined
   if ([key.name, ...parts.map(part => part.name)].some(name => OPERATORS.has(name))) return undefined
   return {
     key,
     names: key.fields.map(field => field.name),
     columns: key.fields.map(field => field.column),
-    spelling: parts.every(part => part.spelling === 'exact') ? 'exact' : 'text',
+    equality: parts.every(part => part.equality === 'exact') ? 'exact' : 'text',
     idOf: encoderOf(parts),
     isExact: exactnessOf(model, key.fields, collations),
   }
 }
 
 function exactnessOf(model: Model, fields: readonly ScalarField[], collations: Collations): () => boolean {
-  const texts = fields.filter(field => canonOf(field).spelling === 'text')
+  const texts = fields.filter(field => canonicalFormOf(field).equality === 'text')
   return texts.length === 0 ? () => true : () => texts.every(field => collations.deterministic(model, field) === true)
 }
 
-interface Part {
+interface KeyPart {
   readonly name: string
-  readonly canon: Canon
+  readonly canonicalize: Canonicalize
 }
 
-function encoderOf(parts: readonly Part[]): Identity['idOf'] {
+function encoderOf(parts: readonly KeyPart[]): Identity['idOf'] {
   const [first] = parts
   return parts.length === 1 && first !== undefined ? singleId(first) : compoundId(parts)
 }
 
-function singleId({ name, canon }: Part): Identity['idOf'] {
+function singleId({ name, canonicalize }: KeyPart): Identity['idOf'] {
   return values => {
-    const text = canon(values[name])
+    const text = canonicalize(values[name])
     return text === undefined ? undefined : encodeId([text])
   }
 }
 
-function compoundId(parts: readonly Part[]): Identity['idOf'] {
+function compoundId(parts: readonly KeyPart[]): Identity['idOf'] {
   return values => {
     const texts: string[] = []
-    for (const { name, canon } of parts) {
-      const text = canon(values[name])
+    for (const { name, canonicalize } of parts) {
+      const text = canonicalize(values[name])
       if (text === undefined) return undefined
       texts.push(text)
     }
@@ -257,8 +257,8 @@ function compoundId(parts: readonly Part[]): Identity['idOf'] {
 
 // ---- relations
 
-function meaningOf({ keys, model, relations }: CatalogModel): string {
-  const fields = model.scalars.map(({ name, column, type, native, list, members }) => [
+function meaningOf({ keys, definition, relations }: CatalogModel): string {
+  const fields = definition.scalars.map(({ name, column, type, native, list, members }) => [
     name,
     column,
     type,
@@ -274,7 +274,7 @@ function relationOf(
   catalog: Catalog,
   field: RelationField,
   prefix: string,
-  listBy: (field: RelationField) => ListOf | undefined,
+  listBy: (field: RelationField) => ParentList | undefined,
 ): Relation {
   const list = field.list && !field.opposite.list ? listBy(field.opposite) : undefined
   return {
@@ -308,7 +308,7 @@ function linkOf(catalog: Catalog, field: RelationField, prefix: string): string 
 }
 
 /** @param field - a relation field with a foreign key */
-function listOf(catalog: Catalog, field: RelationField, collations: Collations): ListOf | undefined {
+function parentListOf(catalog: Catalog, field: RelationField, collations: Collations): ParentList | undefined {
   const { fields, references, opposite } = field
   if (fields.length === 0 || !opposite.list) return undefined
   const parent = modelOf(catalog, field.target)
@@ -327,7 +327,7 @@ function listOf(catalog: Catalog, field: RelationField, collations: Collations):
   const columns = fields.map(name => fieldOf(field.model, name)?.column ?? name)
   const tagAt = (id: string) => {
     const of = by === parent.identity ? parent.keys.row(id) : parent.keys.pointer(by.columns, id)
-    return tagOfRelation(of, child.keys, columns)
+    return relationTag(of, child.keys, columns)
   }
   return {
     field,
@@ -379,7 +379,7 @@ function touchesOf(
     return found
   }
   const views = [...policies].filter(([view, { dependsOn }]) =>
-    dependsOn?.some(model => known(`models.${view}.dependsOn`, model).model.name === name),
+    dependsOn?.some(model => known(`models.${view}.dependsOn`, model).definition.name === name),
   )
   const touched = [...views.map(([view]) => view), ...(alsoTouches.get(name) ?? [])]
   return touched.map(model => known(`alsoTouches.${name}`, model))
@@ -405,10 +405,10 @@ function checkPolicies({ models }: Schema, policies: ReadonlyMap<string, Policy>
 
 /** Not an error: its lists and results can be cached all the same. */
 function warnOfKeyless(catalog: Catalog): void {
-  for (const { model, identities, cached } of catalog.values()) {
-    if (cached === undefined || model.view || identities.length > 0) continue
+  for (const { definition, identities, cached } of catalog.values()) {
+    if (cached === undefined || definition.view || identities.length > 0) continue
     process.emitWarning(
-      `models.${model.name} has no key that rows can be cached by: each has a part without one exact text (Float, a date, ` +
+      `models.${definition.name} has no key that rows can be cached by: each has a part without one exact text (Float, a date, ` +
         `a time, citext, inet). Its rows are read from the database; lists and results of it are cached.`,
       'CacheAsideWarning',
     )

@@ -3,7 +3,7 @@
  * because another process may cache what this one only writes.
  */
 import type { Catalog, CatalogModel } from './catalog.js'
-import type { Drops } from '../redis/store.js'
+import type { Invalidation } from '../redis/store.js'
 
 /** Why something is dropped. `npm run fuzz -- --without <rule>` shows what goes wrong without it. */
 export const RULES = {
@@ -56,7 +56,7 @@ export class Effects implements WriteTrace {
   changed(model: CatalogModel): this {
     if (this.#without === 'every-write' || this.#changed.has(model)) return this
     this.#changed.add(model)
-    for (const touched of model.touches) this.unnamed(touched, 'touched')
+    for (const touched of model.triggers) this.unnamed(touched, 'touched')
     return this
   }
 
@@ -77,7 +77,7 @@ export class Effects implements WriteTrace {
   }
 
   /** Rows of the model left or joined lists that nobody can name. */
-  moved(model: CatalogModel): this {
+  lists(model: CatalogModel): this {
     if (this.#without !== 'moved' && model.lists.length > 0) this.#moved.add(model)
     return this
   }
@@ -111,13 +111,13 @@ export class Effects implements WriteTrace {
   }
 
   /** Links of an implicit many-to-many relation between these models were set or cut. */
-  linked(link: string, ends: readonly CatalogModel[]): this {
+  links(link: string, ends: readonly CatalogModel[]): this {
     if (this.#without !== 'link') this.#links.set(link, ends)
     return this
   }
 
   /** Keeps only what has a name. */
-  forgetUnnamed(): void {
+  keepNamedOnly(): void {
     this.#unnamed.clear()
     this.#moved.clear()
   }
@@ -138,7 +138,7 @@ export class Effects implements WriteTrace {
     }
   }
 
-  get none(): boolean {
+  get isEmpty(): boolean {
     return this.#changed.size + this.#links.size === 0
   }
 
@@ -159,42 +159,42 @@ export class Effects implements WriteTrace {
   }
 
   get models(): string[] {
-    return [...this.#changed].map(({ model }) => model.name)
+    return [...this.#changed].map(({ definition }) => definition.name)
   }
 
   get unnamedModels(): string[] {
-    return [...this.#unnamed].map(({ model }) => model.name)
+    return [...this.#unnamed].map(({ definition }) => definition.name)
   }
 
   /** The keys to drop. */
-  drops(): Drops {
+  invalidation(): Invalidation {
     const keys: string[] = []
     for (const [model, ids] of this.#rows) for (const id of ids) keys.push(model.keys.row(id))
     keys.push(...this.#tags, ...this.#links.keys())
-    for (const model of this.#changed) keys.push(model.keys.any)
+    for (const model of this.#changed) keys.push(model.keys.everyWrite)
     for (const model of this.#moved) keys.push(model.keys.lists)
-    for (const model of this.#unnamed) keys.push(model.keys.rows)
+    for (const model of this.#unnamed) keys.push(model.keys.unnamedWrites)
     return { holds: [], keys }
   }
 
   /** The same for a write of unknown outcome, which may be committed later: an unnamed write, with a hold on each model. */
-  dropsOfUnknownOutcome(): Drops {
+  invalidationOfUnknownOutcome(): Invalidation {
     const models = [...new Set([...this.#changed, ...[...this.#links.values()].flat()])]
-    const { keys } = this.drops()
+    const { keys } = this.invalidation()
     return {
       holds: models.map(model => model.keys.hold),
-      keys: [...new Set([...keys, ...models.flatMap(model => [model.keys.rows, model.keys.any])])],
+      keys: [...new Set([...keys, ...models.flatMap(model => [model.keys.unnamedWrites, model.keys.everyWrite])])],
     }
   }
 }
 
 /** A write that could be any. */
-export function everything(catalog: Catalog, without?: string): Effects {
+export function anyWrite(catalog: Catalog, without?: string): Effects {
   const effects = new Effects(without).anything()
   for (const model of catalog.values()) {
     effects.unnamed(model, 'anything')
     for (const { link, target } of model.relations.values())
-      if (link !== undefined) effects.linked(link, [model, target])
+      if (link !== undefined) effects.links(link, [model, target])
   }
   return effects
 }

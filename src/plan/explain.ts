@@ -1,7 +1,7 @@
 /** A read plan, shown. */
 import type { Bypass } from './bypass.js'
 import type { ReadPlan } from './read.js'
-import { type Node, type Part, partAt } from './tree.js'
+import { type RowNode, type RelatedEntry, relatedKeysAt } from './tree.js'
 
 export interface CachedRead {
   cached: true
@@ -20,22 +20,22 @@ export interface CachedRead {
 
 export function explainRead(plan: ReadPlan): CachedRead | { cached: false; why: Bypass['why'] } {
   if (plan.kind === 'bypass') return { cached: false, why: plan.why }
-  if (plan.kind === 'result') return { cached: true, key: plan.key, via: plan.via, dependsOn: plan.on.epochs }
+  if (plan.kind === 'result') return { cached: true, key: plan.key, via: plan.via, dependsOn: plan.dependsOn.epochs }
   const { key, by, tree } = plan
   const via = by.key.name
   return tree === undefined ? { cached: true, key, via } : { cached: true, key, via, relations: relationsOf(tree, '') }
 }
 
-function relationsOf({ ones, parts }: Node, path: string): Record<string, string> {
+function relationsOf({ toOne, relatedEntries }: RowNode, path: string): Record<string, string> {
   const own = [
-    ...ones.map(({ name }) => [`${path}${name}`, 'row'] as const),
-    ...parts.map(part => [`${path}${part.name}`, viaOf(part)] as const),
+    ...toOne.map(({ name }) => [`${path}${name}`, 'row'] as const),
+    ...relatedEntries.map(part => [`${path}${part.name}`, viaOf(part)] as const),
   ]
-  return Object.assign(Object.fromEntries(own), ...ones.map(({ name, node }) => relationsOf(node, `${path}${name}.`)))
+  return Object.assign(Object.fromEntries(own), ...toOne.map(({ name, node }) => relationsOf(node, `${path}${name}.`)))
 }
 
-function viaOf(part: Part): string {
-  return partAt(
+function viaOf(part: RelatedEntry): string {
+  return relatedKeysAt(
     part,
     '',
     part.lists.map(() => ''),

@@ -3,7 +3,7 @@
  * where two parts of the data write one column, Prisma decides. So a value from args counts only where it is the one that
  * the column will hold; else it is taken from the result of the write, or it is not known.
  */
-import { isKept } from '../schema/canonical.js'
+import { isStoredAsGiven } from '../schema/canonical.js'
 import type { CatalogModel } from './catalog.js'
 import { isObject, type Values } from './pins.js'
 import type { RelationField, ScalarField } from '../schema/schema.js'
@@ -41,11 +41,11 @@ export function valuesOfNew(model: CatalogModel, data: Values, returned: boolean
 }
 
 /** The fields that something may be named by. */
-const tracked = ofModel(model => model.model.scalars.filter(({ name }) => name in keysOfResult(model)))
+const tracked = ofModel(model => model.definition.scalars.filter(({ name }) => name in keysOfResult(model)))
 
 /** Whether one of the fields gets its value from the data, and not from the database. */
 export function isGiven(model: CatalogModel, names: readonly string[], data: Values, given: Known): boolean {
-  return model.model.scalars.some(
+  return model.definition.scalars.some(
     field => names.includes(field.name) && sourcesOf(model, field, data, given).length > 0,
   )
 }
@@ -73,13 +73,13 @@ function connectedTo(nested: unknown, references: string): unknown {
 function agreed(field: ScalarField, sources: readonly unknown[]): boolean {
   const [first] = sources
   if (!sources.every(source => source === first)) return false
-  return first instanceof Returned || (first !== undefined && isKept(field, first))
+  return first instanceof Returned || (first !== undefined && isStoredAsGiven(field, first))
 }
 
 /** By the name of a foreign key's field, the relations that have it, and what it references there. */
-const relationsOver = ofModel(({ model }) => {
+const relationsOver = ofModel(({ definition }) => {
   const over = new Map<string, { field: string; references: string }[]>()
-  for (const { name: field, fields, references } of model.relations) {
+  for (const { name: field, fields, references } of definition.relations) {
     for (const [i, name] of fields.entries()) {
       over.set(name, [...(over.get(name) ?? []), { field, references: references[i] as string }])
     }
@@ -110,7 +110,7 @@ export const keysOfResult = ofModel((model): Known => {
 })
 
 export const foreignKeysOfResult = ofModel(
-  ({ model }): Known => inResult(model.relations.flatMap(({ fields }) => fields)),
+  ({ definition }): Known => inResult(definition.relations.flatMap(({ fields }) => fields)),
 )
 
 function inResult(names: readonly string[]): Known {
@@ -122,6 +122,6 @@ export function leaveOut(known: Known, touched: ReadonlySet<string>): Known {
 }
 
 /** Relation fields, of any model, that lead to this one by a foreign key. */
-export const referencesTo = ofModel(({ model }): readonly RelationField[] =>
-  model.relations.map(relation => relation.opposite).filter(reference => reference.fields.length > 0),
+export const referencesTo = ofModel(({ definition }): readonly RelationField[] =>
+  definition.relations.map(relation => relation.opposite).filter(reference => reference.fields.length > 0),
 )

@@ -3,14 +3,14 @@
  * on; or why it goes to the database. Every part of the args has to be of a form known here; anything else gets Prisma's own
  * answer or error.
  */
-import { type Args, isPlain, Met } from './args.js'
+import { type Args, isPlain, ModelsRead } from './args.js'
 import { Bypass, bypass } from './bypass.js'
 import { type Cached, type CachedField, type CatalogModel, type Identity, OPERATORS } from './catalog.js'
 import type { Row } from '../wire/rows.js'
-import { type Dependencies, shapeName } from '../wire/keys.js'
+import { type Dependencies, hashName } from '../wire/keys.js'
 import { listCodec, type ResultCodec, rowOrNullCodec } from '../wire/results.js'
-import { type ClientShape, listText, textOfMet, ttlMsOf } from './selection.js'
-import { epochsOf, type Node, selectedIn } from './tree.js'
+import { type ClientTraits, listText, meaningsOf, ttlMsOf } from './selection.js'
+import { epochsOf, type RowNode, selectedIn } from './tree.js'
 
 export type ReadPlan = RowRead | ResultRead | Bypass
 
@@ -35,9 +35,9 @@ export interface RowRead extends Lookup {
   /** Further equality filters, which the row has to satisfy. */
   readonly filters: readonly Filter[]
   /** Places of the fields that the caller gets, in the order of the result; undefined for all. */
-  readonly places: readonly number[] | undefined
+  readonly fieldIndexes: readonly number[] | undefined
   /** The row with its related rows; undefined when the caller wants scalars only. */
-  readonly tree: Node | undefined
+  readonly tree: RowNode | undefined
   readonly strategy: unknown
   /**
    * Whether a list in it begins at a cursor. `findUnique` alone looks for that row in the whole table, `findFirst`, or
@@ -54,7 +54,7 @@ export interface ResultRead {
   readonly model: CatalogModel
   readonly cached: Cached
   readonly key: string
-  readonly on: Dependencies
+  readonly dependsOn: Dependencies
   /** What the epochs are: one relation tag, or every write to what is met. */
   readonly via: 'relation tag' | 'every write'
   readonly codec: ResultCodec
@@ -83,10 +83,10 @@ export function throwsWhenAbsent(operation: string): boolean {
 }
 
 /** Whether a row is what the caller filters for. */
-export function satisfies(row: Row, filters: readonly Filter[]): boolean {
-  return filters.every(({ field, canon, text }) => {
+export function matches(row: Row, filters: readonly Filter[]): boolean {
+  return filters.every(({ field, canonicalize, text }) => {
     const value = row[field.name]
-    return text === null ? value === null : canon(value) === text
+    return text === null ? value === null : canonicalize(value) === text
   })
 }
 
@@ -95,7 +95,7 @@ export function planRead(
   model: CatalogModel | undefined,
   operation: string,
   args: unknown,
-  client: ClientShape,
+  client: ClientTraits,
 ): ReadPlan {
   try {
     if (model?.cached === undefined) bypass('the model is not configured')
@@ -117,7 +117,7 @@ function planRow(
   cached: Cached,
   operation: string,
   args: Args,
-  client: ClientShape,
+  client: ClientTraits,
 ): RowRead | string {
   const unique = operation.startsWith('findUnique')
   const not = (why: string): string => (unique ? bypass(why) : why)
@@ -137,8 +137,8 @@ function planRow(
   if (typeof filters === 'string') return not(filters)
 
   const strategy = strategyOf(args, client)
-  const shape = client.shapes.of(model, args, strategy === 'join', client)
-  const { tree, hasCursor, met } = selectedIn(shape)
+  const shape = client.selections.of(model, args, strategy === 'join', client)
+  const { tree, hasCursor, modelsRead } = selectedIn(shape)
   if (!unique && hasCursor) return 'a relation has a cursor, which findFirst and findUnique treat differently'
   const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.columns, id)
   return {
@@ -151,21 +151,21 @@ function planRow(
     key,
     where,
     filters,
-    places: shape.places,
+    fieldIndexes: shape.fieldIndexes,
     tree,
     strategy: args.relationLoadStrategy,
     hasCursor,
-    models: namesOf(met, model),
+    models: namesOf(modelsRead, model),
   }
 }
 
-function namesOf({ models, links }: Met, { itself }: CatalogModel): readonly string[] {
+function namesOf({ models, links }: ModelsRead, { itself }: CatalogModel): readonly string[] {
   if (models.size + links.size === 0) return itself
-  return [...itself, ...[...models].map(other => other.model.name), ...links]
+  return [...itself, ...[...models].map(other => other.definition.name), ...links]
 }
 
 /** How Prisma will load what is related: by joins where it can, unless it is told otherwise. */
-function strategyOf(args: Args, { joins, reader }: ClientShape): 'join' | 'query' {
+function strategyOf(args: Args, { joins, reader }: ClientTraits): 'join' | 'query' {
   if (!reader.isGiven(args, 'relationLoadStrategy')) return joins ? 'join' : 'query'
   const { relationLoadStrategy: given } = args
   if (joins && (given === 'join' || given === 'query')) return given
@@ -191,7 +191,7 @@ function planResult(
   cached: Cached,
   operation: string,
   args: Args,
-  client: ClientShape,
+  client: ClientTraits,
 ): ResultRead {
   const first = ROW_READS.has(operation)
   const { queriesTtlMs, ttlMs } = cached.policy
@@ -205,26 +205,28 @@ function planResult(
   )
   if (unknown !== undefined) bypass(`${unknown} is not cached`)
 
-  const met = new Met()
-  const shape = rows ? client.shapes.of(model, args, strategyOf(args, client) === 'join', client) : undefined
+  const met = new ModelsRead()
+  const shape = rows ? client.selections.of(model, args, strategyOf(args, client) === 'join', client) : undefined
   const text = rows ? listText(model, args, reader, met) : numbersText(model, args, client, met)
-  if (shape !== undefined) met.add(selectedIn(shape).met)
-  const tag = met.nothing && !reader.isGiven(args, 'cursor') ? pinnedTag(model, args.where) : undefined
+  if (shape !== undefined) met.add(selectedIn(shape).modelsRead)
+  const tag = met.isEmpty && !reader.isGiven(args, 'cursor') ? pinnedTag(model, args.where) : undefined
   const { keys } = model
   const longestMs = queriesTtlMs ?? ttlMs
   met.model(model)
-  const { underAny, holds } = epochsOf(met)
-  const on =
-    tag === undefined ? { epochs: underAny, holds } : { epochs: [tag, keys.rows, keys.lists], holds: keys.holds }
+  const { everyWriteEpochs, holds } = epochsOf(met)
+  const dependsOn =
+    tag === undefined
+      ? { epochs: everyWriteEpochs, holds }
+      : { epochs: [tag, keys.unnamedWrites, keys.lists], holds: keys.holds }
   // One row and a list of one are different results; one row and one row or an error are not.
   const kind = first ? 'findFirst' : operation
-  const name = shapeName(`${kind}(${text})${textOfMet(met)}${shape?.text ?? cached.codec.name}`)
+  const name = hashName(`${kind}(${text})${meaningsOf(met)}${shape?.text ?? cached.codec.name}`)
   return {
     kind: 'result',
     model,
     cached,
     key: keys.query(name),
-    on,
+    dependsOn,
     via: tag === undefined ? 'every write' : 'relation tag',
     codec: shape === undefined ? cached.numbers : first ? rowOrNullCodec(shape) : listCodec(shape),
     ttlMs: shape === undefined ? longestMs : ttlMsOf(shape, longestMs),
@@ -233,13 +235,13 @@ function planResult(
 }
 
 /** The canonical text of `count`, `aggregate` and `groupBy`. */
-function numbersText(model: CatalogModel, args: Args, { reader }: ClientShape, met: Met): string {
+function numbersText(model: CatalogModel, args: Args, { reader }: ClientTraits, met: ModelsRead): string {
   const rows = listText(model, args, reader, met)
   // In the order of the args: the result has it too.
   const names = Object.keys(args).filter(
     name => name.startsWith('_') || name === 'by' || name === 'having' || name === 'select',
   )
-  const numbers = reader.given(args, names, (name, value) => {
+  const numbers = reader.textOfGiven(args, names, (name, value) => {
     if (name === 'having') return reader.where(model, value, met)
     return name === 'by' ? reader.fields(model, value) : reader.aggregated(model, value)
   })
@@ -308,8 +310,8 @@ function pinnedByFirst(where: unknown, { pins }: Cached): Pinned | undefined {
 const FILTER_TYPES = new Set(['Int', 'BigInt', 'Boolean', 'Enum', 'String'])
 
 /** Fields that are a unique by themselves: `findUnique` takes only a value for them, no `{ equals }` and no null. */
-function uniqueNames({ model }: CatalogModel): ReadonlySet<string> {
-  const keys = model.primaryKey === undefined ? model.uniques : [model.primaryKey, ...model.uniques]
+function uniqueNames({ definition }: CatalogModel): ReadonlySet<string> {
+  const keys = definition.primaryKey === undefined ? definition.uniques : [definition.primaryKey, ...definition.uniques]
   return new Set(keys.filter(key => key.fields.length === 1).map(key => key.name))
 }
 
@@ -322,13 +324,13 @@ function filtersOf(
   for (const name of Object.keys(rest)) {
     const cachedField = fields.get(name)
     if (cachedField === undefined || OPERATORS.has(name)) return `where.${name} is not a plain filter`
-    const { field, canon, spelling } = cachedField
+    const { field, canonicalize, equality } = cachedField
     const plain = valuesOnly.has(name)
     const value = plain ? rest[name] : equalsOf(rest[name])
     if (value === null && !plain && field.optional && field.type !== 'Json') {
       filters.push({ ...cachedField, text: null })
     } else {
-      const text = FILTER_TYPES.has(field.type) && spelling !== 'never' ? canon(value) : undefined
+      const text = FILTER_TYPES.has(field.type) && equality !== 'never' ? canonicalize(value) : undefined
       if (text === undefined) return `where.${name} is not a plain filter`
       filters.push({ ...cachedField, text })
     }

@@ -3,15 +3,15 @@
  * has to be of a form known here.
  */
 import { Memo } from '../memo.js'
-import { type Args, type ArgsReader, isPlain, literalText, Met } from './args.js'
+import { type Args, type ArgsReader, isPlain, literalText, ModelsRead } from './args.js'
 import { bypass } from './bypass.js'
 import type { Cached, CatalogModel, Relation } from './catalog.js'
 
-export interface Shape {
+export interface Selection {
   readonly model: CatalogModel
   readonly cached: Cached
   /** Places of the scalars, in the order of the result; undefined for all. */
-  readonly places: readonly number[] | undefined
+  readonly fieldIndexes: readonly number[] | undefined
   readonly related: readonly Related[]
   readonly counted: readonly Counted[]
   /** Names of all fields in the order of the result, where there is more than scalars. */
@@ -29,11 +29,11 @@ export interface Related {
   /** The canonical text of its `where`, `orderBy` and the like; empty when there are none. */
   readonly text: string
   /** Relations in those, and whether it begins at a row that may be in another list. */
-  readonly met: Met
+  readonly modelsRead: ModelsRead
   readonly hasCursor: boolean
   /** Whether Prisma loads it by a join in SQL, which some values do not survive. */
   readonly joined: boolean
-  readonly shape: Shape
+  readonly selection: Selection
 }
 
 /** A relation in `_count`. */
@@ -43,11 +43,11 @@ export interface Counted {
   /** As the caller wrote it. */
   readonly args: true | Args
   readonly text: string
-  readonly met: Met
+  readonly modelsRead: ModelsRead
 }
 
 /** What depends on the client and not on the schema. */
-export interface ClientShape {
+export interface ClientTraits {
   /** Fields that the client leaves out of every result of the model unless told otherwise. */
   globalOmit(model: string): Readonly<Record<string, unknown>> | undefined
   /** Whether there are no computed fields at all. */
@@ -60,20 +60,20 @@ export interface ClientShape {
   /** Whether `relationLoadStrategy` is an argument that Prisma knows. */
   readonly joins: boolean
   /** Of this client; what it `computes` changes them. */
-  readonly shapes: Shapes
+  readonly selections: SelectionCache
 }
 
 /** Most queries of an application are written once and asked often: their shapes are remembered by how they are written. */
-export class Shapes {
-  #known = new WeakMap<CatalogModel, Memo<Shape>>()
+export class SelectionCache {
+  #known = new WeakMap<CatalogModel, Memo<Selection>>()
 
   /** @throws Bypass */
-  of(model: CatalogModel, args: Args, joined: boolean, client: ClientShape): Shape {
+  of(model: CatalogModel, args: Args, joined: boolean, client: ClientTraits): Selection {
     const text = selectionText(args)
-    if (text === undefined) return shapeOf(model, args, joined, client)
+    if (text === undefined) return selectionOf(model, args, joined, client)
     let known = this.#known.get(model)
     if (known === undefined) this.#known.set(model, (known = new Memo()))
-    return known.of(joined ? `j${text}` : text, () => shapeOf(model, args, joined, client))
+    return known.of(joined ? `j${text}` : text, () => selectionOf(model, args, joined, client))
   }
 
   forget(): void {
@@ -101,107 +101,111 @@ const NOTHING_RELATED: readonly never[] = []
  * @param joined - whether Prisma loads what is related by joins in SQL
  * @throws Bypass
  */
-export function shapeOf(model: CatalogModel, args: Args, joined: boolean, client: ClientShape): Shape {
+export function selectionOf(model: CatalogModel, args: Args, joined: boolean, client: ClientTraits): Selection {
   const { cached } = model
-  if (cached === undefined) bypass(`${model.model.name} is not configured`)
+  if (cached === undefined) bypass(`${model.definition.name} is not configured`)
   // Prisma does not decode a row that has such a field, and a load of ours has all fields.
-  if (cached.places.has(UNDECODED))
-    bypass(`Prisma does not decode rows of ${model.model.name} with its field ${UNDECODED}`)
+  if (cached.fieldIndex.has(UNDECODED))
+    bypass(`Prisma does not decode rows of ${model.definition.name} with its field ${UNDECODED}`)
   // Prisma takes null for "not given" here.
   const [select, include, omit] = [args.select ?? undefined, args.include ?? undefined, args.omit ?? undefined]
   if (omit !== undefined && !isPlain(omit)) bypass('omit is of an unknown form')
   if (select === undefined) {
     const all =
-      omit === undefined && cached.policy.exclude.size === 0 && client.globalOmit(model.model.name) === undefined
+      omit === undefined && cached.policy.exclude.size === 0 && client.globalOmit(model.definition.name) === undefined
     if (all && include === undefined) return wholeRow(model, cached)
-    const places = remaining(model, cached, { ...client.globalOmit(model.model.name), ...omit }, client)
-    if (include === undefined) return scalarsOnly(model, cached, places)
+    const fieldIndexes = remaining(model, cached, { ...client.globalOmit(model.definition.name), ...omit }, client)
+    if (include === undefined) return scalarsOnly(model, cached, fieldIndexes)
     if (!isPlain(include)) bypass('include is of an unknown form')
-    const parts = partsOf(model, 'include', include, joined, client, () => false)
-    return withParts(
+    const parts = relationsOf(model, 'include', include, joined, client, () => false)
+    return withRelations(
       model,
       cached,
-      places,
+      fieldIndexes,
       parts,
-      (places?.map(place => cached.names[place] as string) ?? cached.names).concat(parts.order),
+      (fieldIndexes?.map(place => cached.fieldNames[place] as string) ?? cached.fieldNames).concat(parts.order),
     )
   }
   if (omit !== undefined) bypass('select beside omit')
   if (include !== undefined) bypass('select beside include')
   if (!isPlain(select)) bypass('select is of an unknown form')
-  const places: number[] = []
+  const fieldIndexes: number[] = []
   const isScalar = (name: string, value: unknown) => {
-    if (!cached.allNames.includes(name) && !client.computes(model.model.name, name)) return false
-    const place = cached.places.get(name)
+    if (!cached.scalarNames.includes(name) && !client.computes(model.definition.name, name)) return false
+    const place = cached.fieldIndex.get(name)
     if (value === false) return true
-    if (client.computes(model.model.name, name)) bypass(`select.${name} is a computed field`)
+    if (client.computes(model.definition.name, name)) bypass(`select.${name} is a computed field`)
     if (place === undefined) bypass(`select.${name} is not a cached field`)
     if (value !== true) bypass(`select.${name} is neither true nor false`)
-    places.push(place)
+    fieldIndexes.push(place)
     return true
   }
-  const parts = partsOf(model, 'select', select, joined, client, isScalar)
+  const parts = relationsOf(model, 'select', select, joined, client, isScalar)
   if (parts.order.length === 0) bypass('select selects nothing')
   return parts.related.length + parts.counted.length === 0
-    ? scalarsOnly(model, cached, places)
-    : withParts(model, cached, places, parts, parts.order)
+    ? scalarsOnly(model, cached, fieldIndexes)
+    : withRelations(model, cached, fieldIndexes, parts, parts.order)
 }
 
-const wholeRows = new WeakMap<Cached, Shape>()
+const wholeRows = new WeakMap<Cached, Selection>()
 
-function wholeRow(model: CatalogModel, cached: Cached): Shape {
+function wholeRow(model: CatalogModel, cached: Cached): Selection {
   let shape = wholeRows.get(cached)
   if (shape === undefined) wholeRows.set(cached, (shape = scalarsOnly(model, cached, undefined)))
   return shape
 }
 
-function scalarsOnly(model: CatalogModel, cached: Cached, places: readonly number[] | undefined): Shape {
-  const text = scalarsText(model, cached, places)
-  return { model, cached, places, related: NOTHING_RELATED, counted: NOTHING_RELATED, order: undefined, text }
+function scalarsOnly(model: CatalogModel, cached: Cached, fieldIndexes: readonly number[] | undefined): Selection {
+  const text = scalarsText(model, cached, fieldIndexes)
+  return { model, cached, fieldIndexes, related: NOTHING_RELATED, counted: NOTHING_RELATED, order: undefined, text }
 }
 
-function scalarsText({ model }: CatalogModel, { codec }: Cached, places: readonly number[] | undefined): string {
+function scalarsText(
+  { definition }: CatalogModel,
+  { codec }: Cached,
+  fieldIndexes: readonly number[] | undefined,
+): string {
   // The fingerprint keeps processes with another schema apart.
-  const fields = places === undefined ? '*' : places.toSorted((a, b) => a - b).join()
-  return `${model.name}#${codec.name}[${fields}]`
+  const fields = fieldIndexes === undefined ? '*' : fieldIndexes.toSorted((a, b) => a - b).join()
+  return `${definition.name}#${codec.name}[${fields}]`
 }
 
-interface Parts {
+interface SelectedRelations {
   readonly related: readonly Related[]
   readonly counted: readonly Counted[]
   readonly order: readonly string[]
 }
 
-function withParts(
+function withRelations(
   model: CatalogModel,
   cached: Cached,
-  places: readonly number[] | undefined,
-  { related, counted }: Parts,
+  fieldIndexes: readonly number[] | undefined,
+  { related, counted }: SelectedRelations,
   order: readonly string[],
-): Shape {
+): Selection {
   const texts = [...related.map(textOfRelated), ...counted.map(textOfCounted)]
   return {
     model,
     cached,
-    places,
+    fieldIndexes,
     related,
     counted,
     order,
-    text: scalarsText(model, cached, places) + texts.toSorted().join(''),
+    text: scalarsText(model, cached, fieldIndexes) + texts.toSorted().join(''),
   }
 }
 
-export function textOfRelated({ name, relation, text, met, joined, shape }: Related): string {
+export function textOfRelated({ name, relation, text, modelsRead, joined, selection }: Related): string {
   const how = joined ? '!' : ''
-  return `.${name}=${relation.edge}${how}(${text}${relation.target.meaning}${textOfMet(met)}${shape.text})`
+  return `.${name}=${relation.edge}${how}(${text}${relation.target.meaning}${meaningsOf(modelsRead)}${selection.text})`
 }
 
-export function textOfCounted({ name, relation, text, met }: Counted): string {
-  return `._count.${name}=${relation.edge}(${text}${relation.target.meaning}${textOfMet(met)})`
+export function textOfCounted({ name, relation, text, modelsRead }: Counted): string {
+  return `._count.${name}=${relation.edge}(${text}${relation.target.meaning}${meaningsOf(modelsRead)})`
 }
 
 /** What the names in a text mean: the columns and relations of the models that it looks at. */
-export function textOfMet({ models }: Met): string {
+export function meaningsOf({ models }: ModelsRead): string {
   return [...models]
     .map(({ meaning }) => meaning)
     .toSorted()
@@ -209,19 +213,22 @@ export function textOfMet({ models }: Met): string {
 }
 
 /** The shortest TTL of the models whose rows are in a result. */
-export function ttlMsOf({ related }: Shape, ttlMs: number): number {
-  return related.reduce((least, { shape }) => Math.min(least, ttlMsOf(shape, shape.cached.policy.ttlMs)), ttlMs)
+export function ttlMsOf({ related }: Selection, ttlMs: number): number {
+  return related.reduce(
+    (least, { selection }) => Math.min(least, ttlMsOf(selection, selection.cached.policy.ttlMs)),
+    ttlMs,
+  )
 }
 
 /** Relations and counts of an `include` or a `select`. */
-function partsOf(
+function relationsOf(
   model: CatalogModel,
   word: 'include' | 'select',
   selection: Args,
   joined: boolean,
-  client: ClientShape,
+  client: ClientTraits,
   isScalar: (name: string, value: unknown) => boolean,
-): Parts {
+): SelectedRelations {
   const related: Related[] = []
   const counted: Counted[] = []
   const order: string[] = []
@@ -229,7 +236,7 @@ function partsOf(
     const value = selection[name]
     if (!client.reader.isGiven(selection, name)) {
       // Prisma refuses names that it does not know, whatever their value.
-      const isField = word === 'select' && model.model.scalars.some(field => field.name === name)
+      const isField = word === 'select' && model.definition.scalars.some(field => field.name === name)
       if (!isField && name !== COUNT && !model.relations.has(name)) bypass(`${word}.${name} is not a cached field`)
       continue
     }
@@ -241,7 +248,7 @@ function partsOf(
       if (name === COUNT || model.relations.has(name)) continue
       bypass(`${word}.${name} is not a cached field`)
     }
-    if (client.computes(model.model.name, name)) bypass(`${word}.${name} is a computed field`)
+    if (client.computes(model.definition.name, name)) bypass(`${word}.${name} is a computed field`)
     if (name === UNDECODED) bypass(`Prisma does not decode rows with ${word}.${name}`)
     if (name === COUNT) counted.push(...countedOf(model, value, client))
     else related.push(relatedOf(model, `${word}.${name}`, name, value, joined, client))
@@ -260,7 +267,7 @@ function relatedOf(
   name: string,
   value: unknown,
   joined: boolean,
-  client: ClientShape,
+  client: ClientTraits,
 ): Related {
   const relation = model.relations.get(name)
   if (relation === undefined || relation.field.hidden) bypass(`${where} is not a cached field`)
@@ -270,31 +277,31 @@ function relatedOf(
   const known = field.list ? OF_LIST : OF_ONE
   const unknown = Object.keys(args).find(key => !known.includes(key) && !SELECTION.includes(key))
   if (unknown !== undefined) bypass(`${where}.${unknown} is unknown`)
-  const met = new Met()
-  met.model(target)
-  met.models.delete(target)
+  const modelsRead = new ModelsRead()
+  modelsRead.model(target)
+  modelsRead.models.delete(target)
   return {
     name,
     relation,
     args: value === true ? true : args,
-    text: listText(target, args, client.reader, met),
-    met,
+    text: listText(target, args, client.reader, modelsRead),
+    modelsRead,
     hasCursor: client.reader.isGiven(args, 'cursor'),
     joined,
-    shape: shapeOf(target, args, joined, client),
+    selection: selectionOf(target, args, joined, client),
   }
 }
 
 /** The canonical text of what says which rows are in a list, and in what order. */
-export function listText(model: CatalogModel, args: Args, reader: ArgsReader, met: Met): string {
-  return reader.given(args, OF_LIST, (name, value) => {
-    if (name === 'where' || name === 'cursor') return reader.where(model, value, met)
-    if (name === 'orderBy') return reader.orderBy(model, value, met)
+export function listText(model: CatalogModel, args: Args, reader: ArgsReader, modelsRead: ModelsRead): string {
+  return reader.textOfGiven(args, OF_LIST, (name, value) => {
+    if (name === 'where' || name === 'cursor') return reader.where(model, value, modelsRead)
+    if (name === 'orderBy') return reader.orderBy(model, value, modelsRead)
     return name === 'distinct' ? reader.fields(model, value) : reader.value(value)
   })
 }
 
-function countedOf(model: CatalogModel, value: unknown, { reader }: ClientShape): Counted[] {
+function countedOf(model: CatalogModel, value: unknown, { reader }: ClientTraits): Counted[] {
   const select = isPlain(value) ? value.select : undefined
   if (value !== true && (!isPlain(select) || Object.keys(value as object).length > 1))
     bypass('_count is of an unknown form')
@@ -306,14 +313,20 @@ function countedOf(model: CatalogModel, value: unknown, { reader }: ClientShape)
     if (of === false || !reader.isGiven(given, name)) continue
     const relation = lists.find(({ field }) => field.name === name)
     if (relation === undefined) bypass(`_count.${name} is no list`)
-    const met = new Met()
-    met.model(relation.target)
-    met.models.delete(relation.target)
+    const modelsRead = new ModelsRead()
+    modelsRead.model(relation.target)
+    modelsRead.models.delete(relation.target)
     if (of !== true && (!isPlain(of) || Object.keys(of).some(key => key !== 'where'))) {
       bypass(`_count.${name} is of an unknown form`)
     }
     const args = of
-    counted.push({ name, relation, args, text: args === true ? '' : listText(relation.target, args, reader, met), met })
+    counted.push({
+      name,
+      relation,
+      args,
+      text: args === true ? '' : listText(relation.target, args, reader, modelsRead),
+      modelsRead,
+    })
   }
   if (counted.length === 0) bypass('_count counts nothing')
   return counted
@@ -321,20 +334,20 @@ function countedOf(model: CatalogModel, value: unknown, { reader }: ClientShape)
 
 /** Places of what `omit` leaves; undefined for all. */
 function remaining(
-  { model }: CatalogModel,
-  { places, allNames: names }: Cached,
+  { definition }: CatalogModel,
+  { fieldIndex, scalarNames: names }: Cached,
   omit: Args,
-  client: ClientShape,
+  client: ClientTraits,
 ): readonly number[] | undefined {
   for (const name of Object.keys(omit)) {
     if (!names.includes(name)) bypass(`omit.${name} is not a scalar field`)
     if (omit[name] !== true && omit[name] !== false) bypass(`omit.${name} is neither true nor false`)
-    if (omit[name] && client.neededByComputed(model.name, name)) bypass(`omit.${name}: a computed field needs it`)
+    if (omit[name] && client.neededByComputed(definition.name, name)) bypass(`omit.${name}: a computed field needs it`)
   }
   const wanted: number[] = []
   for (const name of names) {
     if (omit[name] === true) continue
-    const place = places.get(name)
+    const place = fieldIndex.get(name)
     if (place === undefined) bypass(`${name} is excluded from the cache`)
     wanted.push(place)
   }

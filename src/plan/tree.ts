@@ -3,35 +3,35 @@
  * and count is an entry under its parent, one per shape.
  */
 import type { Row } from '../wire/rows.js'
-import { type Dependencies, relationKey, shapeName } from '../wire/keys.js'
-import { Met } from './args.js'
-import type { Cached, CatalogModel, Identity, ListOf } from './catalog.js'
+import { type Dependencies, relationKey, hashName } from '../wire/keys.js'
+import { ModelsRead } from './args.js'
+import type { Cached, CatalogModel, Identity, ParentList } from './catalog.js'
 import { countCodec, relatedCodec, type ResultCodec } from '../wire/results.js'
 import {
-  type ClientShape,
+  type ClientTraits,
   COUNT,
   type Counted,
   type Related,
-  type Shape,
+  type Selection,
   textOfCounted,
   textOfRelated,
   ttlMsOf,
 } from './selection.js'
 
 /** A row that is an entry of its own, with what hangs on it. */
-export interface Node {
+export interface RowNode {
   readonly model: CatalogModel
   readonly cached: Cached
   readonly identity: Identity
-  readonly shape: Shape
-  readonly ones: readonly One[]
-  readonly parts: readonly Part[]
+  readonly selection: Selection
+  readonly toOne: readonly ToOne[]
+  readonly relatedEntries: readonly RelatedEntry[]
 }
 
 /** A to-one relation, followed from row to row. */
-export interface One {
+export interface ToOne {
   readonly name: string
-  readonly node: Node
+  readonly node: RowNode
   /** The identity of the target that the relation pins. */
   readonly by: Identity
   /** Whether the foreign key is in the target: then there may be no such row. */
@@ -43,7 +43,7 @@ export interface One {
 }
 
 /** A list of related rows, a count, or a to-one relation with a `where`, or with values that a join changes. */
-export interface Part {
+export interface RelatedEntry {
   readonly name: string
   /** As the caller wrote it. */
   readonly args: unknown
@@ -52,62 +52,62 @@ export interface Part {
   readonly cached: Cached
   readonly ttlMs: number
   /** Name of the shape in keys. */
-  readonly shape: string
+  readonly hashedName: string
   /** The relation tags that it hangs on. */
-  readonly lists: readonly ListOf[]
+  readonly lists: readonly ParentList[]
   /** Whether the tags follow from the id of the parent alone. */
   readonly byId: boolean
   /** Epochs beside the tags; none, and no tags: only every-write epochs tell whether it is valid. */
-  readonly besideTags: readonly string[]
+  readonly epochsBesideTags: readonly string[]
   /** Epochs that do without tags. */
-  readonly underAny: readonly string[]
+  readonly everyWriteEpochs: readonly string[]
   readonly holds: readonly string[]
 }
 
 /** What a row is with all that a query asks of it. */
 export interface Selected {
   /** Undefined: scalars alone, or rows of the model can't be named. */
-  readonly tree: Node | undefined
+  readonly tree: RowNode | undefined
   /** Whether a list anywhere in it begins at a cursor. */
   readonly hasCursor: boolean
   /** All that is met in it. */
-  readonly met: Met
+  readonly modelsRead: ModelsRead
 }
 
-const selected = new WeakMap<Shape, Selected>()
+const selected = new WeakMap<Selection, Selected>()
 
-export function selectedIn(shape: Shape): Selected {
+export function selectedIn(shape: Selection): Selected {
   let known = selected.get(shape)
   if (known === undefined) {
-    const met = new Met()
-    metIn(shape, met)
-    known = { tree: shape.order === undefined ? undefined : nodeOf(shape), hasCursor: isPaged(shape), met }
+    const modelsRead = new ModelsRead()
+    addModelsRead(shape, modelsRead)
+    known = { tree: shape.order === undefined ? undefined : nodeOf(shape), hasCursor: isPaged(shape), modelsRead }
     selected.set(shape, known)
   }
   return known
 }
 
-function isPaged({ related }: Shape): boolean {
-  return related.some(({ hasCursor: own, shape }) => own || isPaged(shape))
+function isPaged({ related }: Selection): boolean {
+  return related.some(({ hasCursor: own, selection }) => own || isPaged(selection))
 }
 
 /** Undefined when rows of the model can't be named. */
-function nodeOf(shape: Shape): Node | undefined {
+function nodeOf(shape: Selection): RowNode | undefined {
   const { model, cached } = shape
   const { identity } = model
   if (identity === undefined) return undefined
-  const ones: One[] = []
-  const parts: Part[] = []
+  const toOne: ToOne[] = []
+  const relatedEntries: RelatedEntry[] = []
   for (const related of shape.related) {
-    const one = oneOf(shape, identity, related)
-    if (one === undefined) parts.push(relatedPart(model, identity, related))
-    else ones.push(one)
+    const one = toOneOf(shape, identity, related)
+    if (one === undefined) relatedEntries.push(relatedEntryOf(model, identity, related))
+    else toOne.push(one)
   }
-  if (shape.counted.length > 0) parts.push(countPart(shape, model, identity, shape.counted))
-  return { model, cached, identity, shape, ones, parts }
+  if (shape.counted.length > 0) relatedEntries.push(countEntryOf(shape, model, identity, shape.counted))
+  return { model, cached, identity, selection: shape, toOne, relatedEntries }
 }
 
-function oneOf({ cached }: Shape, identity: Identity, related: Related): One | undefined {
+function toOneOf({ cached }: Selection, identity: Identity, related: Related): ToOne | undefined {
   const { field, target } = related.relation
   if (field.list || related.text !== '') return undefined
   // A row's own entry is for the values that the row has by itself.
@@ -119,8 +119,8 @@ function oneOf({ cached }: Shape, identity: Identity, related: Related): One | u
   const by = target.cached?.pins.find(
     ({ names }) => names.length === theirs.length && names.every(n => theirs.includes(n)),
   )
-  const node = nodeOf(related.shape)
-  if (by === undefined || node === undefined || own.some(name => !cached.places.has(name))) return undefined
+  const node = nodeOf(related.selection)
+  if (by === undefined || node === undefined || own.some(name => !cached.fieldIndex.has(name))) return undefined
   const byId = mayBeMissing && own.length === 1 && identity.names.length === 1 && own[0] === identity.names[0]
   return {
     name: related.name,
@@ -140,46 +140,51 @@ function oneOf({ cached }: Shape, identity: Identity, related: Related): One | u
   }
 }
 
-function relatedPart(model: CatalogModel, identity: Identity, related: Related): Part {
-  const { name, relation, args, met, hasCursor, shape } = related
-  const all = new Met()
+function relatedEntryOf(model: CatalogModel, identity: Identity, related: Related): RelatedEntry {
+  const { name, relation, args, modelsRead, hasCursor, selection } = related
+  const all = new ModelsRead()
   all.relation(relation, model)
-  all.add(met)
-  metIn(shape, all)
+  all.add(modelsRead)
+  addModelsRead(selection, all)
   // A to-one relation with a `where` depends on the foreign key of the parent too.
   if (!relation.field.list) all.model(model)
   // The row that a cursor names may be in another list.
-  const list = met.nothing && !hasCursor && shape.order === undefined ? relation.list : undefined
-  const { cached } = shape
+  const list = modelsRead.isEmpty && !hasCursor && selection.order === undefined ? relation.list : undefined
+  const { cached } = selection
   return {
     name,
     args,
     codec: relatedCodec(related),
     cached,
-    ttlMs: ttlMsOf(shape, cached.policy.ttlMs),
-    shape: shapeName(textOfRelated(related)),
+    ttlMs: ttlMsOf(selection, cached.policy.ttlMs),
+    hashedName: hashName(textOfRelated(related)),
     lists: list === undefined ? [] : [list],
     byId: list === undefined || list.by === identity,
-    besideTags: list === undefined ? [] : epochsOfList(list),
+    epochsBesideTags: list === undefined ? [] : epochsOfList(list),
     ...epochsOf(all),
   }
 }
 
-function countPart({ cached }: Shape, model: CatalogModel, identity: Identity, counted: readonly Counted[]): Part {
-  const all = new Met()
-  const lists: ListOf[] = []
+function countEntryOf(
+  { cached }: Selection,
+  model: CatalogModel,
+  identity: Identity,
+  counted: readonly Counted[],
+): RelatedEntry {
+  const all = new ModelsRead()
+  const lists: ParentList[] = []
   const beside = new Set<string>()
-  for (const { relation, met, text } of counted) {
-    const own = new Met()
+  for (const { relation, modelsRead, text } of counted) {
+    const own = new ModelsRead()
     own.relation(relation, model)
-    own.add(met)
+    own.add(modelsRead)
     all.add(own)
     const { link, list } = relation
-    if (list !== undefined && met.nothing) {
+    if (list !== undefined && modelsRead.isEmpty) {
       lists.push(list)
       for (const epoch of epochsOfList(list)) beside.add(epoch)
     } else if (link !== undefined && text === '') beside.add(link)
-    else for (const epoch of epochsOf(own).underAny) beside.add(epoch)
+    else for (const epoch of epochsOf(own).everyWriteEpochs) beside.add(epoch)
   }
   return {
     name: COUNT,
@@ -187,37 +192,37 @@ function countPart({ cached }: Shape, model: CatalogModel, identity: Identity, c
     codec: countCodec(counted),
     cached,
     ttlMs: cached.policy.ttlMs,
-    shape: shapeName(counted.map(textOfCounted).toSorted().join('')),
+    hashedName: hashName(counted.map(textOfCounted).toSorted().join('')),
     lists,
     byId: lists.every(({ by }) => by === identity),
-    besideTags: [...beside].toSorted(),
+    epochsBesideTags: [...beside].toSorted(),
     ...epochsOf(all),
   }
 }
 
 /** What a list under a relation tag depends on besides. */
-function epochsOfList({ child: { keys } }: ListOf): readonly string[] {
-  return [keys.rows, keys.lists]
+function epochsOfList({ child: { keys } }: ParentList): readonly string[] {
+  return [keys.unnamedWrites, keys.lists]
 }
 
 /** The epochs that cover every write to the models, and their holds. */
-export function epochsOf(met: Met): { underAny: readonly string[]; holds: readonly string[] } {
+export function epochsOf(met: ModelsRead): { everyWriteEpochs: readonly string[]; holds: readonly string[] } {
   const models = [...met.models]
   const held = new Set([...models, ...met.held])
   return {
-    underAny: [...models.map(({ keys }) => keys.any), ...met.links].toSorted(),
+    everyWriteEpochs: [...models.map(({ keys }) => keys.everyWrite), ...met.links].toSorted(),
     holds: [...held].map(({ keys }) => keys.hold).toSorted(),
   }
 }
 
 /** Adds all that is met inside a shape: the relations in it, and those in their args. */
-function metIn(shape: Shape, met: Met): void {
-  for (const { relation, met: own, shape: inner } of shape.related) {
+function addModelsRead(shape: Selection, met: ModelsRead): void {
+  for (const { relation, modelsRead: own, selection: inner } of shape.related) {
     met.relation(relation, shape.model)
     met.add(own)
-    metIn(inner, met)
+    addModelsRead(inner, met)
   }
-  for (const { relation, met: own } of shape.counted) {
+  for (const { relation, modelsRead: own } of shape.counted) {
     met.relation(relation, shape.model)
     met.add(own)
   }
@@ -225,10 +230,10 @@ function metIn(shape: Shape, met: Met): void {
 
 // ---- where a part is
 
-export interface PartAt {
+export interface RelatedKeys {
   readonly key: string
   /** Tags first, then what is beside them, then what does without tags. */
-  readonly on: Dependencies
+  readonly dependsOn: Dependencies
   /** How many of the epochs are the stamp of an entry under its tags: the first so many. 0: there are no tags. */
   readonly tagged: number
 }
@@ -237,19 +242,19 @@ export interface PartAt {
  * @param rowKey - key of the parent's row
  * @param tagIds - for each list, the id in the name of its tag; undefined: not known, or not canonical
  */
-export function partAt(part: Part, rowKey: string, tagIds: readonly string[] | undefined): PartAt {
-  const { lists, besideTags, underAny, holds, name, shape } = part
-  const key = relationKey(rowKey, name, shape)
+export function relatedKeysAt(part: RelatedEntry, rowKey: string, tagIds: readonly string[] | undefined): RelatedKeys {
+  const { lists, epochsBesideTags, everyWriteEpochs, holds, name, hashedName } = part
+  const key = relationKey(rowKey, name, hashedName)
   // Asked here and not when the shape is made: what is known of collations grows.
-  const hasNames = tagIds !== undefined && besideTags.length > 0 && lists.every(list => list.isNamed())
-  if (!hasNames) return { key, on: { epochs: underAny, holds }, tagged: 0 }
+  const hasNames = tagIds !== undefined && epochsBesideTags.length > 0 && lists.every(list => list.isNamed())
+  if (!hasNames) return { key, dependsOn: { epochs: everyWriteEpochs, holds }, tagged: 0 }
   const tags = lists.map((list, i) => list.tagAt(tagIds[i] as string))
-  const tagged = tags.length + besideTags.length
-  return { key, on: { epochs: [...tags, ...besideTags, ...underAny], holds }, tagged }
+  const tagged = tags.length + epochsBesideTags.length
+  return { key, dependsOn: { epochs: [...tags, ...epochsBesideTags, ...everyWriteEpochs], holds }, tagged }
 }
 
 /** The tag ids of a parent's row: undefined when one of them has no canonical text. */
-export function tagIdsOf(part: Part, parent: Row): string[] | undefined {
+export function tagIdsOf(part: RelatedEntry, parent: Row): string[] | undefined {
   const ids: string[] = []
   for (const { by } of part.lists) {
     const id = by.idOf(parent)
@@ -262,18 +267,18 @@ export function tagIdsOf(part: Part, parent: Row): string[] | undefined {
 // ---- the load
 
 /** Args that load the whole of each row of the tree, and its parts as the caller wants them. */
-export function loadArgs(node: Omit<Node, 'shape'>, client: ClientShape): Record<string, unknown> {
-  const { model, cached, ones, parts } = node
+export function loadArgs(node: Omit<RowNode, 'selection'>, client: ClientTraits): Record<string, unknown> {
+  const { model, cached, toOne, relatedEntries } = node
   const omit = {
-    ...Object.fromEntries(Object.keys(client.globalOmit(model.model.name) ?? {}).map(name => [name, false])),
+    ...Object.fromEntries(Object.keys(client.globalOmit(model.definition.name) ?? {}).map(name => [name, false])),
     ...Object.fromEntries([...cached.policy.exclude].map(name => [name, true])),
   }
   const include: Record<string, unknown> = {}
-  for (const one of ones) {
+  for (const one of toOne) {
     const args = loadArgs(one.node, client)
     include[one.name] = Object.keys(args).length === 0 ? true : args
   }
-  for (const { name, args } of parts) include[name] = args
+  for (const { name, args } of relatedEntries) include[name] = args
   return {
     ...(Object.keys(omit).length > 0 && { omit }),
     ...(Object.keys(include).length > 0 && { include }),

@@ -4,8 +4,8 @@
  * epoch that every entry of the model was made under.
  */
 import { Cascade } from './cascade.js'
-import type { Catalog, CatalogModel, ListOf, Relation } from './catalog.js'
-import { Effects, everything, type Rule } from './effects.js'
+import type { Catalog, CatalogModel, ParentList, Relation } from './catalog.js'
+import { Effects, anyWrite, type Rule } from './effects.js'
 import {
   foreignKeysOfResult,
   foreignKeyTo,
@@ -46,7 +46,7 @@ export function planWrite(
   args: unknown,
   without?: string,
 ): WritePlan {
-  const walk = new Walk(catalog, new Effects(without))
+  const walk = new WriteWalker(catalog, new Effects(without))
   const { where, data, create, update, select, include } = (args ?? {}) as Values
   switch (operation) {
     case 'create':
@@ -80,27 +80,27 @@ export function planWrite(
       return walk.plan(undefined)
     default:
       // An operation that this version does not know.
-      return writeOfAnything(catalog, without)
+      return unknownWrite(catalog, without)
   }
 }
 
 /** The plan of a write that may do anything. */
-export function writeOfAnything(catalog: Catalog, without?: string): WritePlan {
-  return { effects: everything(catalog, without), expected: undefined }
+export function unknownWrite(catalog: Catalog, without?: string): WritePlan {
+  return { effects: anyWrite(catalog, without), expected: undefined }
 }
 
 /** The row that a unique `where` pins was written elsewhere; if that names none, any of the model's. */
-export function writeOf(catalog: Catalog, model: CatalogModel, where: unknown): Effects {
-  const walk = new Walk(catalog, new Effects())
+export function outsideWrite(catalog: Catalog, model: CatalogModel, where: unknown): Effects {
+  const walk = new WriteWalker(catalog, new Effects())
   const named = pinned(model, where)
-  if (named !== undefined) walk.effects.row(model, named.id, 'row').moved(model)
+  if (named !== undefined) walk.effects.row(model, named.id, 'row').lists(model)
   if (named?.exact !== true) walk.effects.unnamed(model, 'anything')
   return walk.plan(undefined).effects
 }
 
 /** Any write to these models, and what the referential actions make of it. */
-export function anythingTo(catalog: Catalog, models: readonly CatalogModel[], without?: string): Effects {
-  const walk = new Walk(catalog, new Effects(without))
+export function anyWriteTo(catalog: Catalog, models: readonly CatalogModel[], without?: string): Effects {
+  const walk = new WriteWalker(catalog, new Effects(without))
   for (const model of models) walk.anything(model, 'anything')
   return walk.plan(undefined).effects
 }
@@ -108,9 +108,9 @@ export function anythingTo(catalog: Catalog, models: readonly CatalogModel[], wi
 /** The plan of raw SQL: what it does to the tables that it names, or anything. */
 export function planRaw(catalog: Catalog, text: string | undefined, without?: string): WritePlan {
   const written = text === undefined ? undefined : tablesWritten(text)
-  if (written === undefined) return writeOfAnything(catalog, without)
-  const walk = new Walk(catalog, new Effects(without))
-  for (const write of written) if (!walk.table(write)) return writeOfAnything(catalog, without)
+  if (written === undefined) return unknownWrite(catalog, without)
+  const walk = new WriteWalker(catalog, new Effects(without))
+  for (const write of written) if (!walk.table(write)) return unknownWrite(catalog, without)
   return walk.plan(undefined)
 }
 
@@ -120,7 +120,7 @@ export function addResult({ expected }: WritePlan, result: unknown): void {
 }
 
 /** Walks the data of a write over the relation tree and the referential actions of the schema. */
-class Walk extends Cascade {
+class WriteWalker extends Cascade {
   /** Fields of the result that are needed, and what to do with them. */
   readonly #wanted = new Set<string>()
   readonly #whenReturned: ((row: Values | undefined) => void)[] = []
@@ -129,7 +129,7 @@ class Walk extends Cascade {
   plan(model: CatalogModel | undefined): WritePlan {
     const { effects } = this
     // It grows while it is walked: what is touched may touch others.
-    for (const { touches } of effects.changedModels) for (const touched of touches) this.anything(touched, 'touched')
+    for (const { triggers } of effects.changedModels) for (const touched of triggers) this.anything(touched, 'touched')
     if (model === undefined || this.#whenReturned.length === 0) return { effects, expected: undefined }
     const add = (row: Values | undefined) => {
       for (const returned of this.#whenReturned) returned(row)
@@ -218,7 +218,7 @@ class Walk extends Cascade {
     const ids = pinnedIds(model, where)
     if (ids === undefined) this.effects.unnamed(model, rule)
     else for (const id of ids) this.effects.row(model, id, rule)
-    this.effects.moved(model)
+    this.effects.lists(model)
   }
 
   /**
@@ -240,10 +240,10 @@ class Walk extends Cascade {
       }
     }
     for (const list of model.lists) {
-      if ([...list.foreign.values()].some(name => touched.has(name))) this.effects.moved(model)
+      if ([...list.foreign.values()].some(name => touched.has(name))) this.effects.lists(model)
       else this.#joined(model, list, known)
     }
-    const keyChanges = model.model.primaryKey?.fields.some(field => touched.has(field.name)) ?? false
+    const keyChanges = model.definition.primaryKey?.fields.some(field => touched.has(field.name)) ?? false
     if (nests) this.#relations(model, data, leaveOut(known, touched), false)
     this.columnsChanged(model, touched)
     return keyChanges
@@ -261,7 +261,7 @@ class Walk extends Cascade {
   }
 
   /** The list of the parent that a row names, by what is known of the row. */
-  #joined(model: CatalogModel, list: ListOf, known: Known): void {
+  #joined(model: CatalogModel, list: ParentList, known: Known): void {
     const names = [...list.foreign.values()]
     if (names.some(name => known[name] === null)) return
     this.#withValues(names, known, values => this.#inList(model, list, values))
@@ -278,11 +278,11 @@ class Walk extends Cascade {
     })
   }
 
-  #inList(model: CatalogModel, list: ListOf, row: Values): void {
+  #inList(model: CatalogModel, list: ParentList, row: Values): void {
     const tag = list.tagOf(row)
     if (tag === null) return
     if (tag !== undefined) this.effects.tag(tag)
-    if (tag === undefined || !list.isNamed()) this.effects.moved(model)
+    if (tag === undefined || !list.isNamed()) this.effects.lists(model)
   }
 
   // ---- nested writes
@@ -293,7 +293,7 @@ class Walk extends Cascade {
       if (!isObject(nested)) continue
       for (const [operation, value] of Object.entries(nested)) {
         if (value === undefined) continue
-        if (relation.link !== undefined) this.effects.linked(relation.link, [model, relation.target])
+        if (relation.link !== undefined) this.effects.links(relation.link, [model, relation.target])
         if (pushesOut(relation.field, operation, created)) {
           this.foreignKeyMoved(
             relation.field.fields.length > 0 ? relation.field : relation.field.opposite,
@@ -373,16 +373,16 @@ class Walk extends Cascade {
     const { opposite } = field
     if (opposite.fields.length === 0) return
     this.#pinnedChild(target, where)
-    this.effects.moved(target)
+    this.effects.lists(target)
     const columns = new Set(opposite.fields)
-    if (target.model.primaryKey?.fields.some(({ name }) => columns.has(name))) this.effects.unnamed(target, 'key')
+    if (target.definition.primaryKey?.fields.some(({ name }) => columns.has(name))) this.effects.unnamed(target, 'key')
     this.columnsChanged(target, columns)
   }
 }
 
 /** Fields that change with each update. */
-const updatedByItself = ofModel(({ model }): readonly string[] =>
-  model.scalars.filter(field => field.updatedAt).map(field => field.name),
+const updatedByItself = ofModel(({ definition }): readonly string[] =>
+  definition.scalars.filter(field => field.updatedAt).map(field => field.name),
 )
 
 /** Whether a nested write changes the row at the other end and no foreign key. */

@@ -6,7 +6,7 @@ import { Decimal, isObjectEnumValue } from '@prisma/client/runtime/client'
 import type { DatabaseDoor } from '../source/database.js'
 import { CacheAsideError, shown } from '../errors.js'
 import { ArgsReader } from '../plan/args.js'
-import { type ClientShape, Shapes } from '../plan/selection.js'
+import { type ClientTraits, SelectionCache } from '../plan/selection.js'
 import { readSchema, type Schema } from '../schema/schema.js'
 
 /** Prisma's own Decimal class. */
@@ -59,7 +59,7 @@ interface AdapterFactory {
 export interface ClientFacts {
   readonly schema: Schema
   readonly schemaText: string
-  readonly shape: ClientShape
+  readonly shape: ClientTraits
   readonly door: DatabaseDoor
   /** To be told of each client that is extended further: its computed fields count too. */
   readonly extended: (client: object) => void
@@ -86,7 +86,7 @@ export function factsOf(client: object): ClientFacts {
     throw unsupported(`the schema's provider is ${shown(schema.provider)}, and only "postgresql" is supported`)
   }
 
-  const shapes = new Shapes()
+  const selections = new SelectionCache()
   const needed = new Set<string>()
   const computed = new Set<string>()
   const extended = (derived: object) => {
@@ -98,7 +98,7 @@ export function factsOf(client: object): ClientFacts {
         for (const field of needs) needed.add(`${model}.${field}`)
       }
     }
-    if (computed.size + needed.size > before) shapes.forget()
+    if (computed.size + needed.size > before) selections.forget()
   }
   extended(client)
   return {
@@ -115,7 +115,7 @@ export function factsOf(client: object): ClientFacts {
       neededByComputed: (model, field) => needed.has(`${model}.${field}`),
       reader: new ArgsReader(nameOfConstant, schema.previewFeatures.has('strictUndefinedChecks')),
       joins: schema.previewFeatures.has('relationJoins'),
-      shapes,
+      selections,
     },
   }
 }
@@ -257,14 +257,14 @@ export function hooksOf(client: object, model: string, operation: string): unkno
  * Afterwards Prisma walks over all rows of a result, as these args nest them, in search of fields to compute: a fifth of the
  * time of a hit with 50 related rows. Where nothing is computed, there is nothing to nest.
  */
-export function skipWalk({ __internalParams }: Operation): void {
+export function skipComputedFields({ __internalParams }: Operation): void {
   if (__internalParams !== undefined) __internalParams.args = {}
 }
 
 let turn: Promise<void> = Promise.resolve()
 
 /** Waits for a tick that no other who waits here has: Prisma does not put its query into one statement with theirs. */
-export function ownTick(): Promise<void> {
+export function nextFreeTick(): Promise<void> {
   const before = turn
   turn = before.then(() => new Promise(resolve => setImmediate(resolve)))
   return before
@@ -281,7 +281,7 @@ export function rawTextOf(args: unknown): string | undefined {
  * How many lookups by unique of a model Prisma may have put into one statement: it batches those of one tick into an `IN`,
  * and answers null to the one that was spelled differently than the row.
  */
-export class Batches {
+export class FindUniqueBatches {
   readonly #tick = new Map<string, { size: number }>()
 
   /** Counts a lookup; the answer tells, once it is answered, how many there were. */
@@ -332,17 +332,17 @@ const NEVER_SENT =
 const NOT_CONNECTED = /^(?:connect|getaddrinfo)$/
 
 /** Whether an error is from before a statement was sent: of a pool, or of a system call that opens a connection. */
-function saysNeverSent(error: unknown): boolean {
+function wasNeverSent(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   const { message, syscall, errors } = error as Record<string, unknown>
   // Node tries each address of a host.
-  if (Array.isArray(errors) && errors.length > 0) return errors.every(saysNeverSent)
+  if (Array.isArray(errors) && errors.length > 0) return errors.every(wasNeverSent)
   return NOT_CONNECTED.test(String(syscall)) || (error instanceof Error && NEVER_SENT.test(String(message)))
 }
 
 export function outcomeOf(error: unknown): WriteOutcome {
   if (typeof error !== 'object' || error === null) return 'unknown'
-  if (saysNeverSent(error)) return 'refused'
+  if (wasNeverSent(error)) return 'refused'
   const { name, code, meta, cause } = error as Record<string, unknown>
   if (name === 'PrismaClientValidationError') return 'refused'
   // Prisma stumbled over args before it asked, or over a result after it was answered.
@@ -358,7 +358,7 @@ export function outcomeOf(error: unknown): WriteOutcome {
 }
 
 /** Whether an error says that the transaction had ended before the operation came: it did nothing. */
-export function saysClosed(error: unknown): boolean {
+export function isTransactionClosed(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === 'P2028'
 }
 
@@ -367,7 +367,7 @@ export function saysClosed(error: unknown): boolean {
  * value that the client does not know, a column without a grant; or a value that Prisma can't read, as which type it has
  * the column. That is then no error of Prisma's own, but one of JavaScript or of decimal.js.
  */
-export function mayBeOfOtherColumns(error: unknown): boolean {
+export function concernsOtherColumns(error: unknown): boolean {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
   if (typeof code === 'string') return /^P2(?!024|025|028)/.test(code)
   const isOfJavaScript = error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError
@@ -375,12 +375,12 @@ export function mayBeOfOtherColumns(error: unknown): boolean {
 }
 
 /** Whether an error says that the database user may not see some column that was asked for. */
-export function mayNotReadAll(error: unknown): boolean {
+export function isPermissionDenied(error: unknown): boolean {
   const meta = (error as { meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } } } } | null)?.meta
   return meta?.driverAdapterError?.cause?.originalCode === '42501'
 }
 
 /** Whether an error of `…OrThrow` says that there is no such row. */
-export function saysNotFound(error: unknown): boolean {
+export function isNotFound(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === 'P2025'
 }

@@ -2,7 +2,7 @@
 import type { Row } from '../wire/rows.js'
 import { Kind, newToken, NOTHING, PAYLOAD_AT, seal, textPayload, type Token } from '../wire/envelope.js'
 import type { FillOutcome } from '../events.js'
-import { ANY, ROWS } from '../wire/keys.js'
+import { EVERY_WRITE, UNNAMED_WRITES } from '../wire/keys.js'
 import type { Lookup } from '../plan/read.js'
 import type { Store, Ticket } from '../redis/store.js'
 
@@ -29,13 +29,13 @@ export function fillRow(
   const { by, cached, identity, key } = lookup
   const { keys } = lookup.model
   const { policy, codec } = cached
-  const any = ticket.epochs[ANY] as Token
+  const any = ticket.epochs[EVERY_WRITE] as Token
   const sealed = (kind: number, bytes: Buffer, token: Token, stamp: Token) =>
     seal(kind, bytes, token, stamp, codec.fingerprint)
 
   if (row === null) {
     if (policy.negativeTtlMs === 0) return 'off'
-    if (by.spelling === 'text' && !alone) return 'unproven'
+    if (by.equality === 'text' && !alone) return 'unproven'
     const negativeTtlMs = jittered(policy.negativeTtlMs, policy.jitter)
     // At a row's key others may be loading; at a pointer's key it is enough that the entry proves itself.
     const token = by === identity ? (ticket.entry as Token) : newToken()
@@ -55,7 +55,13 @@ export function fillRow(
   const ttlMs = jittered(policy.ttlMs, policy.jitter)
   const ownKey = keys.row(id)
   if (ownKey === rowKey && ticket.entry !== undefined) {
-    store.fill(ownKey, sealed(Kind.row, payload, ticket.entry, ticket.epochs[ROWS] as Token), keys, ttlMs, ticket.entry)
+    store.fill(
+      ownKey,
+      sealed(Kind.row, payload, ticket.entry, ticket.epochs[UNNAMED_WRITES] as Token),
+      keys,
+      ttlMs,
+      ticket.entry,
+    )
   } else {
     // Its token could not be taken before the load: valid until the next write to the model. What is there already stays.
     store.fill(ownKey, sealed(Kind.rowUnderAny, payload, newToken(), any), keys, ttlMs, 'if-absent')

@@ -52,7 +52,7 @@ export async function cacheAside<Looked, Shared>(
       return answer
     }
 
-    const flight = flights.under(reading.flight)
+    const flight = flights.inProgress(reading.flight)
     if (flight === undefined) {
       events.miss(model, operation, key)
       return reading.load(looked, deadline, flights.begin(reading.flight))
@@ -61,7 +61,7 @@ export async function cacheAside<Looked, Shared>(
       events.miss(model, operation, key)
       return reading.ask()
     }
-    const mayShare = flight.openTo(began)
+    const mayShare = flight.mayJoin(began)
     const waiting = store.now()
     const shared = await flight.wait(reading.longestWaitMs, sooner)
     deadline += store.now() - waiting // the database's time, not that of Redis

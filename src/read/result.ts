@@ -1,15 +1,15 @@
 /** A result as it is read: a list, a first match, a number; as a whole, valid only while all that it depends on is unchanged. */
-import { digest, Kind, kindOf, newToken, PAYLOAD_AT, seal, stampedWith } from '../wire/envelope.js'
+import { combinedStamp, Kind, verifiedKind, newToken, PAYLOAD_AT, seal, hasStamp } from '../wire/envelope.js'
 import type { Events, FillOutcome } from '../events.js'
 import { type ResultRead, throwsWhenAbsent } from '../plan/read.js'
-import type { Seen } from '../redis/batches.js'
+import type { Snapshot } from '../redis/batches.js'
 import type { Store, Ticket } from '../redis/store.js'
 import { jittered } from './fill.js'
 import type { Flight } from '../local/flights.js'
 import { ASK, type Reading } from './read.js'
 import type { Shared, Source } from './row.js'
 
-export class ResultReading implements Reading<Seen | undefined, Shared> {
+export class ResultReading implements Reading<Snapshot | undefined, Shared> {
   readonly model: string
   readonly operation: string
   readonly key: string
@@ -29,7 +29,7 @@ export class ResultReading implements Reading<Seen | undefined, Shared> {
     path: readonly string[],
     sourceOf: () => Source,
   ) {
-    this.model = read.model.model.name
+    this.model = read.model.definition.name
     this.operation = operation
     this.key = this.flight = read.key
     this.#store = store
@@ -39,25 +39,25 @@ export class ResultReading implements Reading<Seen | undefined, Shared> {
     this.#sourceOf = sourceOf
   }
 
-  look(deadline: number): Promise<Seen | undefined> {
-    return this.#store.look(this.key, this.#read.on, deadline, seen => seen)
+  look(deadline: number): Promise<Snapshot | undefined> {
+    return this.#store.lookUp(this.key, this.#read.dependsOn, deadline, seen => seen)
   }
 
-  answerOf(seen: Seen | undefined): unknown {
+  answerOf(seen: Snapshot | undefined): unknown {
     if (seen === undefined || seen.entry === null || seen.held) return undefined
-    if (kindOf(seen.entry, this.#read.cached.codec.fingerprint) !== Kind.result) return undefined
-    const stamp = digest(seen.epochs)
-    if (stamp === undefined || !stampedWith(seen.entry, stamp)) return undefined
+    if (verifiedKind(seen.entry, this.#read.cached.codec.fingerprint) !== Kind.result) return undefined
+    const stamp = combinedStamp(seen.epochs)
+    if (stamp === undefined || !hasStamp(seen.entry, stamp)) return undefined
     const decoded = this.#read.codec.decode(seen.entry, PAYLOAD_AT)
     return decoded === undefined ? undefined : this.#answer(decoded.result)
   }
 
-  async load(seen: Seen | undefined, deadline: number, flight: Flight<Shared>): Promise<unknown> {
+  async load(seen: Snapshot | undefined, deadline: number, flight: Flight<Shared>): Promise<unknown> {
     const source = this.#sourceOf()
     let payload: Buffer | undefined
     try {
-      const ticket = seen && (await this.#store.acquire(undefined, this.#read.on, seen, deadline, flight))
-      flight.asked()
+      const ticket = seen && (await this.#store.acquire(undefined, this.#read.dependsOn, seen, deadline, flight))
+      flight.close()
       const result = await source.load()
       payload = this.#read.codec.encode(result)
       if (ticket !== undefined) this.#events.fill(this.model, this.#fill(ticket, payload, result === null), this.key)
@@ -83,17 +83,17 @@ export class ResultReading implements Reading<Seen | undefined, Shared> {
   }
 
   #fill({ epochs }: Ticket, payload: Buffer | undefined, negative: boolean): FillOutcome {
-    const { cached, on, ttlMs } = this.#read
+    const { cached, dependsOn, ttlMs } = this.#read
     const { policy, codec } = cached
     if (payload === undefined) return 'inexact'
     if (PAYLOAD_AT + payload.length > policy.maxBytes) return 'too-large'
     const keptMs = negative ? Math.min(policy.negativeTtlMs, ttlMs) : ttlMs
     if (keptMs === 0) return 'off'
-    const stamp = digest(epochs)
+    const stamp = combinedStamp(epochs)
     if (stamp === undefined) return 'inexact'
     // It proves itself by its stamp: whatever it replaces, it is valid only under the epochs from before the load.
     const entry = seal(Kind.result, payload, newToken(), stamp, codec.fingerprint)
-    this.#store.fill(this.key, entry, on, jittered(keptMs, policy.jitter), 'none')
+    this.#store.fill(this.key, entry, dependsOn, jittered(keptMs, policy.jitter), 'none')
     return 'sent'
   }
 }

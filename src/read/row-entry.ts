@@ -1,16 +1,16 @@
 /** What Redis says about a row, by its key or by way of a pointer. */
 import type { Row } from '../wire/rows.js'
-import { Kind, kindOf, PAYLOAD_AT, stampedWith, textOf } from '../wire/envelope.js'
-import { ANY, ROWS } from '../wire/keys.js'
+import { Kind, verifiedKind, PAYLOAD_AT, hasStamp, textOf } from '../wire/envelope.js'
+import { EVERY_WRITE, UNNAMED_WRITES } from '../wire/keys.js'
 import type { Lookup } from '../plan/read.js'
-import type { Seen } from '../redis/batches.js'
+import type { Snapshot } from '../redis/batches.js'
 import type { Store } from '../redis/store.js'
 
 export interface Looked {
   /** The row, or that there is none. */
   readonly found: Row | 'absent' | undefined
   /** What stands at the row's key; undefined: Redis is out of reach. */
-  readonly seen: Seen | undefined
+  readonly seen: Snapshot | undefined
   /** The row's key, as far as it is known before a load. */
   readonly rowKey: string | undefined
 }
@@ -34,7 +34,7 @@ export function lookUp(
   const at = (rowId: string): Promise<Looked> => {
     const rowKey = by === identity ? key : model.keys.row(rowId)
     atRow?.(rowKey)
-    const read = (seen: Seen | undefined) => {
+    const read = (seen: Snapshot | undefined) => {
       if (seen === undefined) return OUT_OF_REACH
       const found = rowOf(lookup, seen, places)
       if (by === identity) return { found, seen, rowKey }
@@ -44,7 +44,7 @@ export function lookUp(
       else store.ledTo.delete(key)
       return { found: proven ? found : undefined, seen, rowKey }
     }
-    return store.look(rowKey, model.keys, deadline, read, 'token')
+    return store.lookUp(rowKey, model.keys, deadline, read, 'token')
   }
   const rowId = by === identity ? id : store.ledTo.get(key)
   return rowId === undefined ? lookUpByPointer(store, lookup, deadline, at) : at(rowId)
@@ -58,7 +58,7 @@ async function lookUpByPointer(
   at: (rowId: string) => Promise<Looked>,
 ): Promise<Looked> {
   const { model, key } = lookup
-  const seen = await store.look(key, model.keys, deadline, found => found)
+  const seen = await store.lookUp(key, model.keys, deadline, found => found)
   if (seen === undefined) return OUT_OF_REACH
   const pointed = pointerOf(lookup, seen)
   if (pointed === 'absent') return { found: pointed, seen, rowKey: undefined }
@@ -68,24 +68,24 @@ async function lookUpByPointer(
 
 function rowOf(
   { cached }: Lookup,
-  { entry, epochs, held }: Seen,
+  { entry, epochs, held }: Snapshot,
   places?: readonly number[],
 ): Row | 'absent' | undefined {
   const { codec } = cached
   if (entry === null || held) return undefined
-  const kind = kindOf(entry, codec.fingerprint)
+  const kind = verifiedKind(entry, codec.fingerprint)
   if (kind === undefined) return undefined
-  const epoch = kind === Kind.row ? epochs[ROWS] : epochs[ANY]
-  if (epoch === null || epoch === undefined || !stampedWith(entry, epoch)) return undefined
+  const epoch = kind === Kind.row ? epochs[UNNAMED_WRITES] : epochs[EVERY_WRITE]
+  if (epoch === null || epoch === undefined || !hasStamp(entry, epoch)) return undefined
   if (kind === Kind.absent) return 'absent'
   if (kind !== Kind.row && kind !== Kind.rowUnderAny) return undefined
   return codec.decode(entry, PAYLOAD_AT, places)
 }
 
-function pointerOf({ cached }: Lookup, { entry, epochs, held }: Seen): string | undefined {
+function pointerOf({ cached }: Lookup, { entry, epochs, held }: Snapshot): string | undefined {
   if (entry === null || held) return undefined
-  const kind = kindOf(entry, cached.codec.fingerprint)
+  const kind = verifiedKind(entry, cached.codec.fingerprint)
   if (kind === Kind.pointer) return textOf(entry)
-  const any = epochs[ANY]
-  return kind === Kind.absent && any !== null && any !== undefined && stampedWith(entry, any) ? 'absent' : undefined
+  const any = epochs[EVERY_WRITE]
+  return kind === Kind.absent && any !== null && any !== undefined && hasStamp(entry, any) ? 'absent' : undefined
 }

@@ -4,7 +4,7 @@ import type { Events } from '../events.js'
 import { fillRow } from './fill.js'
 import type { Flight } from '../local/flights.js'
 import { type Looked, lookUp } from './row-entry.js'
-import { type RowRead, satisfies, throwsWhenAbsent } from '../plan/read.js'
+import { type RowRead, matches, throwsWhenAbsent } from '../plan/read.js'
 import { ASK, type Reading } from './read.js'
 import type { Store, Ticket } from '../redis/store.js'
 
@@ -42,7 +42,7 @@ export class RowReading implements Reading<Looked, Shared> {
    * @param sourceOf - makes the way to the database, which a hit does not need
    */
   constructor(store: Store, events: Events, read: RowRead, operation: string, sourceOf: () => Source<Row | null>) {
-    this.model = read.model.model.name
+    this.model = read.model.definition.name
     this.operation = operation
     this.key = this.flight = read.key
     this.#store = store
@@ -53,7 +53,7 @@ export class RowReading implements Reading<Looked, Shared> {
   }
 
   look(deadline: number): Promise<Looked> {
-    return lookUp(this.#store, this.#read, deadline, this.#whole ? undefined : this.#read.places)
+    return lookUp(this.#store, this.#read, deadline, this.#whole ? undefined : this.#read.fieldIndexes)
   }
 
   answerOf({ found }: Looked): unknown {
@@ -75,7 +75,7 @@ export class RowReading implements Reading<Looked, Shared> {
     let row: Row | null
     try {
       ticket = seen && (await this.#store.acquire(rowKey, read.model.keys, seen, deadline, flight))
-      flight.asked()
+      flight.close()
       row = await source.load()
       keep(row)
     } catch (error) {
@@ -111,11 +111,13 @@ export class RowReading implements Reading<Looked, Shared> {
  */
 export function rowAnswer(read: RowRead, operation: string, row: Row | 'absent'): Row | null | typeof ASK {
   if (row === 'absent') return throwsWhenAbsent(operation) ? ASK : null
-  return satisfies(row, read.filters) ? row : ASK
+  return matches(row, read.filters) ? row : ASK
 }
 
 /** The part of a whole row that the caller asked for. */
-function shaped({ places, cached }: RowRead, row: Row): Row {
-  if (places === undefined) return row
-  return Object.fromEntries(places.map(place => cached.names[place] as string).map(name => [name, row[name]]))
+function shaped({ fieldIndexes, cached }: RowRead, row: Row): Row {
+  if (fieldIndexes === undefined) return row
+  return Object.fromEntries(
+    fieldIndexes.map(place => cached.fieldNames[place] as string).map(name => [name, row[name]]),
+  )
 }

@@ -4,13 +4,13 @@
  * out. If anything is missing, the database is asked once for all of it, and what was missing is filled.
  */
 import type { Row } from '../wire/rows.js'
-import { digest, Kind, kindOf, newToken, PAYLOAD_AT, seal, stampedWith } from '../wire/envelope.js'
+import { combinedStamp, Kind, verifiedKind, newToken, PAYLOAD_AT, seal, hasStamp } from '../wire/envelope.js'
 import type { Events, FillOutcome } from '../events.js'
 import { rowOrNullCodec } from '../wire/results.js'
 import { relationKey } from '../wire/keys.js'
 import { type Lookup, type RowRead } from '../plan/read.js'
-import { type Node, type One, type Part, type PartAt, partAt, tagIdsOf } from '../plan/tree.js'
-import type { Seen } from '../redis/batches.js'
+import { type RowNode, type ToOne, type RelatedEntry, type RelatedKeys, relatedKeysAt, tagIdsOf } from '../plan/tree.js'
+import type { Snapshot } from '../redis/batches.js'
 import type { Store, Ticket } from '../redis/store.js'
 import { fillRow, jittered } from './fill.js'
 import type { Flight } from '../local/flights.js'
@@ -20,23 +20,23 @@ import { unpacked } from './result.js'
 import { rowAnswer, type Shared, type Source } from './row.js'
 
 interface LookedPart {
-  readonly at: PartAt
-  readonly seen: Seen | undefined
+  readonly at: RelatedKeys
+  readonly seen: Snapshot | undefined
   readonly found: { readonly result: unknown } | undefined
 }
 
 /** What Redis said about the entries of a tree, as far as their keys were known. */
 class Gathered {
-  readonly rows = new Map<Node, Looked>()
-  readonly parts = new Map<Part, LookedPart>()
+  readonly rows = new Map<RowNode, Looked>()
+  readonly parts = new Map<RelatedEntry, LookedPart>()
   /** The root row: with all its fields, and in place of its relations what hangs on it. */
   found: Row | 'absent' | undefined
 }
 
 /** Tokens, all from before the load. */
-type Tickets = ReadonlyMap<Node | Part, Ticket>
+type Tickets = ReadonlyMap<RowNode | RelatedEntry, Ticket>
 
-const UNSEEN: Seen = { entry: null, epochs: [], held: false }
+const UNSEEN: Snapshot = { entry: null, epochs: [], held: false }
 
 export class TreeReading implements Reading<Gathered, Shared> {
   readonly model: string
@@ -45,7 +45,7 @@ export class TreeReading implements Reading<Gathered, Shared> {
   readonly #store: Store
   readonly #events: Events
   readonly #read: RowRead
-  readonly #tree: Node
+  readonly #tree: RowNode
   readonly #sourceOf: () => Source<Row | null>
   readonly #path: readonly string[]
 
@@ -54,12 +54,12 @@ export class TreeReading implements Reading<Gathered, Shared> {
     store: Store,
     events: Events,
     read: RowRead,
-    tree: Node,
+    tree: RowNode,
     operation: string,
     path: readonly string[],
     sourceOf: () => Source<Row | null>,
   ) {
-    this.model = read.model.model.name
+    this.model = read.model.definition.name
     this.operation = operation
     this.key = read.key
     this.#store = store
@@ -72,7 +72,7 @@ export class TreeReading implements Reading<Gathered, Shared> {
 
   get flight(): string {
     const filters = this.#read.filters.map(({ field, text }) => [field.name, text])
-    return `${this.key}?${this.#tree.shape.text}${JSON.stringify(filters)}`
+    return `${this.key}?${this.#tree.selection.text}${JSON.stringify(filters)}`
   }
 
   // ---- look
@@ -84,18 +84,23 @@ export class TreeReading implements Reading<Gathered, Shared> {
   }
 
   /** The row with what hangs on it; undefined when something is missing. */
-  async #gather(gathered: Gathered, node: Node, lookup: Lookup, deadline: number): Promise<Row | 'absent' | undefined> {
-    const { ones, parts } = node
+  async #gather(
+    gathered: Gathered,
+    node: RowNode,
+    lookup: Lookup,
+    deadline: number,
+  ): Promise<Row | 'absent' | undefined> {
+    const { toOne, relatedEntries } = node
     const hanging = new Map<string, Promise<unknown>>()
-    const guesses = new Map<One, string>()
+    const guesses = new Map<ToOne, string>()
     const atRow = (rowKey: string) => {
       const id = rowKey.slice(node.model.keys.row('').length)
-      for (const part of parts) {
+      for (const part of relatedEntries) {
         if (!part.byId) continue
         const tagIds = part.lists.map(() => id)
-        hanging.set(part.name, this.#part(gathered, part, partAt(part, rowKey, tagIds), deadline))
+        hanging.set(part.name, this.#part(gathered, part, relatedKeysAt(part, rowKey, tagIds), deadline))
       }
-      for (const one of ones) {
+      for (const one of toOne) {
         const oneId = one.byId ? id : this.#store.ledTo.get(relationKey(rowKey, one.name))
         if (oneId === undefined) continue
         if (!one.byId) guesses.set(one, oneId)
@@ -106,7 +111,7 @@ export class TreeReading implements Reading<Gathered, Shared> {
     gathered.rows.set(node, looked)
     const { found, rowKey } = looked
     if (found !== undefined && found !== 'absent' && rowKey !== undefined) {
-      for (const one of ones) {
+      for (const one of toOne) {
         if (one.byId) continue
         const oneId = one.idOf(found)
         const guess = guesses.get(one)
@@ -116,9 +121,9 @@ export class TreeReading implements Reading<Gathered, Shared> {
         // What a wrong guess gathers is not to come behind.
         hanging.set(one.name, guess === undefined ? goOn() : (hanging.get(one.name) as Promise<unknown>).then(goOn))
       }
-      for (const part of parts) {
+      for (const part of relatedEntries) {
         if (hanging.has(part.name)) continue
-        hanging.set(part.name, this.#part(gathered, part, partAt(part, rowKey, tagIdsOf(part, found)), deadline))
+        hanging.set(part.name, this.#part(gathered, part, relatedKeysAt(part, rowKey, tagIdsOf(part, found)), deadline))
       }
     }
     const values = await Promise.all(hanging.values())
@@ -128,14 +133,14 @@ export class TreeReading implements Reading<Gathered, Shared> {
   }
 
   /** Where a relation leads, so that the next look can go there in the trip of the row itself. */
-  #remember(rowKey: string, one: One, id: string | null | undefined): void {
+  #remember(rowKey: string, one: ToOne, id: string | null | undefined): void {
     const key = relationKey(rowKey, one.name)
     if (typeof id === 'string') this.#store.ledTo.set(key, id)
     else this.#store.ledTo.delete(key)
   }
 
   /** The related row, null, or undefined when only the database can tell. */
-  async #one(gathered: Gathered, one: One, id: string | null | undefined, deadline: number): Promise<unknown> {
+  async #one(gathered: Gathered, one: ToOne, id: string | null | undefined, deadline: number): Promise<unknown> {
     if (id === undefined || id === null) return id
     const found = await this.#gather(gathered, one.node, lookupOf(one, id), deadline)
     // A foreign key without its row: the row has just gone, or the database does not check foreign keys.
@@ -144,8 +149,8 @@ export class TreeReading implements Reading<Gathered, Shared> {
   }
 
   /** The related rows or counts; undefined when there is no valid entry. */
-  #part(gathered: Gathered, part: Part, at: PartAt, deadline: number): Promise<unknown> {
-    return this.#store.look(at.key, at.on, deadline, seen => {
+  #part(gathered: Gathered, part: RelatedEntry, at: RelatedKeys, deadline: number): Promise<unknown> {
+    return this.#store.lookUp(at.key, at.dependsOn, deadline, seen => {
       const found = seen && validPart(part, at, seen)
       gathered.parts.set(part, { at, seen, found })
       return found?.result
@@ -171,13 +176,14 @@ export class TreeReading implements Reading<Gathered, Shared> {
     let answer: unknown
     try {
       tickets = await this.#acquire(gathered, deadline, flight)
-      flight.asked()
+      flight.close()
       row = await source.load()
       keep(row)
       if (row === null) shared = 'absent'
       else {
         const whole = shaped(this.#tree, row)
-        if (rowAnswer(this.#read, this.operation, row) !== ASK) shared = rowOrNullCodec(this.#tree.shape).encode(whole)
+        if (rowAnswer(this.#read, this.operation, row) !== ASK)
+          shared = rowOrNullCodec(this.#tree.selection).encode(whole)
       }
       answer = this.#answer(row ?? 'absent')
     } catch (error) {
@@ -193,7 +199,7 @@ export class TreeReading implements Reading<Gathered, Shared> {
 
   answerFrom(shared: Shared): unknown {
     if (shared === 'absent') return this.#answer('absent')
-    const decoded = rowOrNullCodec(this.#tree.shape).decode(shared, 0)
+    const decoded = rowOrNullCodec(this.#tree.selection).decode(shared, 0)
     return decoded === undefined ? ASK : unpacked(this.#path, decoded.result)
   }
 
@@ -209,15 +215,18 @@ export class TreeReading implements Reading<Gathered, Shared> {
   // ---- tokens and fills, of all entries that were not found
 
   async #acquire(gathered: Gathered, deadline: number, flight: Flight<Shared>): Promise<Tickets> {
-    const tickets = new Map<Node | Part, Ticket>()
+    const tickets = new Map<RowNode | RelatedEntry, Ticket>()
     const waiting: Promise<void>[] = []
-    const acquire = async (of: Node | Part, ...[key, on, seen]: [string | undefined, PartAt['on'], Seen]) => {
+    const acquire = async (
+      of: RowNode | RelatedEntry,
+      ...[key, on, seen]: [string | undefined, RelatedKeys['dependsOn'], Snapshot]
+    ) => {
       const known = seen === UNSEEN ? { ...UNSEEN, epochs: on.epochs.map(() => null) } : seen
       const ticket = await this.#store.acquire(key, on, known, deadline, flight)
       if (ticket !== undefined) tickets.set(of, ticket)
     }
     // Where the row before it is not known, what was found is that of a guess, and the load may bring something else.
-    const visit = (node: Node, isGuess: boolean) => {
+    const visit = (node: RowNode, isGuess: boolean) => {
       const looked = gathered.rows.get(node)
       if (looked === undefined) waiting.push(acquire(node, undefined, node.model.keys, UNSEEN))
       else if (looked.seen !== undefined && (looked.found === undefined || isGuess)) {
@@ -226,21 +235,22 @@ export class TreeReading implements Reading<Gathered, Shared> {
         waiting.push(acquire(node, key, node.model.keys, looked.seen))
       }
       const isNextGuess = isGuess || looked?.found === undefined
-      for (const part of node.parts) {
+      for (const part of node.relatedEntries) {
         const lookedPart = gathered.parts.get(part)
-        if (lookedPart === undefined) waiting.push(acquire(part, undefined, partAt(part, '', undefined).on, UNSEEN))
+        if (lookedPart === undefined)
+          waiting.push(acquire(part, undefined, relatedKeysAt(part, '', undefined).dependsOn, UNSEEN))
         else if (lookedPart.seen !== undefined && (lookedPart.found === undefined || isNextGuess)) {
-          waiting.push(acquire(part, undefined, lookedPart.at.on, lookedPart.seen))
+          waiting.push(acquire(part, undefined, lookedPart.at.dependsOn, lookedPart.seen))
         }
       }
-      for (const { node: next } of node.ones) visit(next, isNextGuess)
+      for (const { node: next } of node.toOne) visit(next, isNextGuess)
     }
     visit(this.#tree, false)
     await Promise.all(waiting)
     return tickets
   }
 
-  #fill(gathered: Gathered, tickets: Tickets, node: Node, lookup: Lookup, row: Row | null, alone: boolean): void {
+  #fill(gathered: Gathered, tickets: Tickets, node: RowNode, lookup: Lookup, row: Row | null, alone: boolean): void {
     const ticket = tickets.get(node)
     const looked = gathered.rows.get(node)
     const id = row === null ? undefined : node.identity.idOf(row)
@@ -252,8 +262,8 @@ export class TreeReading implements Reading<Gathered, Shared> {
       this.#filled(node, fillRow(this.#store, lookup, ticket, looked?.rowKey, { row, payload, alone }), lookup.key)
     }
     if (row === null || rowKey === undefined) return
-    for (const part of node.parts) this.#fillPart(gathered, tickets, node, part, rowKey, row[part.name])
-    for (const one of node.ones) {
+    for (const part of node.relatedEntries) this.#fillPart(gathered, tickets, node, part, rowKey, row[part.name])
+    for (const one of node.toOne) {
       const oneId = one.idOf(row)
       if (!one.byId) this.#remember(rowKey, one, oneId)
       if (oneId === null || oneId === undefined) continue
@@ -263,53 +273,66 @@ export class TreeReading implements Reading<Gathered, Shared> {
     }
   }
 
-  #fillPart(gathered: Gathered, tickets: Tickets, node: Node, part: Part, rowKey: string, value: unknown): void {
+  #fillPart(
+    gathered: Gathered,
+    tickets: Tickets,
+    node: RowNode,
+    part: RelatedEntry,
+    rowKey: string,
+    value: unknown,
+  ): void {
     const ticket = tickets.get(part)
     if (ticket === undefined) return
-    const untagged = partAt(part, rowKey, undefined)
+    const untagged = relatedKeysAt(part, rowKey, undefined)
     const { at: lookedAt, found } = gathered.parts.get(part) ?? {}
     if (found !== undefined && lookedAt?.key === untagged.key) return
     // The tags that were asked for are those of this row, unless a pointer led elsewhere.
     const tagged = lookedAt?.key === untagged.key ? lookedAt.tagged : 0
-    const stamp = digest(tagged > 0 ? ticket.epochs.slice(0, tagged) : ticket.epochs.slice(-part.underAny.length))
+    const stamp = combinedStamp(
+      tagged > 0 ? ticket.epochs.slice(0, tagged) : ticket.epochs.slice(-part.everyWriteEpochs.length),
+    )
     const payload = part.codec.encode(value)
     const { policy, codec } = part.cached
     if (payload === undefined || stamp === undefined) return this.#filled(node, 'inexact', untagged.key)
     if (PAYLOAD_AT + payload.length > policy.maxBytes) return this.#filled(node, 'too-large', untagged.key)
     const entry = seal(tagged > 0 ? Kind.related : Kind.relatedUnderAny, payload, newToken(), stamp, codec.fingerprint)
-    const { on } = tagged > 0 && lookedAt !== undefined ? lookedAt : untagged
-    this.#store.fill(untagged.key, entry, on, jittered(part.ttlMs, policy.jitter), 'none')
+    const { dependsOn } = tagged > 0 && lookedAt !== undefined ? lookedAt : untagged
+    this.#store.fill(untagged.key, entry, dependsOn, jittered(part.ttlMs, policy.jitter), 'none')
     this.#filled(node, 'sent', untagged.key)
   }
 
-  #filled({ model }: Node, outcome: FillOutcome, key: string): void {
-    this.#events.fill(model.model.name, outcome, key)
+  #filled({ model }: RowNode, outcome: FillOutcome, key: string): void {
+    this.#events.fill(model.definition.name, outcome, key)
   }
 }
 
-function lookupOf({ node, by }: One, id: string): Lookup {
+function lookupOf({ node, by }: ToOne, id: string): Lookup {
   const { model, cached, identity } = node
   const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.columns, id)
   return { model, cached, identity, by, id, key }
 }
 
-function validPart(part: Part, { tagged }: PartAt, { entry, epochs, held }: Seen): LookedPart['found'] {
+function validPart(
+  part: RelatedEntry,
+  { tagged }: RelatedKeys,
+  { entry, epochs, held }: Snapshot,
+): LookedPart['found'] {
   if (entry === null || held) return undefined
-  const kind = kindOf(entry, part.cached.codec.fingerprint)
+  const kind = verifiedKind(entry, part.cached.codec.fingerprint)
   if (kind !== Kind.relatedUnderAny && (kind !== Kind.related || tagged === 0)) return undefined
-  const stamp = digest(kind === Kind.related ? epochs.slice(0, tagged) : epochs.slice(tagged))
-  if (stamp === undefined || !stampedWith(entry, stamp)) return undefined
+  const stamp = combinedStamp(kind === Kind.related ? epochs.slice(0, tagged) : epochs.slice(tagged))
+  if (stamp === undefined || !hasStamp(entry, stamp)) return undefined
   return part.codec.decode(entry, PAYLOAD_AT)
 }
 
 /** A whole row of the tree in the caller's shape. */
-function shaped({ shape, ones }: Node, row: Row): Row {
-  const { places, names } = shape.cached
+function shaped({ selection, toOne }: RowNode, row: Row): Row {
+  const { fieldIndex, fieldNames } = selection.cached
   const valueOf = (name: string) => {
     const value = row[name]
-    const one = places.has(name) || value === null ? undefined : ones.find(other => other.name === name)
+    const one = fieldIndex.has(name) || value === null ? undefined : toOne.find(other => other.name === name)
     return one === undefined ? value : shaped(one.node, value as Row)
   }
-  const order = shape.order ?? shape.places?.map(place => names[place] as string) ?? names
+  const order = selection.order ?? selection.fieldIndexes?.map(place => fieldNames[place] as string) ?? fieldNames
   return Object.fromEntries(order.map(name => [name, valueOf(name)]))
 }

@@ -1,12 +1,12 @@
 /** The story of `getOrSet`: cache-aside for any value of the caller's, by the rules that hold for rows. */
-import { digest, Kind, kindOf, PAYLOAD_AT, seal, stampedWith } from '../wire/envelope.js'
+import { combinedStamp, Kind, verifiedKind, PAYLOAD_AT, seal, hasStamp } from '../wire/envelope.js'
 import { packValue, unpackValue } from '../wire/values.js'
 import { nameOf } from '../errors.js'
 import type { Events, FillOutcome } from '../events.js'
 import type { Flight, Flights } from '../local/flights.js'
 import type { Dependencies } from '../wire/keys.js'
 import { ASK, cacheAside, type Reading } from './read.js'
-import type { Seen } from '../redis/batches.js'
+import type { Snapshot } from '../redis/batches.js'
 import type { Store, Ticket } from '../redis/store.js'
 
 export interface ValueRead<T> {
@@ -35,7 +35,7 @@ export async function readValue<T>(values: Values, read: ValueRead<T>): Promise<
 }
 
 /** Answers are in a box, because a value may be `undefined`. */
-class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
+class ValueReading<T> implements Reading<Snapshot | undefined, Buffer> {
   readonly model = OPERATION
   readonly operation = OPERATION
   readonly key: string
@@ -51,25 +51,25 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
     this.#read = read
   }
 
-  look(deadline: number): Promise<Seen | undefined> {
-    return this.#values.store.look(this.key, this.#read.on, deadline, seen => seen)
+  look(deadline: number): Promise<Snapshot | undefined> {
+    return this.#values.store.lookUp(this.key, this.#read.on, deadline, seen => seen)
   }
 
-  answerOf(seen: Seen | undefined): unknown {
-    if (seen === undefined || seen.entry === null || kindOf(seen.entry, this.#values.signature) !== Kind.value)
+  answerOf(seen: Snapshot | undefined): unknown {
+    if (seen === undefined || seen.entry === null || verifiedKind(seen.entry, this.#values.signature) !== Kind.value)
       return undefined
-    const stamp = digest(seen.epochs)
-    if (stamp === undefined || !stampedWith(seen.entry, stamp)) return undefined
+    const stamp = combinedStamp(seen.epochs)
+    if (stamp === undefined || !hasStamp(seen.entry, stamp)) return undefined
     return decoded(this.#values, this.#read, seen.entry, PAYLOAD_AT)
   }
 
-  async load(seen: Seen | undefined, deadline: number, flight: Flight<Buffer>): Promise<unknown> {
+  async load(seen: Snapshot | undefined, deadline: number, flight: Flight<Buffer>): Promise<unknown> {
     const { store, events } = this.#values
     const { on, fetch } = this.#read
     let payload: Buffer | undefined
     try {
       const ticket = seen && (await store.acquire(this.key, on, seen, deadline, flight))
-      flight.asked()
+      flight.close()
       const value = await flight.run(fetch)
       payload = encoded(this.#values, this.#read, value)
       if (ticket) events.fill(OPERATION, this.#fill(ticket, payload), this.key)
@@ -88,7 +88,7 @@ class ValueReading<T> implements Reading<Seen | undefined, Buffer> {
   }
 
   #fill({ entry: token, epochs }: Ticket, payload: Buffer | undefined): FillOutcome {
-    const stamp = digest(epochs)
+    const stamp = combinedStamp(epochs)
     if (payload === undefined || token === undefined || stamp === undefined) return 'inexact'
     const entry = seal(Kind.value, payload, token, stamp, this.#values.signature)
     this.#values.store.fill(this.key, entry, this.#read.on, this.#read.ttlMs, token)

@@ -4,7 +4,7 @@ import { hasToken, newToken, type Token } from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'
 
 /** What stands in Redis about an entry and what it depends on. */
-export interface Seen {
+export interface Snapshot {
   readonly entry: Buffer | null
   /** In the order of the dependencies' epochs. */
   readonly epochs: readonly (Token | null)[]
@@ -12,21 +12,21 @@ export interface Seen {
 }
 
 /** What stands at a key, where a token can be read off it: it is one, or an entry that was filled under one. */
-export function readable(bytes: Buffer | null): Token | undefined {
+export function readableToken(bytes: Buffer | null): Token | undefined {
   return bytes !== null && hasToken(bytes) ? bytes : undefined
 }
 
 /** Waits no longer than the first of its queries may. */
-class Timed {
+class WithDeadline {
   #ms = Number.POSITIVE_INFINITY
   done: Promise<boolean> = Promise.resolve(false)
 
   /** What one of its queries has left, when it comes: that others are planned before the batch is sent is not Redis' time. */
-  within(ms: number): void {
+  atMost(ms: number): void {
     if (ms < this.#ms) this.#ms = ms
   }
 
-  get ms(): number {
+  get remainingMs(): number {
     return this.#ms
   }
 }
@@ -35,37 +35,37 @@ class Timed {
 interface Waiting {
   readonly entry: number
   readonly on: Found
-  readonly answer: (seen: Seen | undefined) => void
+  readonly answer: (seen: Snapshot | undefined) => void
 }
 
 /** Where dependencies are in the reply, and what they are once it is there: the same for all lookups of a model. */
 interface Found {
   readonly epochs: readonly number[]
   readonly holds: readonly number[]
-  seen: Pick<Seen, 'epochs' | 'held'> | undefined
+  seen: Pick<Snapshot, 'epochs' | 'held'> | undefined
 }
 
-export class LookBatch extends Timed {
+export class LookUpBatch extends WithDeadline {
   readonly keys: string[] = []
   readonly #places = new Map<string, number>()
   readonly #dependencies = new Map<Dependencies, Found>()
   readonly #waiting: Waiting[] = []
   #takeable: string | undefined
 
-  takeable(key: string): void {
+  mayTakeToken(key: string): void {
     this.#takeable = key
   }
 
   /** The key whose token may be taken at once: that of the only lookup, which is the last of the keys. */
-  get lone(): string | undefined {
+  get onlyKey(): string | undefined {
     return this.#waiting.length === 1 ? this.#takeable : undefined
   }
 
-  look<T>(key: string, on: Dependencies, read: (seen: Seen | undefined) => T): Promise<T> {
+  lookUp<T>(key: string, on: Dependencies, read: (seen: Snapshot | undefined) => T): Promise<T> {
     const found = this.#found(on)
     const entry = this.#add(key)
     return new Promise((resolve, reject) => {
-      const answer = (seen: Seen | undefined) => {
+      const answer = (seen: Snapshot | undefined) => {
         try {
           resolve(read(seen))
         } catch (error) {
@@ -114,7 +114,7 @@ interface Place {
   readonly token: Token
 }
 
-export class AcquireBatch extends Timed {
+export class AcquireBatch extends WithDeadline {
   readonly commands: Command[] = []
   readonly #places = new Map<string, Place>()
   /** Asked after all commands. */
@@ -141,15 +141,15 @@ export class AcquireBatch extends Timed {
   }
 
   /** The token that stands at a key now: the one that was there, or ours. Undefined if it can't be read. */
-  granted(place: Place | undefined): Token | undefined {
+  tokenAt(place: Place | undefined): Token | undefined {
     if (place === undefined) return undefined
     const reply = this.replies[place.index]
     if (reply === null) return place.token
-    return reply instanceof Buffer ? readable(reply) : undefined
+    return reply instanceof Buffer ? readableToken(reply) : undefined
   }
 
   /** Keys that hold something else than ours: other bytes, or another type. */
-  foreign(): string[] {
+  unreadableKeys(): string[] {
     const isForeign = (reply: Reply) =>
       reply instanceof Buffer ? !hasToken(reply) : reply instanceof Error && reply.message.startsWith('WRONGTYPE')
     return [...this.#places].filter(([, place]) => isForeign(this.replies[place.index])).map(([key]) => key)
@@ -166,7 +166,7 @@ export class FillBatch {
   }
 }
 
-export class DropBatch extends Timed {
+export class InvalidateBatch extends WithDeadline {
   readonly keys = new Set<string>()
   readonly holds = new Set<string>()
 }

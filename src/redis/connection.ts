@@ -41,7 +41,7 @@ const OLDEST = 7
 /** The most keys of one command, and commands of one pipeline: what comes in parts is seen to come. */
 export const CHUNK = 256
 /** So many commands cost less than a pipeline of ioredis, which takes longer for two of them than both take alone. */
-const FEW = 4
+const MAX_SINGLE_COMMANDS = 4
 /** How long the keys of a tag are asked for one by one after they were not answered together. */
 const SPLIT_MS = 60_000
 
@@ -77,18 +77,18 @@ export class Connection {
 
   /** Whether commands may be sent: the client is ready, and in its own database. */
   get ready(): boolean {
-    return this.#redis.status === 'ready' && this.elsewhere === undefined
+    return this.#redis.status === 'ready' && this.otherDatabase === undefined
   }
 
   /** The database that the application has selected on its client, if it is not the one that the cache is in. */
-  get elsewhere(): number | undefined {
+  get otherDatabase(): number | undefined {
     if (this.#cluster !== undefined) return undefined
     const selected = this.#wire.condition?.select
     return selected === undefined || selected === this.#db ? undefined : selected
   }
 
   /** Remembers who is at the other end. */
-  settle(): void {
+  rememberServers(): void {
     this.#place = this.#cluster === undefined ? [this.#wire.stream] : this.#cluster.nodes('master')
   }
 
@@ -96,7 +96,7 @@ export class Connection {
    * Whether they are still the same: the socket, or the masters of a Cluster, of which a replica becomes one without an
    * event. Looked at for each command and each reply.
    */
-  get unmoved(): boolean {
+  get sameServers(): boolean {
     if (this.#cluster === undefined) return this.#wire.stream === this.#place[0]
     const masters = this.#cluster.nodes('master')
     return masters.length === this.#place.length && masters.every((master, i) => master === this.#place[i])
@@ -106,7 +106,7 @@ export class Connection {
    * Has a Cluster ask its nodes who holds which slot. By itself it does so only where a command is answered `MOVED` or a
    * connection closes, and none of that has to happen: no command is sent while there is no trust.
    */
-  lookAgain(): void {
+  refreshSlots(): void {
     if (this.#cluster?.status === 'ready') this.#cluster.refreshSlotsCache()
   }
 
@@ -183,7 +183,7 @@ export class Connection {
     const groups = this.#groups(keys)
     if (groups.length === 1 && this.#cluster === undefined) {
       const values = await within(this.#call(['mget', ...keys]), ms)
-      return Array.isArray(values) && this.elsewhere === undefined ? values : undefined
+      return Array.isArray(values) && this.otherDatabase === undefined ? values : undefined
     }
     const replies = await this.#sendGroups('mget', groups, ms)
     if (replies === undefined || !replies.every(reply => Array.isArray(reply))) return undefined
@@ -258,7 +258,7 @@ export class Connection {
     })
     const replies = await eachWithin(calls, ms)
     if (this.#cluster !== undefined) for (const group of unanswered) if (group.length > 1) this.split(group)
-    return replies === LATE || this.elsewhere !== undefined ? undefined : replies
+    return replies === LATE || this.otherDatabase !== undefined ? undefined : replies
   }
 
   /** From now on for a while, keys like these are asked for one by one. */
@@ -275,7 +275,7 @@ export class Connection {
       ? within(this.#dispatch(commands), ms)
       : this.#sendInParts(commands, ms))
     // Another database may have been selected before they were sent.
-    return replies === LATE || this.elsewhere !== undefined ? undefined : replies
+    return replies === LATE || this.otherDatabase !== undefined ? undefined : replies
   }
 
   async #sendInParts(commands: readonly Command[], ms: number): Promise<Reply[] | typeof LATE> {
@@ -289,7 +289,7 @@ export class Connection {
     const [only] = commands
     if (commands.length === 1 && only !== undefined) return [await this.#call(only)]
     // One by one they go out and come back in one tick just as well. A Cluster refuses pipelines over slots.
-    if (commands.length <= FEW || this.#cluster !== undefined) {
+    if (commands.length <= MAX_SINGLE_COMMANDS || this.#cluster !== undefined) {
       return Promise.all(commands.map(command => this.#call(command)))
     }
     const pipeline = this.#redis.pipeline()
@@ -313,7 +313,7 @@ export class Connection {
     const code = refusalOf(error)
     if (code !== undefined) this.#refusal(code, code === 'NOPERM' ? forbiddenIn(String(error), script) : undefined)
     // Of several commands in one pipeline ioredis hands this to us, and does nothing about it.
-    if (code === 'MOVED') this.lookAgain()
+    if (code === 'MOVED') this.refreshSlots()
     return error
   }
 

@@ -10,10 +10,10 @@ import type { Connection } from './connection.js'
 import { patiently } from './waiting.js'
 import type { Emit, ErrorCode } from '../events.js'
 import { Journal } from './journal.js'
-import { Marks } from './marks.js'
+import { KnownServers } from './marks.js'
 
 /** Who else uses the keys (`fleet.ts`). */
-export interface Neighbours {
+export interface FleetView {
   /** Leaves a sign of life and learns of the others. False: Redis did not answer. */
   checkIn(ms: number): Promise<boolean>
   /** Whether invalidations may be sent: what is known of the others is recent. */
@@ -39,7 +39,7 @@ export interface HealthOptions {
   readonly epochs: readonly string[]
   readonly deadlineMs: number
   readonly holdMs: number
-  readonly neighbours: Neighbours
+  readonly fleet: FleetView
   readonly emit: Emit
 }
 
@@ -70,7 +70,7 @@ export class Health {
   #retryMs = FIRST_RETRY_MS
   /** What ended the last attempt, if it is something to be said once. */
   #obstacle: ErrorCode | undefined
-  readonly #marks: Marks
+  readonly #marks: KnownServers
   #closed = false
   #checking: Promise<boolean> | undefined
   #renewal: NodeJS.Timeout | undefined
@@ -78,14 +78,14 @@ export class Health {
   constructor(connection: Connection, options: HealthOptions) {
     this.#connection = connection
     this.#options = options
-    const { prefix, epochs, deadlineMs, holdMs, neighbours, emit } = options
-    this.#marks = new Marks(connection, { prefix, epochs, deadlineMs })
+    const { prefix, epochs, deadlineMs, holdMs, fleet, emit } = options
+    this.#marks = new KnownServers(connection, { prefix, epochs, deadlineMs })
     this.#journal = new Journal(connection, {
       epochs,
       deadlineMs,
       holdMs,
       // What was owed was named before another version may have come.
-      instead: () => (neighbours.others > 0 ? neighbours.everything() : undefined),
+      instead: () => (fleet.others > 0 ? fleet.everything() : undefined),
       emit,
     })
     this.#unwatch = connection.watch({
@@ -107,13 +107,13 @@ export class Health {
 
   /** Whether reads may ask Redis now. */
   get usable(): boolean {
-    return this.#trusted && this.#here() && this.#options.neighbours.ours
+    return this.#trusted && this.#here() && this.#options.fleet.ours
   }
 
   /** Whether the connection leads where it did when it was trusted. If not, that is noticed here, without any event. */
   #here(): boolean {
-    const { ready, unmoved, elsewhere } = this.#connection
-    if (this.#trusted && (!unmoved || elsewhere !== undefined)) {
+    const { ready, sameServers, otherDatabase } = this.#connection
+    if (this.#trusted && (!sameServers || otherDatabase !== undefined)) {
       this.#connects++
       this.#distrust()
       this.#retryMs = FIRST_RETRY_MS
@@ -132,12 +132,12 @@ export class Health {
   }
 
   /** Whether an invalidation is worth sending: not while commands go unanswered. */
-  get answering(): boolean {
-    return this.#here() && !this.#hanging && this.#options.neighbours.fresh
+  get responding(): boolean {
+    return this.#here() && !this.#hanging && this.#options.fleet.fresh
   }
 
   /** Invalidations that Redis has not acknowledged yet. */
-  get owed(): number {
+  get pending(): number {
     return this.#journal.size
   }
 
@@ -149,10 +149,10 @@ export class Health {
     const isFirst = this.#starting === undefined
     this.#starting ??= this.#start(ms)
     const left = await this.#starting
-    const { neighbours } = this.#options
+    const { fleet } = this.#options
     // A cache that was closed learns of the others only when it has something to tell them.
     const isWanted = this.#trusted || (forWrite && this.#closed)
-    if (isWanted && this.#here() && !this.#hanging && neighbours.unsettled)
+    if (isWanted && this.#here() && !this.#hanging && fleet.unsettled)
       await patiently(this.#check(), isFirst ? left : ms)
   }
 
@@ -164,7 +164,7 @@ export class Health {
 
   /** Looks again who else uses the keys, once at a time. */
   #check(): Promise<boolean> {
-    return (this.#checking ??= this.#options.neighbours.checkIn(this.#options.deadlineMs).finally(() => {
+    return (this.#checking ??= this.#options.fleet.checkIn(this.#options.deadlineMs).finally(() => {
       this.#checking = undefined
     }))
   }
@@ -182,12 +182,12 @@ export class Health {
   }
 
   async #renew(): Promise<void> {
-    const { renewMs, isUsed } = this.#options.neighbours
+    const { renewMs, isUsed } = this.#options.fleet
     if (!this.#trusted || !this.#connection.ready || !isUsed) return this.#renewLater(renewMs)
     const checked = await this.#check()
     // Or the next process would take the server for an unknown one, when a week is over, and drop all entries.
     if (this.#trusted) await this.#marks.renew()
-    if (!checked) this.#options.neighbours.touch()
+    if (!checked) this.#options.fleet.touch()
     this.#renewLater(checked ? renewMs : Math.min(renewMs, LONGEST_RETRY_MS))
   }
 
@@ -211,7 +211,7 @@ export class Health {
   }
 
   /** Keeps what Redis did not acknowledge: it is done before this process trusts the cache again. */
-  owe(holds: readonly string[], keys: readonly string[]): void {
+  queue(holds: readonly string[], keys: readonly string[]): void {
     if (this.#connection.ready) this.#hanging = true
     this.#journal.add(holds, keys)
     this.#distrust()
@@ -228,14 +228,14 @@ export class Health {
     this.#unwatch()
     clearTimeout(this.#renewal)
     const until = performance.now() + ms
-    while (this.owed > 0 && performance.now() < until) {
+    while (this.pending > 0 && performance.now() < until) {
       this.#heal()
       await patiently(this.#healing ?? Promise.resolve(), until - performance.now())
-      if (this.owed > 0) await sleep(Math.min(FIRST_RETRY_MS, Math.max(until - performance.now(), 0)))
+      if (this.pending > 0) await sleep(Math.min(FIRST_RETRY_MS, Math.max(until - performance.now(), 0)))
     }
     clearTimeout(this.#retry)
     this.#retry = undefined
-    return this.owed
+    return this.pending
   }
 
   #refusal(code: string, command?: string): void {
@@ -271,7 +271,7 @@ export class Health {
 
   /** Whether another attempt is worth it. A cache that was closed still repays what its writes owe. */
   get #wanted(): boolean {
-    return !this.#closed || this.owed > 0
+    return !this.#closed || this.pending > 0
   }
 
   #heal(): void {
@@ -281,9 +281,9 @@ export class Health {
       this.#healing = undefined
       if (!this.#wanted) return
       // A reconnect while we were at it may have brought another server, a write another debt: once more.
-      if (connects !== this.#connects || (healed && this.owed > 0)) return this.#heal()
-      if (!healed || !this.#connection.unmoved) {
-        this.#connection.lookAgain()
+      if (connects !== this.#connects || (healed && this.pending > 0)) return this.#heal()
+      if (!healed || !this.#connection.sameServers) {
+        this.#connection.refreshSlots()
         return this.#schedule()
       }
       if (!this.#closed) this.#trust()
@@ -302,25 +302,25 @@ export class Health {
 
   /** Who the server is, who else uses the keys, what we owe, whether the server is known: answers whether all is settled. */
   async #attempt(): Promise<boolean> {
-    this.#connection.settle()
+    this.#connection.rememberServers()
     const identities = await this.#identify()
     if (identities === undefined || !(await this.#check())) return false
     // Redis answers: what is dropped from here on goes out at once, or debts would grow while we repay them.
     this.#hanging = false
-    if (!(await this.#journal.repay())) {
+    if (!(await this.#journal.replay())) {
       this.#hanging = true
       return false
     }
     // Last, because a process that never gets to know the server still has to tell the others what it has changed.
     if (this.#closed || !(await this.#meet(identities))) return this.#closed
-    this.#renewLater(this.#options.neighbours.renewMs)
+    this.#renewLater(this.#options.fleet.renewMs)
     this.#lastTrusted = identities
     return true
   }
 
   async #meet(identities: readonly string[]): Promise<boolean> {
     const isAnother = this.#lastTrusted !== undefined && this.#lastTrusted.join() !== identities.join()
-    const outcome = await this.#marks.meet(identities, isAnother, this.#connects)
+    const outcome = await this.#marks.check(identities, isAnother, this.#connects)
     if (outcome === 'refused') {
       const message =
         `This process can't mark the Redis server as known, as Redis refuses to SET (it is full, or the user may not): ` +
@@ -331,10 +331,10 @@ export class Health {
   }
 
   async #identify(): Promise<readonly string[] | undefined> {
-    const { elsewhere } = this.#connection
-    if (elsewhere !== undefined) {
+    const { otherDatabase } = this.#connection
+    if (otherDatabase !== undefined) {
       const message =
-        `The application has selected database ${elsewhere} on the Redis client of the cache (SELECT): nothing is read from ` +
+        `The application has selected database ${otherDatabase} on the Redis client of the cache (SELECT): nothing is read from ` +
         `the cache, and invalidations wait, until it selects the former one again. Give the cache a client of its own.`
       this.#say('OTHER_DATABASE', message)
       return undefined

@@ -6,11 +6,11 @@
 import type { Connection } from './connection.js'
 
 /** Which keys and holds a write drops. */
-export interface Drops {
+export interface Invalidation {
   readonly holds: readonly string[]
   readonly keys: readonly string[]
   /** Keys besides, which follow from who else is there when the `DEL` is sent. */
-  readonly besides?: (() => readonly string[]) | undefined
+  readonly alsoStale?: (() => readonly string[]) | undefined
 }
 
 /** So many times while it lasts, a hold is looked at. */
@@ -19,19 +19,19 @@ const LOOKS = 30
 export class Holds {
   readonly #connection: Connection
   readonly #holdMs: number
-  readonly #repeat: (drops: Drops) => void
+  readonly #repeat: (drops: Invalidation) => void
   /** Of each that has not ended: when it does, and when it is looked at. */
   readonly #timers = new Map<NodeJS.Timeout, NodeJS.Timeout>()
 
   /** @param repeat - invalidates at the end of a hold */
-  constructor(connection: Connection, holdMs: number, repeat: (drops: Drops) => void) {
+  constructor(connection: Connection, holdMs: number, repeat: (drops: Invalidation) => void) {
     this.#connection = connection
     this.#holdMs = holdMs
     this.#repeat = repeat
   }
 
   /** From here on they last for the time of a hold. */
-  open(drops: Drops): void {
+  open(drops: Invalidation): void {
     if (drops.holds.length === 0) return
     const everyMs = this.#holdMs / LOOKS
     const until = performance.now() + this.#holdMs

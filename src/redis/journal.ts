@@ -44,7 +44,7 @@ export class Journal {
   }
 
   /** Holds before keys, like the writes that owe them. Answers whether nothing is owed any more. */
-  async repay(): Promise<boolean> {
+  async replay(): Promise<boolean> {
     const { epochs, deadlineMs, holdMs, instead, emit } = this.#options
     while (this.size > 0) {
       const holds = [...this.#holds]

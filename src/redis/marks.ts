@@ -3,9 +3,9 @@
  * drops all epochs and leaves a mark. The mark names the server and the epochs, as a service with fewer models drops fewer.
  */
 import type { Connection } from './connection.js'
-import { digestOf, seenKey } from '../wire/keys.js'
+import { digestOf, knownServerKey } from '../wire/keys.js'
 
-export interface MarksOptions {
+export interface KnownServersOptions {
   readonly prefix: string
   readonly epochs: readonly string[]
   readonly deadlineMs: number
@@ -20,16 +20,16 @@ const KNOWN = '1'
 const TRIED = '0'
 const TRIED_MS = 60_000
 
-export class Marks {
+export class KnownServers {
   readonly #connection: Connection
-  readonly #options: MarksOptions
+  readonly #options: KnownServersOptions
   readonly #digest: string
   #keys: readonly string[] = []
   #markedAt = Number.NEGATIVE_INFINITY
   /** The server whose epochs were dropped in this series of attempts, and at which connect. */
   #dropped: string | undefined
 
-  constructor(connection: Connection, options: MarksOptions) {
+  constructor(connection: Connection, options: KnownServersOptions) {
     this.#connection = connection
     this.#options = options
     this.#digest = digestOf(options.epochs)
@@ -42,13 +42,13 @@ export class Marks {
    * @param identities - `''` where the server does not tell
    * @param connects - changes with each connect
    */
-  async meet(
+  async check(
     identities: readonly string[],
     isAnother: boolean,
     connects: number,
   ): Promise<'met' | 'refused' | 'unanswered'> {
     const { prefix, epochs, deadlineMs } = this.#options
-    const keys = identities.map(identity => seenKey(prefix, identity, this.#digest))
+    const keys = identities.map(identity => knownServerKey(prefix, identity, this.#digest))
     const marks = await this.#connection.get(keys, deadlineMs)
     if (marks === undefined) return 'unanswered'
     const isKnown = marks.every(mark => String(mark) === KNOWN)

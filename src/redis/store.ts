@@ -2,19 +2,19 @@
  * All that reads and writes ask of Redis: look, acquire, fill, drop. What happens in one tick goes out together, one `MGET`
  * for all lookups and one pipeline for all tokens. Answers outcomes, never throws.
  */
-import { type Drops, Holds } from './holds.js'
-import { AcquireBatch, DropBatch, FillBatch, LookBatch, readable, type Seen } from './batches.js'
+import { type Invalidation, Holds } from './holds.js'
+import { AcquireBatch, InvalidateBatch, FillBatch, LookUpBatch, readableToken, type Snapshot } from './batches.js'
 import { CHUNK, type Command, type Connection } from './connection.js'
 import { guardOf, isTokenAlone, newToken, type Token } from '../wire/envelope.js'
 import { Recent } from '../memo.js'
 import type { Health } from './health.js'
-import { type Dependencies, isOfModel } from '../wire/keys.js'
+import { type Dependencies, isModelEpoch } from '../wire/keys.js'
 import { type Load, Renewals } from './renewal.js'
 import { FILL } from './scripts.js'
-import { Tick } from './tick.js'
+import { TickBatcher } from './tick.js'
 import { Clock } from './waiting.js'
 
-export type { Drops } from './holds.js'
+export type { Invalidation } from './holds.js'
 
 /** The tokens, all read before the load, that a fill is made under. */
 export interface Ticket {
@@ -55,21 +55,21 @@ export class Store {
   readonly #connection: Connection
   readonly #health: Health
   readonly #options: StoreOptions
-  readonly #looks = new Tick(
-    () => new LookBatch(),
+  readonly #looks = new TickBatcher(
+    () => new LookUpBatch(),
     batch => this.#look(batch),
   )
-  readonly #acquires = new Tick(
+  readonly #acquires = new TickBatcher(
     () => new AcquireBatch(),
     batch => this.#acquire(batch),
   )
-  readonly #fills = new Tick(
+  readonly #fills = new TickBatcher(
     () => new FillBatch(),
     batch => this.#fill(batch),
     queueMicrotask,
   )
-  readonly #drops = new Tick(
-    () => new DropBatch(),
+  readonly #drops = new TickBatcher(
+    () => new InvalidateBatch(),
     batch => this.#drop(batch),
   )
   readonly #clock = new Clock()
@@ -92,7 +92,7 @@ export class Store {
     this.#renewals = new Renewals(this.#tokenMs, commands => {
       if (health.usable) void connection.send(commands, options.deadlineMs)
     })
-    this.#holds = new Holds(connection, options.holdMs, drops => void this.drop({ ...drops, holds: [] }))
+    this.#holds = new Holds(connection, options.holdMs, drops => void this.invalidate({ ...drops, holds: [] }))
   }
 
   /** Whether a load found not long ago that what belongs at a key is too large to be kept. */
@@ -130,20 +130,20 @@ export class Store {
    *
    * @param loadsUnder - `token`: a load fills under the token of this key, which may be taken in this trip already
    */
-  look<T>(
+  lookUp<T>(
     key: string,
     on: Dependencies,
     deadline: number,
-    read: (seen: Seen | undefined) => T,
+    read: (seen: Snapshot | undefined) => T,
     loadsUnder?: 'token',
   ): Promise<T> {
     const left = deadline - this.#clock.now()
     if (!this.#health.usable || left <= 0) return Promise.resolve(read(undefined))
     this.#options.touch()
     const batch = this.#looks.current()
-    batch.within(left)
-    if (loadsUnder !== undefined) batch.takeable(key)
-    return batch.look(key, on, read)
+    batch.atMost(left)
+    if (loadsUnder !== undefined) batch.mayTakeToken(key)
+    return batch.lookUp(key, on, read)
   }
 
   /**
@@ -156,7 +156,7 @@ export class Store {
   async acquire(
     key: string | undefined,
     on: Dependencies,
-    seen: Seen,
+    seen: Snapshot,
     deadline: number,
     load: Load,
   ): Promise<Ticket | undefined> {
@@ -166,10 +166,15 @@ export class Store {
     return ticket
   }
 
-  async #take(key: string | undefined, on: Dependencies, seen: Seen, deadline: number): Promise<Ticket | undefined> {
+  async #take(
+    key: string | undefined,
+    on: Dependencies,
+    seen: Snapshot,
+    deadline: number,
+  ): Promise<Ticket | undefined> {
     if (seen.held) return undefined
-    const token = readable(seen.entry)
-    const known = seen.epochs.map(readable)
+    const token = readableToken(seen.entry)
+    const known = seen.epochs.map(readableToken)
     const epochsKnown = known.every(epoch => epoch !== undefined)
     // Nothing missing: tokens from trip 1 were read before the load just as well, and a hold that came after it has
     // dropped the epochs that the fill will be stamped with.
@@ -179,7 +184,7 @@ export class Store {
     const left = deadline - this.#clock.now()
     if (!this.#health.usable || left <= 0) return undefined
     const batch = this.#acquires.current()
-    batch.within(left)
+    batch.atMost(left)
     const entryAt = token !== undefined || key === undefined ? undefined : batch.token(key, this.#tokenMs)
     const epochsAt = known.map((epoch, i) =>
       epoch ? undefined : batch.token(on.epochs[i] as string, this.#lifeOf(on.epochs[i] as string)),
@@ -189,18 +194,18 @@ export class Store {
     if (!(await batch.done)) return undefined
     if (on.holds.some(hold => batch.held(hold))) return undefined
 
-    const entry = token ?? batch.granted(entryAt)
-    const epochs = known.map((epoch, i) => epoch ?? batch.granted(epochsAt[i]))
+    const entry = token ?? batch.tokenAt(entryAt)
+    const epochs = known.map((epoch, i) => epoch ?? batch.tokenAt(epochsAt[i]))
     if (epochs.every(epoch => epoch !== undefined) && (entry !== undefined || key === undefined)) {
       this.#met(on, epochs, new Set(epochsAt.flatMap(place => place?.token ?? [])))
       return { entry, epochs }
     }
-    void this.#connection.del(batch.foreign(), this.#options.deadlineMs)
+    void this.#connection.del(batch.unreadableKeys(), this.#options.deadlineMs)
     return undefined
   }
 
   #lifeOf(epoch: string): number {
-    return isOfModel(epoch) ? EPOCH_MS : this.#options.tagMs
+    return isModelEpoch(epoch) ? EPOCH_MS : this.#options.tagMs
   }
 
   /**
@@ -225,7 +230,7 @@ export class Store {
     for (const epoch of epochs) {
       const known = this.#extended.get(epoch)
       if (known !== undefined && known.until >= now + entryMs) continue
-      const ms = isOfModel(epoch) ? EPOCH_MS : Math.max(this.#options.tagMs, 2 * entryMs)
+      const ms = isModelEpoch(epoch) ? EPOCH_MS : Math.max(this.#options.tagMs, 2 * entryMs)
       this.#extended.set(epoch, { token: known?.token, until: now + ms })
       batch.extend(epoch, ms)
     }
@@ -235,7 +240,7 @@ export class Store {
   #met({ epochs }: Dependencies, tokens: readonly Token[], own: ReadonlySet<Token> = NO_TOKENS): void {
     for (const [i, epoch] of epochs.entries()) {
       const token = tokens[i] as Token
-      if (isOfModel(epoch) || this.#extended.get(epoch)?.token?.equals(token)) continue
+      if (isModelEpoch(epoch) || this.#extended.get(epoch)?.token?.equals(token)) continue
       const until = own.has(token) ? performance.now() + this.#options.tagMs - TOKEN_MS : 0
       this.#extended.set(epoch, { token, until })
     }
@@ -245,24 +250,24 @@ export class Store {
    * Drops what a write made wrong. `done`: Redis has acknowledged it. `deferred`: it has not, and will be asked again
    * before this process trusts the cache.
    */
-  async drop({ holds, keys, besides }: Drops): Promise<'done' | 'deferred'> {
+  async invalidate({ holds, keys, alsoStale }: Invalidation): Promise<'done' | 'deferred'> {
     if (keys.length === 0 && holds.length === 0) return 'done'
     this.#options.touch()
     for (const key of keys) this.#tooLarge.delete(key) // it may be smaller now
     const deadline = performance.now() + this.#options.invalidationDeadlineMs
-    if (!this.#health.answering) await this.#health.started(this.#options.invalidationDeadlineMs, true)
-    if (!this.#health.answering) {
-      this.#health.owe(holds, keys)
-      this.#holds.open({ holds, keys, besides })
+    if (!this.#health.responding) await this.#health.started(this.#options.invalidationDeadlineMs, true)
+    if (!this.#health.responding) {
+      this.#health.queue(holds, keys)
+      this.#holds.open({ holds, keys, alsoStale })
       return 'deferred'
     }
     const batch = this.#drops.current()
-    batch.within(deadline - performance.now())
+    batch.atMost(deadline - performance.now())
     for (const hold of holds) batch.holds.add(hold)
     for (const key of keys) batch.keys.add(key)
-    for (const key of besides?.() ?? []) batch.keys.add(key)
+    for (const key of alsoStale?.() ?? []) batch.keys.add(key)
     const dropped = await batch.done
-    this.#holds.open({ holds, keys, besides })
+    this.#holds.open({ holds, keys, alsoStale })
     return dropped ? 'done' : 'deferred'
   }
 
@@ -272,19 +277,19 @@ export class Store {
     return this.#holds.close()
   }
 
-  async #look(batch: LookBatch): Promise<boolean> {
+  async #look(batch: LookUpBatch): Promise<boolean> {
     const { generation } = this.#health
-    const { lone } = batch
-    const isMissLikely = lone !== undefined && this.#missesInARow >= MISSES_IN_A_ROW
+    const { onlyKey } = batch
+    const isMissLikely = onlyKey !== undefined && this.#missesInARow >= MISSES_IN_A_ROW
     this.#clock.start(Math.ceil(batch.keys.length / CHUNK))
     const replies = isMissLikely
-      ? await this.#getAndTake(batch, lone)
-      : await this.#connection.get(batch.keys, batch.ms)
+      ? await this.#getAndTake(batch, onlyKey)
+      : await this.#connection.get(batch.keys, batch.remainingMs)
     this.#clock.stop()
     const isCurrent = generation === this.#health.generation
     if (isCurrent && replies === undefined) this.#health.failed()
     if (isCurrent && replies !== undefined) this.#health.succeeded()
-    if (lone !== undefined && replies !== undefined) {
+    if (onlyKey !== undefined && replies !== undefined) {
       const entry = replies.at(-1) ?? null
       this.#missesInARow = entry === null || isTokenAlone(entry) ? this.#missesInARow + 1 : 0
     }
@@ -293,11 +298,11 @@ export class Store {
   }
 
   /** Trips 1 and 2 in one. What the key depends on shares a hash tag, so they can be one on a Cluster too. */
-  async #getAndTake(batch: LookBatch, key: string): Promise<readonly (Buffer | null)[] | undefined> {
+  async #getAndTake(batch: LookUpBatch, key: string): Promise<readonly (Buffer | null)[] | undefined> {
     const token = newToken()
     const [values, taken] = await Promise.all([
-      this.#connection.get(batch.keys, batch.ms),
-      this.#connection.send([['set', key, token, 'NX', 'PX', this.#tokenMs]], batch.ms),
+      this.#connection.get(batch.keys, batch.remainingMs),
+      this.#connection.send([['set', key, token, 'NX', 'PX', this.#tokenMs]], batch.remainingMs),
     ])
     const isOurs = String(taken?.[0]) === 'OK' && values?.at(-1) === null
     return isOurs ? [...values.slice(0, -1), token] : values
@@ -307,7 +312,7 @@ export class Store {
     const asks = [...batch.holds].map((key): Command => ['get', key])
     const { generation } = this.#health
     this.#clock.start(Math.ceil((batch.commands.length + asks.length) / CHUNK))
-    const replies = await this.#connection.send([...batch.commands, ...asks], batch.ms)
+    const replies = await this.#connection.send([...batch.commands, ...asks], batch.remainingMs)
     this.#clock.stop()
     if (generation !== this.#health.generation) return false
     if (replies === undefined) {
@@ -325,15 +330,15 @@ export class Store {
     return (await this.#connection.send([...batch.commands, ...extend], this.#options.deadlineMs)) !== undefined
   }
 
-  async #drop(batch: DropBatch): Promise<boolean> {
+  async #drop(batch: InvalidateBatch): Promise<boolean> {
     const keys = [...batch.keys]
     const holds = [...batch.holds]
-    const until = performance.now() + batch.ms
+    const until = performance.now() + batch.remainingMs
     // Holds are answered before the first DEL goes out, or a load between them could fill what the server commits later.
     // A hold that Redis refuses (it may be full) is no reason to keep what is wrong.
-    const held = holds.length === 0 || (await this.#connection.hold(holds, this.#options.holdMs, batch.ms))
+    const held = holds.length === 0 || (await this.#connection.hold(holds, this.#options.holdMs, batch.remainingMs))
     const dropped = (await this.#connection.del(keys, until - performance.now())) && held
-    if (!dropped) this.#health.owe(holds, keys)
+    if (!dropped) this.#health.queue(holds, keys)
     return dropped
   }
 }

@@ -2,7 +2,7 @@
  * Collects what is asked for in one tick of the event loop into one batch. It is sent by `process.nextTick`, after all
  * microtasks: queries that the application starts together reach us in different microtasks of the same tick.
  */
-export class Tick<Batch extends { done: Promise<boolean> }> {
+export class TickBatcher<Batch extends { done: Promise<boolean> }> {
   readonly #open: () => Batch
   readonly #send: (batch: Batch) => Promise<boolean>
   readonly #later: (task: () => void) => void

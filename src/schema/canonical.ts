@@ -7,7 +7,7 @@
 import type { ScalarField } from './schema.js'
 
 /** Answers the one text of a value, or undefined when the value is not canonical. */
-export type Canon = (value: unknown) => string | undefined
+export type Canonicalize = (value: unknown) => string | undefined
 
 /**
  * How a field's values can name a row.
@@ -16,13 +16,13 @@ export type Canon = (value: unknown) => string | undefined
  *   has to prove itself (its own value must give the same text) and "no such row" is believed only if asked for alone
  * - `never`: no exact text; the field is never part of a key
  */
-export type Spelling = 'exact' | 'text' | 'never'
+export type Equality = 'exact' | 'text' | 'never'
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const DECIMAL = /^(?:0|-?0\.\d*[1-9]|-?[1-9]\d*(?:\.\d*[1-9])?)$/
 const INT64 = 2n ** 63n
 
-const never: Canon = () => undefined
+const never: Canonicalize = () => undefined
 
 /**
  * The canonical form of a field's values.
@@ -30,43 +30,51 @@ const never: Canon = () => undefined
  * @param field - a scalar field of the schema
  * @returns how its values can name a row, and the function from value to text
  */
-export function canonOf(field: ScalarField): { spelling: Spelling; canon: Canon } {
-  if (field.list) return { spelling: 'never', canon: never }
+export function canonicalFormOf(field: ScalarField): { equality: Equality; canonicalize: Canonicalize } {
+  if (field.list) return { equality: 'never', canonicalize: never }
   switch (field.type) {
     case 'Int':
-      return { spelling: 'exact', canon: int }
+      return { equality: 'exact', canonicalize: int }
     case 'BigInt':
-      return { spelling: 'exact', canon: bigint }
+      return { equality: 'exact', canonicalize: bigint }
     case 'Boolean':
-      return { spelling: 'exact', canon: value => (typeof value === 'boolean' ? String(value) : undefined) }
+      return { equality: 'exact', canonicalize: value => (typeof value === 'boolean' ? String(value) : undefined) }
     case 'Enum': {
       const members = new Set<unknown>(field.members)
-      return { spelling: 'exact', canon: value => (members.has(value) ? (value as string) : undefined) }
+      return { equality: 'exact', canonicalize: value => (members.has(value) ? (value as string) : undefined) }
     }
     case 'Decimal':
-      return field.native === 'Money' ? { spelling: 'never', canon: never } : { spelling: 'exact', canon: decimal }
+      return field.native === 'Money'
+        ? { equality: 'never', canonicalize: never }
+        : { equality: 'exact', canonicalize: decimal }
     case 'Bytes':
-      return { spelling: 'exact', canon: bytes }
+      return { equality: 'exact', canonicalize: bytes }
     case 'DateTime':
-      return wholeMilliseconds(field.native) ? { spelling: 'exact', canon: date } : { spelling: 'never', canon: never }
+      return wholeMilliseconds(field.native)
+        ? { equality: 'exact', canonicalize: date }
+        : { equality: 'never', canonicalize: never }
     case 'String':
       return stringCanon(field.native)
     default:
-      return { spelling: 'never', canon: never }
+      return { equality: 'never', canonicalize: never }
   }
 }
 
-function stringCanon(native: string | undefined): { spelling: Spelling; canon: Canon } {
+function stringCanon(native: string | undefined): { equality: Equality; canonicalize: Canonicalize } {
   const varchar = /^VarChar(?:\((\d+)\))?$/.exec(native ?? 'VarChar')
-  if (native === 'Text' || varchar !== null) return { spelling: 'text', canon: textUpTo(varchar?.[1]) }
+  if (native === 'Text' || varchar !== null) return { equality: 'text', canonicalize: textUpTo(varchar?.[1]) }
   if (native === 'Uuid')
-    return { spelling: 'exact', canon: value => (typeof value === 'string' && UUID.test(value) ? value : undefined) }
+    return {
+      equality: 'exact',
+      canonicalize: value => (typeof value === 'string' && UUID.test(value) ? value : undefined),
+    }
   const char = /^Char(?:\((\d+)\))?$/.exec(native ?? '')
-  if (char === null) return { spelling: 'never', canon: never }
+  if (char === null) return { equality: 'never', canonicalize: never }
   // Shorter spellings find the padded row too: only the padded form, which Postgres returns, is canonical.
   const length = Number(char[1] ?? 1)
-  const canon: Canon = value => (typeof value === 'string' && [...value].length === length ? text(value) : undefined)
-  return { spelling: 'text', canon }
+  const canonicalize: Canonicalize = value =>
+    typeof value === 'string' && [...value].length === length ? text(value) : undefined
+  return { equality: 'text', canonicalize }
 }
 
 /** A JavaScript date has whole milliseconds; two finer timestamps may read as one date. Plain `DateTime` is timestamp(3). */
@@ -74,16 +82,16 @@ function wholeMilliseconds(native: string | undefined): boolean {
   return native === undefined || /^Timestamp(?:tz)?\([0-3]\)$/.test(native)
 }
 
-const int: Canon = value =>
+const int: Canonicalize = value =>
   // `| 0` keeps what a 32-bit integer can hold, and makes -0 a 0; 42.5 would find row 42.
   typeof value === 'number' && (value | 0) === value ? String(value | 0) : undefined
 
-const bigint: Canon = value => {
+const bigint: Canonicalize = value => {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value === 0 ? 0 : value) : undefined
   return typeof value === 'bigint' && value >= -INT64 && value < INT64 ? String(value) : undefined
 }
 
-const decimal: Canon = value => {
+const decimal: Canonicalize = value => {
   let spelled: string
   // Prisma sends the number 99999999.99 as 99999999.98999999.
   if (typeof value === 'number' && !Number.isSafeInteger(value)) return undefined
@@ -93,41 +101,41 @@ const decimal: Canon = value => {
   return DECIMAL.test(spelled) ? spelled : undefined
 }
 
-const date: Canon = value => {
+const date: Canonicalize = value => {
   if (!(value instanceof Date)) return undefined
   const time = value.getTime()
   return Number.isNaN(time) ? undefined : String(time)
 }
 
-const bytes: Canon = value =>
+const bytes: Canonicalize = value =>
   value instanceof Uint8Array
     ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')
     : undefined
 
 // A lone surrogate is stored as U+FFFD, so two strings would be one row; NUL is refused by Postgres.
-const text: Canon = value =>
+const text: Canonicalize = value =>
   typeof value === 'string' && value.isWellFormed() && !value.includes('\0') ? value : undefined
 
 /** A longer text finds no row, and Postgres stores it without the blanks that are too many. */
-function textUpTo(length: string | undefined): Canon {
+function textUpTo(length: string | undefined): Canonicalize {
   if (length === undefined) return text
   const longest = Number(length)
   return value =>
     typeof value === 'string' && (value.length <= longest || [...value].length <= longest) ? text(value) : undefined
 }
 
-const canons = new WeakMap<ScalarField, Canon>()
+const canons = new WeakMap<ScalarField, Canonicalize>()
 
 /**
  * Whether a column that is given this value will hold just that value. Not one that it cuts, pads or rounds: what the
  * column then holds, only the database tells.
  */
-export function isKept(field: ScalarField, value: unknown): boolean {
+export function isStoredAsGiven(field: ScalarField, value: unknown): boolean {
   if (value === null) return true
   if (field.type === 'Decimal' || field.type === 'DateTime') return false
-  let canon = canons.get(field)
-  if (canon === undefined) canons.set(field, (canon = canonOf(field).canon))
-  return canon(value) !== undefined
+  let canonicalize = canons.get(field)
+  if (canonicalize === undefined) canons.set(field, (canonicalize = canonicalFormOf(field).canonicalize))
+  return canonicalize(value) !== undefined
 }
 
 /**

@@ -42,7 +42,7 @@ function closedTo(catalog: Catalog, facts: DatabaseFacts): Map<string, string> {
   for (const own of catalog.values()) {
     if (own.cached === undefined) continue
     const why = whyClosed(own, facts)
-    if (why !== undefined) closed.set(own.model.name, why)
+    if (why !== undefined) closed.set(own.definition.name, why)
     for (const relation of own.relations.values()) {
       const { link } = relation
       const linkWhy = link === undefined ? undefined : whyLinksClosed(own, relation, facts)
@@ -52,28 +52,28 @@ function closedTo(catalog: Catalog, facts: DatabaseFacts): Map<string, string> {
   return closed
 }
 
-function whyClosed({ model, cached }: CatalogModel, facts: DatabaseFacts): string | undefined {
-  const name = `${model.databaseSchema ?? facts.source.schema}.${model.table}`
+function whyClosed({ definition, cached }: CatalogModel, facts: DatabaseFacts): string | undefined {
+  const name = `${definition.databaseSchema ?? facts.source.schema}.${definition.table}`
   const guarded = facts.guarded.get(name)
   if (guarded !== undefined && cached?.policy.rowSecurity !== 'same-for-all') {
-    return `rows of ${model.name} are not the same for every user: ${guarded}`
+    return `rows of ${definition.name} are not the same for every user: ${guarded}`
   }
   const denied = facts.denied.get(name)
-  if (denied === undefined || !model.scalars.some(({ column }) => denied.has(column))) return undefined
-  return `the database user may not read all of ${model.name}`
+  if (denied === undefined || !definition.scalars.some(({ column }) => denied.has(column))) return undefined
+  return `the database user may not read all of ${definition.name}`
 }
 
-function whyLinksClosed({ model, cached }: CatalogModel, { field, target }: Relation, facts: DatabaseFacts) {
+function whyLinksClosed({ definition, cached }: CatalogModel, { field, target }: Relation, facts: DatabaseFacts) {
   const sameForAll = [cached, target.cached].every(end => end?.policy.rowSecurity === 'same-for-all')
   // The join table is in the schema of one of the two models.
-  for (const schema of [model, target.model].map(end => end.databaseSchema ?? facts.source.schema)) {
+  for (const schema of [definition, target.definition].map(end => end.databaseSchema ?? facts.source.schema)) {
     const name = `${schema}.${field.joinTable}`
     const guarded = facts.guarded.get(name)
     if (guarded !== undefined && !sameForAll) {
-      return `links between ${model.name} and ${target.model.name} are not the same for every user: ${guarded}`
+      return `links between ${definition.name} and ${target.definition.name} are not the same for every user: ${guarded}`
     }
     if (facts.denied.has(name))
-      return `the database user may not read the links between ${model.name} and ${target.model.name}`
+      return `the database user may not read the links between ${definition.name} and ${target.definition.name}`
   }
   return undefined
 }

@@ -125,7 +125,7 @@ export function seal(kind: number, payload: Buffer, token: Token, stamp: Token, 
  * alone, another format or fingerprint, bytes that are not ours, or were changed on their way (without the checksum half
  * of all single-bit flips were served as wrong rows).
  */
-export function kindOf(bytes: Buffer, fingerprint: Buffer): number | undefined {
+export function verifiedKind(bytes: Buffer, fingerprint: Buffer): number | undefined {
   if (bytes.length <= PAYLOAD_AT || bytes[0] !== 0x97 || !hasToken(bytes)) return undefined
   if (!same(bytes, FINGERPRINT_AT, fingerprint, 0, 8)) return undefined
   if (bytes.readUInt32BE(CRC_AT) !== crc32(bytes.subarray(KIND_AT))) return undefined
@@ -133,7 +133,7 @@ export function kindOf(bytes: Buffer, fingerprint: Buffer): number | undefined {
 }
 
 /** Whether an entry was made under an epoch as Redis holds it now. */
-export function stampedWith(entry: Buffer, epoch: Token): boolean {
+export function hasStamp(entry: Buffer, epoch: Token): boolean {
   return hasToken(epoch) && entry.length >= STAMP_END && same(entry, STAMP_AT, epoch, TOKEN_AT, 16)
 }
 
@@ -148,7 +148,7 @@ function same(a: Buffer, aAt: number, b: Buffer, bAt: number, length: number): b
  * is random in all of its bytes. Not their exclusive or: an epoch that is named twice would cancel itself. Undefined when one
  * can't be read.
  */
-export function digest(epochs: readonly (Token | null | undefined)[]): Token | undefined {
+export function combinedStamp(epochs: readonly (Token | null | undefined)[]): Token | undefined {
   let stamp: Buffer | undefined
   for (const epoch of epochs) {
     if (epoch === null || epoch === undefined || !hasToken(epoch)) return undefined

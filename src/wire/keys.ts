@@ -36,9 +36,9 @@ export interface ModelKeys extends Dependencies {
   /** Where "the first posts of user 42" and the like are kept, one per shape. */
   query(shape: string): string
   /** Unnamed-writes epoch: every entry about a row of the model was made under it. `epochs[ROWS]`. */
-  readonly rows: string
+  readonly unnamedWrites: string
   /** Every-write epoch: what negative entries, and rows whose id was not known before the load, depend on. `epochs[ANY]`. */
-  readonly any: string
+  readonly everyWrite: string
   /** List epoch: what lists under relation tags depend on besides; bumped when a foreign key changes and nobody knows from what. */
   readonly lists: string
   /** While it is there, the model's reads go to the database and fill nothing. */
@@ -46,8 +46,8 @@ export interface ModelKeys extends Dependencies {
 }
 
 /** Places in the `epochs` of a model. */
-export const ROWS = 0
-export const ANY = 1
+export const UNNAMED_WRITES = 0
+export const EVERY_WRITE = 1
 
 /**
  * One hash tag for all epochs, so that one `MGET` reads them on a Cluster too and commands to them keep their order.
@@ -57,24 +57,24 @@ export const ANY = 1
 export function modelKeys(prefix: string, model: string, table: readonly string[]): ModelKeys {
   const name = table.map(encodePart).join('.')
   const tagged = `${prefix}{${name}}`
-  const [rows, any, hold] = [`${tagged}@rows`, `${tagged}@any`, `${tagged}@hold`]
+  const [unnamedWrites, everyWrite, hold] = [`${tagged}@rows`, `${tagged}@any`, `${tagged}@hold`]
   return {
     name,
     row: id => `${prefix}${model}:${id}`,
     pointer: (columns, id) => `${prefix}${model}.${columns.map(encodePart).join(',')}:${id}`,
     query: shape => `${prefix}${model}?${shape}`,
-    rows,
-    any,
+    unnamedWrites,
+    everyWrite,
     lists: `${tagged}@lists`,
     hold,
-    epochs: [rows, any],
+    epochs: [unnamedWrites, everyWrite],
     holds: [hold],
   }
 }
 
 /** What is kept under a row, such as a list or a count: `of` is the key of the row. */
-export function relationKey(of: string, field: string, shape?: string): string {
-  return shape === undefined ? `${of}:${field}` : `${of}:${field}?${shape}`
+export function relationKey(rowKey: string, field: string, shape?: string): string {
+  return shape === undefined ? `${rowKey}:${field}` : `${rowKey}:${field}?${shape}`
 }
 
 /**
@@ -82,7 +82,7 @@ export function relationKey(of: string, field: string, shape?: string): string {
  *
  * @param of - the key of the parent's row or of a pointer to it
  */
-export function tagOfRelation(of: string, { name }: ModelKeys, columns: readonly string[]): string {
+export function relationTag(of: string, { name }: ModelKeys, columns: readonly string[]): string {
   return `${of}:${name}.${columns.map(encodePart).join(',')}`
 }
 
@@ -92,7 +92,7 @@ export function linkKey(prefix: string, { name }: ModelKeys, joinTable: string):
 }
 
 /** The name of a shape of a query in keys: no two shapes share one. */
-export function shapeName(text: string): string {
+export function hashName(text: string): string {
   return hash('sha256', text, 'base64url')
 }
 
@@ -102,7 +102,7 @@ export function fleetKey(prefix: string): string {
 }
 
 /** Whether an epoch is one of the few of a model, of links, or of all values; the others are tags, of which there are many. */
-export function isOfModel(epoch: string): boolean {
+export function isModelEpoch(epoch: string): boolean {
   return /@[a-z]+$/.test(epoch)
 }
 
@@ -126,7 +126,7 @@ export function tagKey(prefix: string, tag: string): string {
  *
  * @param digest - of the names of these epochs: a service with fewer models has dropped fewer
  */
-export function seenKey(prefix: string, identity: string, digest: string): string {
+export function knownServerKey(prefix: string, identity: string, digest: string): string {
   return `${prefix}@seen:${identity}:${digest}`
 }
 

@@ -4,7 +4,7 @@
  */
 import { Packr } from 'msgpackr'
 import { isDecimal } from '../schema/canonical.js'
-import type { Counted, Related, Shape } from '../plan/selection.js'
+import type { Counted, Related, Selection } from '../plan/selection.js'
 import { bytesFrom, dateOf, decimalOf, type DecimalClass, plainColumn, type Row, type RowCodec } from './rows.js'
 import { Budget, type Decoder, INEXACT, isCount, isReadable, refuse as fail, ROW_BYTES } from './guard.js'
 import { type RowsMaker, rowsMaker } from './row-maker.js'
@@ -40,7 +40,7 @@ function codec(encode: (result: unknown) => unknown, decode: (stored: unknown) =
 }
 
 /** Rows of a shape, in a list. */
-export function listCodec(shape: Shape): ResultCodec {
+export function listCodec(shape: Selection): ResultCodec {
   const table = tableOf(shape)
   return codec(
     rows => table.press(rows as readonly Row[], new Budget()),
@@ -49,7 +49,7 @@ export function listCodec(shape: Shape): ResultCodec {
 }
 
 /** One row of a shape, or null. */
-export function rowOrNullCodec(shape: Shape): ResultCodec {
+export function rowOrNullCodec(shape: Selection): ResultCodec {
   const table = tableOf(shape)
   return codec(
     row => table.press(row === null ? [] : [row as Row], new Budget()),
@@ -61,8 +61,8 @@ export function rowOrNullCodec(shape: Shape): ResultCodec {
 }
 
 /** A relation field. */
-export function relatedCodec({ relation, shape }: Related): ResultCodec {
-  return relation.field.list ? listCodec(shape) : rowOrNullCodec(shape)
+export function relatedCodec({ relation, selection }: Related): ResultCodec {
+  return relation.field.list ? listCodec(selection) : rowOrNullCodec(selection)
 }
 
 /** `_count`: by name, whatever order the caller wants. */
@@ -81,7 +81,7 @@ export function countCodec(counted: readonly Counted[]): ResultCodec {
 }
 
 /** Numbers, dates, texts and whatever else Prisma returns, each with its class: results of aggregations. */
-export function anythingCodec(Decimal: DecimalClass): ResultCodec {
+export function valueCodec(Decimal: DecimalClass): ResultCodec {
   return codec(tagged, stored => untagged(stored, Decimal))
 }
 
@@ -95,9 +95,9 @@ interface RelatedColumn {
   readonly table: Table
 }
 
-const tables = new WeakMap<Shape, Table>()
+const tables = new WeakMap<Selection, Table>()
 
-function tableOf(shape: Shape): Table {
+function tableOf(shape: Selection): Table {
   let table = tables.get(shape)
   if (table === undefined) tables.set(shape, (table = new Table(shape)))
   return table
@@ -117,16 +117,16 @@ class Table {
   readonly #rows: RowsMaker
   readonly #counts: RowsMaker
 
-  constructor({ cached, places, related, counted, order }: Shape) {
+  constructor({ cached, fieldIndexes, related, counted, order }: Selection) {
     this.#scalars = cached.codec
-    this.#places = places === undefined ? [...cached.names.keys()] : places.toSorted((a, b) => a - b)
-    this.#names = this.#places.map(place => cached.names[place] as string)
-    this.#related = byName(related).map(({ name, relation, shape }) => {
-      return { name, list: relation.field.list, table: new Table(shape) }
+    this.#places = fieldIndexes === undefined ? [...cached.fieldNames.keys()] : fieldIndexes.toSorted((a, b) => a - b)
+    this.#names = this.#places.map(place => cached.fieldNames[place] as string)
+    this.#related = byName(related).map(({ name, relation, selection }) => {
+      return { name, list: relation.field.list, table: new Table(selection) }
     })
     this.#counted = byName(counted).map(({ name }) => name)
     this.#width = 1 + this.#places.length + related.length + counted.length
-    const names = order ?? places?.map(place => cached.names[place] as string) ?? cached.names
+    const names = order ?? fieldIndexes?.map(place => cached.fieldNames[place] as string) ?? cached.fieldNames
     this.#at = [...this.#names, ...this.#related.map(({ name }) => name), '_count'].map(name => names.indexOf(name))
     this.#rows = rowsMaker(names)
     this.#counts = countsMaker(

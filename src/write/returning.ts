@@ -5,24 +5,24 @@
  */
 import type { CatalogModel } from '../plan/catalog.js'
 import type { Expected } from '../plan/write.js'
-import { type ClientShape, UNDECODED } from '../plan/selection.js'
+import { type ClientTraits, UNDECODED } from '../plan/selection.js'
 
-export interface Widened {
+export interface WithKeys {
   readonly args: unknown
-  readonly strip: (result: unknown) => unknown
+  readonly removeKeys: (result: unknown) => unknown
 }
 
 type Selection = Record<string, unknown>
 
 /** @param expected - what the result has to tell; undefined: nothing */
-export function widen(expected: Expected | undefined, args: unknown, client: ClientShape): Widened {
-  const untouched = { args, strip: (result: unknown) => result }
+export function withKeys(expected: Expected | undefined, args: unknown, client: ClientTraits): WithKeys {
+  const untouched = { args, removeKeys: (result: unknown) => result }
   if (expected === undefined || !isObject(args)) return untouched
   const target = expected.model
   // Only what the client knows: Prisma refuses the rest.
-  const keyFields = [...expected.fields].filter(name => target.model.scalars.some(field => field.name === name))
+  const keyFields = [...expected.fields].filter(name => target.definition.scalars.some(field => field.name === name))
   // Under `omit` a computed field may need what we would strip; the write then counts as one without a name.
-  if (keyFields.some(field => client.neededByComputed(target.model.name, field))) return untouched
+  if (keyFields.some(field => client.neededByComputed(target.definition.name, field))) return untouched
 
   const { select, omit, include } = args
   if (isGiven(select)) {
@@ -30,30 +30,31 @@ export function widen(expected: Expected | undefined, args: unknown, client: Cli
     const added = keyFields.filter(field => select[field] !== true)
     if (added.some(field => isUndecoded(target, field))) return untouched
     const wide = Object.fromEntries(added.map(field => [field, true]))
-    return { args: { ...args, select: { ...select, ...wide } }, strip: without(added) }
+    return { args: { ...args, select: { ...select, ...wide } }, removeKeys: without(added) }
   }
-  const omitted: Selection = { ...client.globalOmit(target.model.name), ...(isObject(omit) ? omit : {}) }
+  const omitted: Selection = { ...client.globalOmit(target.definition.name), ...(isObject(omit) ? omit : {}) }
   // A field may have the name of what every object inherits.
   const isOmitted = (field: string) => Object.hasOwn(omitted, field) && Boolean(omitted[field])
   const added = keyFields.filter(isOmitted)
   // Where nothing is left, Prisma has an error to raise.
   if (added.some(field => isUndecoded(target, field))) return untouched
-  if (added.length === 0 || target.model.scalars.every(field => isOmitted(field.name))) return untouched
+  if (added.length === 0 || target.definition.scalars.every(field => isOmitted(field.name))) return untouched
   const wide = Object.fromEntries(added.map(field => [field, false]))
-  return { args: { ...args, omit: { ...(isObject(omit) ? omit : {}), ...wide } }, strip: without(added) }
+  return { args: { ...args, omit: { ...(isObject(omit) ? omit : {}), ...wide } }, removeKeys: without(added) }
 }
 
 /** Whether Prisma can't read a result that has this field: it would fail although the write was done. */
-function isUndecoded({ model }: CatalogModel, name: string): boolean {
-  return name === UNDECODED || model.scalars.some(field => field.name === name && field.column === '__proto__')
+function isUndecoded({ definition }: CatalogModel, name: string): boolean {
+  return name === UNDECODED || definition.scalars.some(field => field.name === name && field.column === '__proto__')
 }
 
 /** A selection that Prisma takes, of nothing but fields of the schema: no computed ones, which would see what we add. */
-function isPlainSelection({ model }: CatalogModel, select: unknown, client: ClientShape): select is Selection {
+function isPlainSelection({ definition }: CatalogModel, select: unknown, client: ClientTraits): select is Selection {
   if (!isObject(select)) return false
   const known = (name: string) =>
     name === '_count' ||
-    (!client.computes(model.name, name) && [...model.scalars, ...model.relations].some(field => field.name === name))
+    (!client.computes(definition.name, name) &&
+      [...definition.scalars, ...definition.relations].some(field => field.name === name))
   const values = Object.entries(select).filter(([, value]) => value !== undefined && value !== false)
   return values.length > 0 && values.every(([name, value]) => known(name) && (value === true || isObject(value)))
 }

@@ -5,24 +5,24 @@
  */
 import type { Catalog } from '../plan/catalog.js'
 import type { Effects } from '../plan/effects.js'
-import { addResult, planRaw, planWrite, type WritePlan, writeOfAnything } from '../plan/write.js'
+import { addResult, planRaw, planWrite, type WritePlan, unknownWrite } from '../plan/write.js'
 import { nameOf } from '../errors.js'
 import type { Events, InvalidationSource } from '../events.js'
 import {
   type InTransaction,
   isFluent,
-  mayNotReadAll,
+  isPermissionDenied,
   type Operation,
   outcomeOf,
   queryWith,
   rawTextOf,
-  saysClosed,
+  isTransactionClosed,
 } from '../prisma7/client.js'
-import type { ClientShape } from '../plan/selection.js'
+import type { ClientTraits } from '../plan/selection.js'
 import { isPlainRead } from '../plan/sql.js'
 import type { Store } from '../redis/store.js'
 import type { Transactions } from '../local/scopes.js'
-import { type Widened, widen } from './returning.js'
+import { type WithKeys, withKeys } from './returning.js'
 
 export interface Writer {
   readonly catalog: Catalog
@@ -39,14 +39,14 @@ export interface Writer {
 }
 
 /** A write operation on a model. */
-export function writeModel(writer: Writer, client: ClientShape, operation: Operation): Promise<unknown> {
-  const { plan, args, named, strip } = prepare(writer, client, operation)
+export function writeModel(writer: Writer, client: ClientTraits, operation: Operation): Promise<unknown> {
+  const { plan, args, named, removeKeys } = prepare(writer, client, operation)
   return write(writer, operation, plan, async () => {
     let result: unknown
     try {
       result = await queryWith(operation, args)
     } catch (error) {
-      if (args === operation.args || !mayNotReadAll(error)) throw error
+      if (args === operation.args || !isPermissionDenied(error)) throw error
       // The database user may not read what we added to the selection. The statement has done nothing, but a transaction that
       // it was part of is lost.
       writer.unreadable.add(unwidened(operation))
@@ -55,7 +55,7 @@ export function writeModel(writer: Writer, client: ClientShape, operation: Opera
       return await queryWith(operation, operation.args)
     }
     addResult(plan, named ? result : undefined)
-    return strip(result)
+    return removeKeys(result)
   })
 }
 
@@ -64,14 +64,14 @@ function unwidened({ model }: Operation): string {
   return `${model}: as selected`
 }
 
-interface Prepared extends Widened {
+interface Prepared extends WithKeys {
   readonly plan: WritePlan
   /** Whether the result is the row that was written: that of a fluent call is not. */
   readonly named: boolean
 }
 
 /** Args that we can't make sense of are Prisma's to judge, and what they may do is anything. */
-function prepare(writer: Writer, client: ClientShape, operation: Operation): Prepared {
+function prepare(writer: Writer, client: ClientTraits, operation: Operation): Prepared {
   const { model: name, operation: kind, args } = operation
   try {
     const model = writer.catalog.get(name as string)
@@ -79,10 +79,10 @@ function prepare(writer: Writer, client: ClientShape, operation: Operation): Pre
     const plan = planWrite(writer.catalog, model, kind, args, writer.without)
     const named = !isFluent(operation)
     const wide = named && !writer.unreadable.has(unwidened(operation))
-    return { plan, named, ...widen(wide ? plan.expected : undefined, args, client) }
+    return { plan, named, ...withKeys(wide ? plan.expected : undefined, args, client) }
   } catch (error) {
     writer.events.emit({ type: 'error', code: 'PLAN', message: `A ${kind} could not be planned: ${nameOf(error)}.` })
-    return { plan: writeOfAnything(writer.catalog, writer.without), named: false, args, strip: result => result }
+    return { plan: unknownWrite(writer.catalog, writer.without), named: false, args, removeKeys: result => result }
   }
 }
 
@@ -127,7 +127,7 @@ async function writeInTransaction(
     try {
       return await run()
     } catch (error) {
-      closed = saysClosed(error)
+      closed = isTransactionClosed(error)
       throw error
     } finally {
       addResult(plan, undefined)
@@ -153,7 +153,7 @@ async function dropAfterFailure(writer: Writer, operation: Operation, plan: Writ
   // Refused: undone, or never done. What has a name is dropped all the same, which costs next to nothing. Raw SQL may
   // have committed by itself before it failed.
   if (outcome === 'failed' || operation.model === undefined) addResult(plan, undefined)
-  else plan.effects.forgetUnnamed()
+  else plan.effects.keepNamedOnly()
   await drop(writer, plan.effects, 'write')
 }
 
@@ -168,7 +168,11 @@ export async function drop(
   outcome: 'known' | 'unknown' = 'known',
   byHand: readonly string[] = [],
 ): Promise<void> {
-  const { holds, keys } = outcome === 'unknown' ? effects.dropsOfUnknownOutcome() : effects.drops()
+  const { holds, keys } = outcome === 'unknown' ? effects.invalidationOfUnknownOutcome() : effects.invalidation()
   const besides = () => fleet.alsoStale(effects)
-  events.invalidate(source, effects.models, await store.drop({ holds, keys: [...keys, ...byHand], besides }))
+  events.invalidate(
+    source,
+    effects.models,
+    await store.invalidate({ holds, keys: [...keys, ...byHand], alsoStale: besides }),
+  )
 }

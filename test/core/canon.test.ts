@@ -1,7 +1,7 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Canon, canonOf, type Spelling } from '../../src/schema/canonical.js'
+import { type Canonicalize, canonicalFormOf, type Equality } from '../../src/schema/canonical.js'
 import type { ScalarField } from '../../src/schema/schema.js'
 import { field } from './catalog.js'
 
@@ -9,7 +9,7 @@ const NO = undefined
 
 interface Row {
   readonly field: ScalarField
-  readonly spelling: Spelling
+  readonly equality: Equality
   /** Value and its one text, or that it has none. */
   readonly values: readonly (readonly [unknown, string | undefined])[]
 }
@@ -17,7 +17,7 @@ interface Row {
 const TABLE: Record<string, Row> = {
   Int: {
     field: field({ type: 'Int' }),
-    spelling: 'exact',
+    equality: 'exact',
     values: [
       [0, '0'],
       [-0, '0'],
@@ -38,10 +38,10 @@ const TABLE: Record<string, Row> = {
       [Object(42), NO],
     ],
   },
-  SmallInt: { field: field({ type: 'Int', native: 'SmallInt' }), spelling: 'exact', values: [[7, '7']] },
+  SmallInt: { field: field({ type: 'Int', native: 'SmallInt' }), equality: 'exact', values: [[7, '7']] },
   BigInt: {
     field: field({ type: 'BigInt' }),
-    spelling: 'exact',
+    equality: 'exact',
     values: [
       [0n, '0'],
       [-0, '0'],
@@ -62,7 +62,7 @@ const TABLE: Record<string, Row> = {
   },
   Boolean: {
     field: field({ type: 'Boolean' }),
-    spelling: 'exact',
+    equality: 'exact',
     values: [
       [true, 'true'],
       [false, 'false'],
@@ -73,7 +73,7 @@ const TABLE: Record<string, Row> = {
   },
   Enum: {
     field: field({ type: 'Enum', members: ['LIGHT', 'DARK'] }),
-    spelling: 'exact',
+    equality: 'exact',
     values: [
       ['LIGHT', 'LIGHT'],
       ['DARK', 'DARK'],
@@ -84,7 +84,7 @@ const TABLE: Record<string, Row> = {
   },
   Uuid: {
     field: field({ type: 'String', native: 'Uuid' }),
-    spelling: 'exact',
+    equality: 'exact',
     values: [
       ['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
       ['A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', NO],
@@ -98,7 +98,7 @@ const TABLE: Record<string, Row> = {
   },
   Decimal: {
     field: field({ type: 'Decimal', native: 'Decimal(10,2)' }),
-    spelling: 'exact',
+    equality: 'exact',
     values: [
       ['0', '0'],
       ['1.5', '1.5'],
@@ -138,10 +138,10 @@ const TABLE: Record<string, Row> = {
       [10n, NO],
     ],
   },
-  Money: { field: field({ type: 'Decimal', native: 'Money' }), spelling: 'never', values: [['1', NO]] },
+  Money: { field: field({ type: 'Decimal', native: 'Money' }), equality: 'never', values: [['1', NO]] },
   Bytes: {
     field: field({ type: 'Bytes' }),
-    spelling: 'exact',
+    equality: 'exact',
     values: [
       [new Uint8Array(), ''],
       [new Uint8Array([0, 255, 16]), '00ff10'],
@@ -155,7 +155,7 @@ const TABLE: Record<string, Row> = {
   },
   DateTime: {
     field: field({ type: 'DateTime' }),
-    spelling: 'exact',
+    equality: 'exact',
     values: [
       [new Date(0), '0'],
       [new Date(-0), '0'],
@@ -166,11 +166,11 @@ const TABLE: Record<string, Row> = {
       [1795435200123, NO],
     ],
   },
-  'Timestamp(0)': { field: timestamp('Timestamp(0)'), spelling: 'exact', values: [[new Date(5), '5']] },
-  'Timestamptz(3)': { field: timestamp('Timestamptz(3)'), spelling: 'exact', values: [[new Date(5), '5']] },
+  'Timestamp(0)': { field: timestamp('Timestamp(0)'), equality: 'exact', values: [[new Date(5), '5']] },
+  'Timestamptz(3)': { field: timestamp('Timestamptz(3)'), equality: 'exact', values: [[new Date(5), '5']] },
   String: {
     field: field({ type: 'String' }),
-    spelling: 'text',
+    equality: 'text',
     values: [
       ['', ''],
       ['a', 'a'],
@@ -190,14 +190,14 @@ const TABLE: Record<string, Row> = {
   },
   'VarChar(40)': {
     field: field({ type: 'String', native: 'VarChar(40)' }),
-    spelling: 'text',
+    equality: 'text',
     values: [['a ', 'a ']],
   },
-  VarChar: { field: field({ type: 'String', native: 'VarChar' }), spelling: 'text', values: [['a', 'a']] },
-  Text: { field: field({ type: 'String', native: 'Text' }), spelling: 'text', values: [['a', 'a']] },
+  VarChar: { field: field({ type: 'String', native: 'VarChar' }), equality: 'text', values: [['a', 'a']] },
+  Text: { field: field({ type: 'String', native: 'Text' }), equality: 'text', values: [['a', 'a']] },
   'Char(5)': {
     field: field({ type: 'String', native: 'Char(5)' }),
-    spelling: 'text',
+    equality: 'text',
     values: [
       ['abcde', 'abcde'],
       ['abc  ', 'abc  '],
@@ -216,7 +216,7 @@ const TABLE: Record<string, Row> = {
   },
   Char: {
     field: field({ type: 'String', native: 'Char' }),
-    spelling: 'text',
+    equality: 'text',
     values: [
       ['a', 'a'],
       ['', NO],
@@ -230,20 +230,21 @@ function timestamp(native: string): ScalarField {
 }
 
 describe.each(Object.entries(TABLE))('%s', (_, row) => {
-  const { spelling, canon } = canonOf(row.field)
+  const { equality, canonicalize } = canonicalFormOf(row.field)
 
-  it(`is spelled ${row.spelling}`, () => expect(spelling).toBe(row.spelling))
+  it(`is spelled ${row.equality}`, () => expect(equality).toBe(row.equality))
 
   it.each(row.values.map(([value, text]) => [shown(value), value, text] as const))('%s', (_name, value, text) => {
-    expect(canon(value)).toBe(text)
+    expect(canonicalize(value)).toBe(text)
   })
 
   it('has no text, and throws nothing, for values that have no text at all', () => {
-    for (const value of [Symbol('x'), Object.create(null), { toString: 1, valueOf: 1 }]) expect(canon(value)).toBe(NO)
+    for (const value of [Symbol('x'), Object.create(null), { toString: 1, valueOf: 1 }])
+      expect(canonicalize(value)).toBe(NO)
   })
 
   it('has no text for null, undefined and objects', () => {
-    for (const value of [null, undefined, {}, [], { equals: 1 }, () => 1]) expect(canon(value)).toBe(NO)
+    for (const value of [null, undefined, {}, [], { equals: 1 }, () => 1]) expect(canonicalize(value)).toBe(NO)
   })
 })
 
@@ -271,18 +272,22 @@ describe('types without an exact text', () => {
   it.each(never.map(f => [`${f.type} ${f.native ?? ''}${f.list ? '[]' : ''}`, f] as const))(
     '%s is never part of a key',
     (_, f) => {
-      const { spelling, canon } = canonOf(f)
-      expect(spelling).toBe('never')
-      for (const value of ['a', 1, 1.5, 1n, new Date(0), true, ['a'], [1]]) expect(canon(value)).toBe(NO)
+      const { equality, canonicalize } = canonicalFormOf(f)
+      expect(equality).toBe('never')
+      for (const value of ['a', 1, 1.5, 1n, new Date(0), true, ['a'], [1]]) expect(canonicalize(value)).toBe(NO)
     },
   )
 })
 
 describe('two values', () => {
-  const same = <Value>(canon: Canon, arbitrary: fc.Arbitrary<Value>, equal: (a: Value, b: Value) => boolean) =>
+  const same = <Value>(
+    canonicalize: Canonicalize,
+    arbitrary: fc.Arbitrary<Value>,
+    equal: (a: Value, b: Value) => boolean,
+  ) =>
     fc.assert(
       fc.property(arbitrary, arbitrary, (a, b) => {
-        const [x, y] = [canon(a), canon(b)]
+        const [x, y] = [canonicalize(a), canonicalize(b)]
         if (x !== undefined && y !== undefined) expect(x === y).toBe(equal(a, b))
       }),
       { numRuns: 500 },
@@ -290,7 +295,7 @@ describe('two values', () => {
 
   it('of an Int have one text if and only if they are one number', () => {
     const near = fc.oneof(fc.integer(), fc.integer({ min: -3, max: 3 }), fc.double(), fc.constantFrom(-0, 0, 2 ** 31))
-    same(canonOf(field({ type: 'Int' })).canon, near, (a, b) => a === b)
+    same(canonicalFormOf(field({ type: 'Int' })).canonicalize, near, (a, b) => a === b)
   })
 
   it('of a BigInt have one text if and only if they are one number, however they are written', () => {
@@ -301,7 +306,7 @@ describe('two values', () => {
       fc.maxSafeInteger(),
     )
     // oxlint-disable-next-line eslint/eqeqeq -- 1 and 1n are one row
-    same(canonOf(field({ type: 'BigInt' })).canon, near, (a, b) => a == b)
+    same(canonicalFormOf(field({ type: 'BigInt' })).canonicalize, near, (a, b) => a == b)
   })
 
   it('of a Decimal have one text if and only if they are one number, however they are written', () => {
@@ -311,7 +316,9 @@ describe('two values', () => {
     const spelled = fc
       .tuple(number, fc.integer({ min: 0, max: 3 }))
       .map(([n, form]) => [n, n.toNumber(), n.toFixed(), n.toFixed(4)][form] as Decimal | number | string)
-    same(canonOf(field({ type: 'Decimal' })).canon, spelled, (a, b) => new Decimal(a).equals(new Decimal(b)))
+    same(canonicalFormOf(field({ type: 'Decimal' })).canonicalize, spelled, (a, b) =>
+      new Decimal(a).equals(new Decimal(b)),
+    )
   })
 
   it('of a DateTime have one text if and only if they are one moment', () => {
@@ -319,23 +326,27 @@ describe('two values', () => {
       fc.date({ noInvalidDate: false }),
       fc.integer({ min: -3, max: 3 }).map(ms => new Date(ms)),
     )
-    same(canonOf(field({ type: 'DateTime' })).canon, near, (a, b) => a.getTime() === b.getTime())
+    same(canonicalFormOf(field({ type: 'DateTime' })).canonicalize, near, (a, b) => a.getTime() === b.getTime())
   })
 
   it('of Bytes have one text if and only if they are the same bytes', () => {
     const near = fc.uint8Array({ maxLength: 3 }).map(bytes => (bytes.length % 2 ? Buffer.from(bytes) : bytes))
-    same(canonOf(field({ type: 'Bytes' })).canon, near, (a, b) => Buffer.compare(a, b) === 0)
+    same(canonicalFormOf(field({ type: 'Bytes' })).canonicalize, near, (a, b) => Buffer.compare(a, b) === 0)
   })
 
   it('of text have one text if and only if they are the same characters', () => {
     const near = fc.string({ unit: 'binary', maxLength: 2 })
-    same(canonOf(field({ type: 'String' })).canon, near, (a, b) => a === b)
+    same(canonicalFormOf(field({ type: 'String' })).canonicalize, near, (a, b) => a === b)
   })
 
   it('of char(n) that Postgres pads to one row never have two texts', () => {
     const near = fc.string({ unit: fc.constantFrom('a', ' ', '😀'), maxLength: 4 })
     const padded = (text: string) => text.replace(/ +$/, '')
-    same(canonOf(field({ type: 'String', native: 'Char(3)' })).canon, near, (a, b) => padded(a) === padded(b))
+    same(
+      canonicalFormOf(field({ type: 'String', native: 'Char(3)' })).canonicalize,
+      near,
+      (a, b) => padded(a) === padded(b),
+    )
   })
 })
 

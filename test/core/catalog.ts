@@ -4,7 +4,7 @@ import { getDMMF } from '@prisma/get-dmmf'
 import { Decimal } from '@prisma/client/runtime/client'
 import { ArgsReader } from '../../src/plan/args.js'
 import { buildCatalog, type Catalog, type CatalogModel, type Collations } from '../../src/plan/catalog.js'
-import { type ClientShape, Shapes } from '../../src/plan/selection.js'
+import { type ClientTraits, SelectionCache } from '../../src/plan/selection.js'
 import type { Policy } from '../../src/options.js'
 import { readSchema, type ScalarField, type Schema } from '../../src/schema/schema.js'
 
@@ -61,7 +61,7 @@ export function modelNamed(name: string): CatalogModel {
 }
 
 /** A client without extensions, but for what is given. */
-export function clientShape(given: Partial<ClientShape> = {}): ClientShape {
+export function clientShape(given: Partial<ClientTraits> = {}): ClientTraits {
   return {
     globalOmit: () => undefined,
     computesNothing: true,
@@ -69,7 +69,7 @@ export function clientShape(given: Partial<ClientShape> = {}): ClientShape {
     neededByComputed: () => false,
     reader: new ArgsReader(() => undefined, false),
     joins: false,
-    shapes: new Shapes(),
+    selections: new SelectionCache(),
     ...given,
   }
 }

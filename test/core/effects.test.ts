@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { addResult, anythingTo, planWrite, writeOf } from '../../src/plan/write.js'
+import { addResult, anyWriteTo, planWrite, outsideWrite } from '../../src/plan/write.js'
 import type { Model } from '../../src/schema/schema.js'
-import { widen } from '../../src/write/returning.js'
+import { withKeys } from '../../src/write/returning.js'
 import { createWorld, type World } from '../support/world.js'
 import { catalog, catalogWith, clientShape, modelNamed, NOT_KNOWN, policy } from './catalog.js'
 
@@ -636,11 +636,11 @@ for (const [group, cases] of Object.entries(TABLES)) {
   describe(group, () => {
     it.each(Object.entries(cases))('%s', async (_, { model, operation, args, drops, refused }) => {
       const plan = planWrite(catalog, modelNamed(model), operation, args)
-      const wide = widen(plan.expected, args, clientShape())
+      const wide = withKeys(plan.expected, args, clientShape())
       const run = await tryOut(tx => call(tx, model, operation, wide.args))
       expect('error' in run, 'error' in run ? String(run.error) : 'was not refused').toBe(refused === true)
       addResult(plan, 'error' in run ? undefined : run.result)
-      const { holds, keys } = plan.effects.drops()
+      const { holds, keys } = plan.effects.invalidation()
 
       expect(new Set(keys).size).toBe(keys.length)
       expect(holds).toEqual([])
@@ -653,8 +653,10 @@ for (const [group, cases] of Object.entries(TABLES)) {
 describe('what is not known', () => {
   it.each(['aggregate2', 'destroy', ''])('an operation named %j may do anything', operation => {
     const { effects } = planWrite(catalog, modelNamed('User'), operation, {})
-    const keys = [...catalog.values()].flatMap(({ keys: k }) => [k.any, k.rows]).concat(Object.values(JOINS))
-    expect(effects.drops().keys.toSorted()).toEqual(keys.toSorted())
+    const keys = [...catalog.values()]
+      .flatMap(({ keys: k }) => [k.everyWrite, k.unnamedWrites])
+      .concat(Object.values(JOINS))
+    expect(effects.invalidation().keys.toSorted()).toEqual(keys.toSorted())
   })
 
   it('args of no known form plan no less than the model itself', () => {
@@ -662,7 +664,7 @@ describe('what is not known', () => {
       for (const args of [undefined, null, 1, 'x', [], { where: null, data: null }, { data: [null, 1, undefined] }]) {
         const plan = planWrite(catalog, modelNamed('AuditEntry'), operation, args)
         addResult(plan, undefined)
-        expect(plan.effects.drops().keys).toContain('{audit_log}@any')
+        expect(plan.effects.invalidation().keys).toContain('{audit_log}@any')
       }
     }
   })
@@ -672,7 +674,7 @@ describe('what is not known', () => {
     const without = (model: string, operation: string, args: object, by = catalog) => {
       const plan = planWrite(by, by.get(model)!, operation, args)
       addResult(plan, undefined)
-      return plan.effects.drops().keys
+      return plan.effects.invalidation().keys
     }
     expect(without('User', 'update', { where: { id: 1 }, data: {} })).toEqual(['User:1', '{User}@any'])
     expect(without('User', 'update', { where: { email: 'x' }, data: {} })).toEqual(['{User}@any', '{User}@rows'])
@@ -695,18 +697,18 @@ describe('what triggers change', () => {
   it('is any row of the models that they touch, and what references those', () => {
     const touching = catalogWith(policy, new Map([['Tag', ['User']]]))
     const { effects } = planWrite(touching, touching.get('Tag')!, 'create', { data: { name: 'x' } })
-    const anything = anythingTo(touching, [touching.get('User')!])
-    expect(effects.drops().keys).toEqual(expect.arrayContaining([...anything.drops().keys, '{Tag}@any']))
+    const anything = anyWriteTo(touching, [touching.get('User')!])
+    expect(effects.invalidation().keys).toEqual(expect.arrayContaining([...anything.invalidation().keys, '{Tag}@any']))
     expect(anything.unnamedModels).toContain('Post')
-    const byHand = writeOf(touching, touching.get('Tag')!, { id: 't1' })
-    expect(byHand.drops().keys).toEqual(expect.arrayContaining([...anything.drops().keys, 'Tag:t1']))
+    const byHand = outsideWrite(touching, touching.get('Tag')!, { id: 't1' })
+    expect(byHand.invalidation().keys).toEqual(expect.arrayContaining([...anything.invalidation().keys, 'Tag:t1']))
   })
 })
 
 describe('a write of unknown outcome', () => {
   it('holds each model of its plan, and drops rows and both epochs of each', () => {
     const plan = planWrite(catalog, modelNamed('Order'), 'delete', { where: { id: 1n } })
-    const { holds, keys } = plan.effects.dropsOfUnknownOutcome()
+    const { holds, keys } = plan.effects.invalidationOfUnknownOutcome()
     expect(holds.toSorted()).toEqual(['{order_lines}@hold', '{orders}@hold'].toSorted())
     expect(keys.toSorted()).toEqual(
       ['Order:1', '{orders}@any', '{orders}@rows', '{order_lines}@any', '{order_lines}@rows'].toSorted(),
@@ -736,9 +738,9 @@ function keysOf(drops: string): Set<string> {
   const keys = new Set<string>()
   for (const word of drops.split(' ').filter(Boolean)) {
     const [, name = '', mark, id] = /^(\w+)([*+:])(.*)$/.exec(word) ?? []
-    const { rows, any } = modelNamed(name).keys
-    keys.add(any)
-    if (mark === '*') keys.add(rows)
+    const { unnamedWrites, everyWrite } = modelNamed(name).keys
+    keys.add(everyWrite)
+    if (mark === '*') keys.add(unnamedWrites)
     if (mark === ':') keys.add(`${name}:${id}`)
   }
   return keys
@@ -754,7 +756,7 @@ function isRowOrEpoch(key: string): boolean {
 
 /** For messages: back to the words of the table. */
 function spelled(keys: Iterable<string>): string {
-  const tables = new Map([...catalog.values()].map(({ model, keys: { name } }) => [name, model.name]))
+  const tables = new Map([...catalog.values()].map(({ definition, keys: { name } }) => [name, definition.name]))
   const all = new Set(
     [...keys].map(key => key.replace(/^\{(\w+)\}/, (_, name: string) => `{${tables.get(name) ?? name}}`)),
   )
@@ -778,7 +780,7 @@ type Transaction = Parameters<Parameters<Plain['$transaction']>[0]>[0]
 type Snapshot = Map<string, Map<string, string>>
 
 const MODELS = [...catalog.values()].filter(
-  ({ model }) => !model.name.startsWith('Alias') || ['AliasInt', 'AliasCollated'].includes(model.name),
+  ({ definition }) => !definition.name.startsWith('Alias') || ['AliasInt', 'AliasCollated'].includes(definition.name),
 )
 const JOINS = { _PostToTag: '{Post}._PostToTag@links', _Follows: '{User}._Follows@links' }
 
@@ -812,12 +814,12 @@ async function call(tx: Transaction, model: string, operation: string, args: unk
 }
 
 async function snapshot(tx: Transaction): Promise<Snapshot> {
-  const tables = [...MODELS.map(({ model }) => model.table), ...Object.keys(JOINS)]
+  const tables = [...MODELS.map(({ definition }) => definition.table), ...Object.keys(JOINS)]
   const rows = await tx.$queryRawUnsafe<{ name: string; row: Record<string, unknown> }[]>(
     tables.map(table => `SELECT '${table}' AS name, to_jsonb(t) AS row FROM "${table}" t`).join(' UNION ALL '),
   )
   const taken: Snapshot = new Map(tables.map(table => [table, new Map()]))
-  const models = new Map(MODELS.map(entry => [entry.model.table, entry]))
+  const models = new Map(MODELS.map(entry => [entry.definition.table, entry]))
   for (const { name, row } of rows) {
     const entry = models.get(name)
     const visible = entry === undefined ? row : fieldsOf(entry, row)
@@ -831,9 +833,9 @@ async function snapshot(tx: Transaction): Promise<Snapshot> {
 }
 
 /** What the client can see of a row. */
-function fieldsOf({ model }: (typeof MODELS)[number], row: Record<string, unknown>): Record<string, unknown> {
+function fieldsOf({ definition }: (typeof MODELS)[number], row: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
-    model.scalars.map(({ name, column, type }) => [
+    definition.scalars.map(({ name, column, type }) => [
       name,
       type === 'BigInt' && row[column] !== null ? BigInt(row[column] as number) : row[column],
     ]),
@@ -846,26 +848,26 @@ function uncovered(before: Snapshot, after: Snapshot, keys: ReadonlySet<string>)
   const need = (key: string, why: string) => {
     if (!keys.has(key)) missing.push(`${key}: ${why}`)
   }
-  for (const { model, keys: names } of MODELS) {
-    const old = before.get(model.table) ?? new Map<string, string>()
-    const current = after.get(model.table) ?? new Map<string, string>()
+  for (const { definition, keys: names } of MODELS) {
+    const old = before.get(definition.table) ?? new Map<string, string>()
+    const current = after.get(definition.table) ?? new Map<string, string>()
     for (const [id, row] of old) {
       if (current.get(id) === row) continue
       const what = current.has(id) ? 'changed' : 'deleted'
-      need(names.any, `${id} was ${what}`)
-      if (!keys.has(names.rows)) need(names.row(id), what)
+      need(names.everyWrite, `${id} was ${what}`)
+      if (!keys.has(names.unnamedWrites)) need(names.row(id), what)
     }
-    for (const id of current.keys()) if (!old.has(id)) need(names.any, `${id} was created`)
+    for (const id of current.keys()) if (!old.has(id)) need(names.everyWrite, `${id} was created`)
   }
-  for (const { model, keys: names, lists } of MODELS) {
-    const rows = [before, after].map(of => of.get(model.table) ?? new Map<string, string>()) as [Rows, Rows]
+  for (const { definition, keys: names, lists } of MODELS) {
+    const rows = [before, after].map(of => of.get(definition.table) ?? new Map<string, string>()) as [Rows, Rows]
     // Lists of a parent die by their tag, or with all lists, or with all rows.
     for (const [own, other] of [rows, rows.toReversed()] as [Rows, Rows][]) {
       for (const [id, row] of own) {
-        if (other.get(id) === row || keys.has(names.rows) || keys.has(names.lists)) continue
+        if (other.get(id) === row || keys.has(names.unnamedWrites) || keys.has(names.lists)) continue
         for (const list of lists) {
-          const tag = list.tagOf(valuesIn(model, row))
-          if (tag !== null) need(tag ?? 'a tag', `${model.name} ${id} is or was in the list`)
+          const tag = list.tagOf(valuesIn(definition, row))
+          if (tag !== null) need(tag ?? 'a tag', `${definition.name} ${id} is or was in the list`)
         }
       }
     }
@@ -977,7 +979,7 @@ async function fill(): Promise<void> {
 describe('values that the database has the last word on', () => {
   const notKnown = catalogWith(policy, new Map(), NOT_KNOWN)
   const drops = (by: typeof catalog, model: string, operation: string, args: object) =>
-    planWrite(by, by.get(model)!, operation, args).effects.drops().keys
+    planWrite(by, by.get(model)!, operation, args).effects.invalidation().keys
 
   it('bulk writes take ids by text only where the collation is known to be deterministic', () => {
     for (const where of [{ id: 't1' }, { id: { equals: 't1' } }, { id: { in: ['t1'] } }]) {

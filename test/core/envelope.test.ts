@@ -4,19 +4,19 @@ import { unpack } from 'msgpackr'
 import { describe, expect, it } from 'vitest'
 import { rowCodec } from '../../src/wire/rows.js'
 import {
-  digest,
+  combinedStamp,
   guardOf,
   hasToken,
   Kind,
-  kindOf,
+  verifiedKind,
   newToken,
   PAYLOAD_AT,
   seal,
-  stampedWith,
+  hasStamp,
 } from '../../src/wire/envelope.js'
 import { modelNamed } from './catalog.js'
 
-const codec = rowCodec(modelNamed('User').model.scalars, Decimal)
+const codec = rowCodec(modelNamed('User').definition.scalars, Decimal)
 const USER = { id: 42, email: 'ada@x.org', name: null, role: 'ADMIN', createdAt: new Date(5), updatedAt: new Date(6) }
 const payload = codec.encode(USER) as Buffer
 const token = newToken()
@@ -25,7 +25,7 @@ const entry = seal(Kind.row, payload, token, stamp, codec.fingerprint)
 
 /** The row that a reader would be given, as `read.ts` does it. */
 function served(bytes: Buffer, epoch = stamp, fingerprint = codec.fingerprint): unknown {
-  if (kindOf(bytes, fingerprint) !== Kind.row || !stampedWith(bytes, epoch)) return undefined
+  if (verifiedKind(bytes, fingerprint) !== Kind.row || !hasStamp(bytes, epoch)) return undefined
   return codec.decode(bytes, PAYLOAD_AT)
 }
 
@@ -55,8 +55,8 @@ describe('an entry', () => {
   it('may be sealed with entries in the place of tokens: an entry begins with one', () => {
     const again = seal(Kind.row, payload, entry, entry, codec.fingerprint)
     expect(guardOf(again)).toEqual(guardOf(token))
-    expect(stampedWith(again, token)).toBe(true)
-    expect(stampedWith(again, stamp)).toBe(false)
+    expect(hasStamp(again, token)).toBe(true)
+    expect(hasStamp(again, stamp)).toBe(false)
   })
 
   it('is refused under another epoch', () => {
@@ -66,8 +66,8 @@ describe('an entry', () => {
 
   it('is refused under another fingerprint', () => {
     for (const other of ['Post', 'Tag', 'Product']) {
-      const { fingerprint } = rowCodec(modelNamed(other).model.scalars, Decimal)
-      expect(kindOf(entry, fingerprint)).toBeUndefined()
+      const { fingerprint } = rowCodec(modelNamed(other).definition.scalars, Decimal)
+      expect(verifiedKind(entry, fingerprint)).toBeUndefined()
     }
   })
 
@@ -86,7 +86,7 @@ describe('an entry', () => {
 
   it('of a kind that this version does not know is not a row', () => {
     for (const kind of [0, 3, 0x7f]) {
-      expect(kindOf(seal(kind, payload, token, stamp, codec.fingerprint), codec.fingerprint)).toBe(kind)
+      expect(verifiedKind(seal(kind, payload, token, stamp, codec.fingerprint), codec.fingerprint)).toBe(kind)
       expect(served(seal(kind, payload, token, stamp, codec.fingerprint))).toBeUndefined()
     }
   })
@@ -117,7 +117,7 @@ describe('bytes that changed on their way', () => {
         flipped[at + (bit >> 3)] = (flipped[at + (bit >> 3)] as number) ^ (1 << (bit & 7))
         return flipped
       }
-      expect(stampedWith(flip(32), stamp)).toBe(false)
+      expect(hasStamp(flip(32), stamp)).toBe(false)
       expect(guardOf(flip(4)).equals(guardOf(token))).toBe(false)
     }
   })
@@ -136,13 +136,13 @@ describe('bytes that changed on their way', () => {
 
   it('cut off at any length are refused', () => {
     for (let length = 0; length < entry.length; length++) {
-      expect(kindOf(entry.subarray(0, length), codec.fingerprint), `${length}`).toBeUndefined()
+      expect(verifiedKind(entry.subarray(0, length), codec.fingerprint), `${length}`).toBeUndefined()
     }
   })
 
   it('with more behind them are refused', () => {
     for (const more of [[0], [0xc0], [...entry]]) {
-      expect(kindOf(Buffer.concat([entry, Buffer.from(more)]), codec.fingerprint)).toBeUndefined()
+      expect(verifiedKind(Buffer.concat([entry, Buffer.from(more)]), codec.fingerprint)).toBeUndefined()
     }
   })
 
@@ -156,7 +156,7 @@ describe('bytes that changed on their way', () => {
       fc.property(garbage, bytes => {
         const buffer = Buffer.from(bytes)
         expect(served(buffer)).toBeUndefined()
-        expect(stampedWith(entry, buffer)).toBe(false)
+        expect(hasStamp(entry, buffer)).toBe(false)
         hasToken(buffer)
         guardOf(buffer)
       }),
@@ -186,7 +186,7 @@ describe('a token', () => {
   })
 
   it('is no entry, and no epoch when it is cut off or goes on', () => {
-    expect(kindOf(stamp, codec.fingerprint)).toBeUndefined()
+    expect(verifiedKind(stamp, codec.fingerprint)).toBeUndefined()
     for (let length = 0; length < 20; length++) expect(hasToken(stamp.subarray(0, length))).toBe(false)
     expect(hasToken(Buffer.concat([stamp, Buffer.from([0])]))).toBe(false)
     expect(hasToken(Buffer.from('1'))).toBe(false)
@@ -196,8 +196,8 @@ describe('a token', () => {
 
 describe('a stamp over several epochs', () => {
   const sealedUnder = (epochs: readonly Buffer[]) =>
-    seal(Kind.result, payload, token, digest(epochs) as Buffer, codec.fingerprint)
-  const isCurrent = (bytes: Buffer, epochs: readonly Buffer[]) => stampedWith(bytes, digest(epochs) as Buffer)
+    seal(Kind.result, payload, token, combinedStamp(epochs) as Buffer, codec.fingerprint)
+  const isCurrent = (bytes: Buffer, epochs: readonly Buffer[]) => hasStamp(bytes, combinedStamp(epochs) as Buffer)
 
   it.each([2, 3, 9])('changes with each of %i', count => {
     const epochs = Array.from({ length: count }, newToken)
@@ -217,9 +217,9 @@ describe('a stamp over several epochs', () => {
   it('leaves the epochs as they are, and is none when one of them is missing', () => {
     const epochs = [newToken(), newToken()]
     const before = epochs.map(epoch => epoch.toString('hex'))
-    digest(epochs)
+    combinedStamp(epochs)
     expect(epochs.map(epoch => epoch.toString('hex'))).toEqual(before)
-    expect(digest([newToken(), null])).toBeUndefined()
+    expect(combinedStamp([newToken(), null])).toBeUndefined()
   })
 })
 

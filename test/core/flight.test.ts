@@ -7,26 +7,26 @@ describe('a load may be shared', () => {
   it('by a reader who came before it began', () => {
     const flights = new Flights<string>()
     const came = flights.now()
-    expect(flights.begin(KEY).openTo(came)).toBe(true)
+    expect(flights.begin(KEY).mayJoin(came)).toBe(true)
   })
 
   it('by a reader who came while it was under way, as long as the database was not asked', () => {
     const flights = new Flights<string>()
     const flight = flights.begin(KEY)
     const came = flights.now()
-    expect(flight.openTo(came)).toBe(true)
-    flight.asked()
-    expect(flight.openTo(came)).toBe(true)
+    expect(flight.mayJoin(came)).toBe(true)
+    flight.close()
+    expect(flight.mayJoin(came)).toBe(true)
   })
 
   it('by nobody who came after the database was asked: they may have written, or seen a write', () => {
     const flights = new Flights<string>()
     const flight = flights.begin(KEY)
     const before = flights.now()
-    flight.asked()
+    flight.close()
     const after = flights.now()
-    expect([flight.openTo(before), flight.openTo(after)]).toEqual([true, false])
-    expect(flight.openTo(flights.now())).toBe(false)
+    expect([flight.mayJoin(before), flight.mayJoin(after)]).toEqual([true, false])
+    expect(flight.mayJoin(flights.now())).toBe(false)
   })
 
   it('in the order in which things happened, also when the clock of the computer stands still', () => {
@@ -40,14 +40,14 @@ describe('a load may be shared', () => {
 describe('a load', () => {
   it('is found under its key from its beginning to its end', () => {
     const flights = new Flights<string>()
-    expect(flights.under(KEY)).toBeUndefined()
+    expect(flights.inProgress(KEY)).toBeUndefined()
     const flight = flights.begin(KEY)
-    expect(flights.under(KEY)).toBe(flight)
-    expect(flights.under('User:2')).toBeUndefined()
-    flight.asked()
-    expect(flights.under(KEY)).toBe(flight)
+    expect(flights.inProgress(KEY)).toBe(flight)
+    expect(flights.inProgress('User:2')).toBeUndefined()
+    flight.close()
+    expect(flights.inProgress(KEY)).toBe(flight)
     flight.end('row')
-    expect(flights.under(KEY)).toBeUndefined()
+    expect(flights.inProgress(KEY)).toBeUndefined()
   })
 
   it('answers all who share it, also who asks after its end', async () => {
@@ -68,16 +68,16 @@ describe('a load', () => {
   it('is gone before those who waited go on: the next of them begins the single next load', async () => {
     const flights = new Flights<string>()
     const first = flights.begin(KEY)
-    first.asked()
+    first.close()
     const began: string[] = []
     const late = async (name: string) => {
       await first.wait()
-      const current = flights.under(KEY)
+      const current = flights.inProgress(KEY)
       if (current !== undefined) return current.wait()
       began.push(name)
       const next = flights.begin(KEY)
       await Promise.resolve()
-      next.asked()
+      next.close()
       next.end(`row of ${name}`)
       return next.wait()
     }
@@ -93,7 +93,7 @@ describe('a load that does not end', () => {
     vi.useFakeTimers()
     try {
       const flight = new Flights<string>().begin(KEY)
-      flight.asked()
+      flight.close()
       const waiting = flight.wait()
       await vi.advanceTimersByTimeAsync(4_999)
       expect(vi.getTimerCount()).toBe(1)
@@ -109,13 +109,13 @@ describe('a load that does not end', () => {
     const flights = new Flights<string>(1)
     const hanging = flights.begin(KEY)
     expect(await Promise.all([hanging.wait(), hanging.wait()])).toEqual([STUCK, STUCK])
-    expect(flights.under(KEY)).toBeUndefined()
+    expect(flights.inProgress(KEY)).toBeUndefined()
     const successor = flights.begin(KEY)
     expect(await hanging.wait()).toBe(STUCK)
     hanging.end('late')
-    expect(flights.under(KEY)).toBe(successor)
+    expect(flights.inProgress(KEY)).toBe(successor)
     successor.end('row')
-    expect(flights.under(KEY)).toBeUndefined()
+    expect(flights.inProgress(KEY)).toBeUndefined()
   })
 
   it('is waited for as long as it takes, where there is no bound', async () => {

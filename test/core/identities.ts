@@ -5,10 +5,10 @@ import {
   fleetKey,
   linkKey,
   relationKey,
-  seenKey,
-  shapeName,
+  knownServerKey,
+  hashName,
   tagKey,
-  tagOfRelation,
+  relationTag,
   valueKey,
   valuesEpoch,
 } from '../../src/wire/keys.js'
@@ -83,8 +83,8 @@ const LIKE_KEYS = [
 ] // prettier-ignore
 
 /** Of models, columns and relations: a text that is one may stand where the name does. */
-const NAMES = [...catalog.values()].flatMap(({ model, relations, identities }) => [
-  model.name,
+const NAMES = [...catalog.values()].flatMap(({ definition, relations, identities }) => [
+  definition.name,
   ...relations.keys(),
   ...identities.flatMap(({ columns }) => columns),
 ])
@@ -117,7 +117,7 @@ export class Identities {
     const values = fields.map(field => this.#valueOf(field))
     const id = identity.idOf(Object.fromEntries(fields.map((field, i) => [field.name, values[i]])))
     if (id === undefined) return []
-    const text = JSON.stringify([model.model.name, fields.map(field => field.name), values.map(spelled)])
+    const text = JSON.stringify([model.definition.name, fields.map(field => field.name), values.map(spelled)])
     const key = primary ? model.keys.row(id) : model.keys.pointer(identity.columns, id)
     const named: [string, string, string][] = [[primary ? 'row' : 'pointer', key, text]]
     // What else the name says, to see that all of it is met.
@@ -127,28 +127,28 @@ export class Identities {
     const relations = [...model.relations]
     if (relations.length > 0 && random.chance(0.5)) {
       const [name, relation] = random.pick(relations)
-      const shape = shapeName(String(random.below(20)))
+      const shape = hashName(String(random.below(20)))
       const columns = fields.map(({ column }) => column)
       named.push(['related', relationKey(key, name), `${text}.${name}`])
       named.push(['list', relationKey(key, name, shape), `${text}.${name}?${shape}`])
       named.push([
         'tag',
-        tagOfRelation(key, relation.target.keys, columns),
-        `${text}#${relation.target.model.name}.${columns.join()}`,
+        relationTag(key, relation.target.keys, columns),
+        `${text}#${relation.target.definition.name}.${columns.join()}`,
       ])
     }
     return named
   }
 
-  #epochs({ model, keys }: CatalogModel): Named[] {
-    const shape = shapeName(this.#text())
+  #epochs({ definition, keys }: CatalogModel): Named[] {
+    const shape = hashName(this.#text())
     return [
-      ['epoch', keys.rows, `${model.name} rows`],
-      ['epoch', keys.any, `${model.name} any`],
-      ['epoch', keys.lists, `${model.name} lists`],
-      ['epoch', keys.hold, `${model.name} hold`],
-      ['query', keys.query(shape), `${model.name} query ${shape}`],
-      ['link', linkKey(PREFIX, keys, '_PostToTag'), `${model.name} link`],
+      ['epoch', keys.unnamedWrites, `${definition.name} rows`],
+      ['epoch', keys.everyWrite, `${definition.name} any`],
+      ['epoch', keys.lists, `${definition.name} lists`],
+      ['epoch', keys.hold, `${definition.name} hold`],
+      ['query', keys.query(shape), `${definition.name} query ${shape}`],
+      ['link', linkKey(PREFIX, keys, '_PostToTag'), `${definition.name} link`],
     ]
   }
 
@@ -161,7 +161,7 @@ export class Identities {
         return [['tag of values', tagKey(PREFIX, text), `tag of values ${text}`]]
       case 2: {
         const server = this.#random.below(1000).toString(16)
-        return [['seen', seenKey(PREFIX, server, 'epochs'), `seen ${server}`]]
+        return [['seen', knownServerKey(PREFIX, server, 'epochs'), `seen ${server}`]]
       }
       case 3:
         return [

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonOf } from '../../src/schema/canonical.js'
-import { encodeId, modelKeys, seenKey } from '../../src/wire/keys.js'
+import { canonicalFormOf } from '../../src/schema/canonical.js'
+import { encodeId, modelKeys, knownServerKey } from '../../src/wire/keys.js'
 import { Random } from '../support/random.js'
 import { catalog, field, modelNamed } from './catalog.js'
 import { ALL_KINDS, Identities } from './identities.js'
@@ -127,7 +127,7 @@ describe('two identities', () => {
       Uuid: fc.uuid(),
       Char: fc.string({ unit: fc.constantFrom('a', ':', 'é'), minLength: 5, maxLength: 5 }),
     }
-    for (const { model, identity, keys } of catalog.values()) {
+    for (const { definition, identity, keys } of catalog.values()) {
       if (identity === undefined) continue
       const { fields } = identity.key
       const id = fc.record(
@@ -139,12 +139,12 @@ describe('two identities', () => {
         ),
       )
       const text = (value: Record<string, unknown>) =>
-        JSON.stringify(fields.map(f => canonOf(f).canon(value[f.name]) ?? null))
+        JSON.stringify(fields.map(f => canonicalFormOf(f).canonicalize(value[f.name]) ?? null))
       fc.assert(
         fc.property(id, id, (a, b) => {
           const [x, y] = [identity.idOf(a), identity.idOf(b)]
           if (x === undefined || y === undefined) return
-          expect(keys.row(x) === keys.row(y), model.name).toBe(text(a) === text(b))
+          expect(keys.row(x) === keys.row(y), definition.name).toBe(text(a) === text(b))
         }),
         { numRuns: 200 },
       )
@@ -161,26 +161,33 @@ describe('two identities', () => {
 
 describe('the keys of a model', () => {
   it('are three epochs in one hash tag, and rows outside it', () => {
-    const { name, rows, any, hold, epochs, holds, ...keys } = modelKeys('shop:', 'User', ['User'])
+    const { name, unnamedWrites, everyWrite, hold, epochs, holds, ...keys } = modelKeys('shop:', 'User', ['User'])
     expect(name).toBe('User')
-    expect({ epochs, holds }).toEqual({ epochs: [rows, any], holds: [hold] })
-    expect({ rows, any, hold }).toEqual({ rows: 'shop:{User}@rows', any: 'shop:{User}@any', hold: 'shop:{User}@hold' })
+    expect({ epochs, holds }).toEqual({ epochs: [unnamedWrites, everyWrite], holds: [hold] })
+    expect({ unnamedWrites, everyWrite, hold }).toEqual({
+      unnamedWrites: 'shop:{User}@rows',
+      everyWrite: 'shop:{User}@any',
+      hold: 'shop:{User}@hold',
+    })
     expect(keys.row('42')).toBe('shop:User:42')
     expect(keys.pointer(['email'], encodeId(['ada@x.org']))).toBe('shop:User.email:ada%40x.org')
   })
 
   it('name epochs for the table and its Postgres schema, and pointers for columns: a schema text may call them otherwise', () => {
     const keys = modelKeys('', 'Order', ['shop', 'orders & more'])
-    expect([keys.rows, keys.lists]).toEqual(['{shop.orders%20%26%20more}@rows', '{shop.orders%20%26%20more}@lists'])
+    expect([keys.unnamedWrites, keys.lists]).toEqual([
+      '{shop.orders%20%26%20more}@rows',
+      '{shop.orders%20%26%20more}@lists',
+    ])
     expect(keys.pointer(['a_b', 'c'], '1:2')).toBe('Order.a_b,c:1:2')
     expect(keys.pointer(['a', 'b_c'], '1:2')).toBe('Order.a,b_c:1:2')
   })
 
   it('are never those of another model, whatever the id', () => {
     const owner = new Map<string, string>()
-    for (const { model, keys } of catalog.values()) {
+    for (const { definition, keys } of catalog.values()) {
       const ids = ['', ':', '@rows', '{Post}@any', 'Post:1', '}@hold', '1'].map(id => encodeId([id]))
-      const pointers = model.uniques.flatMap(({ fields }) =>
+      const pointers = definition.uniques.flatMap(({ fields }) =>
         ids.map(id =>
           keys.pointer(
             fields.map(({ column }) => column),
@@ -188,18 +195,18 @@ describe('the keys of a model', () => {
           ),
         ),
       )
-      for (const key of [keys.rows, keys.any, keys.hold, ...ids.map(id => keys.row(id)), ...pointers]) {
+      for (const key of [keys.unnamedWrites, keys.everyWrite, keys.hold, ...ids.map(id => keys.row(id)), ...pointers]) {
         expect(owner.get(key)).toBeUndefined()
-        owner.set(key, model.name)
+        owner.set(key, definition.name)
       }
     }
-    expect(owner.has(seenKey('', 'x', 'y'))).toBe(false)
+    expect(owner.has(knownServerKey('', 'x', 'y'))).toBe(false)
   })
 
   it('exist for models whose id can name rows, and only for them', () => {
     const without = [...catalog.values()]
       .filter(({ identity }) => identity === undefined)
-      .map(({ model }) => model.name)
+      .map(({ definition }) => definition.name)
     expect(without).toEqual([
       'TenantImport',
       'AliasCitext',
@@ -212,9 +219,9 @@ describe('the keys of a model', () => {
       'AliasBit',
       'AliasVarBit',
     ])
-    expect(modelNamed('User').identity?.spelling).toBe('exact')
-    expect(modelNamed('Membership').identity?.spelling).toBe('exact')
-    expect(modelNamed('Tag').identity?.spelling).toBe('text')
-    expect(canonOf(field({ type: 'String' })).spelling).toBe('text')
+    expect(modelNamed('User').identity?.equality).toBe('exact')
+    expect(modelNamed('Membership').identity?.equality).toBe('exact')
+    expect(modelNamed('Tag').identity?.equality).toBe('text')
+    expect(canonicalFormOf(field({ type: 'String' })).equality).toBe('text')
   })
 })

@@ -1,7 +1,7 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import { describe, expect, it } from 'vitest'
-import { isRead, planRead, satisfies, throwsWhenAbsent } from '../../src/plan/read.js'
-import type { ClientShape } from '../../src/plan/selection.js'
+import { isRead, planRead, matches, throwsWhenAbsent } from '../../src/plan/read.js'
+import type { ClientTraits } from '../../src/plan/selection.js'
 import { catalog, catalogWith, clientShape, modelNamed, policy as defaults } from './catalog.js'
 
 const UUID = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
@@ -17,7 +17,7 @@ interface Hidden {
   readonly needed?: readonly string[]
 }
 
-function shape({ omit, needed = [] }: Hidden = {}): ClientShape {
+function shape({ omit, needed = [] }: Hidden = {}): ClientTraits {
   return clientShape({
     globalOmit: () => omit,
     neededByComputed: (model, name) => needed.includes(`${model}.${name}`),
@@ -29,7 +29,7 @@ function plan(model: string, operation: string, args: unknown, hidden?: Hidden):
   const planned = planRead(modelNamed(model), operation, args, shape(hidden))
   if (planned.kind === 'bypass') return planned.why
   if (planned.kind === 'result') return planned.via
-  const names = planned.places?.map(place => planned.model.model.scalars[place]?.name)
+  const names = planned.fieldIndexes?.map(place => planned.model.definition.scalars[place]?.name)
   const filters = planned.filters.map(({ field, text }) => ` + ${field.name}=${text}`).join('')
   return `${planned.key}${names === undefined ? '' : ` ${names.join()}`}${filters}`
 }
@@ -316,9 +316,9 @@ describe('further filters', () => {
       shape(),
     )
     const filters = planned.kind === 'row' ? planned.filters : []
-    expect(satisfies({ stock: 1, description: null }, filters)).toBe(true)
-    expect(satisfies({ stock: 2, description: null }, filters)).toBe(false)
-    expect(satisfies({ stock: 1, description: '' }, filters)).toBe(false)
+    expect(matches({ stock: 1, description: null }, filters)).toBe(true)
+    expect(matches({ stock: 2, description: null }, filters)).toBe(false)
+    expect(matches({ stock: 1, description: '' }, filters)).toBe(false)
   })
 
   it('are left out of the load: "absent" would be filled for a row that is there', () => {
@@ -496,7 +496,7 @@ describe('results', () => {
   const keyOf = (model: string, operation: string, args: unknown) => {
     const planned = planRead(withQueries(model), operation, args, client)
     if (planned.kind !== 'result') throw new Error(planned.kind === 'bypass' ? planned.why : 'is a row')
-    return `${planned.key} ${planned.on.epochs.join()} ${planned.on.holds.join()}`
+    return `${planned.key} ${planned.dependsOn.epochs.join()} ${planned.dependsOn.holds.join()}`
   }
   const queried = catalogWith({ ...defaults, queriesTtlMs: 1000 })
   const withQueries = (name: string) => queried.get(name)

@@ -4,11 +4,11 @@ import { isDeepStrictEqual } from 'node:util'
 import { expect, it } from 'vitest'
 import { readSchema } from '../../src/schema/schema.js'
 import { rowMaker, rowsMaker } from '../../src/wire/row-maker.js'
-import { anythingCodec, listCodec } from '../../src/wire/results.js'
-import type { Shape } from '../../src/plan/selection.js'
+import { valueCodec, listCodec } from '../../src/wire/results.js'
+import type { Selection } from '../../src/plan/selection.js'
 import { modelNamed } from './catalog.js'
 
-const anything = anythingCodec(Decimal)
+const anything = valueCodec(Decimal)
 
 it.each([
   ['{"__proto__":{"a":1}}'],
@@ -34,7 +34,15 @@ it.each([2, 1000, 100_000, 600_000])('%i rows whose columns are all the same com
   const model = modelNamed('User')
   const { cached } = model
   if (cached === undefined) throw new Error('not cached')
-  const shape: Shape = { model, cached, places: undefined, related: [], counted: [], order: undefined, text: '' }
+  const shape: Selection = {
+    model,
+    cached,
+    fieldIndexes: undefined,
+    related: [],
+    counted: [],
+    order: undefined,
+    text: '',
+  }
   const at = new Date(1000)
   const row = { id: 1, email: 'a@x.org', name: null, role: 'ADMIN', createdAt: at, updatedAt: at }
   const rows = Array.from({ length }, () => row)

@@ -1,7 +1,7 @@
 /** Whatever two processes write, in whatever order and way: each read that starts later answers what Prisma answers. */
 import { expect, inject, it } from 'vitest'
 import { randomBytes } from 'node:crypto'
-import type { Parts } from '../../src/assemble.js'
+import type { Overrides } from '../../src/assemble.js'
 import { Store } from '../../src/redis/store.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
 import { Coverage, others } from './coverage.js'
@@ -13,7 +13,7 @@ import { kinds } from './writes/kinds.js'
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000_000)
 const seconds = Number(process.env['FUZZ_SECONDS'] ?? 60)
 
-async function fuzzed(options: Options, parts: Partial<Parts> = {}): Promise<Report> {
+async function fuzzed(options: Options, parts: Partial<Overrides> = {}): Promise<Report> {
   const name = `cache_aside_${process.pid}_${randomBytes(4).toString('hex')}`
   const databaseUrl = await createDatabase(inject('databaseUrl'), name, { template: inject('templateDatabase') })
   try {
@@ -66,7 +66,7 @@ it('(a kind of write, a shape of read, or anything else that never comes up is m
 
 /** Drops nothing. */
 class NoDrop extends Store {
-  override async drop(): ReturnType<Store['drop']> {
+  override async invalidate(): ReturnType<Store['invalidate']> {
     return 'done'
   }
 }

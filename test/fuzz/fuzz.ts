@@ -8,7 +8,7 @@
  * `--keep-going`: goes on after a mismatch, `--features`: what they may have.
  */
 import { parseArgs } from 'node:util'
-import type { Parts } from '../../src/assemble.js'
+import type { Overrides } from '../../src/assemble.js'
 import { recordRun } from '../../scripts/runs.js'
 import * as effects from '../../src/plan/effects.js'
 import { applyMigrations, createDatabase, dropDatabase } from '../support/database.js'
@@ -64,14 +64,18 @@ try {
 }
 
 async function once(on: Servers): Promise<number> {
-  const { without } = values
-  if (without !== undefined && !(without in rules())) {
-    throw new Error(`There is no rule ${without}. There are: ${Object.keys(rules()).join(', ')}`)
+  const { without: withoutRule } = values
+  if (withoutRule !== undefined && !(withoutRule in rules())) {
+    throw new Error(`There is no rule ${withoutRule}. There are: ${Object.keys(rules()).join(', ')}`)
   }
-  console.log(`seed ${seed}, ${seconds} s${without === undefined ? '' : `, without ${without}`}`)
+  console.log(`seed ${seed}, ${seconds} s${withoutRule === undefined ? '' : `, without ${withoutRule}`}`)
   if (values.versions) return overVersions(on)
-  if (values.schemas) return overSchemas(on, without === undefined ? {} : { without })
-  const report = await fuzzed(on, { seed, seconds, progress: console.log }, without === undefined ? {} : { without })
+  if (values.schemas) return overSchemas(on, withoutRule === undefined ? {} : { withoutRule })
+  const report = await fuzzed(
+    on,
+    { seed, seconds, progress: console.log },
+    withoutRule === undefined ? {} : { withoutRule },
+  )
   if (values.table) console.log(report.coverage.table())
   console.log(summaryOf(report))
   const complaints = complaintsOf(report)
@@ -87,19 +91,19 @@ async function once(on: Servers): Promise<number> {
 
 async function withoutEach(on: Servers): Promise<number> {
   let unnoticed = 0
-  for (const without of Object.keys(rules())) {
+  for (const withoutRule of Object.keys(rules())) {
     const options = { seed, seconds: SECONDS_WITHOUT, secondsToShrink: 0 }
     const failure = values.schemas
-      ? (await fuzzedSchemas(on, { ...options, without: values.no }, { without })).failures[0]
-      : (await fuzzed(on, options, { without })).failure
+      ? (await fuzzedSchemas(on, { ...options, without: values.no }, { withoutRule })).failures[0]
+      : (await fuzzed(on, options, { withoutRule })).failure
     if (failure === undefined) unnoticed++
     const took = failure === undefined ? `not in ${SECONDS_WITHOUT}` : failure.seconds.toFixed(1)
-    console.log(`without ${without.padEnd(12)} ${took.padStart(12)} s`)
+    console.log(`without ${withoutRule.padEnd(12)} ${took.padStart(12)} s`)
   }
   return unnoticed === 0 ? 0 : 1
 }
 
-async function fuzzed(on: Servers, options: Options, parts: Partial<Parts>): Promise<Report> {
+async function fuzzed(on: Servers, options: Options, parts: Partial<Overrides>): Promise<Report> {
   const name = `cache_aside_fuzz_${process.pid}`
   const databaseUrl = await createDatabase(on.databaseUrl, name)
   try {
@@ -115,7 +119,7 @@ async function fuzzed(on: Servers, options: Options, parts: Partial<Parts>): Pro
   }
 }
 
-async function overSchemas(on: Servers, parts: Partial<Parts>): Promise<number> {
+async function overSchemas(on: Servers, parts: Partial<Overrides>): Promise<number> {
   const options = { seed, seconds, without: values.no, keepGoing: values['keep-going'], progress: console.log }
   const { coverage, refused, failures, ...report } = await fuzzedSchemas(on, options, parts)
   if (values.table) console.log(coverage.table())
@@ -168,7 +172,7 @@ async function overVersions(on: Servers): Promise<number> {
   return failures.length + missing.length === 0 ? 0 : 1
 }
 
-async function fuzzedSchemas(on: Servers, options: SchemaOptions, parts: Partial<Parts>): Promise<SchemaReport> {
+async function fuzzedSchemas(on: Servers, options: SchemaOptions, parts: Partial<Overrides>): Promise<SchemaReport> {
   const name = `cache_aside_schemas_${process.pid}`
   const databaseUrl = await createDatabase(on.databaseUrl, name)
   try {

@@ -1,7 +1,7 @@
 /** Whatever the schema: two processes that write and read answer what Prisma answers, and fail where it fails. */
 import { expect, inject, it } from 'vitest'
 import { randomBytes } from 'node:crypto'
-import type { Parts } from '../../src/assemble.js'
+import type { Overrides } from '../../src/assemble.js'
 import { Store } from '../../src/redis/store.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
 import { KNOWN_BROKEN } from './schemas/features.js'
@@ -11,7 +11,7 @@ import { fuzzSchemas, type SchemaOptions, type SchemaReport } from './schemas/sc
 /** The same ones each time, as long as the generator is the same. */
 const seeds = coveringSeeds(2, KNOWN_BROKEN)
 
-async function fuzzed(options: Partial<SchemaOptions>, parts: Partial<Parts> = {}): Promise<SchemaReport> {
+async function fuzzed(options: Partial<SchemaOptions>, parts: Partial<Overrides> = {}): Promise<SchemaReport> {
   const name = `cache_aside_${process.pid}_${randomBytes(4).toString('hex')}`
   const databaseUrl = await createDatabase(inject('databaseUrl'), name)
   try {
@@ -34,7 +34,7 @@ it('random schemas with every feature: cached clients answer what the plain clie
 
 /** Drops nothing. */
 class NoDrop extends Store {
-  override async drop(): ReturnType<Store['drop']> {
+  override async invalidate(): ReturnType<Store['invalidate']> {
     return 'done'
   }
 }

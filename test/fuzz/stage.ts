@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { Redis } from 'ioredis'
 import { PrismaClient } from '../../generated/prisma/client.js'
-import type { Parts } from '../../src/assemble.js'
+import type { Overrides } from '../../src/assemble.js'
 import type { CacheEvent, Stats } from '../../src/events.js'
 import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
@@ -57,11 +57,11 @@ export class Processes {
   readonly asked = new AsyncLocalStorage<Asked>()
   readonly #redisUrl: string
   readonly #prefix: string
-  readonly #parts: Partial<Parts>
+  readonly #parts: Partial<Overrides>
   readonly #opened: { base: Base; redis: Redis; prisma: Cached }[] = []
 
   /** @param parts - the cache without one of its guards or rules */
-  constructor(redisUrl: string, prefix: string, parts: Partial<Parts>) {
+  constructor(redisUrl: string, prefix: string, parts: Partial<Overrides>) {
     this.#redisUrl = redisUrl
     this.#prefix = prefix
     this.#parts = parts
@@ -102,7 +102,7 @@ export class Processes {
 /** @param parts - the cache without one of its guards or rules */
 export async function openStage(
   place: { readonly databaseUrl: string; readonly redisUrl: string; readonly prefix: string },
-  parts: Partial<Parts> = {},
+  parts: Partial<Overrides> = {},
 ): Promise<Stage> {
   const { databaseUrl, redisUrl, prefix } = place
   const redis = new Redis(redisUrl)

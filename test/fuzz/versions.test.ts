@@ -1,12 +1,12 @@
 /** Whatever changes between two versions of whatever schema: at a deploy each reads what its own plain client reads. */
 import { expect, inject, it } from 'vitest'
 import { randomBytes } from 'node:crypto'
-import type { Parts } from '../../src/assemble.js'
+import type { Overrides } from '../../src/assemble.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
 import { KINDS } from './versions/changes.js'
 import { VersionsFuzzer, type VersionsOptions } from './versions/versions-fuzzer.js'
 
-async function fuzzed(options: Partial<VersionsOptions>, parts: Partial<Parts> = {}): Promise<VersionsFuzzer> {
+async function fuzzed(options: Partial<VersionsOptions>, parts: Partial<Overrides> = {}): Promise<VersionsFuzzer> {
   const name = `cache_aside_${process.pid}_${randomBytes(4).toString('hex')}`
   const databaseUrl = await createDatabase(inject('databaseUrl'), name)
   try {

@@ -5,7 +5,7 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import { Packr } from 'msgpackr'
 import { rowCodec } from '../../src/wire/rows.js'
-import { anythingCodec, listCodec, rowOrNullCodec } from '../../src/wire/results.js'
+import { valueCodec, listCodec, rowOrNullCodec } from '../../src/wire/results.js'
 import { unpackValue } from '../../src/wire/values.js'
 import { ATTACKS } from './attacks.js'
 import { cachedOf, relatedAs, shapeOf } from './subjects.js'
@@ -22,17 +22,21 @@ function plain(type: string): unknown {
   return { Int: 1, Boolean: true, Float: 1, BigInt: 1, Decimal: '1', Json: '1' }[type] ?? 'x'
 }
 
-const post = shapeOf('Post', { places: [0] })
-const withPosts = shapeOf('User', { places: [0], related: [relatedAs('User', 'posts', post)], order: ['id', 'posts'] })
-const profile = shapeOf('Profile', { places: [0] })
+const post = shapeOf('Post', { fieldIndexes: [0] })
+const withPosts = shapeOf('User', {
+  fieldIndexes: [0],
+  related: [relatedAs('User', 'posts', post)],
+  order: ['id', 'posts'],
+})
+const profile = shapeOf('Profile', { fieldIndexes: [0] })
 const withProfile = shapeOf('User', {
-  places: [0],
+  fieldIndexes: [0],
   related: [relatedAs('User', 'profile', profile)],
   order: ['id', 'profile'],
 })
 const productFields = [...cachedOf('Product').fields.values()].map(({ field }) => field)
 const product = rowCodec(productFields, Decimal)
-const anything = anythingCodec(Decimal)
+const anything = valueCodec(Decimal)
 
 const some = (length: number) => Array.from({ length }, (_, i) => i)
 const list = (name: string, stored: unknown) => listCodec(shapeOf(name)).decode(packr.pack(stored), 0)
@@ -89,7 +93,8 @@ const row = (size: Size) =>
 
 const RUN: Record<keyof typeof ATTACKS, () => unknown> = {
   'a million rows, each column once': () => list('User', once('User', MANY)),
-  'a million rows of no columns': () => listCodec(shapeOf('User', { places: [] })).decode(packr.pack([MANY * 1000]), 0),
+  'a million rows of no columns': () =>
+    listCodec(shapeOf('User', { fieldIndexes: [] })).decode(packr.pack([MANY * 1000]), 0),
   '100,000 rows of a Json of 3 kB': () =>
     list(
       'Product',
@@ -100,7 +105,7 @@ const RUN: Record<keyof typeof ATTACKS, () => unknown> = {
       'Asset',
       once('Asset', 20_000, type => (type === 'Bytes' ? Buffer.alloc(10_000) : plain(type))),
     ),
-  'a negative number of rows': () => listCodec(shapeOf('User', { places: [] })).decode(packr.pack([-1]), 0),
+  'a negative number of rows': () => listCodec(shapeOf('User', { fieldIndexes: [] })).decode(packr.pack([-1]), 0),
   'counts that cancel each other': () =>
     nested(801, some(801), [some(801).map(i => (i % 2 ? -100 : 100)), [100, some(100)]]),
   'a count that is not whole': () =>

@@ -2,7 +2,7 @@
 import { types } from 'node:util'
 import { Decimal } from '@prisma/client/runtime/client'
 import type { ScalarField } from '../../src/schema/schema.js'
-import type { Shape } from '../../src/plan/selection.js'
+import type { Selection } from '../../src/plan/selection.js'
 import type { Row } from '../../src/wire/rows.js'
 
 export type Check = (value: unknown) => boolean
@@ -32,21 +32,23 @@ export function isRow(value: unknown, names: readonly string[]): value is Row {
 
 export const isCountOrZero: Check = value => Number.isSafeInteger(value) && (value as number) >= 0
 
-export function isOfShape({ cached, places, related, counted, order }: Shape, value: unknown): boolean {
-  const fields = places?.map(place => cached.names[place] as string) ?? cached.names
+export function isOfShape({ cached, fieldIndexes, related, counted, order }: Selection, value: unknown): boolean {
+  const fields = fieldIndexes?.map(place => cached.fieldNames[place] as string) ?? cached.fieldNames
   if (!isRow(value, order ?? fields)) return false
   const counts = value['_count']
   const names = counted.map(({ name }) => name)
   return (
     fields.every(name => isOfField(cached.fields.get(name)?.field as ScalarField, value[name])) &&
-    related.every(({ name, relation, shape }) =>
-      relation.field.list ? isListOf(shape, value[name]) : value[name] === null || isOfShape(shape, value[name]),
+    related.every(({ name, relation, selection }) =>
+      relation.field.list
+        ? isListOf(selection, value[name])
+        : value[name] === null || isOfShape(selection, value[name]),
     ) &&
     (names.length === 0 || (isRow(counts, names) && Object.values(counts).every(isCountOrZero)))
   )
 }
 
-export function isListOf(shape: Shape, value: unknown): boolean {
+export function isListOf(shape: Selection, value: unknown): boolean {
   return Array.isArray(value) && value.every(row => isOfShape(shape, row))
 }
 

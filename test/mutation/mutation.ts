@@ -1,7 +1,7 @@
 /** Mutates entries and judges what a reader would make of them. */
 import { isDeepStrictEqual } from 'node:util'
 import { getHeapStatistics } from 'node:v8'
-import { hasToken, PAYLOAD_AT, stampedWith } from '../../src/wire/envelope.js'
+import { hasToken, PAYLOAD_AT, hasStamp } from '../../src/wire/envelope.js'
 import { Random } from '../support/random.js'
 import { mutantOf, withChecksum } from './mutants.js'
 import { STAMP, type Subject, subjects } from './subjects.js'
@@ -75,7 +75,7 @@ export function mutate(count: number, seed: number, toFirst = false): Judgement 
       got = subject.read(bytes)
       // As an epoch, or as what stands where a token is looked for.
       hasToken(bytes)
-      if (stampedWith(subject.entry, bytes) && !STAMP.subarray(4, 20).equals(bytes.subarray(4, 20))) {
+      if (hasStamp(subject.entry, bytes) && !STAMP.subarray(4, 20).equals(bytes.subarray(4, 20))) {
         result.wrong++
         example('a wrong epoch', subject, bytes)
       }

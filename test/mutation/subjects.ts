@@ -1,20 +1,20 @@
 /** Entries of every kind, each with what its reader would be given of other bytes, and what it may be given at all. */
 import { Decimal } from '@prisma/client/runtime/client'
-import type { Related, Shape } from '../../src/plan/selection.js'
+import type { Related, Selection } from '../../src/plan/selection.js'
 import { rowCodec, type Row } from '../../src/wire/rows.js'
 import {
   Kind,
-  kindOf,
+  verifiedKind,
   newToken,
   NOTHING,
   PAYLOAD_AT,
   seal,
-  stampedWith,
+  hasStamp,
   textOf,
   textPayload,
 } from '../../src/wire/envelope.js'
 import { packValue, unpackValue } from '../../src/wire/values.js'
-import { anythingCodec, countCodec, listCodec, type ResultCodec, rowOrNullCodec } from '../../src/wire/results.js'
+import { valueCodec, countCodec, listCodec, type ResultCodec, rowOrNullCodec } from '../../src/wire/results.js'
 import { modelNamed } from '../core/catalog.js'
 import {
   type Check,
@@ -70,11 +70,11 @@ export function cachedOf(name: string) {
   return cached
 }
 
-export function shapeOf(name: string, more: Partial<Shape> = {}): Shape {
+export function shapeOf(name: string, more: Partial<Selection> = {}): Selection {
   return {
     model: modelNamed(name),
     cached: cachedOf(name),
-    places: undefined,
+    fieldIndexes: undefined,
     related: [],
     counted: [],
     order: undefined,
@@ -84,24 +84,24 @@ export function shapeOf(name: string, more: Partial<Shape> = {}): Shape {
 }
 
 /** Of a shape, what has to do with a relation's name. */
-export function relatedAs(of: string, name: string, shape: Shape): Related {
+export function relatedAs(of: string, name: string, shape: Selection): Related {
   const relation = modelNamed(of).relations.get(name)
   if (relation === undefined) throw new Error(`${of} has no ${name}`)
-  const met = undefined as never
-  return { name, relation, args: true, text: '', met, hasCursor: false, joined: false, shape }
+  const modelsRead = undefined as never
+  return { name, relation, args: true, text: '', modelsRead, hasCursor: false, joined: false, selection: shape }
 }
 
 /** Users with their posts with their comments, profiles and counts. */
-function nestedShape(): Shape {
+function nestedShape(): Selection {
   const comment = shapeOf('Comment')
   const post = shapeOf('Post', {
     related: [relatedAs('Post', 'comments', comment)],
-    order: [...cachedOf('Post').names, 'comments'],
+    order: [...cachedOf('Post').fieldNames, 'comments'],
   })
   return shapeOf('User', {
     related: [relatedAs('User', 'posts', post), relatedAs('User', 'profile', shapeOf('Profile'))],
     counted: [relatedAs('User', 'posts', post), relatedAs('User', 'comments', comment)],
-    order: [...cachedOf('User').names, '_count', 'profile', 'posts'],
+    order: [...cachedOf('User').fieldNames, '_count', 'profile', 'posts'],
   })
 }
 
@@ -121,17 +121,17 @@ function nestedRow(id: number, posts: number, comments: number): Row {
 
 /** What a story does before it decodes: its kind, its schema, its stamp. */
 function opened(bytes: Buffer, fingerprint: Buffer): number | undefined {
-  const kind = kindOf(bytes, fingerprint)
-  return kind !== undefined && stampedWith(bytes, STAMP) ? kind : undefined
+  const kind = verifiedKind(bytes, fingerprint)
+  return kind !== undefined && hasStamp(bytes, STAMP) ? kind : undefined
 }
 
 function rowSubjects(name: string, rows: readonly Row[]): Subject[] {
-  const { fields, names } = cachedOf(name)
+  const { fields, fieldNames } = cachedOf(name)
   const all = [...fields.values()].map(({ field }) => field)
   const codec = rowCodec(all, Decimal)
   const { fingerprint } = codec
   const read = (bytes: Buffer) => {
-    const kind = kindOf(bytes, fingerprint)
+    const kind = verifiedKind(bytes, fingerprint)
     // Without a look at its stamp: by the id of its row it proves itself.
     if (kind === Kind.pointer) return { answer: `→${textOf(bytes)}` }
     if (opened(bytes, fingerprint) === undefined) return undefined
@@ -140,7 +140,8 @@ function rowSubjects(name: string, rows: readonly Row[]): Subject[] {
     return row && { answer: row }
   }
   const mayBe = (answer: unknown) =>
-    typeof answer === 'string' || (isRow(answer, names) && all.every(field => isOfField(field, answer[field.name])))
+    typeof answer === 'string' ||
+    (isRow(answer, fieldNames) && all.every(field => isOfField(field, answer[field.name])))
   const of = (entry: Buffer, what: string): Subject => ({ name: `${what} of ${name}`, entry, read, mayBe })
   return [
     ...rows.map(row => of(seal(Kind.row, codec.encode(row) ?? fail(name), newToken(), STAMP, fingerprint), 'a row')),
@@ -161,7 +162,7 @@ function resultSubject(name: string, kind: number, codec: ResultCodec, result: u
 
 function listSubjects(): Subject[] {
   const nested = nestedShape()
-  const some = shapeOf('Product', { places: [6, 0, 1, 23] })
+  const some = shapeOf('Product', { fieldIndexes: [6, 0, 1, 23] })
   const product = sample('Product')
   const isNullOr =
     (check: Check): Check =>
@@ -180,8 +181,8 @@ function listSubjects(): Subject[] {
       some,
       [product, product].map(row =>
         Object.fromEntries(
-          some.places?.map(place => {
-            const field = cachedOf('Product').names[place] as string
+          some.fieldIndexes?.map(place => {
+            const field = cachedOf('Product').fieldNames[place] as string
             return [field, row[field]]
           }) ?? [],
         ),
@@ -192,8 +193,8 @@ function listSubjects(): Subject[] {
     ['many of them', nested, Array.from({ length: 12 }, (_, i) => nestedRow(i, 3, 2))],
   ]
     .map(([name, shape, rows]) =>
-      resultSubject(name as string, Kind.result, listCodec(shape as Shape), rows, value =>
-        isListOf(shape as Shape, value),
+      resultSubject(name as string, Kind.result, listCodec(shape as Selection), rows, value =>
+        isListOf(shape as Selection, value),
       ),
     )
     .concat([
@@ -239,9 +240,9 @@ function anySubjects(): Subject[] {
   ] // prettier-ignore
   const mayBe = (value: unknown) => isOf(value, OF_RESULTS)
   return [
-    resultSubject('a group by', Kind.result, anythingCodec(Decimal), groups, mayBe),
-    resultSubject('an aggregate', Kind.result, anythingCodec(Decimal), groups[1], mayBe),
-    resultSubject('a count', Kind.result, anythingCodec(Decimal), 70_000, mayBe),
+    resultSubject('a group by', Kind.result, valueCodec(Decimal), groups, mayBe),
+    resultSubject('an aggregate', Kind.result, valueCodec(Decimal), groups[1], mayBe),
+    resultSubject('a count', Kind.result, valueCodec(Decimal), 70_000, mayBe),
   ]
 }
 

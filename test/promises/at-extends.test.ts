@@ -217,7 +217,7 @@ describe('a schema with a view, whose relations Prisma keeps (relationMode = "pr
     for (const id of [1, 2]) await plain.author.create({ data: { id, name: `a${id}` } })
     for (const id of [10, 11]) await plain.book.create({ data: { id, title: `b${id}`, authorId: 1 } })
     await plain.page.create({ data: { id: 100, text: 'p', bookId: 10 } })
-    const parts = without === undefined ? {} : { without }
+    const parts = without === undefined ? {} : { withoutRule: without }
     const [reader, writer] = [0, 1].map(() =>
       world.process({ models: models as CacheAsideOptions['models'] }, { base: newLibrary(), parts }),
     ) as [CachedProcess, CachedProcess]

@@ -95,12 +95,12 @@ async function inUse(cached: CachedProcess, ids: number[]): Promise<void> {
 
 /** A Cluster that nobody looks at again by himself. */
 class NeverLooksAgain extends Connection {
-  override lookAgain(): void {}
+  override refreshSlots(): void {}
 }
 
 /** A Cluster of which it is believed that only events change it. */
 class TrustsEvents extends Connection {
-  override get unmoved(): boolean {
+  override get sameServers(): boolean {
     return true
   }
 }

@@ -437,7 +437,7 @@ describe('an invalidation during a fetch', () => {
   })
 
   it('(joining any load in flight would hand it on)', async () => {
-    vi.spyOn(Flight.prototype, 'openTo').mockReturnValue(true)
+    vi.spyOn(Flight.prototype, 'mayJoin').mockReturnValue(true)
     const [before, after] = await overtaken()
     expect([before, after]).toEqual(['old', 'old'])
   })
@@ -445,8 +445,8 @@ describe('an invalidation during a fetch', () => {
   const SAME = newToken()
   /** Takes every epoch for one that never changes. */
   class NoEpochs extends Store {
-    override look<T>(...[key, on, deadline, read]: Parameters<typeof Store.prototype.look<T>>): Promise<T> {
-      return super.look(key, on, deadline, seen => read(seen && { ...seen, epochs: seen.epochs.map(() => SAME) }))
+    override lookUp<T>(...[key, on, deadline, read]: Parameters<typeof Store.prototype.lookUp<T>>): Promise<T> {
+      return super.lookUp(key, on, deadline, seen => read(seen && { ...seen, epochs: seen.epochs.map(() => SAME) }))
     }
   }
 

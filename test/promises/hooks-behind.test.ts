@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { HOOKS_BEHIND } from '../../src/assemble.js'
 import type { CacheApi, CacheAsideOptions, CacheEvent } from '../../src/index.js'
-import type { Parts } from '../../src/assemble.js'
+import type { Overrides } from '../../src/assemble.js'
 import { createExtension } from '../../src/extension.js'
 import { type CachedProcess, createWorld, type World } from '../support/world.js'
 import { Prisma } from '../../generated/prisma/client.js'
@@ -21,7 +21,7 @@ type Client = CachedProcess['prisma']
 
 const pass: Hook = ({ args, query }) => query(args)
 
-function cached(options: Partial<CacheAsideOptions> = {}, parts?: Partial<Parts>) {
+function cached(options: Partial<CacheAsideOptions> = {}, parts?: Partial<Overrides>) {
   return world.process({ hooksBehind: undefined, ...options }, parts === undefined ? {} : { parts })
 }
 
@@ -163,7 +163,7 @@ describe('a guard per tenant that is applied after the cache', () => {
     },
   })
 
-  async function crossings(parts?: Partial<Parts>): Promise<number> {
+  async function crossings(parts?: Partial<Overrides>): Promise<number> {
     const process = cached({}, parts)
     let found = 0
     for (let round = 0; round < 3; round++) {

@@ -98,7 +98,7 @@ describe('a slow fetch', () => {
   })
 
   it('(without single-flight it runs for each)', async () => {
-    vi.spyOn(Flights.prototype, 'under').mockReturnValue(undefined)
+    vi.spyOn(Flights.prototype, 'inProgress').mockReturnValue(undefined)
     expect(await fetches()).toBe(20)
   })
 

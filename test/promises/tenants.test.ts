@@ -6,7 +6,7 @@ import { Redis } from 'ioredis'
 import { inject } from 'vitest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Access } from '../../src/source/access.js'
-import type { Parts } from '../../src/assemble.js'
+import type { Overrides } from '../../src/assemble.js'
 import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
 import type { TenantOrders } from '../support/scripts/tenant.js'
@@ -47,7 +47,7 @@ const AT_ONCE = 8
 class OpenToAll extends Access {
   override check: Access['check'] = plan => plan
 }
-const UNGUARDED: Partial<Parts> = { Access: OpenToAll, source: 'one' }
+const UNGUARDED: Partial<Overrides> = { Access: OpenToAll, source: 'one' }
 
 const MODELS: CacheAsideOptions['models'] = {
   User: { ttl: 60, queries: true },
@@ -71,7 +71,7 @@ describe.each(Object.entries(KINDS))(
     })
 
     /** Mixed reads and writes of both, and how many of the rows that were read belong to the other. */
-    async function crossings(way: Way, operations: number, parts: Partial<Parts> = {}) {
+    async function crossings(way: Way, operations: number, parts: Partial<Overrides> = {}) {
       await world.evict()
       const shared = new Redis(world.redisUrl)
       const clients: Redis[] = [shared]

@@ -266,7 +266,7 @@ describe('$cache.close()', () => {
 
 /** A client of which it is believed that nobody selects another database on it. */
 class StaysHere extends Connection {
-  override get elsewhere(): undefined {
+  override get otherDatabase(): undefined {
     return undefined
   }
 }

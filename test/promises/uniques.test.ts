@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { Recent } from '../../src/memo.js'
 import { newToken } from '../../src/wire/envelope.js'
-import { ANY } from '../../src/wire/keys.js'
+import { EVERY_WRITE } from '../../src/wire/keys.js'
 import { Store } from '../../src/redis/store.js'
 import { delegate, outcome } from '../support/delegates.js'
 import { Gates } from '../support/gates.js'
@@ -519,7 +519,7 @@ describe('a load by unique that is overtaken by a write', () => {
     static pending: Promise<unknown>[] = []
     override fill(...[key, entry, on, ttlMs, guard]: Parameters<Store['fill']>): void {
       if (typeof guard !== 'string') return super.fill(key, entry, on, ttlMs, guard)
-      const any = on.epochs[ANY] as string
+      const any = on.epochs[EVERY_WRITE] as string
       const restamp = async () => {
         await world.redis.set(any, newToken(), 'PX', 60_000, 'NX')
         const epoch = (await world.redis.getBuffer(any)) as Buffer

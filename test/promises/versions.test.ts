@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, inject, it } from 'vitest'
-import type { Parts } from '../../src/assemble.js'
+import type { Overrides } from '../../src/assemble.js'
 import { createExtension } from '../../src/extension.js'
 import { Fleet } from '../../src/fleet/fleet.js'
 import type { CacheApi, CacheEvent } from '../../src/index.js'
@@ -301,7 +301,7 @@ const redisUrl = inject('redisUrl')
 const watcher = new Redis(redisUrl)
 afterAll(() => watcher.disconnect())
 
-async function deployed({ before, after, sql }: Change, parts: Partial<Parts> = {}) {
+async function deployed({ before, after, sql }: Change, parts: Partial<Overrides> = {}) {
   const admin = inject('databaseUrl')
   const name = `versions_${process.pid}_${randomBytes(4).toString('hex')}`
   const url = await createDatabase(admin, name)

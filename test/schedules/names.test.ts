@@ -61,7 +61,7 @@ beforeAll(async () => {
   world = await createWorld()
   mover = world.process()
   writer = world.process()
-  const of = (without: string) => world.process({}, { parts: { without } })
+  const of = (withoutRule: string) => world.process({}, { parts: { withoutRule } })
   unguarded = { child: of('child'), moved: of('moved') }
 })
 afterAll(async () => world.close())

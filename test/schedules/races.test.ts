@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from 'pg'
 import { Flights, type Flight } from '../../src/local/flights.js'
 import type { Shared } from '../../src/read/row.js'
-import type { Parts } from '../../src/assemble.js'
+import type { Overrides } from '../../src/assemble.js'
 import { Store } from '../../src/redis/store.js'
 import { Kind } from '../../src/wire/envelope.js'
-import { ANY, ROWS } from '../../src/wire/keys.js'
+import { EVERY_WRITE, UNNAMED_WRITES } from '../../src/wire/keys.js'
 import { Gates } from '../support/gates.js'
 import { createWorld, type CachedProcess, type World } from '../support/world.js'
 
@@ -33,7 +33,7 @@ class UnguardedFill extends Store {
 class JoinAny extends Flights<Shared> {
   override begin(key: string): Flight<Shared> {
     const flight = super.begin(key)
-    flight.openTo = () => true
+    flight.mayJoin = () => true
     return flight
   }
 }
@@ -42,7 +42,7 @@ class JoinAny extends Flights<Shared> {
 class FillOfNow extends Store {
   override fill(...[key, entry, { epochs }, ttlMs]: Parameters<Store['fill']>): void {
     const underAny = entry[KIND_AT] !== Kind.row
-    void world.redis.getBuffer(epochs[underAny ? ANY : ROWS] as string).then(epoch => {
+    void world.redis.getBuffer(epochs[underAny ? EVERY_WRITE : UNNAMED_WRITES] as string).then(epoch => {
       epoch?.copy(entry, STAMP_AT, TOKEN_AT)
       return world.redis.set(key, entry, 'PX', Math.ceil(ttlMs))
     })
@@ -68,19 +68,19 @@ class ShareFailures extends Flights<Shared> {
 
 /** Takes an unknown outcome for a plain failure: drops, and sets no hold. */
 class NoHold extends Store {
-  override drop({ keys }: Parameters<Store['drop']>[0]): ReturnType<Store['drop']> {
-    return super.drop({ holds: [], keys })
+  override invalidate({ keys }: Parameters<Store['invalidate']>[0]): ReturnType<Store['invalidate']> {
+    return super.invalidate({ holds: [], keys })
   }
 }
 
 /** Drops nothing. */
 class NoDrop extends Store {
-  override async drop(): ReturnType<Store['drop']> {
+  override async invalidate(): ReturnType<Store['invalidate']> {
     return 'done'
   }
 }
 
-const guarded: Partial<Parts> = {}
+const guarded: Partial<Overrides> = {}
 
 // ---- what the schedules are made of
 
@@ -127,7 +127,7 @@ async function ready(...processes: CachedProcess[]): Promise<void> {
 }
 
 describe('a load that is overtaken by a write', () => {
-  const overtaken = async (parts: Partial<Parts>, writeElsewhere: boolean) => {
+  const overtaken = async (parts: Partial<Overrides>, writeElsewhere: boolean) => {
     const reader = world.process({}, { parts })
     const writer = writeElsewhere ? world.process({}, { parts }) : reader
     await ready(reader, writer)
@@ -153,7 +153,7 @@ describe('a load that is overtaken by a write', () => {
     expect(await overtaken({ Store: UnguardedFill }, writeElsewhere)).toEqual({ again: 'v0', elsewhere: 'v0' })
   })
 
-  const evicted = async (parts: Partial<Parts>) => {
+  const evicted = async (parts: Partial<Overrides>) => {
     const reader = world.process({}, { parts })
     await ready(reader)
     const id = await newUser()
@@ -173,7 +173,7 @@ describe('a load that is overtaken by a write', () => {
     expect(await evicted({ Store: UnguardedFill })).toBe('v0')
   })
 
-  const unnamed = async (parts: Partial<Parts>) => {
+  const unnamed = async (parts: Partial<Overrides>) => {
     const reader = world.process({}, { parts })
     const writer = world.process({}, { parts })
     await ready(reader, writer)
@@ -197,7 +197,7 @@ describe('a load that is overtaken by a write', () => {
   })
 
   let brands = 0
-  const absent = async (parts: Partial<Parts>) => {
+  const absent = async (parts: Partial<Overrides>) => {
     const reader = world.process({}, { parts })
     const writer = world.process({}, { parts })
     await ready(reader, writer)
@@ -223,7 +223,7 @@ describe('a load that is overtaken by a write', () => {
 })
 
 describe('sharing a load', () => {
-  const acrossWrite = async (parts: Partial<Parts>) => {
+  const acrossWrite = async (parts: Partial<Overrides>) => {
     const cached = world.process({}, { parts })
     await ready(cached)
     const gates = new Gates()
@@ -261,7 +261,7 @@ describe('sharing a load', () => {
     expect(a?.createdAt).not.toBe(b?.createdAt)
   })
 
-  const failing = async (parts: Partial<Parts>) => {
+  const failing = async (parts: Partial<Overrides>) => {
     const cached = world.process({}, { parts })
     await ready(cached)
     const gates = new Gates()
@@ -292,7 +292,7 @@ describe('sharing a load', () => {
 })
 
 describe('a transaction in flight', () => {
-  const inFlight = async (parts: Partial<Parts>) => {
+  const inFlight = async (parts: Partial<Overrides>) => {
     const writer = world.process({}, { parts })
     const reader = world.process({}, { parts })
     await ready(writer, reader)
@@ -315,7 +315,7 @@ describe('a transaction in flight', () => {
     expect(after).not.toEqual(['v1', 'v1'])
   })
 
-  const rolledBack = async (parts: Partial<Parts>) => {
+  const rolledBack = async (parts: Partial<Overrides>) => {
     const writer = world.process({}, { parts })
     await ready(writer)
     const id = await newUser()
@@ -337,7 +337,7 @@ describe('a transaction in flight', () => {
     expect(await rolledBack({ transactionOf: () => undefined })).toBe('dirty')
   })
 
-  const backToSavepoint = async (parts: Partial<Parts>) => {
+  const backToSavepoint = async (parts: Partial<Overrides>) => {
     const writer = world.process({}, { parts })
     const reader = world.process({}, { parts })
     await ready(writer, reader)
@@ -368,7 +368,7 @@ describe('a transaction in flight', () => {
 })
 
 describe('a write of unknown outcome, which the server commits later', () => {
-  const committedLater = async (parts: Partial<Parts>, kind: 'plain' | 'transaction') => {
+  const committedLater = async (parts: Partial<Overrides>, kind: 'plain' | 'transaction') => {
     const writer = world.process({}, { parts, pool: { query_timeout: 300 } })
     const reader = world.process({}, { parts })
     await ready(writer, reader)

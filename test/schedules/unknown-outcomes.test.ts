@@ -5,7 +5,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { isDeepStrictEqual } from 'node:util'
 import { Client } from 'pg'
-import type { Parts } from '../../src/assemble.js'
+import type { Overrides } from '../../src/assemble.js'
 import { Store } from '../../src/redis/store.js'
 import { type Proxy, startProxy } from '../support/proxy.js'
 import { type CachedProcess, createWorld, newClient, type World } from '../support/world.js'
@@ -18,7 +18,7 @@ let writer: CachedProcess
 let reader: CachedProcess
 const writers: CachedProcess[] = []
 
-function cast(parts: Partial<Parts>): void {
+function cast(parts: Partial<Overrides>): void {
   // A process keeps its holds alive, also those that a test takes away.
   for (const { prisma } of writers) void prisma.$cache.close()
   const options = { models: { User: true, Post: { queries: true }, Tag: true, Profile: true, Comment: true } } as const
@@ -29,14 +29,14 @@ function cast(parts: Partial<Parts>): void {
 
 /** Sets no hold. */
 class NoHold extends Store {
-  override drop({ keys }: Parameters<Store['drop']>[0]): ReturnType<Store['drop']> {
-    return super.drop({ holds: [], keys })
+  override invalidate({ keys }: Parameters<Store['invalidate']>[0]): ReturnType<Store['invalidate']> {
+    return super.invalidate({ holds: [], keys })
   }
 }
 
 /** Drops nothing, and sets no hold. */
 class NoDrop extends Store {
-  override async drop(): ReturnType<Store['drop']> {
+  override async invalidate(): ReturnType<Store['invalidate']> {
     return 'done'
   }
 }

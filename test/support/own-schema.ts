@@ -6,7 +6,7 @@ import { Redis } from 'ioredis'
 import { Client } from 'pg'
 import { expect, inject } from 'vitest'
 import type { CacheApi } from '../../src/cache-api.js'
-import type { Parts } from '../../src/assemble.js'
+import type { Overrides } from '../../src/assemble.js'
 import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { createDatabase, dropDatabase } from './database.js'
@@ -23,7 +23,7 @@ export interface OwnSchema {
   readonly redis: Redis
   readonly plain: Db
   readonly sql: (text: string) => Promise<unknown>
-  readonly process: (models: object, parts?: Partial<Parts>, options?: Partial<CacheAsideOptions>) => CachedDb
+  readonly process: (models: object, parts?: Partial<Overrides>, options?: Partial<CacheAsideOptions>) => CachedDb
   /** How many of the reads that a process made so far were not answered by the cache. */
   readonly misses: (db: CachedDb) => number
   readonly flushed: () => Promise<void>

@@ -5,7 +5,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
 import { PrismaClient } from '../../generated/prisma/client.js'
-import type { Parts } from '../../src/assemble.js'
+import type { Overrides } from '../../src/assemble.js'
 import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { createDatabase, dropDatabase } from './database.js'
@@ -29,7 +29,7 @@ export interface World {
 
 export interface ProcessOptions {
   /** Parts without their guards. */
-  readonly parts?: Partial<Parts>
+  readonly parts?: Partial<Overrides>
   /** The client to extend, if not a fresh one. */
   readonly base?: PrismaClient
   readonly clientOptions?: Partial<ConstructorParameters<typeof PrismaClient>[0]>

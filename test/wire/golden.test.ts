@@ -2,8 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { Decimal } from '@prisma/client/runtime/client'
 import { expect, it } from 'vitest'
 import { buildCatalog, type CatalogModel } from '../../src/plan/catalog.js'
-import { Kind, kindOf, NOTHING, PAYLOAD_AT, seal, stampedWith, textPayload } from '../../src/wire/envelope.js'
-import { digestOf, encodeId, seenKey, tagKey, valueKey, valuesEpoch } from '../../src/wire/keys.js'
+import { Kind, verifiedKind, NOTHING, PAYLOAD_AT, seal, hasStamp, textPayload } from '../../src/wire/envelope.js'
+import { digestOf, encodeId, knownServerKey, tagKey, valueKey, valuesEpoch } from '../../src/wire/keys.js'
 import { readSchema } from '../../src/schema/schema.js'
 import { policy } from '../core/catalog.js'
 
@@ -156,7 +156,7 @@ const current: Golden = {
     values: valuesEpoch('shop:'),
     value: valueKey('shop:', 'some: key'),
     tag: tagKey('shop:', '{tag}'),
-    seen: seenKey('shop:', 'c0ffee', digestOf(['shop:{User}@rows', 'shop:{User}@any'])),
+    seen: knownServerKey('shop:', 'c0ffee', digestOf(['shop:{User}@rows', 'shop:{User}@any'])),
   },
   fingerprints: Object.fromEntries(Object.keys(FIELDS).map(name => [name, codecOf(name).fingerprint.toString('hex')])),
   entries: Object.fromEntries([
@@ -208,8 +208,8 @@ it.each(Object.keys(current.entries))('%s is written with the same bytes under t
 
 it.each(ROWS)('%s is read from the bytes of the file', (name, model, row) => {
   const bytes = Buffer.from(golden.entries[name]?.bytes ?? '', 'hex')
-  expect(kindOf(bytes, codecOf(model).fingerprint), NEW_FORMAT).toBe(Kind.row)
-  expect(stampedWith(bytes, STAMP), NEW_FORMAT).toBe(true)
+  expect(verifiedKind(bytes, codecOf(model).fingerprint), NEW_FORMAT).toBe(Kind.row)
+  expect(hasStamp(bytes, STAMP), NEW_FORMAT).toBe(true)
   expect(codecOf(model).decode(bytes, PAYLOAD_AT), NEW_FORMAT).toEqual(row)
 })
 
@@ -224,8 +224,8 @@ function sealed(kind: number, payload: Buffer, model: string): string {
 }
 
 function named(name: string): Record<string, string> {
-  const { rows, any, hold } = modelNamed(name).keys
-  return { rows, any, hold }
+  const { unnamedWrites, everyWrite, hold } = modelNamed(name).keys
+  return { rows: unnamedWrites, any: everyWrite, hold }
 }
 
 function keyOf(name: string, row: Record<string, unknown>): string {

@@ -1,5 +1,5 @@
 /** Random programs over random schemas. Everything follows from the seed but the order in which servers answer. */
-import type { Parts } from '../../../src/assemble.js'
+import type { Overrides } from '../../../src/assemble.js'
 import { diceOf, numbersFrom } from '../dice.js'
 import { printedWrite } from '../programs.js'
 import { printed, printedCall } from '../reads.js'
@@ -76,7 +76,7 @@ const TRIES = 4
 export async function fuzzSchemas(
   place: Place,
   options: SchemaOptions,
-  parts: Partial<Parts> = {},
+  parts: Partial<Overrides> = {},
 ): Promise<SchemaReport> {
   const began = performance.now()
   const elapsed = () => (performance.now() - began) / 1000
@@ -107,10 +107,10 @@ class SchemaFuzzer {
   readonly coverage = new SchemaCoverage()
   readonly #place: Place
   readonly #options: SchemaOptions
-  readonly #parts: Partial<Parts>
+  readonly #parts: Partial<Overrides>
   readonly #elapsed: () => number
 
-  constructor(place: Place, options: SchemaOptions, parts: Partial<Parts>, elapsed: () => number) {
+  constructor(place: Place, options: SchemaOptions, parts: Partial<Overrides>, elapsed: () => number) {
     this.#place = place
     this.#options = options
     this.#parts = parts

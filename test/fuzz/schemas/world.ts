@@ -1,6 +1,6 @@
 /** Where programs over one schema run: its tables, two cached clients, a worker, and the plain client as the judge. */
 import { Redis } from 'ioredis'
-import type { Parts } from '../../../src/assemble.js'
+import type { Overrides } from '../../../src/assemble.js'
 import { type Answer, answerOf, run, same, transaction } from '../client.js'
 import { perform } from '../perform.js'
 import { printed, printedCall } from '../reads.js'
@@ -55,7 +55,7 @@ export class SchemaWorld {
     place: Place,
     plain: AnyClient,
     open: () => AnyClient,
-    parts: Partial<Parts>,
+    parts: Partial<Overrides>,
   ) {
     this.plain = plain
     this.#blueprint = blueprint
@@ -81,7 +81,7 @@ export class SchemaWorld {
   }
 
   /** @throws Refused if Prisma does not accept the schema */
-  static async open(blueprint: Blueprint, place: Place, parts: Partial<Parts>): Promise<SchemaWorld> {
+  static async open(blueprint: Blueprint, place: Place, parts: Partial<Overrides>): Promise<SchemaWorld> {
     const make = clientsOf(prismaText(blueprint), blueprint.preview)
     const plain = make(place.databaseUrl)
     for (const statement of sqlOf(blueprint)) await plain.$executeRawUnsafe(statement)

@@ -3,7 +3,7 @@
  * from the seed but the order in which servers answer and the moments at which processes learn of each other.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Parts } from '../../../src/assemble.js'
+import type { Overrides } from '../../../src/assemble.js'
 import { type Dice, diceOf, numbersFrom } from '../dice.js'
 import { printedWrite } from '../programs.js'
 import { printed, printedCall } from '../reads.js'
@@ -58,10 +58,10 @@ export class VersionsFuzzer {
   readonly coverage = new VersionsCoverage()
   readonly #place: Place
   readonly #options: VersionsOptions
-  readonly #parts: Partial<Parts>
+  readonly #parts: Partial<Overrides>
   readonly #began = performance.now()
 
-  constructor(place: Place, options: VersionsOptions, parts: Partial<Parts> = {}) {
+  constructor(place: Place, options: VersionsOptions, parts: Partial<Overrides> = {}) {
     this.#place = place
     this.#options = options
     this.#parts = parts

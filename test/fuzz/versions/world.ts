@@ -1,7 +1,7 @@
 /** Where two versions run: one database, one prefix, two processes of each, and the plain client of each as the judge. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import type { Parts } from '../../../src/assemble.js'
+import type { Overrides } from '../../../src/assemble.js'
 import type { FleetTimes } from '../../../src/fleet/fleet.js'
 import { fleetKey } from '../../../src/wire/keys.js'
 import { type Answer, answerOf, run, same } from '../client.js'
@@ -37,12 +37,12 @@ export class VersionsWorld {
   readonly #pair: Pair
   readonly #place: Place
   readonly #make: Readonly<Record<VersionName, () => AnyClient>>
-  readonly #parts: Partial<Parts>
+  readonly #parts: Partial<Overrides>
   readonly #running = new Map<VersionName, Running>()
   readonly #redis: Redis
   readonly #keys: Snapshots
 
-  private constructor(pair: Pair, place: Place, make: Record<VersionName, () => AnyClient>, parts: Partial<Parts>) {
+  private constructor(pair: Pair, place: Place, make: Record<VersionName, () => AnyClient>, parts: Partial<Overrides>) {
     this.#pair = pair
     this.#place = place
     this.#make = make
@@ -52,7 +52,7 @@ export class VersionsWorld {
     this.#keys = new Snapshots(this.#redis, place.prefix)
   }
 
-  static async open(pair: Pair, place: Place, parts: Partial<Parts>): Promise<VersionsWorld> {
+  static async open(pair: Pair, place: Place, parts: Partial<Overrides>): Promise<VersionsWorld> {
     const makerOf = (version: VersionName) => {
       const make = clientsOf(prismaText(pair[version]), pair[version].preview)
       return () => make(place.databaseUrl)
