@@ -2,7 +2,8 @@
 import { Connection, type ServerInfo } from '../src/redis/connection.js'
 import type { Overrides } from '../src/assemble.js'
 import { Health } from '../src/redis/health.js'
-import { type Invalidation, Store } from '../src/redis/store.js'
+import { type FillOptions, Store } from '../src/redis/store.js'
+import type { Invalidation } from '../src/wire/keys.js'
 
 export type Guard = 'journal' | 'run_id' | 'hold' | 'token'
 
@@ -19,17 +20,17 @@ class AnyServer extends Connection {
   }
 }
 
-/** A write of unknown outcome drops at once and that is that. */
+/** A write of unknown outcome invalidates at once, and never again. */
 class NoHold extends Store {
   override invalidate({ keys }: Invalidation): Promise<'done' | 'deferred'> {
     return super.invalidate({ holds: [], keys })
   }
 }
 
-/** A load stores what it read, whatever was dropped meanwhile. */
+/** A load stores what it read, whatever was invalidated meanwhile. */
 class NoToken extends Store {
-  override fill(...[key, entry, on, ttlMs]: Parameters<Store['fill']>): void {
-    super.fill(key, entry, on, ttlMs, 'none')
+  override fill(key: string, entry: Buffer, options: FillOptions): void {
+    super.fill(key, entry, { ...options, guard: 'none' })
   }
 }
 

@@ -1,80 +1,56 @@
-/** Everything that the clients of one schema and one source share, put together. */
+/** Makes the context of one schema and one source: everything that their clients share. */
 import { hash } from 'node:crypto'
-import { buildCatalog, type Catalog, type Collations } from './plan/catalog.js'
-import type { Schema } from './schema/schema.js'
-import { Connection } from './redis/connection.js'
-import type { Events, Outstanding } from './events.js'
-import { Flights } from './local/flights.js'
-import { Health } from './redis/health.js'
-import { valuesEpoch } from './wire/keys.js'
-import { Access } from './source/access.js'
+import type { Context } from './context.js'
+import type { Events } from './events.js'
 import { Fleet, type FleetTimes } from './fleet/fleet.js'
 import { ownVersion } from './fleet/versions.js'
-import type { Database } from './source/database.js'
+import { Flights, type SharedRow } from './local/flights.js'
+import { Guesses } from './local/guesses.js'
+import { Scopes } from './local/scopes.js'
 import type { Config } from './options.js'
-import { FindUniqueBatches, Decimal, hasHooksBehind, transactionOf } from './prisma7/client.js'
-import type { Shared } from './read/row.js'
+import { buildCatalog, type Catalog, type Collations } from './plan/catalog.js'
+import { Effects } from './plan/effects.js'
+import { Decimal } from './prisma7/client.js'
+import { FindUniqueBatches, type hasHooksBehind, transactionOf } from './prisma7/operation.js'
+import { Connection } from './redis/connection.js'
+import { Health } from './redis/health.js'
 import { Store } from './redis/store.js'
-import { Transactions } from './local/scopes.js'
-import type { Values } from './read/value.js'
-import type { Writer } from './write/write.js'
+import type { Schema } from './schema/schema.js'
+import { Access } from './source/access.js'
+import type { Database } from './source/database.js'
+import { valuesEpoch } from './wire/keys.js'
 
 /**
- * The parts that guard against races. Tests hand in ones without the guard, to show that the test then fails; this is not
- * reachable from outside the package.
+ * What tests put in the place of a part: one without its guard against a race, to show that the test then fails; and shorter
+ * times. Not reachable from outside the package.
  */
 export interface Overrides {
   readonly Connection: typeof Connection
   readonly Health: typeof Health
-  /** Shorter, for runs that can't wait a minute. */
-  readonly holdMs: number
   readonly Store: typeof Store
-  readonly longestWaitMs: number
-  /** Life of the token of a load. */
-  readonly tokenMs: number
-  readonly Flights: typeof Flights<Shared>
-  readonly transactionOf: typeof transactionOf
+  readonly Flights: typeof Flights<SharedRow>
+  readonly Guesses: typeof Guesses
+  readonly Effects: new () => Effects
   readonly Access: typeof Access
-  readonly hasHooksBehind: typeof hasHooksBehind
-  /** One for all databases and schemas. */
-  readonly source: string
-  readonly fleetTimes: FleetTimes
   readonly Fleet: typeof Fleet
-  /** What is known of collations. */
-  readonly collations: Collations
-  /** A rule of the plan of writes (`RULES`) to leave out. */
-  readonly withoutRule: string
-}
-
-export interface Context extends Writer, Values {
-  readonly flights: Flights<Shared>
-  readonly prefix: string
-  readonly ttlMs: number
   readonly transactionOf: typeof transactionOf
-  readonly health: Health
-  readonly fleet: Fleet
-  readonly batches: FindUniqueBatches
-  readonly database: Database
-  readonly access: Access
-  /** Whether reads use the cache; the write half is always on. */
-  enabled: boolean
-  /** Warns, once, that reads are not cached because of query hooks behind the cache. */
-  warnOfHooks(): void
-  /** Ends the cache; answers what is still outstanding. */
-  close(): Promise<Outstanding>
+  readonly hasHooksBehind: typeof hasHooksBehind
+  readonly collations: Collations
+  /** One source for all databases and schemas. */
+  readonly source: string
+  readonly holdMs: number
+  readonly longestWaitMs: number
+  readonly tokenMs: number
+  readonly fleetTimes: FleetTimes
 }
 
-/** Why such reads are not cached. */
-export const HOOKS_BEHIND =
-  'an extension with query hooks was applied after the cache: apply it before, or set hooksBehind'
+/** The config of a context: its prefix is known. */
+export type ContextConfig = Config & { readonly prefix: string }
 
 /** A tag outlives a slow load. */
 const SHORTEST_TAG_MS = 60_000
 /** Longer than any statement should take: an unknown outcome is settled by then. */
 const HOLD_MS = 60_000
-
-/** The config of a context: its prefix is known. */
-export type ContextConfig = Config & { readonly prefix: string }
 
 /** @throws CacheAsideError `INVALID_MODEL` */
 export function catalogOf(
@@ -89,86 +65,84 @@ export function createContext(
   config: ContextConfig,
   schema: Schema,
   { database, events }: { readonly database: Database; readonly events: Events },
-  parts: Partial<Overrides>,
+  overrides: Partial<Overrides>,
 ): Context {
-  const { policies, prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
-  const catalog = catalogOf(config, schema, parts.collations ?? database)
-  const signature = Buffer.alloc(8)
-  const source = () => parts.source ?? database.facts?.source.id
-  const connection = new (parts.Connection ?? Connection)(config.redis)
-  const { holdMs = HOLD_MS } = parts
-  const links = [...catalog.values()].flatMap(({ relations }) =>
-    [...relations.values()].flatMap(({ link }) => link ?? []),
-  )
-  const epochs = [...catalog.values()]
-    .flatMap(({ keys }) => keys.epochs)
-    .concat([...new Set(links)], valuesEpoch(prefix))
-  const fleet = new (parts.Fleet ?? Fleet)(connection, {
-    prefix,
-    version: ownVersion(catalog, prefix),
-    epochs,
-    source,
-    times: parts.fleetTimes,
-    emit: events.emit,
-  })
-  const health = new (parts.Health ?? Health)(connection, {
-    prefix,
-    epochs,
-    fleet: fleet,
-    deadlineMs: invalidationDeadlineMs,
-    holdMs,
-    emit: events.emit,
-  })
-  database.whenKnown(() => {
-    signWith(source() ?? '', [
-      signature,
-      ...[...catalog.values()].flatMap(({ cached }) => cached?.codec.fingerprint ?? []),
-    ])
-    health.checkAgain()
-  })
-  const ttls = [...policies.values()].flatMap(policy => [policy.ttlMs, policy.negativeTtlMs, policy.queriesTtlMs ?? 0])
-  const longestMs = Math.max(ttlMs, ...ttls)
-  const store = new (parts.Store ?? Store)(connection, health, {
+  const { prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
+  const { holdMs = HOLD_MS } = overrides
+  const { emit } = events
+  const catalog = catalogOf(config, schema, overrides.collations ?? database)
+  const source = () => overrides.source ?? database.facts?.source.id
+  const epochs = epochsOf(catalog, prefix)
+
+  const connection = new (overrides.Connection ?? Connection)(config.redis)
+  const version = ownVersion(catalog, prefix)
+  const fleetOptions = { prefix, version, epochs, source, times: overrides.fleetTimes, emit }
+  const fleet = new (overrides.Fleet ?? Fleet)(connection, fleetOptions)
+  const healthOptions = { prefix, epochs, fleet, deadlineMs: invalidationDeadlineMs, holdMs, emit }
+  const health = new (overrides.Health ?? Health)(connection, healthOptions)
+  const store = new (overrides.Store ?? Store)(connection, health, {
     deadlineMs,
     invalidationDeadlineMs,
     holdMs,
-    tagMs: Math.max(Math.ceil(2 * longestMs), SHORTEST_TAG_MS),
-    tokenMs: parts.tokenMs,
+    tagMs: tagMsOf(config),
+    tokenMs: overrides.tokenMs,
     touch: () => fleet.touch(),
+  })
+
+  const signature = Buffer.alloc(8)
+  database.whenKnown(() => {
+    const fingerprints = [...catalog.values()].flatMap(({ cached }) => cached?.codec.fingerprint ?? [])
+    signWith(source() ?? '', [signature, ...fingerprints])
+    health.checkAgain()
   })
 
   return {
     prefix,
     ttlMs,
     catalog,
-    store,
     events,
-    signature,
+    store,
     health,
-    fleet,
-    batches: new FindUniqueBatches(),
     database,
-    access: new (parts.Access ?? Access)(catalog, database),
-    flights: new (parts.Flights ?? Flights<Shared>)(parts.longestWaitMs),
+    access: new (overrides.Access ?? Access)(catalog, database),
+    fleet,
+    signature,
+    flights: new (overrides.Flights ?? Flights<SharedRow>)(overrides.longestWaitMs),
     // What the caller fetches takes as long as it takes.
     valueFlights: new Flights(Number.POSITIVE_INFINITY),
-    transactions: new Transactions(),
-    without: parts.withoutRule,
-    transactionOf: parts.transactionOf ?? transactionOf,
+    scopes: new Scopes(),
+    guesses: new (overrides.Guesses ?? Guesses)(),
+    batches: new FindUniqueBatches(),
+    deniedLoads: new Set(),
+    deniedReturning: new Set(),
+    transactionOf: overrides.transactionOf ?? transactionOf,
+    newEffects: () => new (overrides.Effects ?? Effects)(),
     enabled: config.enabled,
-    unreadable: new Set(),
     warnOfHooks: once(() => warnOfHooks(events)),
     async close() {
       const openHolds = store.close()
       const pendingInvalidations = await health.close(invalidationDeadlineMs)
       const outstanding = { pendingInvalidations, openHolds }
-      if (pendingInvalidations + openHolds > 0) events.emit({ type: 'closed', ...outstanding })
+      if (pendingInvalidations + openHolds > 0) emit({ type: 'closed', ...outstanding })
       return outstanding
     },
   }
 }
 
-/** No entry of one source can be read as one of another, whatever stands under the prefix. */
+/** All epochs of the catalog: to invalidate them leaves no entry valid. */
+function epochsOf(catalog: Catalog, prefix: string): string[] {
+  const models = [...catalog.values()]
+  const links = models.flatMap(({ relations }) => [...relations.values()].flatMap(({ link }) => link ?? []))
+  return [...models.flatMap(({ keys }) => keys.epochs), ...new Set(links), valuesEpoch(prefix)]
+}
+
+/** Twice the longest TTL: a tag has to outlive the entries under it. */
+function tagMsOf({ policies, ttlMs }: ContextConfig): number {
+  const ttls = [...policies.values()].flatMap(policy => [policy.ttlMs, policy.negativeTtlMs, policy.queriesTtlMs ?? 0])
+  return Math.max(Math.ceil(2 * Math.max(ttlMs, ...ttls)), SHORTEST_TAG_MS)
+}
+
+/** No entry of one source can be read as one of another, whatever is stored under the prefix. */
 function signWith(source: string, fingerprints: readonly Buffer[]): void {
   const mark = Buffer.from(hash('sha256', source, 'hex'), 'hex')
   for (const fingerprint of fingerprints) {

@@ -1,20 +1,23 @@
 /** `prisma.$cache`: the cache by hand. */
-import type { Catalog, CatalogModel } from './plan/catalog.js'
-import { type Context, HOOKS_BEHIND } from './assemble.js'
-import { NOT_KNOWN } from './source/database.js'
-import { Effects, anyWrite } from './plan/effects.js'
-import { anyWriteTo, planWrite, outsideWrite } from './plan/write.js'
-import { CacheAsideError, shown } from './errors.js'
+import type { Context } from './context.js'
+import { shown } from './errors.js'
 import type { Emit, Outstanding, Stats } from './events.js'
-import { tagKey, valueKey, valuesEpoch } from './wire/keys.js'
-import { type Duration, duration } from './options.js'
+import type { Scope } from './local/scopes.js'
+import { HOOKS_BEHIND } from './plan/bypass.js'
+import type { Catalog, CatalogModel } from './plan/catalog.js'
+import { anyWrite, Effects } from './plan/effects.js'
+import { type CachedRead, explainRead } from './plan/explain.js'
 import { isRead, planRead } from './plan/read.js'
 import type { ClientTraits } from './plan/selection.js'
-import { type CachedRead, explainRead } from './plan/explain.js'
+import { anyWriteTo, outsideWrite, planWrite } from './plan/write.js'
+import { checkGetOrSet, checkTags, getOrSet, type GetOrSetOptions, wrongCall } from './read/value.js'
 import type { Session } from './session.js'
-import type { Scope } from './local/scopes.js'
+import { NOT_KNOWN } from './source/database.js'
 import type { Wheres } from './types.js'
-import { readValue } from './read/value.js'
+import { tagKey, valuesEpoch } from './wire/keys.js'
+import { invalidate } from './write/invalidate.js'
+
+export type { GetOrSetOptions } from './read/value.js'
 
 /** What is added to the client as `$cache`. `Client` is the Prisma client that was extended. */
 export type CacheApi<Client> = CacheOf<Wheres<Client>>
@@ -111,22 +114,6 @@ interface CacheOf<Where> {
   close(): Promise<Outstanding>
 }
 
-export interface GetOrSetOptions<T> {
-  ttl?: Duration | undefined
-  /** `invalidateTags` with any of them drops the value. */
-  tags?: readonly string[] | undefined
-  /**
-   * Longest time, in ms, that a call waits for the `fetch` of another; then one of those who wait fetches too. Default: as long
-   * as it takes. Set it where a `fetch` may hang. (A `fetch` that calls `getOrSet` with its own key does not wait for itself: the
-   * inner call fetches.)
-   */
-  loadTimeoutMs?: number | undefined
-  /** Makes something of the value that msgpack can hold: a string, a `Buffer`, plain data. */
-  serialize?: ((value: T) => unknown) | undefined
-  /** The way back. Throws if it can't: that is a miss. */
-  deserialize?: ((stored: unknown) => T) | undefined
-}
-
 export type Explanation =
   | CachedRead
   | { cached: false; why: string }
@@ -140,23 +127,15 @@ export function cacheApi<Client>(
   inTransaction: { readonly scope: Scope | undefined } | undefined,
   behind: (model: string, operation: string) => boolean = () => false,
 ): CacheApi<Client> {
-  /** @param effectsIn - what is invalidated: effects, and keys besides */
-  const invalidate = async (effectsIn: (context: Context) => { effects: Effects; keys?: readonly string[] }) => {
+  /** @param staleIn - what is stale, and keys to invalidate besides */
+  const invalidateIn = async (staleIn: (context: Context) => { effects: Effects; keys?: readonly string[] }) => {
     const run = async (context: Context) => {
-      const { effects, keys = [] } = effectsIn(context)
-      if (inTransaction?.scope !== undefined) {
-        inTransaction.scope.effects.add(effects)
-        inTransaction.scope.keys.push(...keys)
-        return 'deferred'
-      }
-      const besides = () => context.fleet.alsoStale(effects)
-      const outcome = await context.store.invalidate({
-        holds: [],
-        keys: [...effects.invalidation().keys, ...keys],
-        alsoStale: besides,
-      })
-      context.events.invalidate('manual', effects.models, outcome)
-      return outcome
+      const { effects, keys = [] } = staleIn(context)
+      const scope = inTransaction?.scope
+      if (scope === undefined) return invalidate(context, effects, 'manual', { keys })
+      scope.effects.add(effects)
+      scope.keys.push(...keys)
+      return 'deferred'
     }
     const context = await session.opened()
     if (context !== undefined) return run(context)
@@ -171,28 +150,28 @@ export function cacheApi<Client>(
 
   return {
     async getOrSet(key, fetch, options = {}) {
-      checkValueCall(key, fetch, options)
+      checkGetOrSet(key, fetch, options)
       if (inTransaction !== undefined || !session.enabled) return fetch()
       const context = await session.opened()
       if (context === undefined) return fetch()
       // Whose the keys are follows from the database, which a process without queries has not been asked yet.
       if (!context.access.known) await context.database.known()
-      return readValue(context, valueReadOf(context, key, fetch, options))
+      return getOrSet(context, key, fetch, options)
     },
     async invalidateTags(tags) {
       checkTags(tags)
-      return invalidate(({ prefix }) => ({ effects: new Effects(), keys: tags.map(tag => tagKey(prefix, tag)) }))
+      return invalidateIn(({ prefix }) => ({ effects: new Effects(), keys: tags.map(tag => tagKey(prefix, tag)) }))
     },
     async invalidate(name, where) {
       modelIn(session.catalog, name)
-      return invalidate(({ catalog }) => ({ effects: outsideWrite(catalog, modelIn(catalog, name), where) }))
+      return invalidateIn(({ catalog }) => ({ effects: outsideWrite(catalog, modelIn(catalog, name), where) }))
     },
     async invalidateModel(name) {
       modelIn(session.catalog, name)
-      return invalidate(({ catalog }) => ({ effects: anyWriteTo(catalog, [modelIn(catalog, name)]) }))
+      return invalidateIn(({ catalog }) => ({ effects: anyWriteTo(catalog, [modelIn(catalog, name)]) }))
     },
     async invalidateAll() {
-      return invalidate(({ catalog, prefix }) => ({ effects: anyWrite(catalog), keys: [valuesEpoch(prefix)] }))
+      return invalidateIn(({ catalog, prefix }) => ({ effects: anyWrite(catalog), keys: [valuesEpoch(prefix)] }))
     },
     explain(name, operation, args = {}) {
       const { context, catalog } = session
@@ -222,59 +201,4 @@ export function cacheApi<Client>(
     on: listener => session.events.on(listener),
     close: () => session.close(),
   }
-}
-
-const VALUE_OPTIONS = ['ttl', 'tags', 'loadTimeoutMs', 'serialize', 'deserialize']
-
-function checkValueCall<T>(key: unknown, fetch: unknown, options: GetOrSetOptions<T>): void {
-  if (typeof key !== 'string' || key === '')
-    throw wrongCall(`getOrSet takes a key of at least one character, got ${shown(key)}.`)
-  if (!key.isWellFormed()) throw wrongCall('getOrSet takes a well-formed key, got one with a lone surrogate.')
-  if (typeof fetch !== 'function') throw wrongCall(`getOrSet takes a function as second argument, got ${shown(fetch)}.`)
-  if (typeof options !== 'object' || options === null) {
-    throw wrongCall(`getOrSet takes an object of options as third argument, got ${shown(options)}.`)
-  }
-  const unknown = Object.keys(options).find(name => !VALUE_OPTIONS.includes(name))
-  if (unknown !== undefined) {
-    throw wrongCall(`getOrSet has no option named ${shown(unknown)}. There are: ${VALUE_OPTIONS.join(', ')}.`)
-  }
-  const { ttl, tags = [], loadTimeoutMs, serialize, deserialize } = options
-  checkTags(tags)
-  if (loadTimeoutMs !== undefined && !(typeof loadTimeoutMs === 'number' && loadTimeoutMs > 0)) {
-    throw wrongCall(`loadTimeoutMs must be a number of milliseconds above 0, got ${shown(loadTimeoutMs)}.`)
-  }
-  if ((serialize === undefined) !== (deserialize === undefined)) {
-    throw wrongCall('getOrSet takes serialize and deserialize together, got one of them.')
-  }
-  for (const way of [serialize, deserialize]) {
-    if (way !== undefined && typeof way !== 'function') {
-      throw wrongCall(`serialize and deserialize must each be a function, got ${shown(way)}.`)
-    }
-  }
-  if (ttl !== undefined) duration('the ttl of getOrSet', ttl, 1, wrongCall)
-}
-
-function valueReadOf<T>(context: Context, key: string, fetch: () => T | PromiseLike<T>, options: GetOrSetOptions<T>) {
-  const { ttl, tags = [], loadTimeoutMs, serialize, deserialize } = options
-  // In one order, because the stamp of the value is made over the tags in order.
-  const epochs = [valuesEpoch(context.prefix), ...[...new Set(tags)].toSorted().map(tag => tagKey(context.prefix, tag))]
-  const ttlMs = ttl === undefined ? context.ttlMs : duration('the ttl of getOrSet', ttl, 1, wrongCall)
-  return {
-    redisKey: valueKey(context.prefix, key),
-    on: { epochs, holds: [] },
-    ttlMs,
-    loadTimeoutMs,
-    fetch,
-    serialize,
-    deserialize,
-  }
-}
-
-function checkTags(tags: unknown): void {
-  if (Array.isArray(tags) && tags.every(tag => typeof tag === 'string' && tag !== '' && tag.isWellFormed())) return
-  throw wrongCall(`tags must be an array of strings, none of them empty, got ${shown(tags)}.`)
-}
-
-function wrongCall(message: string): CacheAsideError {
-  return new CacheAsideError('INVALID_CALL', message)
 }

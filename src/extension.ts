@@ -1,43 +1,37 @@
 /**
- * The map: routes every operation of a client to the read story, to the write story, or straight to Prisma; adds `$cache`
- * and `$uncached`; follows interactive transactions to their end.
+ * The map: routes every operation of a client to the read, to the write, or straight to Prisma; adds `$cache` and `$uncached`;
+ * follows interactive transactions to their end.
  */
+import type { Overrides } from './assemble.js'
 import { type CacheApi, cacheApi } from './cache-api.js'
-import type { Row } from './wire/rows.js'
-import { type Context, HOOKS_BEHIND, type Overrides } from './assemble.js'
-import { NOT_KNOWN } from './source/database.js'
+import type { Context } from './context.js'
 import { nameOf } from './errors.js'
+import type { Scope } from './local/scopes.js'
 import { type CacheAsideOptions, checkOptions } from './options.js'
+import { Bypass, HOOKS_BEHIND } from './plan/bypass.js'
+import { anyWrite } from './plan/effects.js'
+import { isRead, planRead, type ReadPlan, type ResultRead, type RowRead } from './plan/read.js'
+import type { ClientTraits } from './plan/selection.js'
+import { addTraitsOf, traitsOf } from './plan/traits.js'
+import { factsOf, hooksOf } from './prisma7/client.js'
 import {
-  type ClientFacts,
-  factsOf,
-  fluentPath,
-  hooksOf,
   isLoadOf,
   isTransactionClient,
-  concernsOtherColumns,
-  isPermissionDenied,
-  type Operation,
-  outcomeOf,
-  nextFreeTick,
-  queryWhole,
   markHook,
-  isNotFound,
+  type Operation,
   skipComputedFields,
   transactionIdOf,
-} from './prisma7/client.js'
-import { Bypass } from './plan/bypass.js'
-import { isRead, planRead, type ReadPlan, type ResultRead, type RowRead, throwsWhenAbsent } from './plan/read.js'
-import type { ClientTraits } from './plan/selection.js'
-import { loadArgs } from './plan/tree.js'
-import { anyWrite } from './plan/effects.js'
-import { Session } from './session.js'
+} from './prisma7/operation.js'
+import { callerQuery, nameOfLoad } from './read/load.js'
 import { cacheAside } from './read/read.js'
 import { ResultReading } from './read/result.js'
-import { RowReading, type Source } from './read/row.js'
+import { RowReading } from './read/row.js'
 import { TreeReading } from './read/tree.js'
-import type { Scope } from './local/scopes.js'
-import { drop, writeModel, writeRaw } from './write/write.js'
+import { type Session, Sessions } from './session.js'
+import { NOT_KNOWN } from './source/database.js'
+import { invalidate } from './write/invalidate.js'
+import { type RunTransaction, runTransaction } from './write/transaction.js'
+import { writeModel, writeRaw } from './write/write.js'
 
 // oxlint-disable-next-line typescript/no-empty-object-type -- as Prisma's own extension types have it
 type Nothing = {}
@@ -77,64 +71,73 @@ interface AnyClient {
 
 const NAME = 'prisma-extension-cache-aside'
 
-/** @param parts - for tests: parts without their guards */
+/** @param overrides - for tests: parts of the cache without their guards */
 export function createExtension<Client>(
   options: CacheAsideOptions<Client>,
-  parts?: Partial<Overrides>,
+  overrides?: Partial<Overrides>,
 ): CacheAside<Client> {
   const config = checkOptions(options)
-  // By adapter: a client with another one may read another database, or as another database user.
-  const sessions = new WeakMap<object, Map<string, Session>>()
-  const attach = (client: AnyClient) => {
+  const sessions = new Sessions(config, overrides ?? {})
+  const attach = (client: AnyClient): Attached => {
     const facts = factsOf(client)
-    const { adapter } = facts.door
-    const ofAdapter = sessions.get(adapter) ?? new Map<string, Session>()
-    sessions.set(adapter, ofAdapter)
-    const session = ofAdapter.get(facts.schemaText) ?? new Session(config, facts, parts ?? {})
-    ofAdapter.set(facts.schemaText, session)
-    const hook: { current?: object } = {}
-    return { session, shape: facts.shape, hook, members: clientMembers(client, session, facts, hook) }
+    return { client, session: sessions.of(facts), traits: traitsOf(facts), own: {} }
   }
 
   const invalidation = (client: AnyClient) => {
-    const { session, shape, members } = attach(client)
-    const $allOperations = through(
-      session,
-      (context, operation) => routeWrite(context, shape, operation) ?? passOn(context, operation),
-    )
-    return client.$extends({ name: NAME, query: { $allOperations }, client: members })
+    const attached = attach(client)
+    const $allOperations = through(attached, invalidateOnly)
+    return client.$extends({ name: NAME, query: { $allOperations }, client: clientMembers(attached) })
   }
   const whole = (client: AnyClient) => {
-    const { session, shape, hook, members } = attach(client)
-    const $allOperations = through(
-      session,
-      (context, operation, behind) => routeWrite(context, shape, operation) ?? read(context, shape, operation, behind),
-    )
-    hook.current = $allOperations
-    const added = { ...members, $cache: cacheApi(session, shape, undefined), $uncached: invalidation(client) }
-    return client.$extends({ name: NAME, query: { $allOperations }, client: added })
+    const attached = attach(client)
+    const { session, traits } = attached
+    const $allOperations = through(attached, readOrWrite)
+    attached.own.hook = $allOperations
+    const $cache = cacheApi(session, traits, undefined)
+    const members = { ...clientMembers(attached), $cache, $uncached: invalidation(client) }
+    return client.$extends({ name: NAME, query: { $allOperations }, client: members })
   }
   // The types of both are those of the application's client, which only the caller knows.
   return Object.assign(whole, { invalidation }) as unknown as CacheAside<Client>
 }
 
-/** @param behind - whether query hooks run behind this one that are not ours */
-type Route = (context: Context, operation: Operation, behind: boolean) => Promise<unknown>
+/** A client that the extension was applied to. */
+interface Attached {
+  readonly client: AnyClient
+  readonly session: Session
+  readonly traits: ClientTraits
+  /** Its query hook, where reads are cached too. */
+  readonly own: { hook?: object }
+}
 
-function through(session: Session, route: Route) {
+/** @param hasHooksBehind - whether query hooks that are not ours run behind this one */
+type Route = (context: Context, traits: ClientTraits, operation: Operation, hasHooksBehind: boolean) => Promise<unknown>
+
+/** The query hook: every operation of the client comes through here. */
+function through({ session, traits }: Attached, route: Route) {
   function hook(this: unknown, operation: Operation): Promise<unknown> {
     const { context } = session
-    const behind = session.hasHooksBehind(this, hook)
-    return context === undefined ? untilOpen(session, operation, behind, route) : route(context, operation, behind)
+    const hasHooksBehind = session.hasHooksBehind(this, hook)
+    if (context === undefined) return onceOpened(session, traits, operation, hasHooksBehind, route)
+    return route(context, traits, operation, hasHooksBehind)
   }
   markHook(hook)
   return hook
 }
 
-/** The prefix is not known yet: reads go to the database, and what a write may have made stale is invalidated later. */
-async function untilOpen(session: Session, operation: Operation, behind: boolean, route: Route): Promise<unknown> {
+/**
+ * While the prefix is not known, reads go to the database, and what a write may have made stale is invalidated as soon as it
+ * is.
+ */
+async function onceOpened(
+  session: Session,
+  traits: ClientTraits,
+  operation: Operation,
+  hasHooksBehind: boolean,
+  route: Route,
+): Promise<unknown> {
   const context = await session.opened()
-  if (context !== undefined) return route(context, operation, behind)
+  if (context !== undefined) return route(context, traits, operation, hasHooksBehind)
   if (operation.model !== undefined && isRead(operation.operation)) {
     session.events.bypass(operation.model, operation.operation, NOT_KNOWN)
     return passed(operation)
@@ -142,142 +145,96 @@ async function untilOpen(session: Session, operation: Operation, behind: boolean
   try {
     return await passed(operation)
   } finally {
-    session.whenOpen(opened => void drop(opened, anyWrite(opened.catalog), 'write'))
+    session.whenOpen(opened => void invalidate(opened, anyWrite(opened.catalog), 'write'))
   }
-}
-
-function routeWrite(context: Context, shape: ClientTraits, operation: Operation): Promise<unknown> | undefined {
-  if (operation.model === undefined) return writeRaw(context, operation)
-  if (isRead(operation.operation)) return undefined
-  return context.access.known ? writeModel(context, shape, operation) : firstWrite(context, shape, operation)
-}
-
-/** How the database compares texts decides which of them name a row. */
-async function firstWrite(context: Context, shape: ClientTraits, operation: Operation): Promise<unknown> {
-  await context.database.known()
-  return writeModel(context, shape, operation)
-}
-
-/** Counted, because Prisma may put it into one statement with loads of ours. */
-function passOn(context: Context, operation: Operation): Promise<unknown> {
-  if (operation.operation.startsWith('findUnique')) context.batches.join(operation.model as string)
-  return passed(operation)
 }
 
 async function passed(operation: Operation): Promise<unknown> {
   return await operation.query(operation.args)
 }
 
+const readOrWrite: Route = (context, traits, operation, hasHooksBehind) => {
+  if (operation.model === undefined) return writeRaw(context, operation)
+  if (isRead(operation.operation)) return read(context, traits, operation, hasHooksBehind)
+  return context.access.known ? writeModel(context, traits, operation) : firstWrite(context, traits, operation)
+}
+
+const invalidateOnly: Route = (context, traits, operation, hasHooksBehind) => {
+  if (operation.model !== undefined && isRead(operation.operation)) return callerQuery(context, operation)
+  return readOrWrite(context, traits, operation, hasHooksBehind)
+}
+
+/** How the database compares texts decides which of them name a row. */
+async function firstWrite(context: Context, traits: ClientTraits, operation: Operation): Promise<unknown> {
+  await context.database.known()
+  return writeModel(context, traits, operation)
+}
+
 // ---- reads
 
-function read(context: Context, shape: ClientTraits, operation: Operation, behind: boolean): Promise<unknown> {
+const read: Route = (context, traits, operation, hasHooksBehind) => {
+  // An extension that is applied twice meets its own loads.
   if (isLoadOf(operation, context)) return passed(operation)
-  const plan = planOf(context, shape, operation, behind)
+  const plan = planOf(context, traits, operation, hasHooksBehind)
   if (plan.kind === 'bypass') return bypassed(context, operation, plan.why)
   const isSettled = context.access.known && context.store.usable
-  return isSettled ? readCached(context, shape, operation, plan) : readOnceSettled(context, shape, operation, behind)
+  if (!isSettled) return readOnceSettled(context, traits, operation, hasHooksBehind)
+  return readCached(context, traits, operation, plan)
 }
 
 /**
- * At the start, and when the process was idle, it has to be learnt first whose the keys are, who may see what, and who else
- * writes: what is learnt may change the plan.
+ * At the start, and when the process was idle, the cache first has to learn whose the keys are, what the database user may see,
+ * and who else writes: the answers may change the plan.
  */
-async function readOnceSettled(
-  context: Context,
-  shape: ClientTraits,
-  operation: Operation,
-  behind: boolean,
-): Promise<unknown> {
+const readOnceSettled: Route = async (context, traits, operation, hasHooksBehind) => {
   await context.database.known()
   if (!context.access.known) return bypassed(context, operation, NOT_KNOWN)
   if (!context.store.usable) await context.store.started()
-  const plan = planOf(context, shape, operation, behind)
+  const plan = planOf(context, traits, operation, hasHooksBehind)
   if (plan.kind === 'bypass') return bypassed(context, operation, plan.why)
-  return readCached(context, shape, operation, plan)
+  return readCached(context, traits, operation, plan)
 }
 
 function bypassed(context: Context, operation: Operation, why: string): Promise<unknown> {
   context.events.bypass(operation.model as string, operation.operation, why)
-  return passOn(context, operation)
+  return callerQuery(context, operation)
 }
 
 function readCached(
   context: Context,
-  shape: ClientTraits,
+  traits: ClientTraits,
   operation: Operation,
   plan: RowRead | ResultRead,
 ): Promise<unknown> {
-  return plan.kind === 'row' ? readRow(context, shape, operation, plan) : readResult(context, operation, plan)
-}
-
-function readRow(context: Context, shape: ClientTraits, operation: Operation, plan: RowRead): Promise<unknown> {
-  const { store, events, flights } = context
-  const { operation: name } = operation
-  const source = () => rowSource(context, shape, operation, plan)
+  if (plan.kind === 'result') return cacheAside(context, new ResultReading(context, operation, plan))
   const { tree } = plan
-  if (tree === undefined) return cacheAside(context, flights, new RowReading(store, events, plan, name, source))
-  if (shape.computesNothing) skipComputedFields(operation)
-  return cacheAside(context, flights, new TreeReading(store, events, plan, tree, name, fluentPath(operation), source))
+  if (tree === undefined) return cacheAside(context, new RowReading(context, traits, operation, plan))
+  if (traits.computed.isEmpty) skipComputedFields(operation)
+  return cacheAside(context, new TreeReading(context, traits, operation, plan, tree))
 }
 
-function readResult(context: Context, operation: Operation, plan: ResultRead): Promise<unknown> {
-  const { store, events, flights } = context
-  const source = () => resultSource(context, operation)
-  const reading = new ResultReading(store, events, plan, operation.operation, fluentPath(operation), source)
-  return cacheAside(context, flights, reading)
-}
-
-function planOf(context: Context, shape: ClientTraits, operation: Operation, behind: boolean): ReadPlan {
+function planOf(context: Context, traits: ClientTraits, operation: Operation, hasHooksBehind: boolean): ReadPlan {
   const { model, operation: name, args } = operation
   if (!context.enabled) return new Bypass('the cache is turned off')
-  // Also because a batch that is not passed on to Prisma hangs for ever.
+  // Also because every operation of a batch transaction has to reach Prisma, or `$transaction([...])` never settles.
   if (context.transactionOf(operation) !== undefined) return new Bypass('in a transaction')
   if (operation.__internalParams === undefined) return new Bypass('the client does not say what is asked')
   try {
-    const plan = planRead(context.catalog.get(model as string), name, args, shape)
-    if (plan.kind === 'row' && context.unreadable.has(namesOfLoad(plan)))
-      return new Bypass('the whole row may not be read')
-    if (plan.kind === 'row' && isNarrow(plan) && context.store.isTooLarge(plan.key))
-      return new Bypass('the row is larger than maxBytes')
-    return behind ? behindHooks(context, plan) : context.fleet.check(context.access.check(plan))
+    const plan = planRead(context.catalog.get(model as string), name, args, traits)
+    if (plan.kind === 'bypass') return plan
+    if (plan.kind === 'row') {
+      if (context.deniedLoads.has(nameOfLoad(plan))) return new Bypass('the whole row may not be read')
+      if (isNarrow(plan) && context.guesses.isTooLarge(plan.key)) return new Bypass('the row is larger than maxBytes')
+    }
+    // What the hooks make of the query would be stored for all users, and a hit would run none of them.
+    if (!hasHooksBehind) return context.fleet.check(context.access.check(plan))
+    context.warnOfHooks()
+    return new Bypass(HOOKS_BEHIND)
   } catch (error) {
-    // Args that we can't make sense of are Prisma's to judge.
-    context.events.emit({ type: 'error', code: 'PLAN', message: `A ${name} could not be planned: ${nameOf(error)}.` })
+    // Args that can't be planned are Prisma's to judge.
+    const message = `A ${name} could not be planned: ${nameOf(error)}.`
+    context.events.emit({ type: 'error', code: 'PLAN', message })
     return new Bypass('args of an unknown form')
-  }
-}
-
-/** What the hooks make of the query would be kept for all, and a hit would run none of them. */
-function behindHooks(context: Context, plan: ReadPlan): ReadPlan {
-  if (plan.kind === 'bypass') return plan
-  context.warnOfHooks()
-  return new Bypass(HOOKS_BEHIND)
-}
-
-/** A row, whole and by its key alone, with what hangs on it. */
-function rowSource(context: Context, shape: ClientTraits, operation: Operation, plan: RowRead): Source<Row | null> {
-  const { cached, identity, model, fieldIndexes, strategy, tree, where } = plan
-  const node = tree ?? { model, cached, identity, toOne: [], relatedEntries: [] }
-  const args = { where, ...loadArgs(node, shape), ...(strategy !== undefined && { relationLoadStrategy: strategy }) }
-  const orThrow = throwsWhenAbsent(operation.operation)
-  let batch = { size: 0 } as { readonly size: number }
-  return {
-    original: () => passOn(context, operation),
-    async load() {
-      if (plan.hasCursor) await nextFreeTick()
-      batch = context.batches.join(model.definition.name)
-      return (await queryWhole(operation, args, context)) as Row | null
-    },
-    saysAbsent: error => orThrow && isNotFound(error),
-    async insteadOf(error) {
-      // The load asks for whole rows, and what is wrong may be with a column that the caller did not ask for, or with a row
-      // that the caller's further filters leave out.
-      const same = fieldIndexes === undefined && tree === undefined && plan.filters.length === 0
-      if (same || !concernsOtherColumns(error)) throw error
-      if (isPermissionDenied(error)) context.unreadable.add(namesOfLoad(plan))
-      return passOn(context, operation)
-    },
-    alone: () => batch.size === 1,
   }
 }
 
@@ -286,112 +243,54 @@ function isNarrow({ fieldIndexes, tree }: RowRead): boolean {
   return (tree === undefined ? fieldIndexes : tree.selection.fieldIndexes) !== undefined
 }
 
-/** What a load asks for, by the models in it. */
-function namesOfLoad({ model, tree }: RowRead): string {
-  return tree === undefined ? model.definition.name : tree.selection.text
-}
-
-/** The caller's own query. */
-function resultSource(context: Context, operation: Operation): Source {
-  const orThrow = throwsWhenAbsent(operation.operation)
-  return {
-    original: () => passOn(context, operation),
-    load: () => queryWhole(operation, operation.args, context),
-    saysAbsent: error => orThrow && isNotFound(error),
-    async insteadOf(error) {
-      throw error
-    },
-    alone: () => true,
-  }
-}
-
 // ---- the client
 
-function clientMembers(
-  client: AnyClient,
-  session: Session,
-  { shape, extended }: ClientFacts,
-  own: { readonly current?: object },
-) {
+function clientMembers({ client, session, traits, own }: Attached) {
   return {
     $extends(this: object, extension: unknown): object {
       const derived = client.$extends.call(this, extension)
-      extended(derived)
-      if (own.current === undefined) return derived
-      // Its `explain` tells of the hooks that run behind this one.
-      const behind = (model: string, operation: string) =>
-        session.hasHooksBehind(hooksOf(derived, model, operation), own.current as object)
-      return client.$extends.call(derived, {
-        name: NAME,
-        client: { $cache: cacheApi(session, shape, undefined, behind) },
-      })
+      addTraitsOf(derived, traits)
+      const { hook } = own
+      if (hook === undefined) return derived
+      // Its `explain` knows of the hooks that run behind this one.
+      const hasHooksBehind = (model: string, operation: string) =>
+        session.hasHooksBehind(hooksOf(derived, model, operation), hook)
+      const $cache = cacheApi(session, traits, undefined, hasHooksBehind)
+      return client.$extends.call(derived, { name: NAME, client: { $cache } })
     },
 
     /** With the receiver, or the transaction client would lose this and all later extensions. */
     async $transaction(this: object, input: unknown, options?: unknown): Promise<unknown> {
       const run = (argument: unknown) => client.$transaction.call(this, argument, options)
       if (typeof input !== 'function') return run(input)
-      const callback = input as (tx: object) => Promise<unknown>
+      const callback = (tx: object, scope: Scope | undefined) =>
+        (input as (tx: object) => Promise<unknown>)(inTransaction(tx, session, traits, scope))
       const context = session.context ?? (await session.opened())
-      if (context === undefined)
-        return runUntilOpen(session, run, tx => callback(inTransaction(tx, session, shape, undefined)))
+      if (context === undefined) return transactionBeforeOpen(session, run, callback)
       if (isTransactionClient(this)) {
-        const scope = context.transactions.scope(transactionIdOf(this) ?? '')
-        return run((tx: object) => callback(inTransaction(tx, session, shape, scope)))
+        const scope = context.scopes.of(transactionIdOf(this) ?? '')
+        return run((tx: object) => callback(tx, scope))
       }
-      return runToItsEnd(context, session, shape, run, callback)
+      return runTransaction(context, run, callback)
     },
   }
 }
 
-type RunTransaction = (callback: (tx: object) => Promise<unknown>) => Promise<unknown>
-
-async function runUntilOpen(session: Session, run: RunTransaction, callback: (tx: object) => Promise<unknown>) {
-  try {
-    return await run(callback)
-  } finally {
-    session.whenOpen(context => void drop(context, anyWrite(context.catalog), 'transaction'))
-  }
-}
-
-/** Runs an interactive transaction and drops, when it has settled, what it made wrong. */
-async function runToItsEnd(
-  context: Context,
+async function transactionBeforeOpen(
   session: Session,
-  shape: ClientTraits,
   run: RunTransaction,
-  callback: (tx: object) => Promise<unknown>,
+  callback: (tx: object, scope: undefined) => Promise<unknown>,
 ): Promise<unknown> {
-  let id = ''
-  let scope: Scope | undefined
-  let committing = false
-  let outcome: 'known' | 'unknown' = 'known'
   try {
-    return await run(async tx => {
-      id = transactionIdOf(tx) ?? ''
-      if (id !== '') scope = context.transactions.open(id)
-      const result = await callback(inTransaction(tx, session, shape, scope))
-      committing = true
-      return result
-    })
-  } catch (error) {
-    // Before COMMIT was sent, whatever went wrong is rolled back.
-    if (committing && outcomeOf(error) === 'unknown') outcome = 'unknown'
-    throw error
+    return await run(tx => callback(tx, undefined))
   } finally {
-    if (scope !== undefined) {
-      await scope.quiet()
-      context.transactions.close(id)
-      if (!scope.effects.isEmpty || scope.keys.length > 0) {
-        await drop(context, scope.effects, 'transaction', outcome, scope.keys)
-      }
-    }
+    session.whenOpen(context => void invalidate(context, anyWrite(context.catalog), 'transaction'))
   }
 }
 
 /** The transaction client, whose `$cache` and `$uncached` would otherwise leave the transaction. */
-function inTransaction(tx: object, session: Session, shape: ClientTraits, scope: Scope | undefined): object {
-  const cache = cacheApi(session, shape, { scope })
+function inTransaction(tx: object, session: Session, traits: ClientTraits, scope: Scope | undefined): object {
+  const cache = cacheApi(session, traits, { scope })
   const client: object = new Proxy(tx, {
     get(target, name) {
       if (name === '$cache') return cache

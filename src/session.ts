@@ -1,15 +1,39 @@
 /**
  * What the clients of one schema and one driver adapter share. Where the prefix follows from the source, there is no context
- * before the database has told which it is: until then reads go to the database, and what a write has made stale is
+ * before the database has said which source it is: until then reads go to the database, and what a write has made stale is
  * invalidated later.
  */
-import { catalogOf, type Context, createContext, type Overrides } from './assemble.js'
-import { Database } from './source/database.js'
+import { catalogOf, createContext, type Overrides } from './assemble.js'
+import type { Context } from './context.js'
 import { nameOf } from './errors.js'
 import { Events, type Outstanding } from './events.js'
 import { type Config, prefixFor } from './options.js'
 import type { Catalog } from './plan/catalog.js'
-import { type ClientFacts, hasHooksBehind } from './prisma7/client.js'
+import type { ClientFacts } from './prisma7/client.js'
+import { hasHooksBehind } from './prisma7/operation.js'
+import { Database } from './source/database.js'
+
+/** By adapter: a client with another adapter may read another database, or as another database user. */
+export class Sessions {
+  readonly #config: Config
+  readonly #overrides: Partial<Overrides>
+  readonly #byAdapter = new WeakMap<object, Map<string, Session>>()
+
+  constructor(config: Config, overrides: Partial<Overrides>) {
+    this.#config = config
+    this.#overrides = overrides
+  }
+
+  /** @throws CacheAsideError `INVALID_MODEL` */
+  of(facts: ClientFacts): Session {
+    const { adapter } = facts.database
+    const bySchema = this.#byAdapter.get(adapter) ?? new Map<string, Session>()
+    this.#byAdapter.set(adapter, bySchema)
+    const session = bySchema.get(facts.schemaText) ?? new Session(this.#config, facts, this.#overrides)
+    bySchema.set(facts.schemaText, session)
+    return session
+  }
+}
 
 export class Session {
   readonly events: Events
@@ -23,13 +47,14 @@ export class Session {
   #closed = false
 
   /** @throws CacheAsideError `INVALID_MODEL` */
-  constructor(config: Config, facts: Pick<ClientFacts, 'schema' | 'door'>, parts: Partial<Overrides>) {
+  constructor(config: Config, facts: Pick<ClientFacts, 'schema' | 'database'>, overrides: Partial<Overrides>) {
     this.events = new Events(config.includeKeys)
-    this.database = Database.of(facts.door)
+    this.database = Database.of(facts.database)
     this.#enabled = config.enabled
-    this.hasHooksBehind = config.hooksBehind === 'same-for-all' ? () => false : (parts.hasHooksBehind ?? hasHooksBehind)
+    this.hasHooksBehind =
+      config.hooksBehind === 'same-for-all' ? () => false : (overrides.hasHooksBehind ?? hasHooksBehind)
     const { prefix } = config
-    const create = (known: string) => createContext({ ...config, prefix: known }, facts.schema, this, parts)
+    const create = (known: string) => createContext({ ...config, prefix: known }, facts.schema, this, overrides)
     if (typeof prefix === 'string') {
       this.#context = create(prefix)
       this.#catalog = this.#context.catalog

@@ -1,35 +1,40 @@
-import { Waiter } from './nested-loads.js'
-
 /**
- * One load at a time per key in this process, and who may share it. A reader may take the answer of a load only if the
- * database was asked after the reader came: then the answer holds every write that was acknowledged before the reader
- * began. Who comes later waits until the load has ended and sent its fill, and looks again; all who wait share the single
- * next load. Joining any load in flight would hand a value from before a write to a reader from after it.
+ * Single-flight: one load at a time per key in this process, and who may share it.
+ *
+ * A reader may take the answer of a load only if the load queried the database after the reader began: then the answer holds
+ * every write that was acknowledged before the reader began. A reader that comes later waits until the load has ended and its
+ * fill was sent, and looks up again; all that wait share the single next load. Sharing any load in progress would hand a value
+ * from before a write to a reader that began after it.
  */
-export class Flights<Answer> {
-  readonly #flights = new Map<string, Flight<Answer>>()
+import { NestedLoad } from './nested-loads.js'
+
+/** What a load of a row or a result found, for those that share it: a payload, or that there is no such row. */
+export type SharedRow = Buffer | 'absent'
+
+export class Flights<Shared> {
+  readonly #flights = new Map<string, Flight<Shared>>()
   readonly #longestWaitMs: number
   #clock = 0
+
+  /** @param longestWaitMs - how long a load is waited for, unless the wait says how long */
+  constructor(longestWaitMs: number = LONGEST_WAIT_MS) {
+    this.#longestWaitMs = longestWaitMs
+  }
 
   /** A moment, to be compared with other moments of the same `Flights`. */
   now(): number {
     return ++this.#clock
   }
 
-  inProgress(key: string): Flight<Answer> | undefined {
+  inProgress(key: string): Flight<Shared> | undefined {
     return this.#flights.get(key)
   }
 
-  /** @param longestWaitMs - how long a load is waited for, unless it is said for each wait */
-  constructor(longestWaitMs: number = LONGEST_WAIT_MS) {
-    this.#longestWaitMs = longestWaitMs
-  }
-
-  /** Begins a load that others can find; it is there until its end, or until it was waited for too long. */
-  begin(key: string): Flight<Answer> {
-    const flight: Flight<Answer> = new Flight<Answer>(
+  /** Begins a load that others can find until it ends, or until it was waited for too long. */
+  begin(key: string): Flight<Shared> {
+    const flight: Flight<Shared> = new Flight<Shared>(
       () => this.now(),
-      // By then another one may have its place.
+      // Another flight may have taken its place by then.
       () => {
         if (this.#flights.get(key) === flight) this.#flights.delete(key)
       },
@@ -40,77 +45,82 @@ export class Flights<Answer> {
   }
 }
 
-/** The load that was waited for takes too long, and has lost its place: the next reader begins another one. */
-export const STUCK = Symbol('stuck')
+/** How the wait for another's load ended. */
+export type FlightOutcome<Shared> =
+  | { readonly kind: 'loaded'; readonly shared: Shared }
+  /** It failed, or what it found can't be copied. */
+  | { readonly kind: 'failed' }
+  /** It takes too long, and has lost its place: the next reader begins another load. */
+  | { readonly kind: 'timeout' }
+
+const FAILED = { kind: 'failed' } as const
+const TIMEOUT = { kind: 'timeout' } as const
 
 const LONGEST_WAIT_MS = 5_000
 /** `setTimeout` takes no more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-export class Flight<Answer> extends Waiter {
+export class Flight<Shared> extends NestedLoad {
   readonly #now: () => number
-  readonly #remove: () => void
+  readonly #leavePlace: () => void
   readonly #longestWaitMs: number
   /** When it was waited for first. */
   #awaitedSince: number | undefined
-  #askedAt = Number.POSITIVE_INFINITY
-  /** Undefined when it has ended. */
+  #closedAt = Number.POSITIVE_INFINITY
+  /** Undefined once it has ended. */
   #atEnd: (() => void)[] | undefined = []
-  #settle!: (answer: Answer | undefined) => void
+  #settle!: (outcome: FlightOutcome<Shared>) => void
+  readonly #outcome: Promise<FlightOutcome<Shared>>
 
-  readonly #loaded: Promise<Answer | undefined>
-
-  constructor(now: () => number, remove: () => void, longestWaitMs = LONGEST_WAIT_MS) {
+  constructor(now: () => number, leavePlace: () => void, longestWaitMs = LONGEST_WAIT_MS) {
     super()
     this.#now = now
     this.#longestWaitMs = longestWaitMs
-    this.#remove = remove
-    this.#loaded = new Promise(resolve => {
+    this.#leavePlace = leavePlace
+    this.#outcome = new Promise(resolve => {
       this.#settle = resolve
     })
   }
 
-  /** The database is being asked now: whoever comes later may not share. */
+  /** The database is queried from here on: readers that begin later may not share. */
   close(): void {
-    this.#askedAt = this.#now()
+    this.#closedAt = this.#now()
   }
 
+  /** @param began - when the reader began, by `Flights.now` */
   mayJoin(began: number): boolean {
-    return began < this.#askedAt
+    return began < this.#closedAt
   }
 
   /**
-   * Waits until the load has ended. Answers what it found for those who share it, undefined when it failed, and `STUCK` when
-   * it takes too long: its connection may hang where another one's would not, or it may wait for the reader. Then it loses its
-   * place to one successor. All who wait do so until the same moment, or later readers would wait one after the other.
+   * Waits until the load has ended. A load that takes too long loses its place to one successor: its connection may hang where
+   * another one's would not, or it may wait for this very reader. All that wait do so until the same moment; otherwise readers
+   * that come later would wait one after the other.
    *
    * @param longestMs - since it was first waited for
-   * @param sooner - settles when there is another answer
+   * @param sooner - settles when another load has found the answer
    */
-  async wait(
-    longestMs = this.#longestWaitMs,
-    sooner?: Promise<Answer | undefined>,
-  ): Promise<Answer | undefined | typeof STUCK> {
+  async wait(longestMs = this.#longestWaitMs, sooner?: Promise<Shared>): Promise<FlightOutcome<Shared>> {
     this.awaited()
     const now = performance.now()
     this.#awaitedSince ??= now
     const leftMs = longestMs - (now - this.#awaitedSince)
-    const answers = sooner === undefined ? [this.#loaded] : [this.#loaded, sooner]
-    if (leftMs > LONGEST_TIMER_MS) return Promise.race(answers)
+    const outcomes = sooner === undefined ? [this.#outcome] : [this.#outcome, sooner.then(loaded)]
+    if (leftMs > LONGEST_TIMER_MS) return Promise.race(outcomes)
     let timer: NodeJS.Timeout | undefined
-    const stuck = new Promise<typeof STUCK>(resolve => {
-      timer = setTimeout(resolve, Math.max(0, leftMs), STUCK)
+    const late = new Promise<FlightOutcome<Shared>>(resolve => {
+      timer = setTimeout(resolve, Math.max(0, leftMs), TIMEOUT)
     })
-    const outcome = await Promise.race([...answers, stuck])
+    const outcome = await Promise.race([...outcomes, late])
     clearTimeout(timer)
-    if (outcome === STUCK) this.#remove()
+    if (outcome.kind === 'timeout') this.#leavePlace()
     return outcome
   }
 
-  /** The answer, as soon as there is one; never settles when the load fails. */
-  get answered(): Promise<Answer> {
+  /** What it finds, as soon as it has found it; never settles when the load fails. */
+  get found(): Promise<Shared> {
     return new Promise(resolve => {
-      void this.#loaded.then(answer => answer !== undefined && resolve(answer))
+      void this.#outcome.then(outcome => outcome.kind === 'loaded' && resolve(outcome.shared))
     })
   }
 
@@ -119,11 +129,16 @@ export class Flight<Answer> extends Waiter {
     else this.#atEnd.push(run)
   }
 
-  end(answer: Answer | undefined): void {
+  /** @param shared - undefined: the load failed, or what it found can't be copied */
+  end(shared: Shared | undefined): void {
     this.ended()
     for (const run of this.#atEnd ?? []) run()
     this.#atEnd = undefined
-    this.#remove()
-    this.#settle(answer)
+    this.#leavePlace()
+    this.#settle(shared === undefined ? FAILED : loaded(shared))
   }
+}
+
+function loaded<Shared>(shared: Shared): FlightOutcome<Shared> {
+  return { kind: 'loaded', shared }
 }

@@ -1,11 +1,11 @@
 /**
- * Interactive transactions. What their writes make wrong is collected and dropped when the transaction has settled,
- * whichever way: Postgres turns the COMMIT of a transaction with a failed statement into a ROLLBACK without a word, and a
- * drop too much only costs a load.
+ * Interactive transactions that are open. What their writes make stale is collected here and invalidated when the transaction
+ * has settled, whichever way: Postgres turns the COMMIT of a transaction with a failed statement into a ROLLBACK without a word,
+ * and one invalidation too many only costs a load.
  */
 import { Effects } from '../plan/effects.js'
 
-export class Transactions {
+export class Scopes {
   readonly #scopes = new Map<string, Scope>()
 
   open(id: string): Scope {
@@ -14,7 +14,7 @@ export class Transactions {
     return scope
   }
 
-  scope(id: string): Scope | undefined {
+  of(id: string): Scope | undefined {
     return this.#scopes.get(id)
   }
 
@@ -25,11 +25,11 @@ export class Transactions {
 
 export class Scope {
   readonly effects = new Effects()
-  /** Keys that were asked for by hand. */
+  /** Keys to invalidate besides, as calls of `$cache` named them. */
   readonly keys: string[] = []
   readonly #running = new Set<Promise<unknown>>()
 
-  /** Runs a write of the transaction; it is waited for even if the application does not. */
+  /** Runs a write of the transaction; the end of the transaction waits for it even if the application does not. */
   async run<T>(write: () => Promise<T>): Promise<T> {
     const running = write()
     this.#running.add(running)
@@ -40,8 +40,12 @@ export class Scope {
     }
   }
 
-  /** Resolves when no write of the transaction is under way. */
-  async quiet(): Promise<void> {
+  /** Resolves when no write of the transaction is in progress. */
+  async settled(): Promise<void> {
     await Promise.allSettled(this.#running)
+  }
+
+  get isEmpty(): boolean {
+    return this.effects.isEmpty && this.keys.length === 0
   }
 }

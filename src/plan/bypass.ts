@@ -13,3 +13,7 @@ export function bypass(why: string): never {
   // oxlint-disable-next-line typescript/only-throw-error
   throw new Bypass(why)
 }
+
+/** Why reads are not cached that query hooks behind the cache concern. */
+export const HOOKS_BEHIND =
+  'an extension with query hooks was applied after the cache: apply it before, or set hooksBehind'

@@ -3,7 +3,7 @@
  * because another process may cache what this one only writes.
  */
 import type { Catalog, CatalogModel } from './catalog.js'
-import type { Invalidation } from '../redis/store.js'
+import type { Invalidation } from '../wire/keys.js'
 
 /** Why something is dropped. `npm run fuzz -- --without <rule>` shows what goes wrong without it. */
 export const RULES = {
@@ -36,7 +36,6 @@ export interface WriteTrace {
 
 /** What one write, or one transaction, has changed so far. */
 export class Effects implements WriteTrace {
-  readonly #without: string | undefined
   readonly #rows = new Map<CatalogModel, Set<string>>()
   readonly #changed = new Set<CatalogModel>()
   readonly #moved = new Set<CatalogModel>()
@@ -47,23 +46,17 @@ export class Effects implements WriteTrace {
   readonly #columns = new Map<CatalogModel, Set<string>>()
   #anything = false
 
-  /** @param without - for tests: a rule to leave out */
-  constructor(without?: string) {
-    this.#without = without
-  }
-
   /** Some rows of the model were created or changed. */
   changed(model: CatalogModel): this {
-    if (this.#without === 'every-write' || this.#changed.has(model)) return this
+    if (this.#changed.has(model)) return this
     this.#changed.add(model)
     for (const touched of model.triggers) this.unnamed(touched, 'touched')
     return this
   }
 
   /** This row was changed or deleted. */
-  row(model: CatalogModel, id: string, rule: Rule): this {
+  row(model: CatalogModel, id: string, _rule: Rule): this {
     this.changed(model)
-    if (rule === this.#without) return this
     const ids = this.#rows.get(model)
     if (ids === undefined) this.#rows.set(model, new Set([id]))
     else ids.add(id)
@@ -72,19 +65,19 @@ export class Effects implements WriteTrace {
 
   /** Lists under this relation tag changed. */
   tag(tag: string): this {
-    if (this.#without !== 'parent') this.#tags.add(tag)
+    this.#tags.add(tag)
     return this
   }
 
   /** Rows of the model left or joined lists that nobody can name. */
   lists(model: CatalogModel): this {
-    if (this.#without !== 'moved' && model.lists.length > 0) this.#moved.add(model)
+    if (model.lists.length > 0) this.#moved.add(model)
     return this
   }
 
   /** Rows of the model were changed that nobody can name. Answers whether that is news. */
-  unnamed(model: CatalogModel, rule: Rule): boolean {
-    if (rule === this.#without || this.#unnamed.has(model)) return false
+  unnamed(model: CatalogModel, _rule: Rule): boolean {
+    if (this.#unnamed.has(model)) return false
     this.#unnamed.add(model)
     this.changed(model)
     return true
@@ -112,7 +105,7 @@ export class Effects implements WriteTrace {
 
   /** Links of an implicit many-to-many relation between these models were set or cut. */
   links(link: string, ends: readonly CatalogModel[]): this {
-    if (this.#without !== 'link') this.#links.set(link, ends)
+    this.#links.set(link, ends)
     return this
   }
 
@@ -189,8 +182,8 @@ export class Effects implements WriteTrace {
 }
 
 /** A write that could be any. */
-export function anyWrite(catalog: Catalog, without?: string): Effects {
-  const effects = new Effects(without).anything()
+export function anyWrite(catalog: Catalog, effects: Effects = new Effects()): Effects {
+  effects.anything()
   for (const model of catalog.values()) {
     effects.unnamed(model, 'anything')
     for (const { link, target } of model.relations.values())

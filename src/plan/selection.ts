@@ -50,17 +50,23 @@ export interface Counted {
 export interface ClientTraits {
   /** Fields that the client leaves out of every result of the model unless told otherwise. */
   globalOmit(model: string): Readonly<Record<string, unknown>> | undefined
-  /** Whether there are no computed fields at all. */
-  readonly computesNothing: boolean
-  /** Whether the model has a computed field of this name; it may hide a column. */
-  computes(model: string, name: string): boolean
-  /** Whether a computed field of the model needs this field: Prisma then loads it although it is omitted. */
-  neededByComputed(model: string, field: string): boolean
+  readonly computed: Computed
   readonly reader: ArgsReader
   /** Whether `relationLoadStrategy` is an argument that Prisma knows. */
   readonly joins: boolean
-  /** Of this client; what it `computes` changes them. */
+  /** Of this client; its computed fields change them. */
   readonly selections: SelectionCache
+}
+
+/** Computed fields, of result extensions. */
+export interface Computed {
+  readonly isEmpty: boolean
+  /** Whether the model has a computed field of this name; it may hide a column. */
+  has(model: string, name: string): boolean
+  /** Whether a computed field of the model needs this field: Prisma then loads it although it is omitted. */
+  needs(model: string, field: string): boolean
+  /** Adds those of a client that was extended further; answers whether there are any that were not known. */
+  addThoseOf(client: object): boolean
 }
 
 /** Most queries of an application are written once and asked often: their shapes are remembered by how they are written. */
@@ -131,10 +137,10 @@ export function selectionOf(model: CatalogModel, args: Args, joined: boolean, cl
   if (!isPlain(select)) bypass('select is of an unknown form')
   const fieldIndexes: number[] = []
   const isScalar = (name: string, value: unknown) => {
-    if (!cached.scalarNames.includes(name) && !client.computes(model.definition.name, name)) return false
+    if (!cached.scalarNames.includes(name) && !client.computed.has(model.definition.name, name)) return false
     const place = cached.fieldIndex.get(name)
     if (value === false) return true
-    if (client.computes(model.definition.name, name)) bypass(`select.${name} is a computed field`)
+    if (client.computed.has(model.definition.name, name)) bypass(`select.${name} is a computed field`)
     if (place === undefined) bypass(`select.${name} is not a cached field`)
     if (value !== true) bypass(`select.${name} is neither true nor false`)
     fieldIndexes.push(place)
@@ -248,7 +254,7 @@ function relationsOf(
       if (name === COUNT || model.relations.has(name)) continue
       bypass(`${word}.${name} is not a cached field`)
     }
-    if (client.computes(model.definition.name, name)) bypass(`${word}.${name} is a computed field`)
+    if (client.computed.has(model.definition.name, name)) bypass(`${word}.${name} is a computed field`)
     if (name === UNDECODED) bypass(`Prisma does not decode rows with ${word}.${name}`)
     if (name === COUNT) counted.push(...countedOf(model, value, client))
     else related.push(relatedOf(model, `${word}.${name}`, name, value, joined, client))
@@ -342,7 +348,7 @@ function remaining(
   for (const name of Object.keys(omit)) {
     if (!names.includes(name)) bypass(`omit.${name} is not a scalar field`)
     if (omit[name] !== true && omit[name] !== false) bypass(`omit.${name} is neither true nor false`)
-    if (omit[name] && client.neededByComputed(definition.name, name)) bypass(`omit.${name}: a computed field needs it`)
+    if (omit[name] && client.computed.needs(definition.name, name)) bypass(`omit.${name}: a computed field needs it`)
   }
   const wanted: number[] = []
   for (const name of names) {

@@ -1,35 +1,13 @@
 /**
- * The one module that knows Prisma 7: its internals, each looked for when the client is extended, and its errors. If one
- * is missing, that is a clear error there; nothing is guessed. (Prisma 8 has a middleware interface instead: another door.)
+ * What a Prisma 7 client says of itself: its internals, each looked for when the client is extended. If one is missing, that is a
+ * clear error there; nothing is guessed. (Prisma 8 has a middleware interface instead: a folder of its own beside this one.)
  */
 import { Decimal, isObjectEnumValue } from '@prisma/client/runtime/client'
-import type { DatabaseDoor } from '../source/database.js'
 import { CacheAsideError, shown } from '../errors.js'
-import { ArgsReader } from '../plan/args.js'
-import { type ClientTraits, SelectionCache } from '../plan/selection.js'
 import { readSchema, type Schema } from '../schema/schema.js'
 
 /** Prisma's own Decimal class. */
 export { Decimal }
-
-/** What a query hook gets. */
-export interface Operation {
-  readonly model: string | undefined
-  readonly operation: string
-  readonly args: unknown
-  readonly query: (args: unknown, internal?: unknown) => Promise<unknown>
-  readonly __internalParams?: Internal
-}
-
-/** Who loads by a query. Prisma hands the internal params on from hook to hook. */
-const LOADER = Symbol('loader')
-
-interface Internal {
-  args?: unknown
-  readonly transaction?: { readonly kind: 'itx' | 'batch'; readonly id: string | number }
-  readonly dataPath?: readonly string[]
-  readonly [LOADER]?: object
-}
 
 type RuntimeModels = Readonly<Record<string, { readonly fields: readonly { readonly name: string }[] }>>
 
@@ -59,14 +37,26 @@ interface AdapterFactory {
 export interface ClientFacts {
   readonly schema: Schema
   readonly schemaText: string
-  readonly shape: ClientTraits
-  readonly door: DatabaseDoor
-  /** To be told of each client that is extended further: its computed fields count too. */
-  readonly extended: (client: object) => void
+  readonly database: DatabaseQuery
+  /** Fields that the client leaves out of every result of the model unless told otherwise. */
+  globalOmit(model: string): Readonly<Record<string, unknown>> | undefined
+  readonly computed: ComputedFields
+}
+
+/** How the database is queried about itself. */
+export interface DatabaseQuery {
+  /** The same for all clients with one adapter. */
+  readonly adapter: object
+  /** Postgres schemas that models declare, beside the adapter's. */
+  readonly schemas: readonly string[]
+  /** Opens a connection, runs one statement that answers one row of texts, and closes the connection. */
+  run(
+    sqlFor: (schemas: readonly string[]) => string,
+  ): Promise<{ readonly row: readonly (string | null)[]; readonly schema: string }>
 }
 
 /**
- * Reads what we need of a client.
+ * Reads what the cache needs of a client.
  *
  * @throws CacheAsideError `UNSUPPORTED_CLIENT`
  */
@@ -85,38 +75,52 @@ export function factsOf(client: object): ClientFacts {
   if (schema.provider !== 'postgresql' && schema.provider !== 'postgres') {
     throw unsupported(`the schema's provider is ${shown(schema.provider)}, and only "postgresql" is supported`)
   }
-
-  const selections = new SelectionCache()
-  const needed = new Set<string>()
-  const computed = new Set<string>()
-  const extended = (derived: object) => {
-    const extensions = (derived as ClientInternals)._extensions
-    const before = computed.size + needed.size
-    for (const model of schema.models.keys()) {
-      for (const [name, { needs }] of Object.entries(extensions?.getAllComputedFields(jsName(model)) ?? {})) {
-        computed.add(`${model}.${name}`)
-        for (const field of needs) needed.add(`${model}.${field}`)
-      }
-    }
-    if (computed.size + needed.size > before) selections.forget()
-  }
-  extended(client)
+  const computed = new ComputedFields([...schema.models.keys()])
+  computed.addThoseOf(client)
   return {
     schema,
     schemaText,
-    door: doorOf(_engineConfig?.adapter, models, schema),
-    extended,
-    shape: {
-      globalOmit: model => _globalOmit?.[jsName(model)],
-      get computesNothing() {
-        return computed.size === 0
-      },
-      computes: (model, name) => computed.has(`${model}.${name}`),
-      neededByComputed: (model, field) => needed.has(`${model}.${field}`),
-      reader: new ArgsReader(nameOfConstant, schema.previewFeatures.has('strictUndefinedChecks')),
-      joins: schema.previewFeatures.has('relationJoins'),
-      selections,
-    },
+    database: databaseQueryOf(_engineConfig?.adapter, models, schema),
+    globalOmit: model => _globalOmit?.[jsName(model)],
+    computed,
+  }
+}
+
+/** The computed fields of a client, and of the clients that are extended from it. */
+export class ComputedFields {
+  readonly #models: readonly string[]
+  readonly #computed = new Set<string>()
+  readonly #needed = new Set<string>()
+
+  constructor(models: readonly string[]) {
+    this.#models = models
+  }
+
+  /** Answers whether there are any that were not known. */
+  addThoseOf(client: object): boolean {
+    const extensions = (client as ClientInternals)._extensions
+    const before = this.#computed.size + this.#needed.size
+    for (const model of this.#models) {
+      for (const [name, { needs }] of Object.entries(extensions?.getAllComputedFields(jsName(model)) ?? {})) {
+        this.#computed.add(`${model}.${name}`)
+        for (const field of needs) this.#needed.add(`${model}.${field}`)
+      }
+    }
+    return this.#computed.size + this.#needed.size > before
+  }
+
+  get isEmpty(): boolean {
+    return this.#computed.size === 0
+  }
+
+  /** Whether the model has a computed field of this name; it may hide a column. */
+  has(model: string, name: string): boolean {
+    return this.#computed.has(`${model}.${name}`)
+  }
+
+  /** Whether a computed field of the model needs this field: Prisma then loads it although it is omitted. */
+  needs(model: string, field: string): boolean {
+    return this.#needed.has(`${model}.${field}`)
   }
 }
 
@@ -133,16 +137,16 @@ function schemaOf(text: string, models: RuntimeModels): Schema {
 }
 
 /**
- * How the database is asked about itself: on a connection of its own, which is closed again.
+ * Queries the database about itself, on a connection of its own, which is closed again.
  *
  * @param models - stands for the adapter where there is none: then nothing tells which database the client reads
  */
-function doorOf(factory: AdapterFactory | undefined, models: RuntimeModels, schema: Schema): DatabaseDoor {
+function databaseQueryOf(factory: AdapterFactory | undefined, models: RuntimeModels, schema: Schema): DatabaseQuery {
   const schemas = new Set([...schema.models.values()].flatMap(({ databaseSchema }) => databaseSchema ?? []))
   return {
     adapter: factory ?? models,
     schemas: [...schemas],
-    async ask(sqlFor) {
+    async run(sqlFor) {
       if (factory === undefined) throw unsupported('the client has no driver adapter')
       const adapter = await factory.connect()
       try {
@@ -159,7 +163,7 @@ function doorOf(factory: AdapterFactory | undefined, models: RuntimeModels, sche
 }
 
 /** `DbNull`, `JsonNull` and `AnyNull`, which no JSON tells apart. */
-function nameOfConstant(value: object): string | undefined {
+export function nameOfConstant(value: object): string | undefined {
   return isObjectEnumValue(value) ? String(value) : undefined
 }
 
@@ -175,212 +179,7 @@ function unsupported(what: string): CacheAsideError {
   )
 }
 
-// ---- one operation
-
-export type InTransaction =
-  | { readonly kind: 'interactive'; readonly id: string }
-  | { readonly kind: 'batch' }
-  | undefined
-
-/** In which transaction an operation runs. There is no public way to ask (prisma issue 20789). */
-export function transactionOf({ __internalParams }: Operation): InTransaction {
-  const transaction = __internalParams?.transaction
-  if (transaction === undefined) return undefined
-  return transaction.kind === 'itx' ? { kind: 'interactive', id: String(transaction.id) } : { kind: 'batch' }
-}
-
-/** The relation fields that a fluent call follows (`findUnique(…).author().posts()`), to the part that it answers. */
-export function fluentPath({ __internalParams }: Operation): readonly string[] {
-  // `['select', 'author', 'select', 'posts']`
-  return __internalParams?.dataPath?.filter((_, i) => i % 2 === 1) ?? []
-}
-
-/** Whether the operation is a fluent call, whose result has another shape. */
-export function isFluent(operation: Operation): boolean {
-  return operation.__internalParams === undefined || fluentPath(operation).length > 0
-}
-
-/**
- * Runs an operation with other args than the caller's. Prisma applies result extensions by the args it finds in the
- * internal params afterwards: a copy leaves those of the caller in place.
- */
-export async function queryWith({ query, __internalParams }: Operation, args: unknown): Promise<unknown> {
-  return await query(args, { ...__internalParams })
-}
-
-/**
- * The same, and the whole result, whatever part of it a fluent call asks for.
- *
- * @param loader - who can tell its own loads by `isLoadOf`
- */
-export async function queryWhole(
-  { query, __internalParams }: Operation,
-  args: unknown,
-  loader: object,
-): Promise<unknown> {
-  return await query(args, { ...__internalParams, dataPath: [], [LOADER]: loader })
-}
-
-/** Whether the operation is a load of that loader, which meets itself where an extension is applied twice. */
-export function isLoadOf({ __internalParams }: Operation, loader: object): boolean {
-  return __internalParams?.[LOADER] === loader
-}
-
-/** Marks hooks of this package, of any copy of it: what they do to a query is the same for all. */
-const OWN_HOOK = Symbol.for('prisma-extension-cache-aside.hook')
-
-export function markHook(hook: object): void {
-  Object.defineProperty(hook, OWN_HOOK, { value: true })
-}
-
-/**
- * Whether query hooks that were applied after this one run behind it. They run on misses only, and what they do to args and
- * results would be kept for all.
- *
- * @param hooks - the list that Prisma calls the hook from, as its `this`
- */
-export function hasHooksBehind(hooks: unknown, hook: object): boolean {
-  // Prisma that calls hooks in another way: it can't be told.
-  if (!Array.isArray(hooks)) return true
-  const last = hooks.length - 1
-  if (hooks[last] === hook) return false
-  for (let i = hooks.indexOf(hook) + 1; i <= last; i++) if (!Object.hasOwn(hooks[i] as object, OWN_HOOK)) return true
-  return false
-}
-
 /** The query hooks of a client for an operation, in the order in which they run. */
 export function hooksOf(client: object, model: string, operation: string): unknown {
   return (client as ClientInternals)._extensions?.getAllQueryCallbacks?.(jsName(model), operation)
-}
-
-/**
- * Afterwards Prisma walks over all rows of a result, as these args nest them, in search of fields to compute: a fifth of the
- * time of a hit with 50 related rows. Where nothing is computed, there is nothing to nest.
- */
-export function skipComputedFields({ __internalParams }: Operation): void {
-  if (__internalParams !== undefined) __internalParams.args = {}
-}
-
-let turn: Promise<void> = Promise.resolve()
-
-/** Waits for a tick that no other who waits here has: Prisma does not put its query into one statement with theirs. */
-export function nextFreeTick(): Promise<void> {
-  const before = turn
-  turn = before.then(() => new Promise(resolve => setImmediate(resolve)))
-  return before
-}
-
-/** The text of a raw operation: a `Sql` or `TypedSql` object, or `[text, ...parameters]`. */
-export function rawTextOf(args: unknown): string | undefined {
-  if (Array.isArray(args)) return typeof args[0] === 'string' ? args[0] : undefined
-  const sql = (args as { sql?: unknown } | undefined)?.sql
-  return typeof sql === 'string' ? sql : undefined
-}
-
-/**
- * How many lookups by unique of a model Prisma may have put into one statement: it batches those of one tick into an `IN`,
- * and answers null to the one that was spelled differently than the row.
- */
-export class FindUniqueBatches {
-  readonly #tick = new Map<string, { size: number }>()
-
-  /** Counts a lookup; the answer tells, once it is answered, how many there were. */
-  join(model: string): { readonly size: number } {
-    if (this.#tick.size === 0) setImmediate(() => this.#tick.clear())
-    let batch = this.#tick.get(model)
-    if (batch === undefined) this.#tick.set(model, (batch = { size: 0 }))
-    batch.size++
-    return batch
-  }
-}
-
-// ---- transactions
-
-const SCOPE_CONTEXT = Symbol.for('prisma.client.transaction.scope_context')
-
-/** The id of the transaction that a client given to a `$transaction` callback is bound to. */
-export function transactionIdOf(tx: object): string | undefined {
-  return (tx as { [SCOPE_CONTEXT]?: { txId?: string } })[SCOPE_CONTEXT]?.txId
-}
-
-/** Whether a client is one that a `$transaction` callback was given: those can't connect. */
-export function isTransactionClient(client: object): boolean {
-  return (client as { $connect?: unknown }).$connect === undefined
-}
-
-// ---- errors
-
-/**
- * What an error says of the write that failed.
- * - `refused`: the database undid it, or never saw it
- * - `failed`: the database answered, and what remains is not certain
- * - `unknown`: the connection or the time was lost; the server may commit it after we have given up
- */
-export type WriteOutcome = 'refused' | 'failed' | 'unknown'
-
-const REFUSED = /^P(?:1000|1001|1003|1010|2000|2002|2003|2004|2011|2014|2024|2025|2028|2034)$/
-const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/
-/** Connection exceptions, shutdowns, system and internal errors: not certain that they came before the commit. */
-const UNCERTAIN = /^(?:08|40003|57P|58|F0|XX)/
-
-/**
- * What pg, pg-pool and Neon's pool of the same make say before a statement goes out: of waiting for a connection, of opening one,
- * and of a pool that was ended. "Connection terminated" alone may come in the middle of a statement.
- */
-const NEVER_SENT =
-  /^(?:timeout exceeded when trying to connect|timeout expired|Connection terminated due to connection timeout|Cannot use a pool after calling end on the pool)$/
-const NOT_CONNECTED = /^(?:connect|getaddrinfo)$/
-
-/** Whether an error is from before a statement was sent: of a pool, or of a system call that opens a connection. */
-function wasNeverSent(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false
-  const { message, syscall, errors } = error as Record<string, unknown>
-  // Node tries each address of a host.
-  if (Array.isArray(errors) && errors.length > 0) return errors.every(wasNeverSent)
-  return NOT_CONNECTED.test(String(syscall)) || (error instanceof Error && NEVER_SENT.test(String(message)))
-}
-
-export function outcomeOf(error: unknown): WriteOutcome {
-  if (typeof error !== 'object' || error === null) return 'unknown'
-  if (wasNeverSent(error)) return 'refused'
-  const { name, code, meta, cause } = error as Record<string, unknown>
-  if (name === 'PrismaClientValidationError') return 'refused'
-  // Prisma stumbled over args before it asked, or over a result after it was answered.
-  if (error instanceof TypeError) return 'failed'
-  const driver = (meta as { driverAdapterError?: { cause?: unknown } } | undefined)?.driverAdapterError?.cause ?? cause
-  const state = (driver as { originalCode?: unknown } | undefined)?.originalCode
-  if (typeof state === 'string' && SQLSTATE.test(state)) return UNCERTAIN.test(state) ? 'unknown' : 'refused'
-  if (typeof code !== 'string') return 'unknown'
-  if (REFUSED.test(code)) return 'refused'
-  // Raw SQL has one code for all: without an SQLSTATE it is the connection that failed, not the statement.
-  if (code === 'P2010') return 'unknown'
-  return code.startsWith('P2') && name === 'PrismaClientKnownRequestError' ? 'failed' : 'unknown'
-}
-
-/** Whether an error says that the transaction had ended before the operation came: it did nothing. */
-export function isTransactionClosed(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'P2028'
-}
-
-/**
- * Whether an error may be about columns that the caller did not ask for: one that is not there yet or any more, an enum
- * value that the client does not know, a column without a grant; or a value that Prisma can't read, as which type it has
- * the column. That is then no error of Prisma's own, but one of JavaScript or of decimal.js.
- */
-export function concernsOtherColumns(error: unknown): boolean {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
-  if (typeof code === 'string') return /^P2(?!024|025|028)/.test(code)
-  const isOfJavaScript = error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError
-  return isOfJavaScript || String(message).startsWith('[DecimalError]')
-}
-
-/** Whether an error says that the database user may not see some column that was asked for. */
-export function isPermissionDenied(error: unknown): boolean {
-  const meta = (error as { meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } } } } | null)?.meta
-  return meta?.driverAdapterError?.cause?.originalCode === '42501'
-}
-
-/** Whether an error of `…OrThrow` says that there is no such row. */
-export function isNotFound(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'P2025'
 }

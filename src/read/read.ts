@@ -1,84 +1,132 @@
 /**
- * The story of every read. Look into Redis; on a miss take tokens, ask the database, and store what it said if no write came
- * between. Whatever Redis does, the caller gets an answer of the database or an error of Prisma, never one of ours.
+ * The read, told once: look up in Redis; on a miss take tokens, query the database, and fill if no write came between.
+ * Rows, rows with relations, results and values of `getOrSet` only say what differs (`Reading`). Whatever Redis does, the caller
+ * gets an answer of the database or an error of Prisma, never one of ours.
+ *
+ * How tokens, stamps, epochs and holds keep a fill from outliving a write is told in `redis/store.ts`.
  */
 import type { Events } from '../events.js'
+import type { Flight, Flights } from '../local/flights.js'
 import type { Store } from '../redis/store.js'
-import { type Flight, type Flights, STUCK } from '../local/flights.js'
 
-/** Only the database can answer. */
-export const ASK = Symbol('ask the database')
+/** What follows from an entry, or from the load of another reader. */
+export type Answer =
+  | { readonly kind: 'hit'; readonly answer: unknown }
+  | { readonly kind: 'miss' }
+  /** Only the database can answer: an error that is Prisma's to raise, or a filter that the database has to judge. */
+  | { readonly kind: 'bypass' }
 
-/** What is read: a row, a result, a value of the caller's. */
-export interface Reading<Looked, Shared> {
+export const MISS = { kind: 'miss' } as const
+export const BYPASS = { kind: 'bypass' } as const
+
+/** What is read. `Found`: what Redis says. `Tokens`: taken before the load. `Loaded`: what the database says. */
+export interface Reading<Found, Tokens, Loaded, Shared> {
   readonly model: string
   readonly operation: string
   /** The key in Redis, for events. */
   readonly key: string
-  /** Readings under one name may share a load. */
-  readonly flight: string
-  /** How long the load of another is waited for, if it is not as long as its `Flights` say. */
+  /** Readings with the same key may share a load. */
+  readonly flightKey: string
+  /** How long the load of another is waited for; undefined: as long as its `Flights` say. */
   readonly longestWaitMs?: number | undefined
-  /** What Redis says, in as few round trips as the keys allow. */
-  look(deadline: number): Promise<Looked>
-  /** The answer that follows from it; undefined: none. */
-  answerOf(looked: Looked): unknown
-  /** Takes tokens, says that the database is `asked`, asks it, stores the answer and shares it. */
-  load(looked: Looked, deadline: number, flight: Flight<Shared>): Promise<unknown>
-  /** The answer that follows from another's load. */
-  answerFrom(shared: Shared): unknown
+  /** Looks up all entries, in as few round trips as their keys allow. */
+  lookUp(deadline: number): Promise<Found>
+  answer(found: Found): Answer
+  /** Takes the tokens under which `keep` fills. */
+  acquire(found: Found, deadline: number, flight: Flight<Shared>): Promise<Tokens> | Tokens
+  query(flight: Flight<Shared>): Promise<Loaded>
+  /** Fills what was not found; answers what others may share, undefined where it can't be copied. */
+  keep(found: Found, tokens: Tokens, loaded: Loaded): Shared | undefined
+  /** The caller's answer; rejects with Prisma's error where there is no row for `…OrThrow`. */
+  answerLoaded(loaded: Loaded): unknown
+  answerShared(shared: Shared): Answer
+  /** Answers in place of a load that has failed, or throws its error. */
+  recover(error: unknown): Promise<unknown>
   /** The caller's own query, without the cache. */
-  ask(): Promise<unknown>
+  callerQuery(): Promise<unknown>
 }
 
-export async function cacheAside<Looked, Shared>(
-  { store, events }: { readonly store: Store; readonly events: Events },
-  flights: Flights<Shared>,
-  reading: Reading<Looked, Shared>,
+/** What a read needs besides: a context, with the flights of its kind. */
+interface ReadContext<Shared> {
+  readonly store: Store
+  readonly events: Events
+  readonly flights: Flights<Shared>
+}
+
+export async function cacheAside<Found, Tokens, Loaded, Shared>(
+  context: ReadContext<Shared>,
+  reading: Reading<Found, Tokens, Loaded, Shared>,
 ): Promise<unknown> {
+  const { store, events, flights } = context
   const { model, operation, key } = reading
   const began = flights.now()
   if (!store.usable) await store.started()
   let deadline = store.deadline()
-  /** What a load says that took too long, and that we may share: it may still be sooner than its successor. */
+  /** What a load finds that was waited for too long and may be shared: it may still be sooner than its successor. */
   let sooner: Promise<Shared> | undefined
 
   for (;;) {
-    const looked = await reading.look(deadline)
-    const answer = reading.answerOf(looked)
-    if (answer === ASK) return askInstead(events, reading)
-    if (answer !== undefined) {
-      events.hit(model, operation, answer === null, key)
-      return answer
+    const found = await reading.lookUp(deadline)
+    const answer = reading.answer(found)
+    if (answer.kind === 'bypass') return bypass(events, reading)
+    if (answer.kind === 'hit') {
+      events.hit(model, operation, answer.answer === null, key)
+      return answer.answer
     }
 
-    const flight = flights.inProgress(reading.flight)
-    if (flight === undefined) {
-      events.miss(model, operation, key)
-      return reading.load(looked, deadline, flights.begin(reading.flight))
-    }
+    const flight = flights.inProgress(reading.flightKey)
+    if (flight === undefined) return load(context, reading, found, deadline)
     if (flight.waitsForUs) {
       events.miss(model, operation, key)
-      return reading.ask()
+      return reading.callerQuery()
     }
-    const mayShare = flight.mayJoin(began)
+    const mayJoin = flight.mayJoin(began)
     const waiting = store.now()
-    const shared = await flight.wait(reading.longestWaitMs, sooner)
-    deadline += store.now() - waiting // the database's time, not that of Redis
-    if (shared === STUCK) {
-      if (mayShare) sooner = sooner === undefined ? flight.answered : Promise.race([sooner, flight.answered])
+    const outcome = await flight.wait(reading.longestWaitMs, sooner)
+    deadline += store.now() - waiting // this was the time of the database, not of Redis
+    if (outcome.kind === 'timeout') {
+      if (mayJoin) sooner = sooner === undefined ? flight.found : Promise.race([sooner, flight.found])
       continue
     }
-    if (!mayShare) continue // It asked the database before we came: look again, then load, or join the next load.
-    if (shared === undefined) return reading.ask() // It failed, or can't be copied. Nobody gets another's error.
-    const theirs = reading.answerFrom(shared)
-    if (theirs === ASK || theirs === undefined) return askInstead(events, reading)
+    // It queried the database before this reader began: look up again, then load, or share the next load.
+    if (!mayJoin) continue
+    // A reader never gets the error of another's load.
+    if (outcome.kind === 'failed') return reading.callerQuery()
+    const theirs = reading.answerShared(outcome.shared)
+    if (theirs.kind !== 'hit') return bypass(events, reading)
     events.shared(model, operation, key)
-    return theirs
+    return theirs.answer
   }
 }
 
-function askInstead<Looked, Shared>(events: Events, reading: Reading<Looked, Shared>): Promise<unknown> {
+/** Tokens are taken before the query: a write that lands after it has deleted them, and then the fill stores nothing. */
+async function load<Found, Tokens, Loaded, Shared>(
+  { events, flights }: ReadContext<Shared>,
+  reading: Reading<Found, Tokens, Loaded, Shared>,
+  found: Found,
+  deadline: number,
+): Promise<unknown> {
+  events.miss(reading.model, reading.operation, reading.key)
+  const flight = flights.begin(reading.flightKey)
+  let shared: Shared | undefined
+  let loaded: Loaded
+  try {
+    const tokens = await reading.acquire(found, deadline, flight)
+    flight.close() // readers that begin after the query may not share its answer
+    loaded = await reading.query(flight)
+    shared = reading.keep(found, tokens, loaded)
+  } catch (error) {
+    return reading.recover(error)
+  } finally {
+    flight.end(shared)
+  }
+  return reading.answerLoaded(loaded)
+}
+
+function bypass<Found, Tokens, Loaded, Shared>(
+  events: Events,
+  reading: Reading<Found, Tokens, Loaded, Shared>,
+): Promise<unknown> {
   events.bypass(reading.model, reading.operation, 'only the database can answer')
-  return reading.ask()
+  return reading.callerQuery()
 }

@@ -1,105 +1,105 @@
 /** A result as it is read: a list, a first match, a number; as a whole, valid only while all that it depends on is unchanged. */
-import { combinedStamp, Kind, verifiedKind, newToken, PAYLOAD_AT, seal, hasStamp } from '../wire/envelope.js'
-import type { Events, FillOutcome } from '../events.js'
+import type { Context } from '../context.js'
+import type { FillOutcome } from '../events.js'
+import type { Flight, SharedRow } from '../local/flights.js'
 import { type ResultRead, throwsWhenAbsent } from '../plan/read.js'
+import { fluentPath, type Operation, queryWhole } from '../prisma7/operation.js'
 import type { Snapshot } from '../redis/batches.js'
-import type { Store, Ticket } from '../redis/store.js'
-import { jittered } from './fill.js'
-import type { Flight } from '../local/flights.js'
-import { ASK, type Reading } from './read.js'
-import type { Shared, Source } from './row.js'
+import type { Ticket } from '../redis/store.js'
+import { combinedStamp, hasStamp, Kind, newToken, PAYLOAD_AT, seal, verifiedKind } from '../wire/envelope.js'
+import { callerQuery } from './load.js'
+import { type Answer, BYPASS, MISS, type Reading } from './read.js'
+import { jittered } from './row-entry.js'
 
-export class ResultReading implements Reading<Snapshot | undefined, Shared> {
+export class ResultReading implements Reading<Snapshot | undefined, Ticket | undefined, unknown, SharedRow> {
   readonly model: string
   readonly operation: string
   readonly key: string
-  readonly flight: string
-  readonly #store: Store
-  readonly #events: Events
-  readonly #read: ResultRead
-  readonly #sourceOf: () => Source
-  readonly #path: readonly string[]
+  readonly flightKey: string
+  readonly #context: Context
+  readonly #plan: ResultRead
+  readonly #operation: Operation
 
-  /** @param path - to the part of the result that a fluent call asks for */
-  constructor(
-    store: Store,
-    events: Events,
-    read: ResultRead,
-    operation: string,
-    path: readonly string[],
-    sourceOf: () => Source,
-  ) {
-    this.model = read.model.definition.name
-    this.operation = operation
-    this.key = this.flight = read.key
-    this.#store = store
-    this.#events = events
-    this.#read = read
-    this.#path = path
-    this.#sourceOf = sourceOf
+  constructor(context: Context, operation: Operation, plan: ResultRead) {
+    this.model = plan.model.definition.name
+    this.operation = operation.operation
+    this.key = this.flightKey = plan.key
+    this.#context = context
+    this.#plan = plan
+    this.#operation = operation
   }
 
-  look(deadline: number): Promise<Snapshot | undefined> {
-    return this.#store.lookUp(this.key, this.#read.dependsOn, deadline, seen => seen)
+  lookUp(deadline: number): Promise<Snapshot | undefined> {
+    return this.#context.store.lookUp(this.key, this.#plan.dependsOn, deadline, snapshot => snapshot)
   }
 
-  answerOf(seen: Snapshot | undefined): unknown {
-    if (seen === undefined || seen.entry === null || seen.held) return undefined
-    if (verifiedKind(seen.entry, this.#read.cached.codec.fingerprint) !== Kind.result) return undefined
-    const stamp = combinedStamp(seen.epochs)
-    if (stamp === undefined || !hasStamp(seen.entry, stamp)) return undefined
-    const decoded = this.#read.codec.decode(seen.entry, PAYLOAD_AT)
-    return decoded === undefined ? undefined : this.#answer(decoded.result)
+  answer(snapshot: Snapshot | undefined): Answer {
+    if (snapshot === undefined || snapshot.entry === null || snapshot.held) return MISS
+    const { entry, epochs } = snapshot
+    if (verifiedKind(entry, this.#plan.cached.codec.fingerprint) !== Kind.result) return MISS
+    const stamp = combinedStamp(epochs)
+    if (stamp === undefined || !hasStamp(entry, stamp)) return MISS
+    const decoded = this.#plan.codec.decode(entry, PAYLOAD_AT)
+    return decoded === undefined ? MISS : this.#answerOf(decoded.result)
   }
 
-  async load(seen: Snapshot | undefined, deadline: number, flight: Flight<Shared>): Promise<unknown> {
-    const source = this.#sourceOf()
-    let payload: Buffer | undefined
-    try {
-      const ticket = seen && (await this.#store.acquire(undefined, this.#read.dependsOn, seen, deadline, flight))
-      flight.close()
-      const result = await source.load()
-      payload = this.#read.codec.encode(result)
-      if (ticket !== undefined) this.#events.fill(this.model, this.#fill(ticket, payload, result === null), this.key)
-      return unpacked(this.#path, result)
-    } catch (error) {
-      return source.insteadOf(error)
-    } finally {
-      flight.end(payload)
+  acquire(snapshot: Snapshot | undefined, deadline: number, flight: Flight<SharedRow>) {
+    return snapshot && this.#context.store.acquire(undefined, this.#plan.dependsOn, snapshot, deadline, flight)
+  }
+
+  /** The caller's own query, with the whole result of a fluent call. */
+  query(): Promise<unknown> {
+    return queryWhole(this.#operation, this.#operation.args, this.#context)
+  }
+
+  keep(_: Snapshot | undefined, ticket: Ticket | undefined, result: unknown): SharedRow | undefined {
+    const payload = this.#plan.codec.encode(result)
+    if (ticket !== undefined) {
+      this.#context.events.fill(this.model, this.#fill(ticket, payload, result === null), this.key)
     }
+    return payload
   }
 
-  answerFrom(shared: Shared): unknown {
-    const decoded = shared === 'absent' ? undefined : this.#read.codec.decode(shared, 0)
-    return decoded === undefined ? ASK : this.#answer(decoded.result)
+  answerLoaded(result: unknown): unknown {
+    return partOf(fluentPath(this.#operation), result)
   }
 
-  ask(): Promise<unknown> {
-    return this.#sourceOf().original()
+  answerShared(shared: SharedRow): Answer {
+    const decoded = shared === 'absent' ? undefined : this.#plan.codec.decode(shared, 0)
+    return decoded === undefined ? BYPASS : this.#answerOf(decoded.result)
   }
 
-  #answer(result: unknown): unknown {
-    return result === null && throwsWhenAbsent(this.operation) ? ASK : unpacked(this.#path, result)
+  recover(error: unknown): Promise<unknown> {
+    throw error
   }
 
-  #fill({ epochs }: Ticket, payload: Buffer | undefined, negative: boolean): FillOutcome {
-    const { cached, dependsOn, ttlMs } = this.#read
+  callerQuery(): Promise<unknown> {
+    return callerQuery(this.#context, this.#operation)
+  }
+
+  #answerOf(result: unknown): Answer {
+    if (result === null && throwsWhenAbsent(this.operation)) return BYPASS
+    return { kind: 'hit', answer: partOf(fluentPath(this.#operation), result) }
+  }
+
+  #fill({ epochs }: Ticket, payload: Buffer | undefined, isNull: boolean): FillOutcome {
+    const { cached, dependsOn, ttlMs } = this.#plan
     const { policy, codec } = cached
     if (payload === undefined) return 'inexact'
     if (PAYLOAD_AT + payload.length > policy.maxBytes) return 'too-large'
-    const keptMs = negative ? Math.min(policy.negativeTtlMs, ttlMs) : ttlMs
-    if (keptMs === 0) return 'off'
+    const storedMs = isNull ? Math.min(policy.negativeTtlMs, ttlMs) : ttlMs
+    if (storedMs === 0) return 'off'
     const stamp = combinedStamp(epochs)
     if (stamp === undefined) return 'inexact'
-    // It proves itself by its stamp: whatever it replaces, it is valid only under the epochs from before the load.
+    // Its stamp proves it: whatever it replaces, it is valid only under the epochs from before the load.
     const entry = seal(Kind.result, payload, newToken(), stamp, codec.fingerprint)
-    this.#store.fill(this.key, entry, dependsOn, jittered(keptMs, policy.jitter), 'none')
+    this.#context.store.fill(this.key, entry, { dependsOn, ttlMs: jittered(storedMs, policy.jitter), guard: 'none' })
     return 'sent'
   }
 }
 
 /** The part of a result that a fluent call asks for: null where a row on the way is missing. */
-export function unpacked(path: readonly string[], result: unknown): unknown {
+export function partOf(path: readonly string[], result: unknown): unknown {
   let part = result
   for (const name of path) part = (part as Record<string, unknown> | null)?.[name] ?? null
   return part

@@ -1,75 +1,96 @@
-/** What Redis says about a row, by its key or by way of a pointer. */
-import type { Row } from '../wire/rows.js'
-import { Kind, verifiedKind, PAYLOAD_AT, hasStamp, textOf } from '../wire/envelope.js'
-import { EVERY_WRITE, UNNAMED_WRITES } from '../wire/keys.js'
+/** The entries of one row: how they are looked up, by the row's key or through a pointer, and how they are filled. */
+import type { FillOutcome } from '../events.js'
+import type { Guesses } from '../local/guesses.js'
 import type { Lookup } from '../plan/read.js'
 import type { Snapshot } from '../redis/batches.js'
-import type { Store } from '../redis/store.js'
+import type { Store, Ticket } from '../redis/store.js'
+import {
+  hasStamp,
+  Kind,
+  newToken,
+  NOTHING,
+  PAYLOAD_AT,
+  seal,
+  textOf,
+  textPayload,
+  type Token,
+  verifiedKind,
+} from '../wire/envelope.js'
+import { EVERY_WRITE, UNNAMED_WRITES } from '../wire/keys.js'
+import type { Row } from '../wire/rows.js'
 
-export interface Looked {
-  /** The row, or that there is none. */
+/** What Redis said about a row. */
+export interface LookedUp {
+  /** The row, or that there is none; undefined: no valid entry. */
   readonly found: Row | 'absent' | undefined
-  /** What stands at the row's key; undefined: Redis is out of reach. */
-  readonly seen: Snapshot | undefined
+  /** What is stored at the row's key; undefined: Redis is out of reach. */
+  readonly snapshot: Snapshot | undefined
   /** The row's key, as far as it is known before a load. */
   readonly rowKey: string | undefined
 }
 
-const OUT_OF_REACH: Looked = { found: undefined, seen: undefined, rowKey: undefined }
-
-/**
- * One round trip by primary key, and by another unique that led this process to a row before; else two.
- *
- * @param places - of the fields that are needed; undefined for all
- * @param atRow - called when the row's key is known, in the tick in which the row is looked up
- */
-export function lookUp(
-  store: Store,
-  lookup: Lookup,
-  deadline: number,
-  places?: readonly number[],
-  atRow?: (rowKey: string) => void,
-): Promise<Looked> {
-  const { model, by, identity, id, key } = lookup
-  const at = (rowId: string): Promise<Looked> => {
-    const rowKey = by === identity ? key : model.keys.row(rowId)
-    atRow?.(rowKey)
-    const read = (seen: Snapshot | undefined) => {
-      if (seen === undefined) return OUT_OF_REACH
-      const found = rowOf(lookup, seen, places)
-      if (by === identity) return { found, seen, rowKey }
-      // Whoever named it, the row has to prove itself: it must have exactly the value that was asked for.
-      const proven = found !== undefined && found !== 'absent' && by.idOf(found) === id
-      if (proven) store.ledTo.set(key, rowId)
-      else store.ledTo.delete(key)
-      return { found: proven ? found : undefined, seen, rowKey }
-    }
-    return store.lookUp(rowKey, model.keys, deadline, read, 'token')
-  }
-  const rowId = by === identity ? id : store.ledTo.get(key)
-  return rowId === undefined ? lookUpByPointer(store, lookup, deadline, at) : at(rowId)
+/** Where entries are looked up and filled. */
+export interface Entries {
+  readonly store: Store
+  readonly guesses: Guesses
 }
 
-/** @param at - looks at the row of an id */
+const OUT_OF_REACH: LookedUp = { found: undefined, snapshot: undefined, rowKey: undefined }
+
+// ---- look up
+
+/**
+ * One round trip by primary key, and by another unique that led this process to a row before; otherwise two.
+ *
+ * @param fieldIndexes - of the fields that are needed; undefined for all
+ * @param atRow - called as soon as the row's key is known, in the tick in which the row is looked up
+ */
+export function lookUpRow(
+  { store, guesses }: Entries,
+  lookup: Lookup,
+  deadline: number,
+  fieldIndexes?: readonly number[],
+  atRow?: (rowKey: string) => void,
+): Promise<LookedUp> {
+  const { model, by, identity, id, key } = lookup
+  const lookUpById = (rowId: string): Promise<LookedUp> => {
+    const rowKey = by === identity ? key : model.keys.row(rowId)
+    atRow?.(rowKey)
+    const read = (snapshot: Snapshot | undefined) => {
+      if (snapshot === undefined) return OUT_OF_REACH
+      const found = rowIn(lookup, snapshot, fieldIndexes)
+      if (by === identity) return { found, snapshot, rowKey }
+      // The id came from a pointer or a guess: the row counts only if it has exactly the value that was asked for.
+      const proven = found !== undefined && found !== 'absent' && by.idOf(found) === id
+      if (proven) guesses.target.set(key, rowId)
+      else guesses.target.delete(key)
+      return { found: proven ? found : undefined, snapshot, rowKey }
+    }
+    return store.lookUp(rowKey, model.keys, deadline, read, { mayTakeToken: true })
+  }
+  const rowId = by === identity ? id : guesses.target.get(key)
+  return rowId === undefined ? lookUpByPointer(store, lookup, deadline, lookUpById) : lookUpById(rowId)
+}
+
 async function lookUpByPointer(
   store: Store,
   lookup: Lookup,
   deadline: number,
-  at: (rowId: string) => Promise<Looked>,
-): Promise<Looked> {
+  lookUpById: (rowId: string) => Promise<LookedUp>,
+): Promise<LookedUp> {
   const { model, key } = lookup
-  const seen = await store.lookUp(key, model.keys, deadline, found => found)
-  if (seen === undefined) return OUT_OF_REACH
-  const pointed = pointerOf(lookup, seen)
-  if (pointed === 'absent') return { found: pointed, seen, rowKey: undefined }
-  if (pointed === undefined) return { found: undefined, seen: { ...seen, entry: null }, rowKey: undefined }
-  return at(pointed)
+  const snapshot = await store.lookUp(key, model.keys, deadline, seen => seen)
+  if (snapshot === undefined) return OUT_OF_REACH
+  const pointed = pointerIn(lookup, snapshot)
+  if (pointed === 'absent') return { found: pointed, snapshot, rowKey: undefined }
+  if (pointed === undefined) return { found: undefined, snapshot: { ...snapshot, entry: null }, rowKey: undefined }
+  return lookUpById(pointed)
 }
 
-function rowOf(
+function rowIn(
   { cached }: Lookup,
   { entry, epochs, held }: Snapshot,
-  places?: readonly number[],
+  fieldIndexes?: readonly number[],
 ): Row | 'absent' | undefined {
   const { codec } = cached
   if (entry === null || held) return undefined
@@ -79,13 +100,86 @@ function rowOf(
   if (epoch === null || epoch === undefined || !hasStamp(entry, epoch)) return undefined
   if (kind === Kind.absent) return 'absent'
   if (kind !== Kind.row && kind !== Kind.rowUnderAny) return undefined
-  return codec.decode(entry, PAYLOAD_AT, places)
+  return codec.decode(entry, PAYLOAD_AT, fieldIndexes)
 }
 
-function pointerOf({ cached }: Lookup, { entry, epochs, held }: Snapshot): string | undefined {
+function pointerIn({ cached }: Lookup, { entry, epochs, held }: Snapshot): string | undefined {
   if (entry === null || held) return undefined
   const kind = verifiedKind(entry, cached.codec.fingerprint)
   if (kind === Kind.pointer) return textOf(entry)
-  const any = epochs[EVERY_WRITE]
-  return kind === Kind.absent && any !== null && any !== undefined && hasStamp(entry, any) ? 'absent' : undefined
+  const everyWrite = epochs[EVERY_WRITE]
+  const isAbsent =
+    kind === Kind.absent && everyWrite !== null && everyWrite !== undefined && hasStamp(entry, everyWrite)
+  return isAbsent ? 'absent' : undefined
+}
+
+// ---- fill
+
+export interface LoadedRow {
+  readonly row: Row | null
+  /** The row's bytes; undefined when it can't be given back exactly. */
+  readonly payload: Buffer | undefined
+  /** Whether it was loaded in a statement of its own: in a batch, Prisma answers null for a row that is spelled differently. */
+  readonly unbatched: boolean
+}
+
+/**
+ * Sends what was loaded; the fill is not awaited.
+ *
+ * @param rowKey - the row's key as far as it was known before the load: the ticket's entry token is of that key
+ */
+export function fillRow(
+  { store, guesses }: Entries,
+  lookup: Lookup,
+  ticket: Ticket,
+  rowKey: string | undefined,
+  { row, payload, unbatched }: LoadedRow,
+): FillOutcome {
+  const { by, cached, identity, key } = lookup
+  const { keys } = lookup.model
+  const { policy, codec } = cached
+  const everyWrite = ticket.epochs[EVERY_WRITE] as Token
+  const sealed = (kind: number, bytes: Buffer, token: Token, stamp: Token) =>
+    seal(kind, bytes, token, stamp, codec.fingerprint)
+
+  if (row === null) {
+    if (policy.negativeTtlMs === 0) return 'off'
+    if (by.equality === 'text' && !unbatched) return 'unproven'
+    const ttlMs = jittered(policy.negativeTtlMs, policy.jitter)
+    // At a row's key others may be loading. An entry at a pointer's key is checked when it is read, so it needs no token there.
+    const token = by === identity ? (ticket.entry as Token) : newToken()
+    const guard = by === identity ? token : 'none'
+    store.fill(key, sealed(Kind.absent, NOTHING, token, everyWrite), { dependsOn: keys, ttlMs, guard })
+    return 'sent'
+  }
+
+  if (payload === undefined) return 'inexact'
+  if (PAYLOAD_AT + payload.length > policy.maxBytes) {
+    guesses.rememberTooLarge(key)
+    return 'too-large'
+  }
+  // A row proves itself: it is stored only under its own id, and found only by its own values, as the database spells them.
+  const id = identity.idOf(row)
+  if (id === undefined || by.idOf(row) !== lookup.id) return 'other-id'
+
+  const ttlMs = jittered(policy.ttlMs, policy.jitter)
+  const ownKey = keys.row(id)
+  if (ownKey === rowKey && ticket.entry !== undefined) {
+    const entry = sealed(Kind.row, payload, ticket.entry, ticket.epochs[UNNAMED_WRITES] as Token)
+    store.fill(ownKey, entry, { dependsOn: keys, ttlMs, guard: ticket.entry })
+  } else {
+    // Its token could not be taken before the load: valid until the next write to the model. An entry that is there stays.
+    const entry = sealed(Kind.rowUnderAny, payload, newToken(), everyWrite)
+    store.fill(ownKey, entry, { dependsOn: keys, ttlMs, guard: 'if-absent' })
+  }
+  if (by === identity) return 'sent'
+  guesses.target.set(key, id)
+  const pointer = sealed(Kind.pointer, textPayload(id), newToken(), everyWrite)
+  store.fill(key, pointer, { dependsOn: keys, ttlMs, guard: 'none' })
+  return 'sent'
+}
+
+/** Entries that were filled together do not expire together; none lives longer than its TTL. */
+export function jittered(ttlMs: number, jitter: number): number {
+  return Math.max(1, ttlMs * (1 - Math.random() * jitter))
 }

@@ -1,123 +1,108 @@
-/** A row as it is read: by its key, in the caller's shape. */
+/** A row as it is read: by its key, in the caller's selection. */
+import type { Context } from '../context.js'
+import type { Flight, SharedRow } from '../local/flights.js'
+import { matches, type RowRead, throwsWhenAbsent } from '../plan/read.js'
+import type { ClientTraits } from '../plan/selection.js'
+import type { Operation } from '../prisma7/operation.js'
+import type { Ticket } from '../redis/store.js'
 import type { Row } from '../wire/rows.js'
-import type { Events } from '../events.js'
-import { fillRow } from './fill.js'
-import type { Flight } from '../local/flights.js'
-import { type Looked, lookUp } from './row-entry.js'
-import { type RowRead, matches, throwsWhenAbsent } from '../plan/read.js'
-import { ASK, type Reading } from './read.js'
-import type { Store, Ticket } from '../redis/store.js'
+import { type Loaded, RowLoad } from './load.js'
+import { type Answer, BYPASS, MISS, type Reading } from './read.js'
+import { fillRow, type LookedUp, lookUpRow } from './row-entry.js'
 
-/** How the database is asked; all may reject with Prisma's errors. */
-export interface Source<Answer = unknown> {
-  /** The caller's own query. */
-  original(): Promise<unknown>
-  /** The whole row by its key alone, or the whole result: null, or for `…OrThrow` a rejection, when there is none. */
-  load(): Promise<Answer>
-  /** Whether an error of `load` says that there is no such row. */
-  saysAbsent(error: unknown): boolean
-  /** What to answer when `load` has failed for a reason that need not concern the caller's own query; else it throws. */
-  insteadOf(error: unknown): Promise<unknown>
-  /** Whether `load` was alone in its batch. */
-  alone(): boolean
-}
-
-/** What a load found, for those who share it: a payload, or that there is none. */
-export type Shared = Buffer | 'absent'
-
-export class RowReading implements Reading<Looked, Shared> {
+export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded, SharedRow> {
   readonly model: string
   readonly operation: string
   readonly key: string
-  readonly flight: string
-  readonly #store: Store
-  readonly #events: Events
-  readonly #read: RowRead
-  readonly #sourceOf: () => Source<Row | null>
-  /** Whether the whole row is needed before it can be served. */
-  readonly #whole: boolean
+  readonly flightKey: string
+  readonly #context: Context
+  readonly #plan: RowRead
+  readonly #load: RowLoad
+  /** Whether the whole row is needed before it can be answered. */
+  readonly #needsWhole: boolean
 
-  /**
-   * @param operation - `findUnique` or another of its kind
-   * @param sourceOf - makes the way to the database, which a hit does not need
-   */
-  constructor(store: Store, events: Events, read: RowRead, operation: string, sourceOf: () => Source<Row | null>) {
-    this.model = read.model.definition.name
-    this.operation = operation
-    this.key = this.flight = read.key
-    this.#store = store
-    this.#events = events
-    this.#read = read
-    this.#sourceOf = sourceOf
-    this.#whole = read.by !== read.identity || read.filters.length > 0
+  /** @param operation - `findUnique` or another of its kind */
+  constructor(context: Context, traits: ClientTraits, operation: Operation, plan: RowRead) {
+    this.model = plan.model.definition.name
+    this.operation = operation.operation
+    this.key = this.flightKey = plan.key
+    this.#context = context
+    this.#plan = plan
+    this.#load = new RowLoad(context, traits, operation, plan)
+    this.#needsWhole = plan.by !== plan.identity || plan.filters.length > 0
   }
 
-  look(deadline: number): Promise<Looked> {
-    return lookUp(this.#store, this.#read, deadline, this.#whole ? undefined : this.#read.fieldIndexes)
+  lookUp(deadline: number): Promise<LookedUp> {
+    const fieldIndexes = this.#needsWhole ? undefined : this.#plan.fieldIndexes
+    return lookUpRow(this.#context, this.#plan, deadline, fieldIndexes)
   }
 
-  answerOf({ found }: Looked): unknown {
-    return found === undefined ? undefined : this.#answer(found, this.#whole)
+  answer({ found }: LookedUp): Answer {
+    return found === undefined ? MISS : this.#answerOf(found, this.#needsWhole)
   }
 
-  async load({ seen, rowKey }: Looked, deadline: number, flight: Flight<Shared>): Promise<unknown> {
-    const read = this.#read
-    const source = this.#sourceOf()
-    let ticket: Ticket | undefined
-    let shared: Shared | undefined
-    const keep = (row: Row | null) => {
-      const payload = row === null ? undefined : read.cached.codec.encode(row)
-      shared = row === null ? 'absent' : payload
-      if (ticket === undefined) return
-      const outcome = fillRow(this.#store, read, ticket, rowKey, { row, payload, alone: source.alone() })
-      this.#events.fill(this.model, outcome, read.key)
+  acquire({ snapshot, rowKey }: LookedUp, deadline: number, flight: Flight<SharedRow>) {
+    return snapshot && this.#context.store.acquire(rowKey, this.#plan.model.keys, snapshot, deadline, flight)
+  }
+
+  query(): Promise<Loaded> {
+    return this.#load.query()
+  }
+
+  keep({ rowKey }: LookedUp, ticket: Ticket | undefined, { row }: Loaded): SharedRow | undefined {
+    const payload = row === null ? undefined : this.#plan.cached.codec.encode(row)
+    if (ticket !== undefined) {
+      const { unbatched } = this.#load
+      const outcome = fillRow(this.#context, this.#plan, ticket, rowKey, { row, payload, unbatched })
+      this.#context.events.fill(this.model, outcome, this.key)
     }
-    let row: Row | null
-    try {
-      ticket = seen && (await this.#store.acquire(rowKey, read.model.keys, seen, deadline, flight))
-      flight.close()
-      row = await source.load()
-      keep(row)
-    } catch (error) {
-      if (!source.saysAbsent(error)) return source.insteadOf(error)
-      keep(null)
-      throw error
-    } finally {
-      flight.end(shared)
-    }
-    const answer = this.#answer(row ?? 'absent', true)
-    return answer === ASK ? source.original() : answer
+    return row === null ? 'absent' : payload
   }
 
-  answerFrom(shared: Shared): unknown {
-    const row = shared === 'absent' ? shared : this.#read.cached.codec.decode(shared, 0)
-    return row === undefined ? ASK : this.#answer(row, true)
+  answerLoaded({ row, notFound }: Loaded): unknown {
+    if (notFound !== undefined) throw notFound
+    const answer = this.#answerOf(row ?? 'absent', true)
+    return answer.kind === 'hit' ? answer.answer : this.callerQuery()
   }
 
-  ask(): Promise<unknown> {
-    return this.#sourceOf().original()
+  answerShared(shared: SharedRow): Answer {
+    const row = shared === 'absent' ? shared : this.#plan.cached.codec.decode(shared, 0)
+    return row === undefined ? BYPASS : this.#answerOf(row, true)
   }
 
-  /** @param whole - whether the row has all its fields, or those that the caller asked for */
-  #answer(row: Row | 'absent', whole: boolean): unknown {
-    const answer = rowAnswer(this.#read, this.operation, row)
-    return answer === ASK || answer === null || !whole ? answer : shaped(this.#read, answer)
+  recover(error: unknown): Promise<unknown> {
+    return this.#load.recover(error)
+  }
+
+  callerQuery(): Promise<unknown> {
+    return this.#load.callerQuery()
+  }
+
+  /** @param isWhole - whether the row has all its fields, or those that the caller asked for */
+  #answerOf(row: Row | 'absent', isWhole: boolean): Answer {
+    const answer = answerOfRow(this.#plan, this.operation, row)
+    if (answer.kind !== 'hit' || answer.answer === null || !isWhole) return answer
+    return { kind: 'hit', answer: selected(this.#plan, answer.answer) }
   }
 }
 
 /**
- * The answer that follows from a row, or from there being none. That a row is missing is never an error of ours: Prisma
- * raises its own. A row that does not satisfy the filters here may do so there, under a collation.
+ * The answer that follows from a row, or from there being none. A missing row is never an error of ours: Prisma raises its own.
+ * A row that does not match the filters here may match in the database, under a collation.
  */
-export function rowAnswer(read: RowRead, operation: string, row: Row | 'absent'): Row | null | typeof ASK {
-  if (row === 'absent') return throwsWhenAbsent(operation) ? ASK : null
-  return matches(row, read.filters) ? row : ASK
+export function answerOfRow(
+  plan: RowRead,
+  operation: string,
+  row: Row | 'absent',
+): { readonly kind: 'hit'; readonly answer: Row | null } | typeof BYPASS {
+  if (row === 'absent') return throwsWhenAbsent(operation) ? BYPASS : { kind: 'hit', answer: null }
+  return matches(row, plan.filters) ? { kind: 'hit', answer: row } : BYPASS
 }
 
 /** The part of a whole row that the caller asked for. */
-function shaped({ fieldIndexes, cached }: RowRead, row: Row): Row {
+function selected({ fieldIndexes, cached }: RowRead, row: Row): Row {
   if (fieldIndexes === undefined) return row
   return Object.fromEntries(
-    fieldIndexes.map(place => cached.fieldNames[place] as string).map(name => [name, row[name]]),
+    fieldIndexes.map(index => cached.fieldNames[index] as string).map(name => [name, row[name]]),
   )
 }

@@ -1,124 +1,200 @@
-/** The story of `getOrSet`: cache-aside for any value of the caller's, by the rules that hold for rows. */
-import { combinedStamp, Kind, verifiedKind, PAYLOAD_AT, seal, hasStamp } from '../wire/envelope.js'
-import { packValue, unpackValue } from '../wire/values.js'
-import { nameOf } from '../errors.js'
-import type { Events, FillOutcome } from '../events.js'
-import type { Flight, Flights } from '../local/flights.js'
-import type { Dependencies } from '../wire/keys.js'
-import { ASK, cacheAside, type Reading } from './read.js'
+/** `getOrSet`: cache-aside for any value of the caller, by the rules that hold for rows. */
+import type { Context } from '../context.js'
+import { CacheAsideError, nameOf, shown } from '../errors.js'
+import type { FillOutcome } from '../events.js'
+import type { Flight } from '../local/flights.js'
+import { type Duration, duration } from '../options.js'
 import type { Snapshot } from '../redis/batches.js'
-import type { Store, Ticket } from '../redis/store.js'
+import type { Ticket } from '../redis/store.js'
+import { combinedStamp, hasStamp, Kind, PAYLOAD_AT, seal, verifiedKind } from '../wire/envelope.js'
+import { type Dependencies, tagKey, valueKey, valuesEpoch } from '../wire/keys.js'
+import { packValue, unpackValue } from '../wire/values.js'
+import { type Answer, BYPASS, cacheAside, MISS, type Reading } from './read.js'
 
-export interface ValueRead<T> {
-  readonly redisKey: string
-  readonly on: Dependencies
-  readonly ttlMs: number
-  readonly loadTimeoutMs: number | undefined
-  readonly fetch: () => T | PromiseLike<T>
-  readonly serialize: ((value: T) => unknown) | undefined
-  readonly deserialize: ((stored: unknown) => T) | undefined
+export interface GetOrSetOptions<T> {
+  /** How long the value is stored: a number of seconds, or a duration such as `'5m'`. Default: the top-level `ttl`. */
+  ttl?: Duration | undefined
+  /** `invalidateTags` with any of them invalidates the value. Default: none. */
+  tags?: readonly string[] | undefined
+  /**
+   * Longest time in ms that a call waits for the `fetch` of another call; then one of the waiting calls fetches too. Default: as
+   * long as it takes. Set it where a `fetch` may hang. (A `fetch` that calls `getOrSet` with its own key does not wait for itself:
+   * the inner call fetches.)
+   */
+  loadTimeoutMs?: number | undefined
+  /** Turns the value into something that msgpack can hold: a string, a `Buffer`, plain data. Default: the value itself. */
+  serialize?: ((value: T) => unknown) | undefined
+  /** The way back. If it throws, that is a miss. Required with `serialize`. */
+  deserialize?: ((stored: unknown) => T) | undefined
 }
 
-export interface Values {
-  readonly store: Store
-  readonly valueFlights: Flights<Buffer>
-  readonly events: Events
-  /** In the place of a fingerprint, as values follow no schema: that of the source. */
-  readonly signature: Buffer
-}
+export type Fetch<T> = () => T | PromiseLike<T>
 
 const OPERATION = 'getOrSet'
 
-export async function readValue<T>(values: Values, read: ValueRead<T>): Promise<T> {
-  const { value } = (await cacheAside(values, values.valueFlights, new ValueReading(values, read))) as { value: T }
+/** @param options - checked by `checkGetOrSet` */
+export async function getOrSet<T>(
+  context: Context,
+  key: string,
+  fetch: Fetch<T>,
+  options: GetOrSetOptions<T>,
+): Promise<T> {
+  const reading = new ValueReading(context, key, fetch, options)
+  const { store, events, valueFlights: flights } = context
+  const { value } = (await cacheAside({ store, events, flights }, reading)) as Boxed<T>
   return value
 }
 
-/** Answers are in a box, because a value may be `undefined`. */
-class ValueReading<T> implements Reading<Snapshot | undefined, Buffer> {
+/** In a box, because a value may be `undefined`. */
+interface Boxed<T> {
+  readonly value: T
+}
+
+class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefined, Boxed<T>, Buffer> {
   readonly model = OPERATION
   readonly operation = OPERATION
   readonly key: string
-  readonly flight: string
+  readonly flightKey: string
   readonly longestWaitMs: number | undefined
-  readonly #values: Values
-  readonly #read: ValueRead<T>
+  readonly #context: Context
+  readonly #fetch: Fetch<T>
+  readonly #options: GetOrSetOptions<T>
+  readonly #dependsOn: Dependencies
 
-  constructor(values: Values, read: ValueRead<T>) {
-    this.longestWaitMs = read.loadTimeoutMs
-    this.key = this.flight = read.redisKey
-    this.#values = values
-    this.#read = read
+  constructor(context: Context, key: string, fetch: Fetch<T>, options: GetOrSetOptions<T>) {
+    const { prefix } = context
+    this.key = this.flightKey = valueKey(prefix, key)
+    this.longestWaitMs = options.loadTimeoutMs
+    this.#context = context
+    this.#fetch = fetch
+    this.#options = { ...options } // as they are now: the caller may change them during the load
+    // In one order, because the stamp of the value is made over the tags in order.
+    const tags = [...new Set(options.tags)].toSorted().map(tag => tagKey(prefix, tag))
+    this.#dependsOn = { epochs: [valuesEpoch(prefix), ...tags], holds: [] }
   }
 
-  look(deadline: number): Promise<Snapshot | undefined> {
-    return this.#values.store.lookUp(this.key, this.#read.on, deadline, seen => seen)
+  lookUp(deadline: number): Promise<Snapshot | undefined> {
+    return this.#context.store.lookUp(this.key, this.#dependsOn, deadline, snapshot => snapshot)
   }
 
-  answerOf(seen: Snapshot | undefined): unknown {
-    if (seen === undefined || seen.entry === null || verifiedKind(seen.entry, this.#values.signature) !== Kind.value)
-      return undefined
-    const stamp = combinedStamp(seen.epochs)
-    if (stamp === undefined || !hasStamp(seen.entry, stamp)) return undefined
-    return decoded(this.#values, this.#read, seen.entry, PAYLOAD_AT)
+  answer(snapshot: Snapshot | undefined): Answer {
+    if (snapshot === undefined || snapshot.entry === null) return MISS
+    const { entry, epochs } = snapshot
+    if (verifiedKind(entry, this.#context.signature) !== Kind.value) return MISS
+    const stamp = combinedStamp(epochs)
+    if (stamp === undefined || !hasStamp(entry, stamp)) return MISS
+    return this.#decoded(entry, PAYLOAD_AT) ?? MISS
   }
 
-  async load(seen: Snapshot | undefined, deadline: number, flight: Flight<Buffer>): Promise<unknown> {
-    const { store, events } = this.#values
-    const { on, fetch } = this.#read
-    let payload: Buffer | undefined
-    try {
-      const ticket = seen && (await store.acquire(this.key, on, seen, deadline, flight))
-      flight.close()
-      const value = await flight.run(fetch)
-      payload = encoded(this.#values, this.#read, value)
-      if (ticket) events.fill(OPERATION, this.#fill(ticket, payload), this.key)
-      return { value }
-    } finally {
-      flight.end(payload)
-    }
+  acquire(snapshot: Snapshot | undefined, deadline: number, flight: Flight<Buffer>) {
+    return snapshot && this.#context.store.acquire(this.key, this.#dependsOn, snapshot, deadline, flight)
   }
 
-  answerFrom(payload: Buffer): unknown {
-    return decoded(this.#values, this.#read, payload, 0) ?? ASK
+  async query(flight: Flight<Buffer>): Promise<Boxed<T>> {
+    return { value: await flight.run(this.#fetch) }
   }
 
-  async ask(): Promise<unknown> {
-    return { value: await this.#read.fetch() }
+  keep(_: Snapshot | undefined, ticket: Ticket | undefined, { value }: Boxed<T>): Buffer | undefined {
+    const payload = this.#encoded(value)
+    if (ticket !== undefined) this.#context.events.fill(OPERATION, this.#fill(ticket, payload), this.key)
+    return payload
+  }
+
+  answerLoaded(loaded: Boxed<T>): Boxed<T> {
+    return loaded
+  }
+
+  answerShared(payload: Buffer): Answer {
+    return this.#decoded(payload, 0) ?? BYPASS
+  }
+
+  recover(error: unknown): Promise<unknown> {
+    throw error
+  }
+
+  async callerQuery(): Promise<Boxed<T>> {
+    return { value: await this.#fetch() }
   }
 
   #fill({ entry: token, epochs }: Ticket, payload: Buffer | undefined): FillOutcome {
+    const { store, signature, ttlMs: defaultMs } = this.#context
     const stamp = combinedStamp(epochs)
     if (payload === undefined || token === undefined || stamp === undefined) return 'inexact'
-    const entry = seal(Kind.value, payload, token, stamp, this.#values.signature)
-    this.#values.store.fill(this.key, entry, this.#read.on, this.#read.ttlMs, token)
+    const { ttl } = this.#options
+    const ttlMs = ttl === undefined ? defaultMs : ttlOf(ttl)
+    const entry = seal(Kind.value, payload, token, stamp, signature)
+    store.fill(this.key, entry, { dependsOn: this.#dependsOn, ttlMs, guard: token })
     return 'sent'
   }
-}
-/** Undefined when the value can't be given back exactly. */
-function encoded<T>({ events }: Values, { serialize }: ValueRead<T>, value: T): Buffer | undefined {
-  try {
-    return packValue(serialize === undefined ? value : serialize(value))
-  } catch (error) {
-    events.emit({
-      type: 'error',
-      code: 'SERIALIZE',
-      message: `A value of getOrSet could not be serialized: ${nameOf(error)}.`,
-    })
-    return undefined
+
+  /** Undefined when the value can't be given back exactly. */
+  #encoded(value: T): Buffer | undefined {
+    const { serialize } = this.#options
+    try {
+      return packValue(serialize === undefined ? value : serialize(value))
+    } catch (error) {
+      const message = `A value of getOrSet could not be serialized: ${nameOf(error)}.`
+      this.#context.events.emit({ type: 'error', code: 'SERIALIZE', message })
+      return undefined
+    }
+  }
+
+  #decoded(bytes: Buffer, start: number): { kind: 'hit'; answer: Boxed<T> } | undefined {
+    const { deserialize } = this.#options
+    try {
+      const stored = unpackValue(bytes, start)
+      return { kind: 'hit', answer: { value: deserialize === undefined ? (stored as T) : deserialize(stored) } }
+    } catch (error) {
+      const message = `A value of getOrSet could not be read: ${nameOf(error)}.`
+      this.#context.events.emit({ type: 'error', code: 'DESERIALIZE', message })
+      return undefined
+    }
   }
 }
 
-function decoded<T>({ events }: Values, { deserialize }: ValueRead<T>, bytes: Buffer, start: number) {
-  try {
-    const stored = unpackValue(bytes, start)
-    return { value: deserialize === undefined ? (stored as T) : deserialize(stored) }
-  } catch (error) {
-    events.emit({
-      type: 'error',
-      code: 'DESERIALIZE',
-      message: `A value of getOrSet could not be read: ${nameOf(error)}.`,
-    })
-    return undefined
+// ---- what the caller gives
+
+const OPTIONS = ['ttl', 'tags', 'loadTimeoutMs', 'serialize', 'deserialize']
+
+/** @throws CacheAsideError `INVALID_CALL` */
+export function checkGetOrSet<T>(key: unknown, fetch: unknown, options: GetOrSetOptions<T>): void {
+  if (typeof key !== 'string' || key === '')
+    throw wrongCall(`getOrSet takes a key of at least one character, got ${shown(key)}.`)
+  if (!key.isWellFormed()) throw wrongCall('getOrSet takes a well-formed key, got one with a lone surrogate.')
+  if (typeof fetch !== 'function') throw wrongCall(`getOrSet takes a function as second argument, got ${shown(fetch)}.`)
+  if (typeof options !== 'object' || options === null) {
+    throw wrongCall(`getOrSet takes an object of options as third argument, got ${shown(options)}.`)
   }
+  const unknown = Object.keys(options).find(name => !OPTIONS.includes(name))
+  if (unknown !== undefined) {
+    throw wrongCall(`getOrSet has no option named ${shown(unknown)}. There are: ${OPTIONS.join(', ')}.`)
+  }
+  const { ttl, tags = [], loadTimeoutMs, serialize, deserialize } = options
+  checkTags(tags)
+  if (loadTimeoutMs !== undefined && !(typeof loadTimeoutMs === 'number' && loadTimeoutMs > 0)) {
+    throw wrongCall(`loadTimeoutMs must be a number of milliseconds above 0, got ${shown(loadTimeoutMs)}.`)
+  }
+  if ((serialize === undefined) !== (deserialize === undefined)) {
+    throw wrongCall('getOrSet takes serialize and deserialize together, got one of them.')
+  }
+  for (const way of [serialize, deserialize]) {
+    if (way !== undefined && typeof way !== 'function') {
+      throw wrongCall(`serialize and deserialize must each be a function, got ${shown(way)}.`)
+    }
+  }
+  if (ttl !== undefined) ttlOf(ttl)
+}
+
+function ttlOf(ttl: Duration): number {
+  return duration('the ttl of getOrSet', ttl, 1, wrongCall)
+}
+
+/** @throws CacheAsideError `INVALID_CALL` */
+export function checkTags(tags: unknown): void {
+  if (Array.isArray(tags) && tags.every(tag => typeof tag === 'string' && tag !== '' && tag.isWellFormed())) return
+  throw wrongCall(`tags must be an array of strings, none of them empty, got ${shown(tags)}.`)
+}
+
+export function wrongCall(message: string): CacheAsideError {
+  return new CacheAsideError('INVALID_CALL', message)
 }

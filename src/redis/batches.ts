@@ -3,7 +3,7 @@ import type { Command, Reply } from './connection.js'
 import { hasToken, newToken, type Token } from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'
 
-/** What stands in Redis about an entry and what it depends on. */
+/** What is stored in Redis about an entry and what it depends on. */
 export interface Snapshot {
   readonly entry: Buffer | null
   /** In the order of the dependencies' epochs. */
@@ -34,15 +34,15 @@ class WithDeadline {
 /** Who waits for the answer to a lookup, and where in the reply it is. */
 interface Waiting {
   readonly entry: number
-  readonly on: Found
-  readonly answer: (seen: Snapshot | undefined) => void
+  readonly at: Found
+  readonly answer: (snapshot: Snapshot | undefined) => void
 }
 
 /** Where dependencies are in the reply, and what they are once it is there: the same for all lookups of a model. */
 interface Found {
   readonly epochs: readonly number[]
   readonly holds: readonly number[]
-  seen: Pick<Snapshot, 'epochs' | 'held'> | undefined
+  snapshot: Pick<Snapshot, 'epochs' | 'held'> | undefined
 }
 
 export class LookUpBatch extends WithDeadline {
@@ -50,42 +50,42 @@ export class LookUpBatch extends WithDeadline {
   readonly #places = new Map<string, number>()
   readonly #dependencies = new Map<Dependencies, Found>()
   readonly #waiting: Waiting[] = []
-  #takeable: string | undefined
+  #tokenKey: string | undefined
 
   mayTakeToken(key: string): void {
-    this.#takeable = key
+    this.#tokenKey = key
   }
 
   /** The key whose token may be taken at once: that of the only lookup, which is the last of the keys. */
   get onlyKey(): string | undefined {
-    return this.#waiting.length === 1 ? this.#takeable : undefined
+    return this.#waiting.length === 1 ? this.#tokenKey : undefined
   }
 
-  lookUp<T>(key: string, on: Dependencies, read: (seen: Snapshot | undefined) => T): Promise<T> {
-    const found = this.#found(on)
+  lookUp<T>(key: string, dependsOn: Dependencies, read: (snapshot: Snapshot | undefined) => T): Promise<T> {
+    const found = this.#found(dependsOn)
     const entry = this.#add(key)
     return new Promise((resolve, reject) => {
-      const answer = (seen: Snapshot | undefined) => {
+      const answer = (snapshot: Snapshot | undefined) => {
         try {
-          resolve(read(seen))
+          resolve(read(snapshot))
         } catch (error) {
           reject(error)
         }
       }
-      this.#waiting.push({ entry, on: found, answer })
+      this.#waiting.push({ entry, at: found, answer })
     })
   }
 
   /** Undefined: there is no reply that may be used. */
   answer(replies: readonly (Buffer | null)[] | undefined): void {
-    for (const { entry, on, answer } of this.#waiting) {
+    for (const { entry, at, answer } of this.#waiting) {
       if (replies === undefined) answer(undefined)
       else {
-        on.seen ??= {
-          epochs: on.epochs.map(place => replies[place] ?? null),
-          held: on.holds.some(place => replies[place] !== null),
+        at.snapshot ??= {
+          epochs: at.epochs.map(place => replies[place] ?? null),
+          held: at.holds.some(place => replies[place] !== null),
         }
-        answer({ entry: replies[entry] ?? null, epochs: on.seen.epochs, held: on.seen.held })
+        answer({ entry: replies[entry] ?? null, epochs: at.snapshot.epochs, held: at.snapshot.held })
       }
     }
   }
@@ -98,12 +98,12 @@ export class LookUpBatch extends WithDeadline {
     return place
   }
 
-  #found(on: Dependencies): Found {
-    let found = this.#dependencies.get(on)
+  #found(dependsOn: Dependencies): Found {
+    let found = this.#dependencies.get(dependsOn)
     if (found === undefined) {
-      const [epochs, holds] = [on.epochs, on.holds].map(keys => keys.map(key => this.#add(key)))
-      found = { epochs: epochs as number[], holds: holds as number[], seen: undefined }
-      this.#dependencies.set(on, found)
+      const [epochs, holds] = [dependsOn.epochs, dependsOn.holds].map(keys => keys.map(key => this.#add(key)))
+      found = { epochs: epochs as number[], holds: holds as number[], snapshot: undefined }
+      this.#dependencies.set(dependsOn, found)
     }
     return found
   }

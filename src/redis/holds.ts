@@ -3,15 +3,8 @@
  * it is set again while it lasts. The server may have committed right up to its end, and a load before it may have filled: so
  * what the write may have changed is then invalidated once more.
  */
+import type { Invalidation } from '../wire/keys.js'
 import type { Connection } from './connection.js'
-
-/** Which keys and holds a write drops. */
-export interface Invalidation {
-  readonly holds: readonly string[]
-  readonly keys: readonly string[]
-  /** Keys besides, which follow from who else is there when the `DEL` is sent. */
-  readonly alsoStale?: (() => readonly string[]) | undefined
-}
 
 /** So many times while it lasts, a hold is looked at. */
 const LOOKS = 30

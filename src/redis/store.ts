@@ -1,20 +1,50 @@
 /**
- * All that reads and writes ask of Redis: look, acquire, fill, drop. What happens in one tick goes out together, one `MGET`
- * for all lookups and one pipeline for all tokens. Answers outcomes, never throws.
+ * All traffic of reads and writes with Redis: look up, acquire, fill, invalidate. What happens in one tick goes out together, one
+ * `MGET` for all look-ups and one pipeline for all tokens. Answers outcomes, never throws.
+ *
+ * # How a fill can't outlive a write
+ *
+ * Without a guard, cache-aside stores stale rows for a whole TTL:
+ *
+ * 1. A reader misses `User:1` and queries the database. It gets the old row.
+ * 2. A writer updates the row and deletes `User:1`, where nothing is stored yet.
+ * 3. The reader stores the old row. Nothing will delete it.
+ *
+ * **Token.** Before its query, the reader stores 16 random bytes at the key (`acquire`). Its fill is a script that stores the row
+ * only if these very bytes are still there (`FILL`). In step 2 the writer's `DEL` takes the token away, so in step 3 the fill does
+ * nothing. The token is an entry's first field as well, so a stored entry serves as the token of the next load.
+ *
+ * **Epoch and stamp.** A write may not know which rows it changes (`updateMany`), or which lists (a row moves to another parent).
+ * It can't delete their keys. So each model has epochs, which are tokens at keys of their own: `@rows` for writes that name no
+ * rows, `@any` for every write, `@lists` and `@links` for lists. A *tag* is an epoch as well: that of one parent's lists. Every
+ * entry carries a stamp, a copy of the epoch from before its load (or the sum of several), and it is valid only while the epoch in
+ * Redis is the same. A write deletes the epoch, and the next load makes a new one: all entries with the old stamp are stale, for
+ * one key. An entry that is filled late carries the old stamp, and is stale from the start. So an entry that depends only on
+ * epochs needs no token at its own key.
+ *
+ * **Hold.** The reply to a write may be lost, and the database may still commit it later. Deleting now is not enough: a load could
+ * see the old row after the `DEL`, with valid tokens, before the commit. So a write of unknown outcome stores a hold on its models
+ * for a minute, before it deletes. While a hold is there, reads use the database and fill nothing. At its end, what the write may
+ * have changed is invalidated once more.
+ *
+ * **Order.** Tokens are taken before the query, and deleted after the commit. Every interleaving then either deletes the token
+ * before the fill, or puts the query after the commit. Evictions, `FLUSHALL` and restarts only delete tokens: fills are lost, no
+ * stale entry is stored. What Redis has not acknowledged is in the journal (`journal.ts`), and this process does not use the cache
+ * until it has replayed it.
+ *
+ * Sources: the token is the lease of "Scaling Memcache at Facebook" (NSDI 2013, §3.2.1), as an object in Redis itself.
  */
-import { type Invalidation, Holds } from './holds.js'
-import { AcquireBatch, InvalidateBatch, FillBatch, LookUpBatch, readableToken, type Snapshot } from './batches.js'
-import { CHUNK, type Command, type Connection } from './connection.js'
 import { guardOf, isTokenAlone, newToken, type Token } from '../wire/envelope.js'
-import { Recent } from '../memo.js'
+import type { Dependencies, Invalidation } from '../wire/keys.js'
+import { AcquireBatch, FillBatch, InvalidateBatch, LookUpBatch, readableToken, type Snapshot } from './batches.js'
+import { CHUNK, type Command, type Connection } from './connection.js'
+import { EpochLives } from './epoch-lives.js'
 import type { Health } from './health.js'
-import { type Dependencies, isModelEpoch } from '../wire/keys.js'
+import { Holds } from './holds.js'
 import { type Load, Renewals } from './renewal.js'
 import { FILL } from './scripts.js'
 import { TickBatcher } from './tick.js'
 import { Clock } from './waiting.js'
-
-export type { Invalidation } from './holds.js'
 
 /** The tokens, all read before the load, that a fill is made under. */
 export interface Ticket {
@@ -24,40 +54,42 @@ export interface Ticket {
 }
 
 export interface StoreOptions {
-  /** For all round trips of one query. */
+  /** For all round trips of one read. */
   readonly deadlineMs: number
   /** For the `DEL`s of a write. */
   readonly invalidationDeadlineMs: number
   readonly holdMs: number
-  /** Lifetime of a tag when it is made: twice the longest TTL of this process. An entry that lives longer extends it. */
+  /** Life of a tag when it is made: twice the longest TTL of this process. An entry that lives longer extends it. */
   readonly tagMs: number
-  /** How long the token of a load lives that nothing renews. Default: 10 s. */
+  /** Life of the token of a load that nothing renews. Default: 10 s. */
   readonly tokenMs?: number | undefined
-  /** The keys are used. */
+  /** Called when the keys are used. */
   readonly touch: () => void
 }
 
+export interface LookUpOptions {
+  /** Whether a load fills under the token of this key: then it may be taken in the trip of the look-up already. */
+  readonly mayTakeToken?: boolean
+}
+
+export interface FillOptions {
+  readonly dependsOn: Dependencies
+  readonly ttlMs: number
+  /** A token: the key must still hold it. `none`: the entry is proved by its stamp, or by the row that it points to. */
+  readonly guard: Token | 'none' | 'if-absent'
+}
+
 const TOKEN_MS = 10_000
-/**
- * Lifetime of the epochs of models, the same in every process whatever its TTLs: longer than any entry can live, or entries
- * would end with an epoch that another process has made.
- */
-const EPOCH_MS = 400 * 24 * 3_600_000
-const NO_TOKENS: ReadonlySet<Token> = new Set()
-/** A row may become smaller without our knowing. */
-const TOO_LARGE_MS = 60_000
-/** After so many misses the next lookup is taken for one as well: trip 2 goes out with trip 1. */
+/** After so many misses in a row the next look-up sends the token's `SET` together with the `MGET`. */
 const MISSES_IN_A_ROW = 3
-/** Of how many keys is remembered how long they live, where they led, or that they are too large. */
-const MOST_KNOWN = 10_000
 
 export class Store {
   readonly #connection: Connection
   readonly #health: Health
   readonly #options: StoreOptions
-  readonly #looks = new TickBatcher(
+  readonly #lookUps = new TickBatcher(
     () => new LookUpBatch(),
-    batch => this.#look(batch),
+    batch => this.#lookUp(batch),
   )
   readonly #acquires = new TickBatcher(
     () => new AcquireBatch(),
@@ -68,20 +100,15 @@ export class Store {
     batch => this.#fill(batch),
     queueMicrotask,
   )
-  readonly #drops = new TickBatcher(
+  readonly #invalidations = new TickBatcher(
     () => new InvalidateBatch(),
-    batch => this.#drop(batch),
+    batch => this.#invalidate(batch),
   )
   readonly #clock = new Clock()
   readonly #holds: Holds
   readonly #tokenMs: number
   readonly #renewals: Renewals
-  /** Until when each epoch lives at least; a tag only as long as it is the one of this token: another process may make it for less. */
-  readonly #extended = new Recent<{ readonly token: Token | undefined; readonly until: number }>(MOST_KNOWN)
-  /** The id that a pointer, or a relation of a row, led to last. Only a guess where to look: nothing is answered because of it. */
-  readonly ledTo: Pick<Recent<string>, 'get' | 'set' | 'delete'> = new Recent<string>(MOST_KNOWN)
-  /** Until when a row that was too large to be kept is believed to be so. */
-  readonly #tooLarge = new Recent<number>(MOST_KNOWN)
+  readonly #lives: EpochLives
   #missesInARow = 0
 
   constructor(connection: Connection, health: Health, options: StoreOptions) {
@@ -89,22 +116,14 @@ export class Store {
     this.#health = health
     this.#options = options
     this.#tokenMs = options.tokenMs ?? TOKEN_MS
+    this.#lives = new EpochLives(options.tagMs, TOKEN_MS)
     this.#renewals = new Renewals(this.#tokenMs, commands => {
       if (health.usable) void connection.send(commands, options.deadlineMs)
     })
-    this.#holds = new Holds(connection, options.holdMs, drops => void this.invalidate({ ...drops, holds: [] }))
+    this.#holds = new Holds(connection, options.holdMs, stale => void this.invalidate({ ...stale, holds: [] }))
   }
 
-  /** Whether a load found not long ago that what belongs at a key is too large to be kept. */
-  isTooLarge(key: string): boolean {
-    return (this.#tooLarge.get(key) ?? 0) > performance.now()
-  }
-
-  rememberTooLarge(key: string): void {
-    this.#tooLarge.set(key, performance.now() + TOO_LARGE_MS)
-  }
-
-  /** Whether Redis may be asked. */
+  /** Whether reads may use Redis. */
   get usable(): boolean {
     return this.#health.usable
   }
@@ -119,48 +138,46 @@ export class Store {
     return this.#clock.now()
   }
 
-  /** When a query that starts now has to stop waiting for Redis, by `now`. */
+  /** When a read that starts now has to stop waiting for Redis, by `now`. */
   deadline(): number {
     return this.#clock.now() + this.#options.deadlineMs
   }
 
   /**
-   * Trip 1: an entry and what it depends on; undefined: Redis is out of reach. Answers what `read` makes of it, which is
-   * called for a whole tick at once and not in the caller's async context.
-   *
-   * @param loadsUnder - `token`: a load fills under the token of this key, which may be taken in this trip already
+   * Trip 1: an entry and what it depends on; undefined: Redis is out of reach. Answers what `read` makes of it, which is called
+   * for a whole tick at once and not in the caller's async context.
    */
   lookUp<T>(
     key: string,
-    on: Dependencies,
+    dependsOn: Dependencies,
     deadline: number,
-    read: (seen: Snapshot | undefined) => T,
-    loadsUnder?: 'token',
+    read: (snapshot: Snapshot | undefined) => T,
+    { mayTakeToken = false }: LookUpOptions = {},
   ): Promise<T> {
     const left = deadline - this.#clock.now()
     if (!this.#health.usable || left <= 0) return Promise.resolve(read(undefined))
     this.#options.touch()
-    const batch = this.#looks.current()
+    const batch = this.#lookUps.current()
     batch.atMost(left)
-    if (loadsUnder !== undefined) batch.mayTakeToken(key)
-    return batch.lookUp(key, on, read)
+    if (mayTakeToken) batch.mayTakeToken(key)
+    return batch.lookUp(key, dependsOn, read)
   }
 
   /**
-   * Trip 2, before a load: takes the token of the key (where it is known) and of each missing epoch. Undefined: this load
-   * fills nothing, because Redis is out of reach, a write of unknown outcome holds a model, or foreign bytes were in the
-   * way (they are dropped).
+   * Trip 2, before a load: takes the token of the key (where it is known) and of each missing epoch. Undefined: this load fills
+   * nothing, because Redis is out of reach, a write of unknown outcome holds a model, or foreign bytes were in the way (they are
+   * deleted).
    *
    * @param load - the token lives until it has ended
    */
   async acquire(
     key: string | undefined,
-    on: Dependencies,
-    seen: Snapshot,
+    dependsOn: Dependencies,
+    snapshot: Snapshot,
     deadline: number,
     load: Load,
   ): Promise<Ticket | undefined> {
-    const ticket = await this.#take(key, on, seen, deadline)
+    const ticket = await this.#take(key, dependsOn, snapshot, deadline)
     const token = ticket?.entry
     if (key !== undefined && token !== undefined && isTokenAlone(token)) this.#renewals.during(load, key, token)
     return ticket
@@ -168,17 +185,17 @@ export class Store {
 
   async #take(
     key: string | undefined,
-    on: Dependencies,
-    seen: Snapshot,
+    dependsOn: Dependencies,
+    snapshot: Snapshot,
     deadline: number,
   ): Promise<Ticket | undefined> {
-    if (seen.held) return undefined
-    const token = readableToken(seen.entry)
-    const known = seen.epochs.map(readableToken)
+    if (snapshot.held) return undefined
+    const token = readableToken(snapshot.entry)
+    const known = snapshot.epochs.map(readableToken)
     const epochsKnown = known.every(epoch => epoch !== undefined)
-    // Nothing missing: tokens from trip 1 were read before the load just as well, and a hold that came after it has
-    // dropped the epochs that the fill will be stamped with.
-    if (epochsKnown) this.#met(on, known)
+    // The look-up already returned every token, and it ran before the load. A hold that was set after it has deleted the epochs
+    // that the fill will be stamped with.
+    if (epochsKnown) this.#lives.seen(dependsOn, known)
     if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known }
 
     const left = deadline - this.#clock.now()
@@ -186,74 +203,42 @@ export class Store {
     const batch = this.#acquires.current()
     batch.atMost(left)
     const entryAt = token !== undefined || key === undefined ? undefined : batch.token(key, this.#tokenMs)
-    const epochsAt = known.map((epoch, i) =>
-      epoch ? undefined : batch.token(on.epochs[i] as string, this.#lifeOf(on.epochs[i] as string)),
-    )
+    const epochsAt = known.map((epoch, i) => {
+      const epochKey = dependsOn.epochs[i] as string
+      return epoch === undefined ? batch.token(epochKey, this.#lives.ofNew(epochKey)) : undefined
+    })
     // A hold that was set in between is seen behind the SETs of the epochs, on their node.
-    if (!epochsKnown) for (const hold of on.holds) batch.ask(hold)
+    if (!epochsKnown) for (const hold of dependsOn.holds) batch.ask(hold)
     if (!(await batch.done)) return undefined
-    if (on.holds.some(hold => batch.held(hold))) return undefined
+    if (dependsOn.holds.some(hold => batch.held(hold))) return undefined
 
     const entry = token ?? batch.tokenAt(entryAt)
     const epochs = known.map((epoch, i) => epoch ?? batch.tokenAt(epochsAt[i]))
     if (epochs.every(epoch => epoch !== undefined) && (entry !== undefined || key === undefined)) {
-      this.#met(on, epochs, new Set(epochsAt.flatMap(place => place?.token ?? [])))
+      this.#lives.seen(dependsOn, epochs, new Set(epochsAt.flatMap(place => place?.token ?? [])))
       return { entry, epochs }
     }
     void this.#connection.del(batch.unreadableKeys(), this.#options.deadlineMs)
     return undefined
   }
 
-  #lifeOf(epoch: string): number {
-    return isModelEpoch(epoch) ? EPOCH_MS : this.#options.tagMs
-  }
-
-  /**
-   * Sends a fill; nobody waits for it. With a `guard` it takes effect only if the key still holds that token; without, it
-   * has to prove itself when it is read. Extends the epochs, which have to outlive the entry.
-   */
-  fill(key: string, entry: Buffer, on: Dependencies, ttlMs: number, guard: Token | 'none' | 'if-absent'): void {
+  /** Sends a fill, which is not awaited, and extends the epochs, which have to outlive the entry. */
+  fill(key: string, entry: Buffer, { dependsOn, ttlMs, guard }: FillOptions): void {
     const ms = Math.ceil(ttlMs)
     const batch = this.#fills.current()
     if (guard === 'none') batch.commands.push(['set', key, entry, 'PX', ms])
     else if (guard === 'if-absent') batch.commands.push(['set', key, entry, 'PX', ms, 'NX'])
     else batch.commands.push(['eval', FILL, 1, key, guardOf(guard), entry, ms])
-    this.#extend(batch, on, ms)
+    for (const [epoch, lifeMs] of this.#lives.toExtend(dependsOn, ms)) batch.extend(epoch, lifeMs)
   }
 
   /**
-   * An epoch is not extended each time: it is made to live longer than the entry, so it is enough to do it again when the
-   * rest of its life is shorter than that of an entry, or when it is not the one that was extended.
-   */
-  #extend(batch: FillBatch, { epochs }: Dependencies, entryMs: number): void {
-    const now = performance.now()
-    for (const epoch of epochs) {
-      const known = this.#extended.get(epoch)
-      if (known !== undefined && known.until >= now + entryMs) continue
-      const ms = isModelEpoch(epoch) ? EPOCH_MS : Math.max(this.#options.tagMs, 2 * entryMs)
-      this.#extended.set(epoch, { token: known?.token, until: now + ms })
-      batch.extend(epoch, ms)
-    }
-  }
-
-  /** What stood at the tags before a load. What was believed of another token is not so any more. */
-  #met({ epochs }: Dependencies, tokens: readonly Token[], own: ReadonlySet<Token> = NO_TOKENS): void {
-    for (const [i, epoch] of epochs.entries()) {
-      const token = tokens[i] as Token
-      if (isModelEpoch(epoch) || this.#extended.get(epoch)?.token?.equals(token)) continue
-      const until = own.has(token) ? performance.now() + this.#options.tagMs - TOKEN_MS : 0
-      this.#extended.set(epoch, { token, until })
-    }
-  }
-
-  /**
-   * Drops what a write made wrong. `done`: Redis has acknowledged it. `deferred`: it has not, and will be asked again
-   * before this process trusts the cache.
+   * Invalidates what a write made stale. `done`: Redis has acknowledged it. `deferred`: it has not, and the journal replays it
+   * before this process uses the cache again.
    */
   async invalidate({ holds, keys, alsoStale }: Invalidation): Promise<'done' | 'deferred'> {
     if (keys.length === 0 && holds.length === 0) return 'done'
     this.#options.touch()
-    for (const key of keys) this.#tooLarge.delete(key) // it may be smaller now
     const deadline = performance.now() + this.#options.invalidationDeadlineMs
     if (!this.#health.responding) await this.#health.started(this.#options.invalidationDeadlineMs, true)
     if (!this.#health.responding) {
@@ -261,14 +246,14 @@ export class Store {
       this.#holds.open({ holds, keys, alsoStale })
       return 'deferred'
     }
-    const batch = this.#drops.current()
+    const batch = this.#invalidations.current()
     batch.atMost(deadline - performance.now())
     for (const hold of holds) batch.holds.add(hold)
     for (const key of keys) batch.keys.add(key)
     for (const key of alsoStale?.() ?? []) batch.keys.add(key)
-    const dropped = await batch.done
+    const isDone = await batch.done
     this.#holds.open({ holds, keys, alsoStale })
-    return dropped ? 'done' : 'deferred'
+    return isDone ? 'done' : 'deferred'
   }
 
   /** Answers how many holds have not ended. */
@@ -277,7 +262,7 @@ export class Store {
     return this.#holds.close()
   }
 
-  async #look(batch: LookUpBatch): Promise<boolean> {
+  async #lookUp(batch: LookUpBatch): Promise<boolean> {
     const { generation } = this.#health
     const { onlyKey } = batch
     const isMissLikely = onlyKey !== undefined && this.#missesInARow >= MISSES_IN_A_ROW
@@ -309,10 +294,10 @@ export class Store {
   }
 
   async #acquire(batch: AcquireBatch): Promise<boolean> {
-    const asks = [...batch.holds].map((key): Command => ['get', key])
+    const getHolds = [...batch.holds].map((key): Command => ['get', key])
     const { generation } = this.#health
-    this.#clock.start(Math.ceil((batch.commands.length + asks.length) / CHUNK))
-    const replies = await this.#connection.send([...batch.commands, ...asks], batch.remainingMs)
+    this.#clock.start(Math.ceil((batch.commands.length + getHolds.length) / CHUNK))
+    const replies = await this.#connection.send([...batch.commands, ...getHolds], batch.remainingMs)
     this.#clock.stop()
     if (generation !== this.#health.generation) return false
     if (replies === undefined) {
@@ -324,21 +309,22 @@ export class Store {
   }
 
   async #fill(batch: FillBatch): Promise<boolean> {
-    // Nobody waits for it, but while Redis hangs it would lie in the caller's client for ever.
+    // It is not awaited, but while Redis hangs it would lie in the caller's client for ever.
     if (!this.#health.usable) return false
     const extend = [...batch.epochs].map(([key, ms]): Command => ['pexpire', key, ms, 'GT'])
     return (await this.#connection.send([...batch.commands, ...extend], this.#options.deadlineMs)) !== undefined
   }
 
-  async #drop(batch: InvalidateBatch): Promise<boolean> {
+  async #invalidate(batch: InvalidateBatch): Promise<boolean> {
     const keys = [...batch.keys]
     const holds = [...batch.holds]
     const until = performance.now() + batch.remainingMs
-    // Holds are answered before the first DEL goes out, or a load between them could fill what the server commits later.
-    // A hold that Redis refuses (it may be full) is no reason to keep what is wrong.
-    const held = holds.length === 0 || (await this.#connection.hold(holds, this.#options.holdMs, batch.remainingMs))
-    const dropped = (await this.#connection.del(keys, until - performance.now())) && held
-    if (!dropped) this.#health.queue(holds, keys)
-    return dropped
+    // Holds are acknowledged before the first DEL goes out: a load between them could fill what the server commits later. A hold
+    // that Redis refuses (it may be full) is no reason to keep what is stale.
+    const isHeld = holds.length === 0 || (await this.#connection.hold(holds, this.#options.holdMs, batch.remainingMs))
+    const isDeleted = await this.#connection.del(keys, until - performance.now())
+    const isDone = isDeleted && isHeld
+    if (!isDone) this.#health.queue(holds, keys)
+    return isDone
   }
 }

@@ -6,6 +6,7 @@
 import { patiently } from '../redis/waiting.js'
 import { questionOf } from './database-sql.js'
 import type { Collations } from '../plan/catalog.js'
+import type { DatabaseQuery } from '../prisma7/client.js'
 import type { Model, ScalarField } from '../schema/schema.js'
 
 /** Where the rows of a client come from. Two clients share entries only if they have the same source. */
@@ -35,18 +36,6 @@ export interface DatabaseFacts {
   readonly texts: ReadonlyMap<string, TextColumn>
 }
 
-/** How a client's adapter is asked. The Prisma door makes it. */
-export interface DatabaseDoor {
-  /** The same for all clients with one adapter. */
-  readonly adapter: object
-  /** Postgres schemas that models declare, beside the adapter's. */
-  readonly schemas: readonly string[]
-  /** Opens a connection, runs one statement that answers one row of texts, and closes the connection. */
-  ask(
-    sqlFor: (schemas: readonly string[]) => string,
-  ): Promise<{ readonly row: readonly (string | null)[]; readonly schema: string }>
-}
-
 /** Why reads are not cached until then. */
 export const NOT_KNOWN = 'the database has not told yet which one it is'
 
@@ -59,7 +48,7 @@ const LONGEST_RETRY_MS = 15_000
 const databases = new WeakMap<object, Map<string, Database>>()
 
 export class Database implements Collations {
-  readonly #door: DatabaseDoor
+  readonly #query: DatabaseQuery
   #facts: DatabaseFacts | undefined
   #waiting: (() => void)[] = []
   readonly #answered: Promise<void>
@@ -68,17 +57,17 @@ export class Database implements Collations {
   #retryMs = FIRST_RETRY_MS
 
   /** The one of an adapter and the schemas that are asked about, which all clients with them share. */
-  static of(door: DatabaseDoor): Database {
-    const ofAdapter = databases.get(door.adapter) ?? new Map<string, Database>()
-    databases.set(door.adapter, ofAdapter)
-    const schemas = door.schemas.toSorted().join('\0')
-    const database = ofAdapter.get(schemas) ?? new Database(door)
+  static of(query: DatabaseQuery): Database {
+    const ofAdapter = databases.get(query.adapter) ?? new Map<string, Database>()
+    databases.set(query.adapter, ofAdapter)
+    const schemas = query.schemas.toSorted().join('\0')
+    const database = ofAdapter.get(schemas) ?? new Database(query)
     ofAdapter.set(schemas, database)
     return database
   }
 
-  constructor(door: DatabaseDoor) {
-    this.#door = door
+  constructor(query: DatabaseQuery) {
+    this.#query = query
     this.#answered = new Promise(resolve => this.#waiting.push(resolve))
   }
 
@@ -131,13 +120,13 @@ export class Database implements Collations {
 
   async #answer() {
     try {
-      return await this.#door.ask(schemas => questionOf(true, schemas))
+      return await this.#query.run(schemas => questionOf(true, schemas))
     } catch {
-      return await this.#door.ask(schemas => questionOf(false, schemas))
+      return await this.#query.run(schemas => questionOf(false, schemas))
     }
   }
 
-  #learn({ row, schema }: Awaited<ReturnType<DatabaseDoor['ask']>>): void {
+  #learn({ row, schema }: Awaited<ReturnType<DatabaseQuery['run']>>): void {
     if (this.#facts !== undefined) return
     this.#facts = factsOf(row, schema)
     for (const then of this.#waiting) then()

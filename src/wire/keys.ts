@@ -26,6 +26,14 @@ export interface Dependencies {
   readonly holds: readonly string[]
 }
 
+/** What a write makes stale: the keys to delete, after the holds to set. */
+export interface Invalidation {
+  readonly holds: readonly string[]
+  readonly keys: readonly string[]
+  /** Keys besides, which follow from the other versions that are known when the `DEL` is sent. */
+  readonly alsoStale?: (() => readonly string[]) | undefined
+}
+
 /** The keys of one model. */
 export interface ModelKeys extends Dependencies {
   /** The table, as epochs have it in braces: another version of the schema may call the model by another name. */

@@ -22,7 +22,7 @@ export function withKeys(expected: Expected | undefined, args: unknown, client: 
   // Only what the client knows: Prisma refuses the rest.
   const keyFields = [...expected.fields].filter(name => target.definition.scalars.some(field => field.name === name))
   // Under `omit` a computed field may need what we would strip; the write then counts as one without a name.
-  if (keyFields.some(field => client.neededByComputed(target.definition.name, field))) return untouched
+  if (keyFields.some(field => client.computed.needs(target.definition.name, field))) return untouched
 
   const { select, omit, include } = args
   if (isGiven(select)) {
@@ -53,7 +53,7 @@ function isPlainSelection({ definition }: CatalogModel, select: unknown, client:
   if (!isObject(select)) return false
   const known = (name: string) =>
     name === '_count' ||
-    (!client.computes(definition.name, name) &&
+    (!client.computed.has(definition.name, name) &&
       [...definition.scalars, ...definition.relations].some(field => field.name === name))
   const values = Object.entries(select).filter(([, value]) => value !== undefined && value !== false)
   return values.length > 0 && values.every(([name, value]) => known(name) && (value === true || isObject(value)))

@@ -1,47 +1,23 @@
 /**
- * The story of a write. Run it, then drop what it made wrong, before the caller's promise resolves; on failure too. In an
- * interactive transaction, collect, and drop when it has settled. Nothing is ever written through to the cache: a
- * transaction can resolve and still have been rolled back.
+ * The write, told once: run it, then invalidate what it made stale, before the caller's promise resolves; on failure too. In an
+ * interactive transaction, collect it, and invalidate when the transaction has settled (`transaction.ts`). Nothing is ever
+ * written through to the cache: a transaction can resolve and still have been rolled back.
  */
-import type { Catalog } from '../plan/catalog.js'
-import type { Effects } from '../plan/effects.js'
-import { addResult, planRaw, planWrite, type WritePlan, unknownWrite } from '../plan/write.js'
+import type { Context } from '../context.js'
 import { nameOf } from '../errors.js'
-import type { Events, InvalidationSource } from '../events.js'
-import {
-  type InTransaction,
-  isFluent,
-  isPermissionDenied,
-  type Operation,
-  outcomeOf,
-  queryWith,
-  rawTextOf,
-  isTransactionClosed,
-} from '../prisma7/client.js'
 import type { ClientTraits } from '../plan/selection.js'
 import { isPlainRead } from '../plan/sql.js'
-import type { Store } from '../redis/store.js'
-import type { Transactions } from '../local/scopes.js'
+import { addResult, planRaw, planWrite, unknownWrite, type WritePlan } from '../plan/write.js'
+import { isPermissionDenied, outcomeOf } from '../prisma7/errors.js'
+import { isFluent, type Operation, queryWith, rawTextOf } from '../prisma7/operation.js'
+import { invalidate } from './invalidate.js'
 import { type WithKeys, withKeys } from './returning.js'
-
-export interface Writer {
-  readonly catalog: Catalog
-  readonly store: Store
-  readonly events: Events
-  readonly transactions: Transactions
-  /** Other versions of the schema, which may know more that is stale. */
-  readonly fleet: { alsoStale(effects: Effects): readonly string[] }
-  /** What the database user lacks a grant for: loads of whole rows, and results that name more than was selected. */
-  readonly unreadable: Set<string>
-  /** For tests: a rule of the plan to leave out. */
-  readonly without: string | undefined
-  readonly transactionOf: (operation: Operation) => InTransaction
-}
+import { writeInTransaction } from './transaction.js'
 
 /** A write operation on a model. */
-export function writeModel(writer: Writer, client: ClientTraits, operation: Operation): Promise<unknown> {
-  const { plan, args, named, removeKeys } = prepare(writer, client, operation)
-  return write(writer, operation, plan, async () => {
+export function writeModel(context: Context, client: ClientTraits, operation: Operation): Promise<unknown> {
+  const { plan, args, isNamed, removeKeys } = prepare(context, client, operation)
+  return write(context, operation, plan, async () => {
     let result: unknown
     try {
       result = await queryWith(operation, args)
@@ -49,130 +25,82 @@ export function writeModel(writer: Writer, client: ClientTraits, operation: Oper
       if (args === operation.args || !isPermissionDenied(error)) throw error
       // The database user may not read what we added to the selection. The statement has done nothing, but a transaction that
       // it was part of is lost.
-      writer.unreadable.add(unwidened(operation))
-      if (writer.transactionOf(operation) !== undefined) throw error
+      context.deniedReturning.add(operation.model as string)
+      if (context.transactionOf(operation) !== undefined) throw error
       addResult(plan, undefined)
       return await queryWith(operation, operation.args)
     }
-    addResult(plan, named ? result : undefined)
+    addResult(plan, isNamed ? result : undefined)
     return removeKeys(result)
   })
 }
 
-/** Where it is kept that the results of writes to a model are not to be widened. */
-function unwidened({ model }: Operation): string {
-  return `${model}: as selected`
-}
-
-interface Prepared extends WithKeys {
-  readonly plan: WritePlan
-  /** Whether the result is the row that was written: that of a fluent call is not. */
-  readonly named: boolean
-}
-
-/** Args that we can't make sense of are Prisma's to judge, and what they may do is anything. */
-function prepare(writer: Writer, client: ClientTraits, operation: Operation): Prepared {
-  const { model: name, operation: kind, args } = operation
-  try {
-    const model = writer.catalog.get(name as string)
-    if (model === undefined) throw new Error(`${name} is not in the schema`)
-    const plan = planWrite(writer.catalog, model, kind, args, writer.without)
-    const named = !isFluent(operation)
-    const wide = named && !writer.unreadable.has(unwidened(operation))
-    return { plan, named, ...withKeys(wide ? plan.expected : undefined, args, client) }
-  } catch (error) {
-    writer.events.emit({ type: 'error', code: 'PLAN', message: `A ${kind} could not be planned: ${nameOf(error)}.` })
-    return { plan: unknownWrite(writer.catalog, writer.without), named: false, args, removeKeys: result => result }
-  }
-}
-
 /** A raw operation: a write of the tables that it names, or of anything, unless its text plainly reads. */
-export async function writeRaw(writer: Writer, operation: Operation): Promise<unknown> {
+export async function writeRaw(context: Context, operation: Operation): Promise<unknown> {
   const text = rawTextOf(operation.args)
   if (text !== undefined && isPlainRead(text)) return operation.query(operation.args)
-  const plan = planRaw(writer.catalog, text, writer.without)
-  return write(writer, operation, plan, async () => await operation.query(operation.args))
+  const plan = planRaw(context.catalog, text, context.newEffects())
+  return write(context, operation, plan, async () => await operation.query(operation.args))
 }
 
 async function write(
-  writer: Writer,
+  context: Context,
   operation: Operation,
   plan: WritePlan,
   run: () => Promise<unknown>,
 ): Promise<unknown> {
-  const transaction = writer.transactionOf(operation)
-  if (transaction?.kind === 'interactive') return writeInTransaction(writer, transaction, plan, run)
+  const transaction = context.transactionOf(operation)
+  if (transaction?.kind === 'interactive') return writeInTransaction(context, transaction.id, plan, run)
   let result: unknown
   try {
     // In a batch transaction this settles after COMMIT or ROLLBACK, like everywhere.
     result = await run()
   } catch (error) {
-    await dropAfterFailure(writer, operation, plan, error)
+    await invalidateAfterFailure(context, operation, plan, error)
     throw error
   }
-  await drop(writer, plan.effects, 'write')
+  await invalidate(context, plan.effects, 'write')
   return result
 }
 
-async function writeInTransaction(
-  writer: Writer,
-  { id }: InTransaction & { kind: 'interactive' },
+async function invalidateAfterFailure(
+  context: Context,
+  operation: Operation,
   plan: WritePlan,
-  run: () => Promise<unknown>,
-): Promise<unknown> {
-  const scope = writer.transactions.scope(id)
-  if (scope === undefined) {
-    // A transaction that did not begin through our client: we won't see its end, so it is of unknown outcome.
-    let closed = false
-    try {
-      return await run()
-    } catch (error) {
-      closed = isTransactionClosed(error)
-      throw error
-    } finally {
-      addResult(plan, undefined)
-      if (!closed) await drop(writer, plan.effects, 'transaction', 'unknown')
-    }
-  }
-  return scope.run(async () => {
-    try {
-      return await run()
-    } catch (error) {
-      // Part of a nested write may be done, and the application may swallow the error and commit.
-      addResult(plan, undefined)
-      throw error
-    } finally {
-      scope.effects.add(plan.effects)
-    }
-  })
-}
-
-async function dropAfterFailure(writer: Writer, operation: Operation, plan: WritePlan, error: unknown): Promise<void> {
+  error: unknown,
+): Promise<void> {
   const outcome = outcomeOf(error)
-  if (outcome === 'unknown') return drop(writer, plan.effects, 'write', outcome)
-  // Refused: undone, or never done. What has a name is dropped all the same, which costs next to nothing. Raw SQL may
+  if (outcome === 'unknown') {
+    await invalidate(context, plan.effects, 'write', { isOutcomeKnown: false })
+    return
+  }
+  // A refused statement was rolled back or never ran. Rows with a name are invalidated anyway: it is one key each. Raw SQL may
   // have committed by itself before it failed.
   if (outcome === 'failed' || operation.model === undefined) addResult(plan, undefined)
   else plan.effects.keepNamedOnly()
-  await drop(writer, plan.effects, 'write')
+  await invalidate(context, plan.effects, 'write')
 }
 
-/**
- * Drops what is wrong now, and keys that were asked for by hand. Of an `unknown` outcome, what may be: the server may still
- * commit, so the models are held.
- */
-export async function drop(
-  { store, events, fleet }: Pick<Writer, 'store' | 'events' | 'fleet'>,
-  effects: Effects,
-  source: InvalidationSource,
-  outcome: 'known' | 'unknown' = 'known',
-  byHand: readonly string[] = [],
-): Promise<void> {
-  const { holds, keys } = outcome === 'unknown' ? effects.invalidationOfUnknownOutcome() : effects.invalidation()
-  const besides = () => fleet.alsoStale(effects)
-  events.invalidate(
-    source,
-    effects.models,
-    await store.invalidate({ holds, keys: [...keys, ...byHand], alsoStale: besides }),
-  )
+interface Prepared extends WithKeys {
+  readonly plan: WritePlan
+  /** Whether the result is the row that was written: that of a fluent call is not. */
+  readonly isNamed: boolean
+}
+
+/** Args that can't be planned are Prisma's to judge, and what they may change is anything. */
+function prepare(context: Context, client: ClientTraits, operation: Operation): Prepared {
+  const { catalog } = context
+  const { model: name, operation: kind, args } = operation
+  try {
+    const model = catalog.get(name as string)
+    if (model === undefined) throw new Error(`${name} is not in the schema`)
+    const plan = planWrite(catalog, model, kind, args, context.newEffects())
+    const isNamed = !isFluent(operation)
+    const mayReturnMore = isNamed && !context.deniedReturning.has(name as string)
+    return { plan, isNamed, ...withKeys(mayReturnMore ? plan.expected : undefined, args, client) }
+  } catch (error) {
+    context.events.emit({ type: 'error', code: 'PLAN', message: `A ${kind} could not be planned: ${nameOf(error)}.` })
+    const plan = unknownWrite(catalog, context.newEffects())
+    return { plan, isNamed: false, args, removeKeys: result => result }
+  }
 }

@@ -64,9 +64,7 @@ export function modelNamed(name: string): CatalogModel {
 export function clientShape(given: Partial<ClientTraits> = {}): ClientTraits {
   return {
     globalOmit: () => undefined,
-    computesNothing: true,
-    computes: () => false,
-    neededByComputed: () => false,
+    computed: { isEmpty: true, has: () => false, needs: () => false, addThoseOf: () => false },
     reader: new ArgsReader(() => undefined, false),
     joins: false,
     selections: new SelectionCache(),

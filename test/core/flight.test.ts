@@ -1,7 +1,9 @@
 import { describe, expect, it, vi } from 'vitest'
-import { Flights, STUCK } from '../../src/local/flights.js'
+import { Flights } from '../../src/local/flights.js'
 
 const KEY = 'User:1'
+const TIMEOUT = { kind: 'timeout' }
+const loaded = (shared: string) => ({ kind: 'loaded', shared })
 
 describe('a load may be shared', () => {
   it('by a reader who came before it began', () => {
@@ -55,14 +57,14 @@ describe('a load', () => {
     const flight = flights.begin(KEY)
     const waiting = Promise.all([flight.wait(), flight.wait()])
     flight.end('row')
-    expect(await waiting).toEqual(['row', 'row'])
-    expect(await flight.wait()).toBe('row')
+    expect(await waiting).toEqual([loaded('row'), loaded('row')])
+    expect(await flight.wait()).toEqual(loaded('row'))
   })
 
   it('that failed answers nothing, and rejects nobody', async () => {
     const flight = new Flights<string>().begin(KEY)
     flight.end(undefined)
-    expect(await flight.wait()).toBeUndefined()
+    expect(await flight.wait()).toEqual({ kind: 'failed' })
   })
 
   it('is gone before those who waited go on: the next of them begins the single next load', async () => {
@@ -83,7 +85,7 @@ describe('a load', () => {
     }
     const answers = Promise.all([late('a'), late('b'), late('c')])
     first.end('old row')
-    expect(await answers).toEqual(['row of a', 'row of a', 'row of a'])
+    expect(await answers).toEqual(Array(3).fill(loaded('row of a')))
     expect(began).toEqual(['a'])
   })
 })
@@ -98,7 +100,7 @@ describe('a load that does not end', () => {
       await vi.advanceTimersByTimeAsync(4_999)
       expect(vi.getTimerCount()).toBe(1)
       await vi.advanceTimersByTimeAsync(1)
-      expect(await waiting).toBe(STUCK)
+      expect(await waiting).toEqual(TIMEOUT)
       expect(vi.getTimerCount()).toBe(0)
     } finally {
       vi.useRealTimers()
@@ -108,10 +110,10 @@ describe('a load that does not end', () => {
   it('loses its place to one successor, which it does not take away when it ends after all', async () => {
     const flights = new Flights<string>(1)
     const hanging = flights.begin(KEY)
-    expect(await Promise.all([hanging.wait(), hanging.wait()])).toEqual([STUCK, STUCK])
+    expect(await Promise.all([hanging.wait(), hanging.wait()])).toEqual([TIMEOUT, TIMEOUT])
     expect(flights.inProgress(KEY)).toBeUndefined()
     const successor = flights.begin(KEY)
-    expect(await hanging.wait()).toBe(STUCK)
+    expect(await hanging.wait()).toEqual(TIMEOUT)
     hanging.end('late')
     expect(flights.inProgress(KEY)).toBe(successor)
     successor.end('row')
@@ -125,7 +127,7 @@ describe('a load that does not end', () => {
       const waiting = flight.wait()
       await vi.advanceTimersByTimeAsync(3_600_000)
       flight.end('value')
-      expect(await waiting).toBe('value')
+      expect(await waiting).toEqual(loaded('value'))
     } finally {
       vi.useRealTimers()
     }
@@ -135,8 +137,8 @@ describe('a load that does not end', () => {
     const flights = new Flights<string>(1)
     const slow = flights.begin(KEY)
     await slow.wait()
-    const waiting = flights.begin(KEY).wait(60_000, slow.answered)
+    const waiting = flights.begin(KEY).wait(60_000, slow.found)
     slow.end('row')
-    expect(await waiting).toBe('row')
+    expect(await waiting).toEqual(loaded('row'))
   })
 })

@@ -20,7 +20,12 @@ interface Hidden {
 function shape({ omit, needed = [] }: Hidden = {}): ClientTraits {
   return clientShape({
     globalOmit: () => omit,
-    neededByComputed: (model, name) => needed.includes(`${model}.${name}`),
+    computed: {
+      isEmpty: true,
+      has: () => false,
+      needs: (model, name) => needed.includes(`${model}.${name}`),
+      addThoseOf: () => false,
+    },
   })
 }
 

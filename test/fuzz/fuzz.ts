@@ -18,6 +18,7 @@ import { fuzzSchemas, type SchemaOptions, type SchemaReport } from './schemas/sc
 import { FEATURES } from './schemas/features.js'
 import { openStage } from './stage.js'
 import { VersionsFuzzer } from './versions/versions-fuzzer.js'
+import { withoutRule } from '../support/without-rule.js'
 
 /** In 600 s, each kind of write meets each shape of read so often. */
 const LEAST = 100
@@ -64,18 +65,14 @@ try {
 }
 
 async function once(on: Servers): Promise<number> {
-  const { without: withoutRule } = values
-  if (withoutRule !== undefined && !(withoutRule in rules())) {
-    throw new Error(`There is no rule ${withoutRule}. There are: ${Object.keys(rules()).join(', ')}`)
+  const { without: rule } = values
+  if (rule !== undefined && !(rule in rules())) {
+    throw new Error(`There is no rule ${rule}. There are: ${Object.keys(rules()).join(', ')}`)
   }
-  console.log(`seed ${seed}, ${seconds} s${withoutRule === undefined ? '' : `, without ${withoutRule}`}`)
+  console.log(`seed ${seed}, ${seconds} s${rule === undefined ? '' : `, without ${rule}`}`)
   if (values.versions) return overVersions(on)
-  if (values.schemas) return overSchemas(on, withoutRule === undefined ? {} : { withoutRule })
-  const report = await fuzzed(
-    on,
-    { seed, seconds, progress: console.log },
-    withoutRule === undefined ? {} : { withoutRule },
-  )
+  if (values.schemas) return overSchemas(on, rule === undefined ? {} : withoutRule(rule))
+  const report = await fuzzed(on, { seed, seconds, progress: console.log }, rule === undefined ? {} : withoutRule(rule))
   if (values.table) console.log(report.coverage.table())
   console.log(summaryOf(report))
   const complaints = complaintsOf(report)
@@ -91,14 +88,14 @@ async function once(on: Servers): Promise<number> {
 
 async function withoutEach(on: Servers): Promise<number> {
   let unnoticed = 0
-  for (const withoutRule of Object.keys(rules())) {
+  for (const rule of Object.keys(rules())) {
     const options = { seed, seconds: SECONDS_WITHOUT, secondsToShrink: 0 }
     const failure = values.schemas
-      ? (await fuzzedSchemas(on, { ...options, without: values.no }, { withoutRule })).failures[0]
-      : (await fuzzed(on, options, { withoutRule })).failure
+      ? (await fuzzedSchemas(on, { ...options, without: values.no }, withoutRule(rule))).failures[0]
+      : (await fuzzed(on, options, withoutRule(rule))).failure
     if (failure === undefined) unnoticed++
     const took = failure === undefined ? `not in ${SECONDS_WITHOUT}` : failure.seconds.toFixed(1)
-    console.log(`without ${withoutRule.padEnd(12)} ${took.padStart(12)} s`)
+    console.log(`without ${rule.padEnd(12)} ${took.padStart(12)} s`)
   }
   return unnoticed === 0 ? 0 : 1
 }

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PrismaClient } from '../../generated/prisma/client.js'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { withoutRule } from '../support/without-rule.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 // Below the project, so that the generated client finds Prisma's runtime.
@@ -217,7 +218,7 @@ describe('a schema with a view, whose relations Prisma keeps (relationMode = "pr
     for (const id of [1, 2]) await plain.author.create({ data: { id, name: `a${id}` } })
     for (const id of [10, 11]) await plain.book.create({ data: { id, title: `b${id}`, authorId: 1 } })
     await plain.page.create({ data: { id: 100, text: 'p', bookId: 10 } })
-    const parts = without === undefined ? {} : { withoutRule: without }
+    const parts = without === undefined ? {} : withoutRule(without)
     const [reader, writer] = [0, 1].map(() =>
       world.process({ models: models as CacheAsideOptions['models'] }, { base: newLibrary(), parts }),
     ) as [CachedProcess, CachedProcess]

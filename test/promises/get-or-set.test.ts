@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { CacheEvent } from '../../src/events.js'
 import { newToken } from '../../src/wire/envelope.js'
 import { Flight } from '../../src/local/flights.js'
-import { Store } from '../../src/redis/store.js'
+import { type FillOptions, Store } from '../../src/redis/store.js'
 import { startRedis } from '../support/servers.js'
 import { type CachedProcess, createWorld, type World } from '../support/world.js'
 
@@ -457,7 +457,7 @@ describe('an invalidation during a fetch', () => {
 
   /** Stores whatever was loaded, token or not. */
   class UnguardedFill extends Store {
-    override fill(...[key, entry, , ttlMs]: Parameters<Store['fill']>): void {
+    override fill(key: string, entry: Buffer, { ttlMs }: FillOptions): void {
       void world.redis.set(key, entry, 'PX', Math.ceil(ttlMs))
     }
   }

@@ -1,6 +1,6 @@
 /** Query hooks that are applied after the cache run on misses only: what they concern is not cached, unless they are the same for all. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { HOOKS_BEHIND } from '../../src/assemble.js'
+import { HOOKS_BEHIND } from '../../src/plan/bypass.js'
 import type { CacheApi, CacheAsideOptions, CacheEvent } from '../../src/index.js'
 import type { Overrides } from '../../src/assemble.js'
 import { createExtension } from '../../src/extension.js'

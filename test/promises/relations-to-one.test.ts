@@ -1,7 +1,7 @@
 /** Rows with the rows they point to, or that point to them one to one: each from its own entry. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { delegate } from '../support/delegates.js'
-import { ForgetfulStore, ledAstray } from '../support/memories.js'
+import { NoGuesses, wrongGuesses } from '../support/guesses.js'
 import { watchRedis } from '../support/monitor.js'
 import {
   ALL,
@@ -25,7 +25,7 @@ let other: CachedProcess
 beforeAll(async () => {
   world = await createWorld()
   cached = world.process({ models: ALL })
-  other = world.process({ models: ALL }, { parts: { Store: ForgetfulStore } })
+  other = world.process({ models: ALL }, { parts: { Guesses: NoGuesses } })
   await smallWorld(world)
 })
 afterAll(() => world.close())
@@ -164,7 +164,7 @@ describe('with a related row the answer is Prisma’s, and a hit asks no SQL', (
 
 describe('where a relation led before is a guess', () => {
   it.each(shapes)('that is found out when it is wrong: %s', async (_, query) => {
-    const [one, two] = ['1', '2'].map(id => world.process({ models: ALL }, { parts: { Store: ledAstray(id) } }))
+    const [one, two] = ['1', '2'].map(id => world.process({ models: ALL }, { parts: { Guesses: wrongGuesses(id) } }))
     const truth = await ask(world.plain, query)
     await cold(world, cached, other)
     // The rows that they are led to are there, and valid.

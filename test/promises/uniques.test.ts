@@ -4,10 +4,10 @@ import { Prisma } from '../../generated/prisma/client.js'
 import { Recent } from '../../src/memo.js'
 import { newToken } from '../../src/wire/envelope.js'
 import { EVERY_WRITE } from '../../src/wire/keys.js'
-import { Store } from '../../src/redis/store.js'
+import { type FillOptions, Store } from '../../src/redis/store.js'
 import { delegate, outcome } from '../support/delegates.js'
 import { Gates } from '../support/gates.js'
-import { ForgetfulStore, ledAstray } from '../support/memories.js'
+import { NoGuesses, wrongGuesses } from '../support/guesses.js'
 import { watchRedis } from '../support/monitor.js'
 import { type CachedProcess, createWorld, type World } from '../support/world.js'
 
@@ -18,7 +18,7 @@ let other: CachedProcess
 beforeAll(async () => {
   world = await createWorld()
   cached = world.process()
-  other = world.process({}, { parts: { Store: ForgetfulStore } })
+  other = world.process({}, { parts: { Guesses: NoGuesses } })
 })
 afterAll(() => world.close())
 
@@ -257,7 +257,7 @@ describe('where a pointer led before', () => {
     const [mine, theirs] = [await newUser({ name: 'mine' }), await newUser({ name: 'theirs' })]
     await world.plain.post.create({ data: { title: 'of mine', authorId: mine.id } })
     await world.plain.post.create({ data: { title: 'of theirs', authorId: theirs.id } })
-    const astray = world.process({}, { parts: { Store: ledAstray(String(theirs.id)) } })
+    const astray = world.process({}, { parts: { Guesses: wrongGuesses(String(theirs.id)) } })
     const include = { posts: true, profile: true, _count: { select: { posts: true } } }
     for (const shape of [{}, { include }, { select: { name: true } }, { select: { posts: true } }]) {
       for (const where of [{ email: mine.email }, { email: fresh('nobody') }, { id: theirs.id }]) {
@@ -517,9 +517,10 @@ describe('a load by unique that is overtaken by a write', () => {
   /** Stamps what was loaded by a unique with the epoch of now, and not with that of before the load. */
   class RestampedFill extends Store {
     static pending: Promise<unknown>[] = []
-    override fill(...[key, entry, on, ttlMs, guard]: Parameters<Store['fill']>): void {
-      if (typeof guard !== 'string') return super.fill(key, entry, on, ttlMs, guard)
-      const any = on.epochs[EVERY_WRITE] as string
+    override fill(key: string, entry: Buffer, options: FillOptions): void {
+      const { dependsOn, ttlMs, guard } = options
+      if (typeof guard !== 'string') return super.fill(key, entry, options)
+      const any = dependsOn.epochs[EVERY_WRITE] as string
       const restamp = async () => {
         await world.redis.set(any, newToken(), 'PX', 60_000, 'NX')
         const epoch = (await world.redis.getBuffer(any)) as Buffer

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { withoutRule } from '../support/without-rule.js'
 
 type Db = Pick<CachedProcess['prisma'], 'user' | 'post' | 'order'>
 
@@ -61,7 +62,7 @@ beforeAll(async () => {
   world = await createWorld()
   mover = world.process()
   writer = world.process()
-  const of = (withoutRule: string) => world.process({}, { parts: { withoutRule } })
+  const of = (rule: string) => world.process({}, { parts: withoutRule(rule) })
   unguarded = { child: of('child'), moved: of('moved') }
 })
 afterAll(async () => world.close())

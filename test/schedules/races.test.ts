@@ -5,10 +5,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client } from 'pg'
-import { Flights, type Flight } from '../../src/local/flights.js'
-import type { Shared } from '../../src/read/row.js'
+import { type Flight, Flights, type SharedRow } from '../../src/local/flights.js'
 import type { Overrides } from '../../src/assemble.js'
-import { Store } from '../../src/redis/store.js'
+import { type FillOptions, Store } from '../../src/redis/store.js'
 import { Kind } from '../../src/wire/envelope.js'
 import { EVERY_WRITE, UNNAMED_WRITES } from '../../src/wire/keys.js'
 import { Gates } from '../support/gates.js'
@@ -24,14 +23,14 @@ afterAll(() => world.close())
 
 /** Stores whatever was loaded, token or not. */
 class UnguardedFill extends Store {
-  override fill(...[key, entry, , ttlMs]: Parameters<Store['fill']>): void {
+  override fill(key: string, entry: Buffer, { ttlMs }: FillOptions): void {
     void world.redis.set(key, entry, 'PX', Math.ceil(ttlMs))
   }
 }
 
 /** Lets every reader share every load in flight. */
-class JoinAny extends Flights<Shared> {
-  override begin(key: string): Flight<Shared> {
+class JoinAny extends Flights<SharedRow> {
+  override begin(key: string): Flight<SharedRow> {
     const flight = super.begin(key)
     flight.mayJoin = () => true
     return flight
@@ -40,7 +39,7 @@ class JoinAny extends Flights<Shared> {
 
 /** Stores whatever was loaded as if it had been loaded just now: under the epochs of this moment. */
 class FillOfNow extends Store {
-  override fill(...[key, entry, { epochs }, ttlMs]: Parameters<Store['fill']>): void {
+  override fill(key: string, entry: Buffer, { dependsOn: { epochs }, ttlMs }: FillOptions): void {
     const underAny = entry[KIND_AT] !== Kind.row
     void world.redis.getBuffer(epochs[underAny ? EVERY_WRITE : UNNAMED_WRITES] as string).then(epoch => {
       epoch?.copy(entry, STAMP_AT, TOKEN_AT)
@@ -53,14 +52,14 @@ class FillOfNow extends Store {
 const [TOKEN_AT, STAMP_AT, KIND_AT] = [4, 32, 53]
 
 /** Hands the failure of a load to all who wait for it. */
-class ShareFailures extends Flights<Shared> {
-  override begin(key: string): Flight<Shared> {
+class ShareFailures extends Flights<SharedRow> {
+  override begin(key: string): Flight<SharedRow> {
     const flight = super.begin(key)
     const wait = flight.wait.bind(flight)
     flight.wait = async () => {
-      const shared = await wait()
-      if (shared === undefined) throw new Error('the load of another')
-      return shared
+      const outcome = await wait()
+      if (outcome.kind === 'failed') throw new Error('the load of another')
+      return outcome
     }
     return flight
   }

@@ -1,0 +1,49 @@
+/** What the read and the write may use: an interface, made in `assemble.ts`. Shared by all clients of one schema and one source. */
+import type { Events, Outstanding } from './events.js'
+import type { Fleet } from './fleet/fleet.js'
+import type { Flights, SharedRow } from './local/flights.js'
+import type { Guesses } from './local/guesses.js'
+import type { Scopes } from './local/scopes.js'
+import type { Catalog } from './plan/catalog.js'
+import type { Effects } from './plan/effects.js'
+import type { FindUniqueBatches, transactionOf } from './prisma7/operation.js'
+import type { Health } from './redis/health.js'
+import type { Store } from './redis/store.js'
+import type { Access } from './source/access.js'
+import type { Database } from './source/database.js'
+
+export interface Context {
+  readonly prefix: string
+  /** The default of `getOrSet`. */
+  readonly ttlMs: number
+  readonly catalog: Catalog
+  readonly events: Events
+  // ---- Redis
+  readonly store: Store
+  readonly health: Health
+  // ---- the source of the rows, and who else caches them
+  readonly database: Database
+  readonly access: Access
+  readonly fleet: Fleet
+  /** Stands for the source in values of `getOrSet`, which follow no schema and so have no fingerprint. */
+  readonly signature: Buffer
+  // ---- what only this process knows
+  readonly flights: Flights<SharedRow>
+  readonly valueFlights: Flights<Buffer>
+  readonly scopes: Scopes
+  readonly guesses: Guesses
+  readonly batches: FindUniqueBatches
+  /** Loads of whole rows that the database user lacks a grant for, by the selection that they load. */
+  readonly deniedLoads: Set<string>
+  /** Models whose writes may not return more columns than the caller selected: a grant is missing. */
+  readonly deniedReturning: Set<string>
+  // ---- guards, which tests replace
+  readonly transactionOf: typeof transactionOf
+  newEffects(): Effects
+  /** Whether reads use the cache; writes invalidate always. */
+  enabled: boolean
+  /** Warns, once, that reads are not cached because of query hooks behind the cache. */
+  warnOfHooks(): void
+  /** Ends the cache; answers what is still outstanding. */
+  close(): Promise<Outstanding>
+}

@@ -1,0 +1,20 @@
+/** What the plan has to know of a client, and not of its schema. */
+import { type ClientFacts, nameOfConstant } from '../prisma7/client.js'
+import { ArgsReader } from './args.js'
+import { type ClientTraits, SelectionCache } from './selection.js'
+
+export function traitsOf(facts: ClientFacts): ClientTraits {
+  const { schema, computed } = facts
+  return {
+    globalOmit: model => facts.globalOmit(model),
+    computed,
+    reader: new ArgsReader(nameOfConstant, schema.previewFeatures.has('strictUndefinedChecks')),
+    joins: schema.previewFeatures.has('relationJoins'),
+    selections: new SelectionCache(),
+  }
+}
+
+/** A client was extended further: its computed fields count too, and what was planned without them does not. */
+export function addTraitsOf(client: object, { computed, selections }: ClientTraits): void {
+  if (computed.addThoseOf(client)) selections.forget()
+}

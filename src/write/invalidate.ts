@@ -1,0 +1,26 @@
+/** The one way to invalidate: after a write, at the end of a transaction, by a call of `$cache`. */
+import type { Context } from '../context.js'
+import type { InvalidationSource } from '../events.js'
+import type { Effects } from '../plan/effects.js'
+
+/**
+ * Invalidates what is stale now, and names it in an event.
+ *
+ * @param options - `isOutcomeKnown: false`: the server may still commit, so the models are held until it is settled; `keys`: to
+ *   invalidate besides
+ * @returns `done` when Redis has acknowledged it
+ */
+export async function invalidate(
+  { store, events, fleet, guesses }: Pick<Context, 'store' | 'events' | 'fleet' | 'guesses'>,
+  effects: Effects,
+  source: InvalidationSource,
+  { isOutcomeKnown = true, keys: more = [] }: { isOutcomeKnown?: boolean; keys?: readonly string[] } = {},
+) {
+  const { holds, keys } = isOutcomeKnown ? effects.invalidation() : effects.invalidationOfUnknownOutcome()
+  const all = more.length === 0 ? keys : [...keys, ...more]
+  guesses.written(all)
+  const alsoStale = () => fleet.alsoStale(effects)
+  const outcome = await store.invalidate({ holds, keys: all, alsoStale })
+  events.invalidate(source, effects.models, outcome)
+  return outcome
+}
