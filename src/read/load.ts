@@ -49,7 +49,7 @@ export class RowLoad {
       ...(strategy !== undefined && { relationLoadStrategy: strategy }),
     }
     if (hasCursor) await nextFreeTick()
-    this.#batch = this.#context.batches.join(model.definition.name)
+    this.#batch = this.#context.batches.join(model.name)
     try {
       return { row: (await queryWhole(this.#operation, args, this.#context)) as Row | null }
     } catch (error) {
@@ -77,5 +77,5 @@ export class RowLoad {
 
 /** What a load asks for, by the models in it. */
 export function nameOfLoad({ model, tree }: RowRead): string {
-  return tree === undefined ? model.definition.name : tree.selection.text
+  return tree === undefined ? model.name : tree.selection.text
 }

@@ -21,7 +21,7 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
   readonly #operation: Operation
 
   constructor(context: Context, operation: Operation, plan: ResultRead) {
-    this.model = plan.model.definition.name
+    this.model = plan.model.name
     this.operation = operation.operation
     this.key = this.flightKey = plan.key
     this.#context = context

@@ -1,7 +1,8 @@
 /** A row as it is read: by its key, in the caller's selection. */
 import type { Context } from '../context.js'
 import type { Flight, SharedRow } from '../local/flights.js'
-import { matches, type RowRead, throwsWhenAbsent } from '../plan/read.js'
+import { matches } from '../plan/pins.js'
+import { type RowRead, throwsWhenAbsent } from '../plan/read.js'
 import type { ClientTraits } from '../plan/selection.js'
 import type { Operation } from '../prisma7/operation.js'
 import type { Ticket } from '../redis/store.js'
@@ -23,7 +24,7 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
 
   /** @param operation - `findUnique` or another of its kind */
   constructor(context: Context, traits: ClientTraits, operation: Operation, plan: RowRead) {
-    this.model = plan.model.definition.name
+    this.model = plan.model.name
     this.operation = operation.operation
     this.key = this.flightKey = plan.key
     this.#context = context

@@ -1,16 +1,15 @@
 /**
- * Whether this process may trust what Redis says. It may not before the server is known (a new process at the other end,
- * restored from a snapshot or failed over, may hold entries whose invalidation it never saw), nor while an invalidation
- * of ours was not acknowledged. Getting there is one function, `#attempt`; it runs at each (re)connect and, while there is no
- * trust, in intervals: no state without trust needs an event to end (the table in `docs/design.md`). Meanwhile reads go to the
- * database.
+ * Whether this process may use what Redis says: the circuit breaker. It may not before the server is known (a new process at the
+ * other end, restored from a snapshot or failed over, may hold entries whose invalidation it never saw), nor while an invalidation
+ * of this process was not acknowledged. The way back is one function, `#recoverOnce`. It runs at each (re)connect and, while the
+ * cache is not used, in intervals: no state needs an event to end (the table in `docs/design.md`). Meanwhile reads use the database.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from './connection.js'
-import { patiently } from './waiting.js'
-import type { Emit, ErrorCode } from '../events.js'
+import { patiently } from '../waiting.js'
+import type { Emit } from '../events.js'
 import { Journal } from './journal.js'
-import { KnownServers } from './marks.js'
+import { ServerCheck } from './server-check.js'
 
 /** Who else uses the keys (`fleet.ts`). */
 export interface FleetView {
@@ -64,13 +63,10 @@ export class Health {
   #connects = 0
   #generation = 0
   #hanging = false
-  #lastTrusted: readonly string[] | undefined
-  #healing: Promise<void> | undefined
+  #recovering: Promise<void> | undefined
   #retry: NodeJS.Timeout | undefined
   #retryMs = FIRST_RETRY_MS
-  /** What ended the last attempt, if it is something to be said once. */
-  #obstacle: ErrorCode | undefined
-  readonly #marks: KnownServers
+  readonly #server: ServerCheck
   #closed = false
   #checking: Promise<boolean> | undefined
   #renewal: NodeJS.Timeout | undefined
@@ -79,7 +75,13 @@ export class Health {
     this.#connection = connection
     this.#options = options
     const { prefix, epochs, deadlineMs, holdMs, fleet, emit } = options
-    this.#marks = new KnownServers(connection, { prefix, epochs, deadlineMs })
+    this.#server = new ServerCheck(connection, {
+      prefix,
+      epochs,
+      deadlineMs,
+      onReplica: () => this.#refusal('READONLY'),
+      emit,
+    })
     this.#journal = new Journal(connection, {
       epochs,
       deadlineMs,
@@ -92,16 +94,16 @@ export class Health {
       onReady: () => {
         this.#connects++
         this.#retryMs = FIRST_RETRY_MS
-        this.#heal()
+        this.#recover()
       },
       onClose: () => {
-        this.#distrust()
+        this.#suspend()
         // A Cluster stays ready when one of its nodes goes, and may not say when it is back.
         this.#schedule()
       },
       onRefusal: (code, command) => this.#refusal(code, command),
     })
-    if (connection.ready) this.#heal()
+    if (connection.ready) this.#recover()
     else this.#schedule()
   }
 
@@ -115,7 +117,7 @@ export class Health {
     const { ready, sameServers, otherDatabase } = this.#connection
     if (this.#trusted && (!sameServers || otherDatabase !== undefined)) {
       this.#connects++
-      this.#distrust()
+      this.#suspend()
       this.#retryMs = FIRST_RETRY_MS
       this.#schedule()
     }
@@ -136,7 +138,7 @@ export class Health {
     return this.#here() && !this.#hanging && this.#options.fleet.fresh
   }
 
-  /** Invalidations that Redis has not acknowledged yet. */
+  /** How many keys and holds Redis has not acknowledged yet. */
   get pending(): number {
     return this.#journal.size
   }
@@ -159,7 +161,7 @@ export class Health {
   async #start(ms: number): Promise<number> {
     if (this.#closed) return ms
     const left = await this.#connection.opened(ms)
-    return this.#healing === undefined ? left : patiently(this.#healing, left)
+    return this.#recovering === undefined ? left : patiently(this.#recovering, left)
   }
 
   /** Looks again who else uses the keys, once at a time. */
@@ -186,7 +188,7 @@ export class Health {
     if (!this.#trusted || !this.#connection.ready || !isUsed) return this.#renewLater(renewMs)
     const checked = await this.#check()
     // Or the next process would take the server for an unknown one, when a week is over, and drop all entries.
-    if (this.#trusted) await this.#marks.renew()
+    if (this.#trusted) await this.#server.renewMark()
     if (!checked) this.#options.fleet.touch()
     this.#renewLater(checked ? renewMs : Math.min(renewMs, LONGEST_RETRY_MS))
   }
@@ -206,7 +208,7 @@ export class Health {
     }
     if (++this.#failures < FAILURES_TO_DISTRUST) return
     this.#hanging = true
-    this.#distrust()
+    this.#suspend()
     this.#schedule()
   }
 
@@ -214,7 +216,7 @@ export class Health {
   queue(holds: readonly string[], keys: readonly string[]): void {
     if (this.#connection.ready) this.#hanging = true
     this.#journal.add(holds, keys)
-    this.#distrust()
+    this.#suspend()
     this.#schedule()
   }
 
@@ -224,13 +226,13 @@ export class Health {
    */
   async close(ms: number): Promise<number> {
     this.#closed = true
-    this.#distrust()
+    this.#suspend()
     this.#unwatch()
     clearTimeout(this.#renewal)
     const until = performance.now() + ms
     while (this.pending > 0 && performance.now() < until) {
-      this.#heal()
-      await patiently(this.#healing ?? Promise.resolve(), until - performance.now())
+      this.#recover()
+      await patiently(this.#recovering ?? Promise.resolve(), until - performance.now())
       if (this.pending > 0) await sleep(Math.min(FIRST_RETRY_MS, Math.max(until - performance.now(), 0)))
     }
     clearTimeout(this.#retry)
@@ -248,12 +250,12 @@ export class Health {
     }
     // It has become a replica, and may no longer be told what others drop.
     if (code === 'READONLY' && this.#trusted) {
-      this.#distrust()
+      this.#suspend()
       this.#schedule()
     }
   }
 
-  #distrust(): void {
+  #suspend(): void {
     this.#generation++
     if (this.#trusted) this.#options.emit({ type: 'trust', trusted: false })
     this.#trusted = false
@@ -263,7 +265,7 @@ export class Health {
     if (this.#retry !== undefined || !this.#wanted) return
     this.#retry = setTimeout(() => {
       this.#retry = undefined
-      this.#heal()
+      this.#recover()
     }, this.#retryMs)
     this.#retry.unref()
     this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
@@ -274,36 +276,35 @@ export class Health {
     return !this.#closed || this.pending > 0
   }
 
-  #heal(): void {
-    if (this.#healing !== undefined || !this.#wanted) return
+  #recover(): void {
+    if (this.#recovering !== undefined || !this.#wanted) return
     const connects = this.#connects
-    this.#healing = this.#attempt().then(healed => {
-      this.#healing = undefined
+    this.#recovering = this.#recoverOnce().then(isRecovered => {
+      this.#recovering = undefined
       if (!this.#wanted) return
       // A reconnect while we were at it may have brought another server, a write another debt: once more.
-      if (connects !== this.#connects || (healed && this.pending > 0)) return this.#heal()
-      if (!healed || !this.#connection.sameServers) {
+      if (connects !== this.#connects || (isRecovered && this.pending > 0)) return this.#recover()
+      if (!isRecovered || !this.#connection.sameServers) {
         this.#connection.refreshSlots()
         return this.#schedule()
       }
-      if (!this.#closed) this.#trust()
+      if (!this.#closed) this.#resume()
     })
   }
 
-  #trust(): void {
+  #resume(): void {
     this.#trusted = true
     clearTimeout(this.#retry)
     this.#retry = undefined
     this.#failures = 0
-    this.#obstacle = undefined
-    this.#marks.trusted()
+    this.#server.used()
     this.#options.emit({ type: 'trust', trusted: true })
   }
 
   /** Who the server is, who else uses the keys, what we owe, whether the server is known: answers whether all is settled. */
-  async #attempt(): Promise<boolean> {
+  async #recoverOnce(): Promise<boolean> {
     this.#connection.rememberServers()
-    const identities = await this.#identify()
+    const identities = await this.#server.identify()
     if (identities === undefined || !(await this.#check())) return false
     // Redis answers: what is dropped from here on goes out at once, or debts would grow while we repay them.
     this.#hanging = false
@@ -312,50 +313,8 @@ export class Health {
       return false
     }
     // Last, because a process that never gets to know the server still has to tell the others what it has changed.
-    if (this.#closed || !(await this.#meet(identities))) return this.#closed
+    if (this.#closed || !(await this.#server.isKnown(identities, this.#connects))) return this.#closed
     this.#renewLater(this.#options.fleet.renewMs)
-    this.#lastTrusted = identities
     return true
-  }
-
-  async #meet(identities: readonly string[]): Promise<boolean> {
-    const isAnother = this.#lastTrusted !== undefined && this.#lastTrusted.join() !== identities.join()
-    const outcome = await this.#marks.check(identities, isAnother, this.#connects)
-    if (outcome === 'refused') {
-      const message =
-        `This process can't mark the Redis server as known, as Redis refuses to SET (it is full, or the user may not): ` +
-        `nothing is cached here until it can. The entries of other processes stay as they are.`
-      this.#say('REDIS_NOT_WRITABLE', message)
-    }
-    return outcome === 'met'
-  }
-
-  async #identify(): Promise<readonly string[] | undefined> {
-    const { otherDatabase } = this.#connection
-    if (otherDatabase !== undefined) {
-      const message =
-        `The application has selected database ${otherDatabase} on the Redis client of the cache (SELECT): nothing is read from ` +
-        `the cache, and invalidations wait, until it selects the former one again. Give the cache a client of its own.`
-      this.#say('OTHER_DATABASE', message)
-      return undefined
-    }
-    const servers = await this.#connection.servers(this.#options.deadlineMs)
-    if (servers === undefined) return undefined
-    if (servers.tooOld !== undefined) {
-      this.#say('REDIS_TOO_OLD', `Redis ${servers.tooOld} is older than 7.0: nothing is cached.`)
-      return undefined
-    }
-    if (servers.replica) {
-      this.#refusal('READONLY')
-      return undefined
-    }
-    return servers.identities
-  }
-
-  /** Once, and not at each attempt that fails for the same reason. */
-  #say(code: ErrorCode, message: string): void {
-    if (this.#obstacle === code) return
-    this.#obstacle = code
-    this.#options.emit({ type: 'error', code, message })
   }
 }

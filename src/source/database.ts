@@ -3,7 +3,7 @@
  * see, and how columns compare text. The schema shows none of this. It is asked once per driver adapter, on a connection of
  * its own. Until it has answered, reads go to the database.
  */
-import { patiently } from '../redis/waiting.js'
+import { patiently } from '../waiting.js'
 import { questionOf } from './database-sql.js'
 import type { Collations } from '../plan/catalog.js'
 import type { DatabaseQuery } from '../prisma7/client.js'
