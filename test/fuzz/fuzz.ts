@@ -133,7 +133,17 @@ async function overSchemas(on: Servers, parts: Partial<Parts>): Promise<number> 
   }
   const missing = seconds >= 600 ? coverage.missing(values.no) : []
   for (const feature of missing) console.log(`${feature}: not met`)
+  const verdict =
+    failures.length === 0
+      ? 'no mismatch'
+      : `a cached client was wrong, with schemas of seeds ${failures.map(each => each.seed).join(', ')}`
   if (failures.length > 0) console.log(`A cached client was wrong, with ${failures.length} schemas.`)
+  await recordRun({
+    command: ['npm run fuzz --', ...process.argv.slice(2)].join(' '),
+    seed,
+    seconds: took,
+    result: `${verdict}: ${schemas} schemas, ${refused.length} more that Prisma refuses, ${writes} writes, ${reads} reads, ${share} % hits; ${missing.length} features not met`,
+  })
   return failures.length + refused.length + missing.length === 0 ? 0 : 1
 }
 
