@@ -15,17 +15,14 @@ import {
   hooksOf,
   isLoadOf,
   isTransactionClient,
-  mayBeOfOtherColumns,
-  mayNotReadAll,
   type Operation,
-  outcomeOf,
   ownTick,
   queryWhole,
   markHook,
-  saysNotFound,
   skipWalk,
   transactionIdOf,
 } from './prisma7.js'
+import { mayBeOfOtherColumns, mayNotReadAll, outcomeOf, saysNotFound } from './prisma7-errors.js'
 import { Bypass } from './plan/bypass.js'
 import { isRead, planRead, type ReadPlan, type ResultRead, type RowRead, throwsWhenAbsent } from './plan/query.js'
 import type { ClientShape } from './plan/shape.js'

@@ -8,16 +8,8 @@ import type { Effects } from '../plan/effects.js'
 import { addResult, planRaw, planWrite, type WritePlan, writeOfAnything } from '../plan/write.js'
 import { nameOf } from '../errors.js'
 import type { Events, InvalidationSource } from '../events.js'
-import {
-  type InTransaction,
-  isFluent,
-  mayNotReadAll,
-  type Operation,
-  outcomeOf,
-  queryWith,
-  rawTextOf,
-  saysClosed,
-} from '../prisma7.js'
+import { type InTransaction, isFluent, type Operation, queryWith, rawTextOf } from '../prisma7.js'
+import { mayNotReadAll, outcomeOf, saysClosed } from '../prisma7-errors.js'
 import type { ClientShape } from '../plan/shape.js'
 import { isPlainRead } from '../plan/sql.js'
 import type { Store } from '../redis/store.js'

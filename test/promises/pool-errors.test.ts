@@ -1,6 +1,6 @@
 /** A write that never got to the database holds nothing: real pools, real Postgres. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { outcomeOf } from '../../src/prisma7.js'
+import { outcomeOf } from '../../src/prisma7-errors.js'
 import { createWorld, newClient, type World } from '../support/world.js'
 
 let world: World
