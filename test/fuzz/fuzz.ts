@@ -123,7 +123,8 @@ async function overSchemasWithout(on: Servers, rule: string): Promise<Found> {
   const options = { seed, seconds: 0, seeds, secondsToShrink: 0, without: values.no }
   const { failures, schemas, seconds: took } = await fuzzedSchemas(on, options, withoutRule(rule))
   const [failure] = failures
-  if (failure === undefined) return { seconds: undefined, text: `not found in ${schemas} schemas, ${took.toFixed(1)} s` }
+  if (failure === undefined)
+    return { seconds: undefined, text: `not found in ${schemas} schemas, ${took.toFixed(1)} s` }
   return { seconds: failure.seconds, text: `found in ${failure.seconds.toFixed(1)} s, with schema ${schemas}` }
 }
 

@@ -226,7 +226,7 @@ const writes: readonly Guard[] = [
     name: 'raw SQL whose connection is cut',
     without: 'it is taken for a statement that has failed, and may be committed later',
     file: 'prisma7/errors.ts',
-    find: "if (code === 'P2010') return 'unknown'",
+    find: "if (code === 'P2010' || code === 'P2028') return 'unknown'",
     instead: '',
     tests: [UNKNOWN],
   },
