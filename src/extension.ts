@@ -97,7 +97,7 @@ export function createExtension<Client>(
     const { session, shape, members } = attach(client)
     const $allOperations = through(
       session,
-      (core, operation) => routeWrite(core, shape, operation) ?? passOn(core, operation),
+      (core, operation, behind) => routeWrite(core, shape, operation, behind) ?? passOn(core, operation),
     )
     return client.$extends({ name: NAME, query: { $allOperations }, client: members })
   }
@@ -105,7 +105,8 @@ export function createExtension<Client>(
     const { session, shape, hook, members } = attach(client)
     const $allOperations = through(
       session,
-      (core, operation, behind) => routeWrite(core, shape, operation) ?? read(core, shape, operation, behind),
+      (core, operation, behind) =>
+        routeWrite(core, shape, operation, behind) ?? read(core, shape, operation, behind && !session.sameForAll),
     )
     hook.current = $allOperations
     const added = { ...members, $cache: cacheApi(session, shape, undefined), $uncached: invalidation(client) }
@@ -143,16 +144,21 @@ async function untilOpen(session: Session, operation: Operation, behind: boolean
   }
 }
 
-function routeWrite(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> | undefined {
-  if (operation.model === undefined) return writeRaw(core, operation)
+function routeWrite(
+  core: Core,
+  shape: ClientShape,
+  operation: Operation,
+  behind: boolean,
+): Promise<unknown> | undefined {
+  if (operation.model === undefined) return writeRaw(core, operation, behind)
   if (isRead(operation.operation)) return undefined
-  return core.access.known ? writeModel(core, shape, operation) : firstWrite(core, shape, operation)
+  return core.access.known ? writeModel(core, shape, operation, behind) : firstWrite(core, shape, operation, behind)
 }
 
 /** How the database compares texts decides which of them name a row. */
-async function firstWrite(core: Core, shape: ClientShape, operation: Operation): Promise<unknown> {
+async function firstWrite(core: Core, shape: ClientShape, operation: Operation, behind: boolean): Promise<unknown> {
   await core.database.known()
-  return writeModel(core, shape, operation)
+  return writeModel(core, shape, operation, behind)
 }
 
 /** Counted, because Prisma may put it into one statement with loads of ours. */
@@ -317,7 +323,7 @@ function clientMembers(
       if (own.current === undefined) return derived
       // Its `explain` tells of the hooks that run behind this one.
       const behind = (model: string, operation: string) =>
-        session.hasHooksBehind(hooksOf(derived, model, operation), own.current as object)
+        !session.sameForAll && session.hasHooksBehind(hooksOf(derived, model, operation), own.current as object)
       return client.$extends.call(derived, {
         name: NAME,
         client: { $cache: cacheApi(session, shape, undefined, behind) },

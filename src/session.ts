@@ -16,6 +16,8 @@ export class Session {
   readonly database: Database
   /** Whether hooks that may depend on the user run behind a hook of ours. */
   readonly hasHooksBehind: typeof hasHooksBehind
+  /** Whether what hooks behind the cache do to reads may be kept for all. */
+  readonly sameForAll: boolean
   /** Of the models; its keys lack the prefix while that is not known. */
   #catalog: Catalog
   #core: Core | undefined
@@ -27,7 +29,8 @@ export class Session {
     this.events = new Events(config.includeKeys)
     this.database = Database.of(facts.door)
     this.#enabled = config.enabled
-    this.hasHooksBehind = config.hooksBehind === 'same-for-all' ? () => false : (parts.hasHooksBehind ?? hasHooksBehind)
+    this.hasHooksBehind = parts.hasHooksBehind ?? hasHooksBehind
+    this.sameForAll = config.hooksBehind === 'same-for-all'
     const { prefix } = config
     const create = (known: string) => createCore({ ...config, prefix: known }, facts.schema, this, parts)
     if (typeof prefix === 'string') {

@@ -30,10 +30,19 @@ export interface Writer {
   readonly transactionOf: (operation: Operation) => InTransaction
 }
 
-/** A write operation on a model. */
-export function writeModel(writer: Writer, client: ClientShape, operation: Operation): Promise<unknown> {
+/**
+ * A write operation on a model.
+ *
+ * @param behind - whether query hooks run behind this one that are not ours
+ */
+export function writeModel(
+  writer: Writer,
+  client: ClientShape,
+  operation: Operation,
+  behind: boolean,
+): Promise<unknown> {
   const { plan, args, named, strip } = prepare(writer, client, operation)
-  return write(writer, operation, plan, async () => {
+  return write(writer, operation, plan, behind, async () => {
     let result: unknown
     try {
       result = await queryWith(operation, args)
@@ -79,27 +88,28 @@ function prepare(writer: Writer, client: ClientShape, operation: Operation): Pre
 }
 
 /** A raw operation: a write of the tables that it names, or of anything, unless its text plainly reads. */
-export async function writeRaw(writer: Writer, operation: Operation): Promise<unknown> {
+export async function writeRaw(writer: Writer, operation: Operation, behind: boolean): Promise<unknown> {
   const text = rawTextOf(operation.args)
   if (text !== undefined && isPlainRead(text)) return operation.query(operation.args)
   const plan = planRaw(writer.catalog, text, writer.without)
-  return write(writer, operation, plan, async () => await operation.query(operation.args))
+  return write(writer, operation, plan, behind, async () => await operation.query(operation.args))
 }
 
 async function write(
   writer: Writer,
   operation: Operation,
   plan: WritePlan,
+  behind: boolean,
   run: () => Promise<unknown>,
 ): Promise<unknown> {
   const transaction = writer.transactionOf(operation)
-  if (transaction?.kind === 'interactive') return writeInTransaction(writer, transaction, plan, run)
+  if (transaction?.kind === 'interactive') return writeInTransaction(writer, transaction, plan, behind, run)
   let result: unknown
   try {
     // In a batch transaction this settles after COMMIT or ROLLBACK, like everywhere.
     result = await run()
   } catch (error) {
-    await dropAfterFailure(writer, operation, plan, error)
+    await dropAfterFailure(writer, operation, plan, behind, error)
     throw error
   }
   await drop(writer, plan.effects, 'write')
@@ -110,6 +120,7 @@ async function writeInTransaction(
   writer: Writer,
   { id }: InTransaction & { kind: 'interactive' },
   plan: WritePlan,
+  behind: boolean,
   run: () => Promise<unknown>,
 ): Promise<unknown> {
   const scope = writer.transactions.scope(id)
@@ -119,7 +130,7 @@ async function writeInTransaction(
     try {
       return await run()
     } catch (error) {
-      closed = saysClosed(error)
+      closed = !behind && saysClosed(error)
       throw error
     } finally {
       addResult(plan, undefined)
@@ -139,12 +150,22 @@ async function writeInTransaction(
   })
 }
 
-async function dropAfterFailure(writer: Writer, operation: Operation, plan: WritePlan, error: unknown): Promise<void> {
+async function dropAfterFailure(
+  writer: Writer,
+  operation: Operation,
+  plan: WritePlan,
+  behind: boolean,
+  error: unknown,
+): Promise<void> {
   const outcome = outcomeOf(error)
   if (outcome === 'unknown') return drop(writer, plan.effects, 'write', outcome)
-  // Refused: undone, or never done. What has a name is dropped all the same, which costs next to nothing. Raw SQL may
-  // have committed by itself before it failed.
-  if (outcome === 'failed' || operation.model === undefined) addResult(plan, undefined)
+  // A hook behind this one may fail when the write is done: the error is then of something else.
+  if (outcome === 'failed' || behind) addResult(plan, undefined)
+  // A database that has no connection to spare has none to load the row again.
+  else if (outcome === 'unsent') return
+  // Refused: undone. What has a name is dropped all the same, which costs next to nothing. Raw SQL may have committed by
+  // itself before it failed.
+  else if (operation.model === undefined) addResult(plan, undefined)
   else plan.effects.forgetUnnamed()
   await drop(writer, plan.effects, 'write')
 }
