@@ -117,7 +117,7 @@ function side(name: string, max: number, cached: boolean): Side {
   const base = new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' })
   const own = new Redis(servers.redisUrl)
   const extended = base.$extends(
-    cacheAside({ redis: own, prefix: `${prefix}${max}:`, models: { Account: { ttl: '1h' } } }),
+    cacheAside({ redis: own, prefix: `${prefix}${max}:`, deadlineMs: 5000, models: { Account: { ttl: '1h' } } }),
   )
   return {
     name,
