@@ -106,14 +106,14 @@ interface Attached {
   readonly client: AnyClient
   readonly session: Session
   readonly traits: ClientTraits
-  /** Its query hook, where reads are cached too. */
+  /** Its query hook, once there is one, where reads are cached too. */
   readonly own: { hook?: object }
 }
 
 /** @param hasHooksBehind - whether query hooks that are not ours run behind this one */
 type Route = (context: Context, traits: ClientTraits, operation: Operation, hasHooksBehind: boolean) => Promise<unknown>
 
-/** The query hook: every operation of the client comes through here. */
+/** The query hook: every operation of the client comes through here. Its `this` is Prisma's list of hooks. */
 function through({ session, traits }: Attached, route: Route) {
   function hook(this: unknown, operation: Operation): Promise<unknown> {
     const { context } = session
