@@ -7,9 +7,9 @@ import type { Catalog, CatalogModel } from './catalog.js'
 import { anyWrite, Effects } from './effects.js'
 import { isObject, listOf, pinned, type Values } from './pins.js'
 import { tablesWritten } from './sql.js'
-import { type WritePlan, WriteWalker } from './write-rows.js'
+import { type WritePlan, WriteWalker } from './write-walker.js'
 
-export type { Expected, WritePlan } from './write-rows.js'
+export type { Expected, WritePlan } from './write-walker.js'
 
 /**
  * Plans what a model operation makes stale. Pure: runs nothing.

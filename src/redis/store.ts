@@ -42,9 +42,9 @@ import { EpochLives } from './epoch-lives.js'
 import type { Health } from './health.js'
 import { Holds } from './holds.js'
 import { CHUNK } from './key-groups.js'
-import { type Load, Renewals } from './renewal.js'
+import { type Load, Renewals } from './token-renewals.js'
 import { FILL } from './scripts.js'
-import { TickBatcher } from './tick.js'
+import { TickBatcher } from './tick-batcher.js'
 import { Clock } from '../waiting.js'
 
 /** The tokens, all read before the load, that a fill is made under. */

@@ -1,7 +1,7 @@
 /** Values of `getOrSet` to bytes and back: whatever of JavaScript comes back as it was; nothing else is stored. */
 import { isDeepStrictEqual, types } from 'node:util'
 import { Packr } from 'msgpackr'
-import { isDocument, TYPES_OF_VALUES } from './guard.js'
+import { isDocument, TYPES_OF_VALUES } from './msgpack-check.js'
 
 const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true })
 
