@@ -47,7 +47,7 @@ interface CacheOf<Where> {
    *
    * Redis: one `DEL` of the tags, however many values have them.
    */
-  invalidateTags(tags: readonly string[]): Promise<'done' | 'deferred'>
+  invalidateTags(tags: readonly string[]): Promise<Invalidated>
 
   /**
    * Drops a row, for a write made elsewhere. Also drops what is known about missing rows of the model. A `where` that does
@@ -64,7 +64,7 @@ interface CacheOf<Where> {
    * @throws CacheAsideError `INVALID_CALL` when there is no such model
    * @example await prisma.$cache.invalidate('User', { id: 42 })
    */
-  invalidate<M extends Extract<keyof Where, string>>(model: M, where: Where[M]): Promise<'done' | 'deferred'>
+  invalidate<M extends Extract<keyof Where, string>>(model: M, where: Where[M]): Promise<Invalidated>
 
   /**
    * Drops all that is cached about a model, and about the models that its referential actions reach.
@@ -73,10 +73,10 @@ interface CacheOf<Where> {
    *
    * @example await prisma.$cache.invalidateModel('User')
    */
-  invalidateModel(model: Extract<keyof Where, string>): Promise<'done' | 'deferred'>
+  invalidateModel(model: Extract<keyof Where, string>): Promise<Invalidated>
 
   /** Drops everything: after a restore of the database, or SQL that nobody knows the effects of. */
-  invalidateAll(): Promise<'done' | 'deferred'>
+  invalidateAll(): Promise<Invalidated>
 
   /**
    * Says, without running anything, how a query would be cached or why it would not, and what a write would drop (as far
@@ -117,8 +117,18 @@ interface CacheOf<Where> {
 export type Explanation =
   | CachedRead
   | { cached: false; why: string }
-  /** A write. `drops`: keys of rows and epochs. `unnamed`: models of which it can't name all rows, so that all are dropped. */
-  | { cached: false; why: 'a write'; drops: readonly string[]; unnamed: readonly string[] }
+  /**
+   * A write. `invalidates`: the keys in Redis that it deletes, whatever its result is. `allRowsOf`: models of which it
+   * invalidates all rows, because it does not say which of them change.
+   */
+  | { cached: false; why: 'a write'; invalidates: readonly string[]; allRowsOf: readonly string[] }
+
+/**
+ * What has become of an invalidation. `'done'`: Redis has acknowledged it. `'queued'`: Redis is out of reach; the journal of
+ * this process keeps it, and it is done at the next reconnect. `'after-transaction'`: it is done when the transaction has
+ * ended.
+ */
+export type Invalidated = 'done' | 'queued' | 'after-transaction'
 
 /** @param scope - the transaction whose end invalidations wait for, if the API is that of a transaction client */
 export function cacheApi<Client>(
@@ -135,12 +145,12 @@ export function cacheApi<Client>(
       if (scope === undefined) return invalidate(context, effects, 'manual', { keys })
       scope.effects.add(effects)
       scope.keys.push(...keys)
-      return 'deferred'
+      return 'after-transaction'
     }
     const context = await session.opened()
     if (context !== undefined) return run(context)
     session.whenOpen(opened => void run(opened))
-    return 'deferred'
+    return 'queued'
   }
   const modelIn = (catalog: Catalog, name: unknown): CatalogModel => {
     const model = typeof name === 'string' ? catalog.get(name) : undefined
@@ -178,14 +188,19 @@ export function cacheApi<Client>(
       const model = modelIn(catalog, name)
       if (!isRead(operation)) {
         const { effects } = planWrite(catalog, model, operation, args)
-        return { cached: false, why: 'a write', drops: effects.invalidation().keys, unnamed: effects.unnamedModels }
+        return {
+          cached: false,
+          why: 'a write',
+          invalidates: effects.invalidation().keys,
+          allRowsOf: effects.unnamedModels,
+        }
       }
       if (inTransaction !== undefined) return { cached: false, why: 'in a transaction' }
       if (!session.enabled) return { cached: false, why: 'the cache is turned off' }
       if (context === undefined) return { cached: false, why: NOT_KNOWN }
       const plan = context.fleet.check(context.access.check(planRead(model, operation, args, client)))
       if (plan.kind !== 'bypass' && behind(name, operation)) return { cached: false, why: HOOKS_BEHIND }
-      return explainRead(plan)
+      return explainRead(plan, context.catalog)
     },
     disable() {
       session.enabled = false

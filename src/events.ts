@@ -20,11 +20,11 @@ export type CacheEvent =
   /** What became of a loaded answer. */
   | { type: 'fill'; model: string; outcome: FillOutcome; key?: string }
   /** A write, a transaction, or a call by hand dropped what it made wrong. */
-  | { type: 'invalidate'; source: InvalidationSource; models: readonly string[]; outcome: 'done' | 'deferred' }
+  | { type: 'invalidate'; source: InvalidationSource; models: readonly string[]; outcome: 'done' | 'queued' }
   /** This process began or ceased to trust the cache. Without trust, reads go to the database. */
-  | { type: 'trust'; trusted: boolean }
+  | { type: 'redis'; usable: boolean }
   /** So many keys and holds that Redis had not acknowledged are acknowledged now. */
-  | { type: 'repaid'; invalidations: number }
+  | { type: 'replayed'; invalidations: number }
   /** So many other versions of the schema have processes that use the same keys. Writes to what they know otherwise invalidate more. */
   | { type: 'versions'; others: number }
   /** `$cache.close()` had to leave something: others may read what was written as it was before, until the TTL. */
@@ -82,7 +82,7 @@ export interface Stats {
   fills: number
   fillsRefused: number
   invalidations: number
-  invalidationsDeferred: number
+  invalidationsQueued: number
   errors: number
 }
 
@@ -98,7 +98,7 @@ export class Events {
     fills: 0,
     fillsRefused: 0,
     invalidations: 0,
-    invalidationsDeferred: 0,
+    invalidationsQueued: 0,
     errors: 0,
   }
   readonly #listeners = new Set<Emit>()
@@ -141,9 +141,9 @@ export class Events {
     if (this.#heard) this.emit({ type: 'fill', model, outcome, ...this.#keyed(key) })
   }
 
-  invalidate(source: InvalidationSource, models: Iterable<string>, outcome: 'done' | 'deferred'): void {
+  invalidate(source: InvalidationSource, models: Iterable<string>, outcome: 'done' | 'queued'): void {
     this.stats.invalidations++
-    if (outcome === 'deferred') this.stats.invalidationsDeferred++
+    if (outcome === 'queued') this.stats.invalidationsQueued++
     if (this.#heard) this.emit({ type: 'invalidate', source, models: [...models], outcome })
   }
 

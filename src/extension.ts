@@ -218,12 +218,12 @@ function planOf(context: Context, traits: ClientTraits, operation: Operation, ha
   if (!context.enabled) return new Bypass('the cache is turned off')
   // Also because every operation of a batch transaction has to reach Prisma, or `$transaction([...])` never settles.
   if (context.transactionOf(operation) !== undefined) return new Bypass('in a transaction')
-  if (operation.__internalParams === undefined) return new Bypass('the client does not say what is asked')
+  if (operation.__internalParams === undefined) return new Bypass('the client does not pass on the query')
   try {
     const plan = planRead(context.catalog.get(model as string), name, args, traits)
     if (plan.kind === 'bypass') return plan
     if (plan.kind === 'row') {
-      if (context.deniedLoads.has(nameOfLoad(plan))) return new Bypass('the whole row may not be read')
+      if (context.deniedLoads.has(nameOfLoad(plan))) return new Bypass('the database user may not read the whole row')
       if (isNarrow(plan) && context.guesses.isTooLarge(plan.key)) return new Bypass('the row is larger than maxBytes')
     }
     // What the hooks make of the query would be stored for all users, and a hit would run none of them.
@@ -234,7 +234,7 @@ function planOf(context: Context, traits: ClientTraits, operation: Operation, ha
     // Args that can't be planned are Prisma's to judge.
     const message = `A ${name} could not be planned: ${nameOf(error)}.`
     context.events.emit({ type: 'error', code: 'PLAN', message })
-    return new Bypass('args of an unknown form')
+    return new Bypass('the args are of a form that this version does not know')
   }
 }
 

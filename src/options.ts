@@ -45,7 +45,7 @@ export interface CacheAsideOptions<Client = any> {
    * What triggers of the database change besides: `{ Order: ['User'] }` says that each write to orders may change any user.
    * Default: none.
    */
-  alsoTouches?: { [Model in ModelName<Client>]?: readonly ModelName<Client>[] } | undefined
+  triggers?: { [Model in ModelName<Client>]?: readonly ModelName<Client>[] } | undefined
   /** Default TTL of the models. Default: 3600 s. */
   ttl?: Duration | undefined
   /**
@@ -94,7 +94,7 @@ type PrefixOf = (source: { database: string; schema: string }) => string
 export interface Config {
   readonly redis: Redis | Cluster
   readonly policies: ReadonlyMap<string, Policy>
-  readonly alsoTouches: ReadonlyMap<string, readonly string[]>
+  readonly triggers: ReadonlyMap<string, readonly string[]>
   /** The default TTL. */
   readonly ttlMs: number
   readonly prefix: string | PrefixOf
@@ -108,7 +108,7 @@ export interface Config {
 const KNOWN = [
   'redis',
   'models',
-  'alsoTouches',
+  'triggers',
   'ttl',
   'prefix',
   'enabled',
@@ -135,7 +135,7 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
     redis: checkRedis(options.redis),
     ttlMs,
     policies: checkModels(options.models, ttlMs),
-    alsoTouches: checkAlsoTouches(options.alsoTouches ?? {}),
+    triggers: checkTriggers(options.triggers ?? {}),
     prefix: checkPrefix(options.prefix ?? ''),
     enabled: checkBoolean('enabled', options.enabled ?? true),
     includeKeys: checkBoolean('includeKeys', options.includeKeys ?? false),
@@ -267,12 +267,12 @@ function checkSameForAll(name: string, value: unknown, fix: string): 'same-for-a
   throw wrong(`${name} must be 'same-for-all', got ${shown(value)}. ${fix}`)
 }
 
-function checkAlsoTouches(value: unknown): ReadonlyMap<string, readonly string[]> {
+function checkTriggers(value: unknown): ReadonlyMap<string, readonly string[]> {
   if (!isPlainObject(value)) {
-    throw wrong(`alsoTouches must be an object of model names, got ${shown(value)}. Write { Order: ['User'] }.`)
+    throw wrong(`triggers must be an object of model names, got ${shown(value)}. Write { Order: ['User'] }.`)
   }
   return new Map(
-    Object.entries(value).map(([name, touched]) => [name, checkNames(`alsoTouches.${name}`, touched, 'User')]),
+    Object.entries(value).map(([name, touched]) => [name, checkNames(`triggers.${name}`, touched, 'User')]),
   )
 }
 

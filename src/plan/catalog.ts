@@ -118,7 +118,7 @@ export interface CatalogOptions {
   /** By model, as configured; models without one are not cached, but their writes drop what is wrong. */
   readonly policies: ReadonlyMap<string, Policy>
   /** Models whose rows change with each write to a model. */
-  readonly alsoTouches?: ReadonlyMap<string, readonly string[]>
+  readonly triggers?: ReadonlyMap<string, readonly string[]>
 }
 
 /** What the database says of its columns, as far as it has answered. */
@@ -141,7 +141,7 @@ export function buildCatalog(
   Decimal: DecimalClass,
   collations: Collations = NOT_KNOWN,
 ): Catalog {
-  const { prefix, policies, alsoTouches = new Map<string, readonly string[]>() } = options
+  const { prefix, policies, triggers = new Map<string, readonly string[]>() } = options
   checkPolicies(schema, policies)
   const catalog = new Map<string, Writable<CatalogModel>>()
   for (const model of schema.models.values()) {
@@ -170,10 +170,9 @@ export function buildCatalog(
     )
     model.meaning = meaningOf(model)
     model.lists = model.definition.relations.map(listBy).filter(list => list !== undefined)
-    model.triggers = touchesOf(catalog, model.definition.name, policies, alsoTouches)
+    model.triggers = touchesOf(catalog, model.definition.name, policies, triggers)
   }
-  for (const name of alsoTouches.keys())
-    if (!catalog.has(name)) throw unknownModel('alsoTouches', name, [...catalog.keys()])
+  for (const name of triggers.keys()) if (!catalog.has(name)) throw unknownModel('triggers', name, [...catalog.keys()])
   warnOfKeyless(catalog)
   return catalog
 }
@@ -371,7 +370,7 @@ function touchesOf(
   catalog: Catalog,
   name: string,
   policies: ReadonlyMap<string, Policy>,
-  alsoTouches: ReadonlyMap<string, readonly string[]>,
+  triggers: ReadonlyMap<string, readonly string[]>,
 ): CatalogModel[] {
   const known = (where: string, model: string) => {
     const found = catalog.get(model)
@@ -381,8 +380,8 @@ function touchesOf(
   const views = [...policies].filter(([view, { dependsOn }]) =>
     dependsOn?.some(model => known(`models.${view}.dependsOn`, model).definition.name === name),
   )
-  const touched = [...views.map(([view]) => view), ...(alsoTouches.get(name) ?? [])]
-  return touched.map(model => known(`alsoTouches.${name}`, model))
+  const touched = [...views.map(([view]) => view), ...(triggers.get(name) ?? [])]
+  return touched.map(model => known(`triggers.${name}`, model))
 }
 
 // ---- what is configured, held against the schema

@@ -255,7 +255,7 @@ export class Health {
 
   #distrust(): void {
     this.#generation++
-    if (this.#trusted) this.#options.emit({ type: 'trust', trusted: false })
+    if (this.#trusted) this.#options.emit({ type: 'redis', usable: false })
     this.#trusted = false
   }
 
@@ -297,7 +297,7 @@ export class Health {
     this.#failures = 0
     this.#obstacle = undefined
     this.#marks.trusted()
-    this.#options.emit({ type: 'trust', trusted: true })
+    this.#options.emit({ type: 'redis', usable: true })
   }
 
   /** Who the server is, who else uses the keys, what we owe, whether the server is known: answers whether all is settled. */

@@ -62,7 +62,7 @@ export class Journal {
         this.add(holds, keys)
         return false
       }
-      emit({ type: 'repaid', invalidations: repaid })
+      emit({ type: 'replayed', invalidations: repaid })
     }
     return true
   }

@@ -37,7 +37,7 @@ export interface DatabaseFacts {
 }
 
 /** Why reads are not cached until then. */
-export const NOT_KNOWN = 'the database has not told yet which one it is'
+export const NOT_KNOWN = 'the database has not answered yet which database and schema it is'
 
 /** Reads of a new process wait so long for the first answer, and no read ever waits longer. */
 const FIRST_WAIT_MS = 500
