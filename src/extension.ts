@@ -55,8 +55,8 @@ export interface CacheAside<Client>
   extends Extension<Client, { $cache: () => CacheApi<Client>; $uncached: () => Client }> {
   /**
    * The write half alone. An extension that turns an operation into another one on its own client (the usual soft delete)
-   * hides its writes from everything applied after it: apply this before it, and the whole after it. Dropping twice is
-   * harmless.
+   * hides its writes from extensions that are applied after it. Apply this before it, and the whole cache after it. To
+   * invalidate twice is harmless.
    *
    * @example base.$extends(cache.invalidation).$extends(softDelete).$extends(cache)
    */
@@ -218,7 +218,7 @@ function planOf(context: Context, traits: ClientTraits, operation: Operation, ha
   if (!context.enabled) return new Bypass('the cache is turned off')
   // Also because every operation of a batch transaction has to reach Prisma, or `$transaction([...])` never settles.
   if (context.transactionOf(operation) !== undefined) return new Bypass('in a transaction')
-  if (operation.__internalParams === undefined) return new Bypass('the client does not pass on the query')
+  if (operation.__internalParams === undefined) return new Bypass('the client does not say which query it is')
   try {
     const plan = planRead(context.catalog.get(model as string), name, args, traits)
     if (plan.kind === 'bypass') return plan

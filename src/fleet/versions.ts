@@ -51,7 +51,7 @@ export function ownVersion(catalog: Catalog, prefix: string): OwnVersion {
   }
   for (const model of catalog.values()) {
     const { keys } = model
-    add(model.definition.name, [keys.unnamedWrites, keys.everyWrite, keys.lists])
+    add(model.name, [keys.unnamedWrites, keys.everyWrite, keys.lists])
     for (const { link } of model.relations.values()) if (link !== undefined) add(link, [link])
     tables.set(keys.name, knowledgeOf(catalog, model, prefix))
   }

@@ -3,7 +3,8 @@
  * mean the same; every relation that they mention anywhere is met. What is of no form known here is a bypass.
  */
 import { bypass } from './bypass.js'
-import { type CatalogModel, OPERATORS, type Relation } from './catalog.js'
+import type { CatalogModel, Relation } from './catalog.js'
+import { OPERATORS } from './identities.js'
 import { isDecimal } from '../schema/canonical.js'
 
 export type Args = Readonly<Record<string, unknown>>
@@ -24,7 +25,7 @@ export class ModelsRead {
   }
 
   model(model: CatalogModel): void {
-    if (model.cached === undefined) bypass(`${model.definition.name} is not listed in the option models`)
+    if (model.cached === undefined) bypass(`${model.name} is not listed in the option models`)
     this.models.add(model)
   }
 
@@ -79,7 +80,7 @@ export class ArgsReader {
 
   #condition(model: CatalogModel, name: string, value: unknown, met: ModelsRead): string {
     if (OPERATORS.has(name)) {
-      if (isField(model, name)) bypass(`${name} is an operator and a field of ${model.definition.name}`)
+      if (isField(model, name)) bypass(`${name} is an operator and a field of ${model.name}`)
       if (!Array.isArray(value)) return this.where(model, value, met)
       return `[${value.map(item => this.where(model, item, met)).join(',')}]`
     }
@@ -103,7 +104,7 @@ export class ArgsReader {
     const words = names.filter(name => known.has(name))
     if (!field.list) {
       const twofold = words.find(name => isField(target, name))
-      if (twofold !== undefined) bypass(`${twofold} is an operator and a field of ${target.definition.name}`)
+      if (twofold !== undefined) bypass(`${twofold} is an operator and a field of ${target.name}`)
       if (words.length === 0) return this.where(target, value, met)
     }
     if (words.length < names.length) bypass('a filter over a relation is of a form that this version does not know')
@@ -174,7 +175,7 @@ export class ArgsReader {
       .join(',')}}`
   }
 
-  /** Prisma takes `undefined` for "not given", unless it is told to be strict. */
+  /** Prisma takes `undefined` for "not given", unless it is configured to be strict. */
   #isGiven(args: Args, name: string): boolean {
     if (args[name] !== undefined) return true
     if (this.#strict && Object.hasOwn(args, name)) bypass(`${name} is undefined`)
@@ -228,4 +229,16 @@ export function literalText(value: unknown): string | undefined {
     text += many ? `${inner},` : `${JSON.stringify(name)}:${inner},`
   }
   return text + (many ? ']' : '}')
+}
+
+/** Args that say which rows are in a list, and in what order. */
+export const OF_LIST = ['cursor', 'distinct', 'orderBy', 'skip', 'take', 'where']
+
+/** The canonical text of what says which rows are in a list, and in what order. */
+export function listText(model: CatalogModel, args: Args, reader: ArgsReader, modelsRead: ModelsRead): string {
+  return reader.textOfGiven(args, OF_LIST, (name, value) => {
+    if (name === 'where' || name === 'cursor') return reader.where(model, value, modelsRead)
+    if (name === 'orderBy') return reader.orderBy(model, value, modelsRead)
+    return name === 'distinct' ? reader.fields(model, value) : reader.value(value)
+  })
 }

@@ -8,7 +8,7 @@ export class Bypass {
   }
 }
 
-/** @throws Bypass, which is no `Error`: nobody looks at a stack, and taking one costs more than the plan */
+/** @throws Bypass, which is no `Error`: its stack is never used, and taking one costs more than the plan */
 export function bypass(why: string): never {
   // oxlint-disable-next-line typescript/only-throw-error
   throw new Bypass(why)

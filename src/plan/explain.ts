@@ -61,22 +61,21 @@ interface Facts {
 function factsOf(catalog: Catalog): Facts {
   const byKey = new Map<string, readonly string[]>()
   for (const model of catalog.values()) {
-    const { definition, keys, relations } = model
-    const { name } = definition
+    const { name, keys, relations } = model
     const triggered = [...catalog.values()]
       .filter(other => other.triggers.includes(model))
-      .map(other => `any write to ${other.definition.name}, which changes ${name}`)
+      .map(other => `any write to ${other.name}, which changes ${name}`)
     byKey.set(keys.unnamedWrites, [`a write to ${name} that does not say which rows`, ...triggered])
     byKey.set(keys.everyWrite, [`any write to ${name}`, ...triggered])
     byKey.set(keys.lists, [`a write to ${name} that does not say under which parent`])
     for (const { link, target } of relations.values()) {
-      const ends = [name, target.definition.name].toSorted().join(' and ')
+      const ends = [name, target.name].toSorted().join(' and ')
       if (link !== undefined) byKey.set(link, [`a change of the links between ${ends}`])
     }
   }
   const ofKey = (key: string) => byKey.get(key) ?? []
   return {
-    row({ definition: { name }, keys }, loaded) {
+    row({ name, keys }, loaded) {
       const when = loaded === undefined ? '' : `${loaded}, or `
       return [
         `a write to this row of ${name}`,
@@ -86,7 +85,7 @@ function factsOf(catalog: Catalog): Facts {
     },
     epochs(epochs, lists = []) {
       const underParents = lists.map(
-        ({ child, foreign }) => `a write to ${child.definition.name} with this ${[...foreign.values()].join(' and ')}`,
+        ({ child, foreign }) => `a write to ${child.name} with this ${[...foreign.values()].join(' and ')}`,
       )
       return [...new Set([...underParents, ...epochs.flatMap(ofKey)])]
     },

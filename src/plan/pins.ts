@@ -1,5 +1,118 @@
-/** The rows that a `where` of a write names: what is in it by equality, whatever else it filters by. */
-import type { CatalogModel } from './catalog.js'
+/**
+ * Which rows a `where` names: by a key in it, whatever else it filters by. One place for reads and writes, because a read and a
+ * write that disagree are a stale row. Where a `where` names no row for certain, a read uses the database, and a write
+ * invalidates all rows of the model.
+ */
+import { type Args, isPlain } from './args.js'
+import type { Cached, CachedField, CatalogModel, Identity, ParentList } from './catalog.js'
+import { OPERATORS } from './identities.js'
+import type { Row } from '../wire/rows.js'
+
+// ---- reads
+
+export interface PinnedKey {
+  readonly by: Identity
+  readonly values: Readonly<Record<string, unknown>>
+  /** The part of the `where` that pins the key. */
+  readonly where: Args
+  /** Everything else in it. */
+  readonly rest: Readonly<Record<string, unknown>>
+}
+
+export const NONE = Object.freeze({})
+
+/** `{ id: 1 }` or `{ tenantId_slug: { tenantId, slug } }`, beside whatever else: the primary key if it is there. */
+export function pinnedByUnique(where: unknown, { pins }: Cached): PinnedKey | undefined {
+  if (!isPlain(where)) return undefined
+  for (const by of pins) {
+    const { name } = by.key
+    const value = where[name]
+    if (value === undefined) continue
+    const values = by.names.length === 1 ? where : value
+    if (!isPlain(values) || (values !== where && !hasOnly(values, by.names))) return undefined
+    if (Object.keys(where).length === 1) return { by, values, where, rest: NONE }
+    const { [name]: _, ...rest } = where
+    return { by, values, where: { [name]: value }, rest }
+  }
+  return undefined
+}
+
+/** `{ id: 1 }` or `{ tenantId: 1, slug: 'a' }`, each also as `{ equals }`, beside whatever else. */
+export function pinnedByFirst(where: unknown, { pins }: Cached): PinnedKey | undefined {
+  if (!isPlain(where)) return undefined
+  for (const by of pins) {
+    if (!by.names.every(name => isValue(equalsOf(where[name])))) continue
+    const rest = { ...where }
+    for (const name of by.names) delete rest[name]
+    const values = Object.fromEntries(by.names.map(name => [name, equalsOf(where[name])]))
+    return { by, values, where: values, rest }
+  }
+  return undefined
+}
+
+/**
+ * Filters of types where equal in JavaScript is equal in the database. (A text that differs here may still be equal under
+ * its collation: then the query goes to the database.)
+ */
+const FILTER_TYPES = new Set(['Int', 'BigInt', 'Boolean', 'Enum', 'String'])
+
+/** Fields that are a unique by themselves: `findUnique` takes only a value for them, no `{ equals }` and no null. */
+export function uniqueNames({ definition }: CatalogModel): ReadonlySet<string> {
+  const keys = definition.primaryKey === undefined ? definition.uniques : [definition.primaryKey, ...definition.uniques]
+  return new Set(keys.filter(key => key.fields.length === 1).map(key => key.name))
+}
+
+export function filtersOf(
+  rest: Readonly<Record<string, unknown>>,
+  { fields }: Cached,
+  valuesOnly: ReadonlySet<string>,
+): readonly Filter[] | string {
+  const filters: Filter[] = []
+  for (const name of Object.keys(rest)) {
+    const cachedField = fields.get(name)
+    if (cachedField === undefined || OPERATORS.has(name))
+      return `where.${name} is not an equality filter that can be checked on a row`
+    const { field, canonicalize, equality } = cachedField
+    const plain = valuesOnly.has(name)
+    const value = plain ? rest[name] : equalsOf(rest[name])
+    if (value === null && !plain && field.optional && field.type !== 'Json') {
+      filters.push({ ...cachedField, text: null })
+    } else {
+      const text = FILTER_TYPES.has(field.type) && equality !== 'never' ? canonicalize(value) : undefined
+      if (text === undefined) return `where.${name} is not an equality filter that can be checked on a row`
+      filters.push({ ...cachedField, text })
+    }
+  }
+  return filters
+}
+
+export interface Filter extends CachedField {
+  /** The canonical text that the field has to have; null for NULL. */
+  readonly text: string | null
+}
+
+/** Whether a row is what the caller filters for. */
+export function matches(row: Row, filters: readonly Filter[]): boolean {
+  return filters.every(({ field, canonicalize, text }) => {
+    const value = row[field.name]
+    return text === null ? value === null : canonicalize(value) === text
+  })
+}
+
+/** The relation tag of a parent that a `where` pins by its foreign key: whatever else it says narrows down that list. */
+export function pinnedTag(model: CatalogModel, where: unknown): { list: ParentList; tag: string } | undefined {
+  if (!isPlain(where)) return undefined
+  for (const list of model.lists) {
+    if (!list.isNamed()) continue
+    const names = [...list.foreign.values()]
+    if (!names.every(name => where[name] !== undefined && where[name] !== null)) continue
+    const tag = list.tagOf(Object.fromEntries(names.map(name => [name, equalsOf(where[name])])))
+    if (typeof tag === 'string') return { list, tag }
+  }
+  return undefined
+}
+
+// ---- writes
 
 export type Values = Readonly<Record<string, unknown>>
 
@@ -42,9 +155,22 @@ export function pinnedIds({ identity }: CatalogModel, where: unknown): string[] 
   return id === undefined ? undefined : [id]
 }
 
-/** `{ equals: 1 }` as 1. */
-function equalsOf(value: unknown): unknown {
-  return isObject(value) && Object.keys(value).length === 1 && 'equals' in value ? value['equals'] : value
+// ---- both
+
+/** Not an operator, nor nothing. */
+function isValue(value: unknown): boolean {
+  return value !== undefined && value !== null && !isPlain(value)
+}
+
+function equalsOf(filter: unknown): unknown {
+  return isPlain(filter) && Object.getPrototypeOf(filter) === Object.prototype && hasOnly(filter, ['equals'])
+    ? filter.equals
+    : filter
+}
+
+function hasOnly(object: object, names: readonly string[]): boolean {
+  const own = Object.keys(object)
+  return own.length === names.length && names.every(name => Object.hasOwn(object, name))
 }
 
 export function isObject(value: unknown): value is Values {

@@ -3,20 +3,14 @@
  * on; or why it goes to the database. Every part of the args has to be of a form known here; anything else gets Prisma's own
  * answer or error.
  */
-import { type Args, isPlain, ModelsRead } from './args.js'
+import { type Args, isPlain, listText, ModelsRead } from './args.js'
 import { Bypass, bypass } from './bypass.js'
-import {
-  type Cached,
-  type CachedField,
-  type CatalogModel,
-  type Identity,
-  OPERATORS,
-  type ParentList,
-} from './catalog.js'
-import type { Row } from '../wire/rows.js'
+import type { Cached, CatalogModel, Identity, ParentList } from './catalog.js'
+import { keyOf } from './identities.js'
+import { type Filter, filtersOf, NONE, pinnedByFirst, pinnedByUnique, pinnedTag, uniqueNames } from './pins.js'
 import { type Dependencies, hashName } from '../wire/keys.js'
 import { listCodec, type ResultCodec, rowOrNullCodec } from '../wire/results.js'
-import { type ClientTraits, listText, meaningsOf, ttlMsOf } from './selection.js'
+import { type ClientTraits, meaningsOf, ttlMsOf } from './selection.js'
 import { epochsOf, type RowNode, selectedIn } from './tree.js'
 
 export type ReadPlan = RowRead | ResultRead | Bypass
@@ -70,11 +64,6 @@ export interface ResultRead {
   readonly models: readonly string[]
 }
 
-export interface Filter extends CachedField {
-  /** The canonical text that the field has to have; null for NULL. */
-  readonly text: string | null
-}
-
 const ROW_READS = new Set(['findUnique', 'findUniqueOrThrow', 'findFirst', 'findFirstOrThrow'])
 const RESULT_READS = new Set(['findMany', 'count', 'aggregate', 'groupBy'])
 const READS = new Set([...ROW_READS, ...RESULT_READS, 'findRaw', 'aggregateRaw'])
@@ -87,14 +76,6 @@ export function isRead(operation: string): boolean {
 /** Whether a missing row is an error, which is always Prisma's own. */
 export function throwsWhenAbsent(operation: string): boolean {
   return operation.endsWith('OrThrow')
-}
-
-/** Whether a row is what the caller filters for. */
-export function matches(row: Row, filters: readonly Filter[]): boolean {
-  return filters.every(({ field, canonicalize, text }) => {
-    const value = row[field.name]
-    return text === null ? value === null : canonicalize(value) === text
-  })
 }
 
 /** Plans a read. Pure: runs nothing. */
@@ -147,7 +128,7 @@ function planRow(
   const shape = client.selections.of(model, args, strategy === 'join', client)
   const { tree, hasCursor, modelsRead } = selectedIn(shape)
   if (!unique && hasCursor) return 'a relation has a cursor, which findFirst and findUnique treat differently'
-  const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.columns, id)
+  const key = keyOf(model, by, id)
   return {
     kind: 'row',
     model,
@@ -166,12 +147,12 @@ function planRow(
   }
 }
 
-function namesOf({ models, links }: ModelsRead, { itself }: CatalogModel): readonly string[] {
-  if (models.size + links.size === 0) return itself
-  return [...itself, ...[...models].map(other => other.definition.name), ...links]
+function namesOf({ models, links }: ModelsRead, { name }: CatalogModel): readonly string[] {
+  if (models.size + links.size === 0) return [name]
+  return [name, ...[...models].map(other => other.name), ...links]
 }
 
-/** How Prisma will load what is related: by joins where it can, unless it is told otherwise. */
+/** How Prisma will load what is related: by joins where it can, unless the query says otherwise. */
 function strategyOf(args: Args, { joins, reader }: ClientTraits): 'join' | 'query' {
   if (!reader.isGiven(args, 'relationLoadStrategy')) return joins ? 'join' : 'query'
   const { relationLoadStrategy: given } = args
@@ -253,111 +234,4 @@ function numbersText(model: CatalogModel, args: Args, { reader }: ClientTraits, 
     return name === 'by' ? reader.fields(model, value) : reader.aggregated(model, value)
   })
   return rows + numbers
-}
-
-/** The relation tag of a parent that a `where` pins by its foreign key: whatever else it says narrows down that list. */
-function pinnedTag(model: CatalogModel, where: unknown): { list: ParentList; tag: string } | undefined {
-  if (!isPlain(where)) return undefined
-  for (const list of model.lists) {
-    if (!list.isNamed()) continue
-    const names = [...list.foreign.values()]
-    if (!names.every(name => where[name] !== undefined && where[name] !== null)) continue
-    const tag = list.tagOf(Object.fromEntries(names.map(name => [name, equalsOf(where[name])])))
-    if (typeof tag === 'string') return { list, tag }
-  }
-  return undefined
-}
-
-// ---- where
-
-interface Pinned {
-  readonly by: Identity
-  readonly values: Readonly<Record<string, unknown>>
-  /** The part of the `where` that pins the key. */
-  readonly where: Args
-  /** Everything else in it. */
-  readonly rest: Readonly<Record<string, unknown>>
-}
-
-const NONE = Object.freeze({})
-
-/** `{ id: 1 }` or `{ tenantId_slug: { tenantId, slug } }`, beside whatever else: the primary key if it is there. */
-function pinnedByUnique(where: unknown, { pins }: Cached): Pinned | undefined {
-  if (!isPlain(where)) return undefined
-  for (const by of pins) {
-    const { name } = by.key
-    const value = where[name]
-    if (value === undefined) continue
-    const values = by.names.length === 1 ? where : value
-    if (!isPlain(values) || (values !== where && !hasOnly(values, by.names))) return undefined
-    if (Object.keys(where).length === 1) return { by, values, where, rest: NONE }
-    const { [name]: _, ...rest } = where
-    return { by, values, where: { [name]: value }, rest }
-  }
-  return undefined
-}
-
-/** `{ id: 1 }` or `{ tenantId: 1, slug: 'a' }`, each also as `{ equals }`, beside whatever else. */
-function pinnedByFirst(where: unknown, { pins }: Cached): Pinned | undefined {
-  if (!isPlain(where)) return undefined
-  for (const by of pins) {
-    if (!by.names.every(name => isValue(equalsOf(where[name])))) continue
-    const rest = { ...where }
-    for (const name of by.names) delete rest[name]
-    const values = Object.fromEntries(by.names.map(name => [name, equalsOf(where[name])]))
-    return { by, values, where: values, rest }
-  }
-  return undefined
-}
-
-/**
- * Filters of types where equal in JavaScript is equal in the database. (A text that differs here may still be equal under
- * its collation: then the database is asked.)
- */
-const FILTER_TYPES = new Set(['Int', 'BigInt', 'Boolean', 'Enum', 'String'])
-
-/** Fields that are a unique by themselves: `findUnique` takes only a value for them, no `{ equals }` and no null. */
-function uniqueNames({ definition }: CatalogModel): ReadonlySet<string> {
-  const keys = definition.primaryKey === undefined ? definition.uniques : [definition.primaryKey, ...definition.uniques]
-  return new Set(keys.filter(key => key.fields.length === 1).map(key => key.name))
-}
-
-function filtersOf(
-  rest: Readonly<Record<string, unknown>>,
-  { fields }: Cached,
-  valuesOnly: ReadonlySet<string>,
-): readonly Filter[] | string {
-  const filters: Filter[] = []
-  for (const name of Object.keys(rest)) {
-    const cachedField = fields.get(name)
-    if (cachedField === undefined || OPERATORS.has(name))
-      return `where.${name} is not an equality filter that can be checked on a row`
-    const { field, canonicalize, equality } = cachedField
-    const plain = valuesOnly.has(name)
-    const value = plain ? rest[name] : equalsOf(rest[name])
-    if (value === null && !plain && field.optional && field.type !== 'Json') {
-      filters.push({ ...cachedField, text: null })
-    } else {
-      const text = FILTER_TYPES.has(field.type) && equality !== 'never' ? canonicalize(value) : undefined
-      if (text === undefined) return `where.${name} is not an equality filter that can be checked on a row`
-      filters.push({ ...cachedField, text })
-    }
-  }
-  return filters
-}
-
-/** Not an operator, nor nothing. */
-function isValue(value: unknown): boolean {
-  return value !== undefined && value !== null && !isPlain(value)
-}
-
-function equalsOf(filter: unknown): unknown {
-  return isPlain(filter) && Object.getPrototypeOf(filter) === Object.prototype && hasOnly(filter, ['equals'])
-    ? filter.equals
-    : filter
-}
-
-function hasOnly(object: object, names: readonly string[]): boolean {
-  const own = Object.keys(object)
-  return own.length === names.length && names.every(name => Object.hasOwn(object, name))
 }

@@ -1,11 +1,10 @@
-/**
- * What a caller gets of a row: which scalars, which related rows, which counts. Every part of `select`, `include` and `omit`
- * has to be of a form known here.
- */
-import { Memo } from '../memo.js'
-import { type Args, type ArgsReader, isPlain, literalText, ModelsRead } from './args.js'
-import { bypass } from './bypass.js'
+/** What a caller gets of a row: which scalars, which related rows, which counts. Made in `select.ts`. */
+import type { Args, ArgsReader, ModelsRead } from './args.js'
 import type { Cached, CatalogModel, Relation } from './catalog.js'
+
+export const COUNT = '_count'
+/** Prisma takes a row for an instance of a class when `row.constructor.name` is not `Object`. The only field name of the kind. */
+export const UNDECODED = 'constructor'
 
 export interface Selection {
   readonly model: CatalogModel
@@ -48,14 +47,14 @@ export interface Counted {
 
 /** What depends on the client and not on the schema. */
 export interface ClientTraits {
-  /** Fields that the client leaves out of every result of the model unless told otherwise. */
+  /** Fields that the client leaves out of every result of the model unless a query says otherwise. */
   globalOmit(model: string): Readonly<Record<string, unknown>> | undefined
   readonly computed: Computed
   readonly reader: ArgsReader
   /** Whether `relationLoadStrategy` is an argument that Prisma knows. */
   readonly joins: boolean
   /** Of this client; its computed fields change them. */
-  readonly selections: SelectionCache
+  readonly selections: Selections
 }
 
 /** Computed fields, of result extensions. */
@@ -69,136 +68,11 @@ export interface Computed {
   addThoseOf(client: object): boolean
 }
 
-/** Most queries of an application are written once and asked often: their shapes are remembered by how they are written. */
-export class SelectionCache {
-  #known = new WeakMap<CatalogModel, Memo<Selection>>()
-
+/** Selections that were made before, by how their args are written. */
+export interface Selections {
   /** @throws Bypass */
-  of(model: CatalogModel, args: Args, joined: boolean, client: ClientTraits): Selection {
-    const text = selectionText(args)
-    if (text === undefined) return selectionOf(model, args, joined, client)
-    let known = this.#known.get(model)
-    if (known === undefined) this.#known.set(model, (known = new Memo()))
-    return known.of(joined ? `j${text}` : text, () => selectionOf(model, args, joined, client))
-  }
-
-  forget(): void {
-    this.#known = new WeakMap()
-  }
-}
-
-function selectionText({ select, include, omit }: Args): string | undefined {
-  if (select === undefined && include === undefined && omit === undefined) return ''
-  let text = ''
-  for (const part of [select, include, omit]) {
-    const literal = part === undefined ? 'u' : literalText(part)
-    if (literal === undefined) return undefined
-    text += literal
-  }
-  return text
-}
-
-export const COUNT = '_count'
-/** Prisma takes a row for an instance of a class when `row.constructor.name` is not `Object`. The only field name of the kind. */
-export const UNDECODED = 'constructor'
-const NOTHING_RELATED: readonly never[] = []
-
-/**
- * @param joined - whether Prisma loads what is related by joins in SQL
- * @throws Bypass
- */
-export function selectionOf(model: CatalogModel, args: Args, joined: boolean, client: ClientTraits): Selection {
-  const { cached } = model
-  if (cached === undefined) bypass(`${model.definition.name} is not listed in the option models`)
-  // Prisma does not decode a row that has such a field, and a load of ours has all fields.
-  if (cached.fieldIndex.has(UNDECODED))
-    bypass(`Prisma does not decode rows of ${model.definition.name} with its field ${UNDECODED}`)
-  // Prisma takes null for "not given" here.
-  const [select, include, omit] = [args.select ?? undefined, args.include ?? undefined, args.omit ?? undefined]
-  if (omit !== undefined && !isPlain(omit)) bypass('omit is of a form that this version does not know')
-  if (select === undefined) {
-    const all =
-      omit === undefined && cached.policy.exclude.size === 0 && client.globalOmit(model.definition.name) === undefined
-    if (all && include === undefined) return wholeRow(model, cached)
-    const fieldIndexes = remaining(model, cached, { ...client.globalOmit(model.definition.name), ...omit }, client)
-    if (include === undefined) return scalarsOnly(model, cached, fieldIndexes)
-    if (!isPlain(include)) bypass('include is of a form that this version does not know')
-    const parts = relationsOf(model, 'include', include, joined, client, () => false)
-    return withRelations(
-      model,
-      cached,
-      fieldIndexes,
-      parts,
-      (fieldIndexes?.map(place => cached.fieldNames[place] as string) ?? cached.fieldNames).concat(parts.order),
-    )
-  }
-  if (omit !== undefined) bypass('select and omit are both given')
-  if (include !== undefined) bypass('select and include are both given')
-  if (!isPlain(select)) bypass('select is of a form that this version does not know')
-  const fieldIndexes: number[] = []
-  const isScalar = (name: string, value: unknown) => {
-    if (!cached.scalarNames.includes(name) && !client.computed.has(model.definition.name, name)) return false
-    const place = cached.fieldIndex.get(name)
-    if (value === false) return true
-    if (client.computed.has(model.definition.name, name)) bypass(`select.${name} is a computed field`)
-    if (place === undefined) bypass(`select.${name} is not a field that can be cached`)
-    if (value !== true) bypass(`select.${name} must be true or false`)
-    fieldIndexes.push(place)
-    return true
-  }
-  const parts = relationsOf(model, 'select', select, joined, client, isScalar)
-  if (parts.order.length === 0) bypass('select selects nothing')
-  return parts.related.length + parts.counted.length === 0
-    ? scalarsOnly(model, cached, fieldIndexes)
-    : withRelations(model, cached, fieldIndexes, parts, parts.order)
-}
-
-const wholeRows = new WeakMap<Cached, Selection>()
-
-function wholeRow(model: CatalogModel, cached: Cached): Selection {
-  let shape = wholeRows.get(cached)
-  if (shape === undefined) wholeRows.set(cached, (shape = scalarsOnly(model, cached, undefined)))
-  return shape
-}
-
-function scalarsOnly(model: CatalogModel, cached: Cached, fieldIndexes: readonly number[] | undefined): Selection {
-  const text = scalarsText(model, cached, fieldIndexes)
-  return { model, cached, fieldIndexes, related: NOTHING_RELATED, counted: NOTHING_RELATED, order: undefined, text }
-}
-
-function scalarsText(
-  { definition }: CatalogModel,
-  { codec }: Cached,
-  fieldIndexes: readonly number[] | undefined,
-): string {
-  // The fingerprint keeps processes with another schema apart.
-  const fields = fieldIndexes === undefined ? '*' : fieldIndexes.toSorted((a, b) => a - b).join()
-  return `${definition.name}#${codec.name}[${fields}]`
-}
-
-interface SelectedRelations {
-  readonly related: readonly Related[]
-  readonly counted: readonly Counted[]
-  readonly order: readonly string[]
-}
-
-function withRelations(
-  model: CatalogModel,
-  cached: Cached,
-  fieldIndexes: readonly number[] | undefined,
-  { related, counted }: SelectedRelations,
-  order: readonly string[],
-): Selection {
-  const texts = [...related.map(textOfRelated), ...counted.map(textOfCounted)]
-  return {
-    model,
-    cached,
-    fieldIndexes,
-    related,
-    counted,
-    order,
-    text: scalarsText(model, cached, fieldIndexes) + texts.toSorted().join(''),
-  }
+  of(model: CatalogModel, args: Args, joined: boolean, client: ClientTraits): Selection
+  forget(): void
 }
 
 export function textOfRelated({ name, relation, text, modelsRead, joined, selection }: Related): string {
@@ -224,140 +98,4 @@ export function ttlMsOf({ related }: Selection, ttlMs: number): number {
     (least, { selection }) => Math.min(least, ttlMsOf(selection, selection.cached.policy.ttlMs)),
     ttlMs,
   )
-}
-
-/** Relations and counts of an `include` or a `select`. */
-function relationsOf(
-  model: CatalogModel,
-  word: 'include' | 'select',
-  selection: Args,
-  joined: boolean,
-  client: ClientTraits,
-  isScalar: (name: string, value: unknown) => boolean,
-): SelectedRelations {
-  const related: Related[] = []
-  const counted: Counted[] = []
-  const order: string[] = []
-  for (const name of Object.keys(selection)) {
-    const value = selection[name]
-    if (!client.reader.isGiven(selection, name)) {
-      // Prisma refuses names that it does not know, whatever their value.
-      const isField = word === 'select' && model.definition.scalars.some(field => field.name === name)
-      if (!isField && name !== COUNT && !model.relations.has(name))
-        bypass(`${word}.${name} is not a field that can be cached`)
-      continue
-    }
-    if (isScalar(name, value)) {
-      if (value === true) order.push(name)
-      continue
-    }
-    if (value === false) {
-      if (name === COUNT || model.relations.has(name)) continue
-      bypass(`${word}.${name} is not a field that can be cached`)
-    }
-    if (client.computed.has(model.definition.name, name)) bypass(`${word}.${name} is a computed field`)
-    if (name === UNDECODED) bypass(`Prisma does not decode rows with ${word}.${name}`)
-    if (name === COUNT) counted.push(...countedOf(model, value, client))
-    else related.push(relatedOf(model, `${word}.${name}`, name, value, joined, client))
-    order.push(name)
-  }
-  return { related, counted, order }
-}
-
-const OF_LIST = ['cursor', 'distinct', 'orderBy', 'skip', 'take', 'where']
-const OF_ONE = ['where']
-const SELECTION = ['select', 'include', 'omit']
-
-function relatedOf(
-  model: CatalogModel,
-  where: string,
-  name: string,
-  value: unknown,
-  joined: boolean,
-  client: ClientTraits,
-): Related {
-  const relation = model.relations.get(name)
-  if (relation === undefined || relation.field.hidden) bypass(`${where} is not a field that can be cached`)
-  const { target, field } = relation
-  const args = value === true ? {} : value
-  if (!isPlain(args)) bypass(`${where} is of a form that this version does not know`)
-  const known = field.list ? OF_LIST : OF_ONE
-  const unknown = Object.keys(args).find(key => !known.includes(key) && !SELECTION.includes(key))
-  if (unknown !== undefined) bypass(`${where}.${unknown} is unknown`)
-  const modelsRead = new ModelsRead()
-  modelsRead.model(target)
-  modelsRead.models.delete(target)
-  return {
-    name,
-    relation,
-    args: value === true ? true : args,
-    text: listText(target, args, client.reader, modelsRead),
-    modelsRead,
-    hasCursor: client.reader.isGiven(args, 'cursor'),
-    joined,
-    selection: selectionOf(target, args, joined, client),
-  }
-}
-
-/** The canonical text of what says which rows are in a list, and in what order. */
-export function listText(model: CatalogModel, args: Args, reader: ArgsReader, modelsRead: ModelsRead): string {
-  return reader.textOfGiven(args, OF_LIST, (name, value) => {
-    if (name === 'where' || name === 'cursor') return reader.where(model, value, modelsRead)
-    if (name === 'orderBy') return reader.orderBy(model, value, modelsRead)
-    return name === 'distinct' ? reader.fields(model, value) : reader.value(value)
-  })
-}
-
-function countedOf(model: CatalogModel, value: unknown, { reader }: ClientTraits): Counted[] {
-  const select = isPlain(value) ? value.select : undefined
-  if (value !== true && (!isPlain(select) || Object.keys(value as object).length > 1))
-    bypass('_count is of a form that this version does not know')
-  const lists = [...model.relations.values()].filter(({ field }) => field.list && !field.hidden)
-  const counted: Counted[] = []
-  const given = isPlain(select) ? select : Object.fromEntries(lists.map(({ field }) => [field.name, true]))
-  for (const name of Object.keys(given)) {
-    const of = given[name]
-    if (of === false || !reader.isGiven(given, name)) continue
-    const relation = lists.find(({ field }) => field.name === name)
-    if (relation === undefined) bypass(`_count.${name} is not a list`)
-    const modelsRead = new ModelsRead()
-    modelsRead.model(relation.target)
-    modelsRead.models.delete(relation.target)
-    if (of !== true && (!isPlain(of) || Object.keys(of).some(key => key !== 'where'))) {
-      bypass(`_count.${name} is of a form that this version does not know`)
-    }
-    const args = of
-    counted.push({
-      name,
-      relation,
-      args,
-      text: args === true ? '' : listText(relation.target, args, reader, modelsRead),
-      modelsRead,
-    })
-  }
-  if (counted.length === 0) bypass('_count counts nothing')
-  return counted
-}
-
-/** Places of what `omit` leaves; undefined for all. */
-function remaining(
-  { definition }: CatalogModel,
-  { fieldIndex, scalarNames: names }: Cached,
-  omit: Args,
-  client: ClientTraits,
-): readonly number[] | undefined {
-  for (const name of Object.keys(omit)) {
-    if (!names.includes(name)) bypass(`omit.${name} is not a scalar field`)
-    if (omit[name] !== true && omit[name] !== false) bypass(`omit.${name} must be true or false`)
-    if (omit[name] && client.computed.needs(definition.name, name)) bypass(`omit.${name}: a computed field needs it`)
-  }
-  const wanted: number[] = []
-  for (const name of names) {
-    if (omit[name] === true) continue
-    const place = fieldIndex.get(name)
-    if (place === undefined) bypass(`${name} is excluded from the cache`)
-    wanted.push(place)
-  }
-  if (wanted.length === names.length) return undefined
-  return wanted.length === 0 ? bypass('omit leaves nothing') : wanted
 }

@@ -1,7 +1,8 @@
 /** What the plan has to know of a client, and not of its schema. */
 import { type ClientFacts, nameOfConstant } from '../prisma7/client.js'
 import { ArgsReader } from './args.js'
-import { type ClientTraits, SelectionCache } from './selection.js'
+import { SelectionCache } from './select.js'
+import type { ClientTraits } from './selection.js'
 
 export function traitsOf(facts: ClientFacts): ClientTraits {
   const { schema, computed } = facts

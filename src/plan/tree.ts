@@ -64,7 +64,7 @@ export interface RelatedEntry {
   readonly holds: readonly string[]
 }
 
-/** What a row is with all that a query asks of it. */
+/** A row with all that a query selects. */
 export interface Selected {
   /** Undefined: scalars alone, or rows of the model can't be named. */
   readonly tree: RowNode | undefined
@@ -270,7 +270,7 @@ export function tagIdsOf(part: RelatedEntry, parent: Row): string[] | undefined 
 export function loadArgs(node: Omit<RowNode, 'selection'>, client: ClientTraits): Record<string, unknown> {
   const { model, cached, toOne, relatedEntries } = node
   const omit = {
-    ...Object.fromEntries(Object.keys(client.globalOmit(model.definition.name) ?? {}).map(name => [name, false])),
+    ...Object.fromEntries(Object.keys(client.globalOmit(model.name) ?? {}).map(name => [name, false])),
     ...Object.fromEntries([...cached.policy.exclude].map(name => [name, true])),
   }
   const include: Record<string, unknown> = {}

@@ -35,7 +35,7 @@ export function outcomeOf(error: unknown): WriteOutcome {
   if (wasNeverSent(error)) return 'refused'
   const { name, code, meta, cause } = error as Record<string, unknown>
   if (name === 'PrismaClientValidationError') return 'refused'
-  // Prisma stumbled over args before it asked, or over a result after it was answered.
+  // Prisma failed on args before the query, or on a result after it.
   if (error instanceof TypeError) return 'failed'
   const driver = (meta as { driverAdapterError?: { cause?: unknown } } | undefined)?.driverAdapterError?.cause ?? cause
   const state = (driver as { originalCode?: unknown } | undefined)?.originalCode
@@ -64,7 +64,7 @@ export function concernsOtherColumns(error: unknown): boolean {
   return isOfJavaScript || String(message).startsWith('[DecimalError]')
 }
 
-/** Whether an error says that the database user may not see some column that was asked for. */
+/** Whether an error says that the database user may not read some column of the query. */
 export function isPermissionDenied(error: unknown): boolean {
   const meta = (error as { meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } } } } | null)?.meta
   return meta?.driverAdapterError?.cause?.originalCode === '42501'

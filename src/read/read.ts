@@ -3,7 +3,7 @@
  * Rows, rows with relations, results and values of `getOrSet` only say what differs (`Reading`). Whatever Redis does, the caller
  * gets an answer of the database or an error of Prisma, never one of ours.
  *
- * How tokens, stamps, epochs and holds keep a fill from outliving a write is told in `redis/store.ts`.
+ * `redis/store.ts` explains how tokens, stamps, epochs and holds keep a fill from outliving a write.
  */
 import type { Events } from '../events.js'
 import type { Flight, Flights } from '../local/flights.js'

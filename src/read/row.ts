@@ -1,7 +1,8 @@
 /** A row as it is read: by its key, in the caller's selection. */
 import type { Context } from '../context.js'
 import type { Flight, SharedRow } from '../local/flights.js'
-import { matches, type RowRead, throwsWhenAbsent } from '../plan/read.js'
+import { matches } from '../plan/pins.js'
+import { type RowRead, throwsWhenAbsent } from '../plan/read.js'
 import type { ClientTraits } from '../plan/selection.js'
 import type { Operation } from '../prisma7/operation.js'
 import type { Ticket } from '../redis/store.js'
@@ -23,7 +24,7 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
 
   /** @param operation - `findUnique` or another of its kind */
   constructor(context: Context, traits: ClientTraits, operation: Operation, plan: RowRead) {
-    this.model = plan.model.definition.name
+    this.model = plan.model.name
     this.operation = operation.operation
     this.key = this.flightKey = plan.key
     this.#context = context
@@ -78,7 +79,7 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     return this.#load.callerQuery()
   }
 
-  /** @param isWhole - whether the row has all its fields, or those that the caller asked for */
+  /** @param isWhole - whether the row has all its fields, or those that the caller selected */
   #answerOf(row: Row | 'absent', isWhole: boolean): Answer {
     const answer = answerOfRow(this.#plan, this.operation, row)
     if (answer.kind !== 'hit' || answer.answer === null || !isWhole) return answer
@@ -99,7 +100,7 @@ export function answerOfRow(
   return matches(row, plan.filters) ? { kind: 'hit', answer: row } : BYPASS
 }
 
-/** The part of a whole row that the caller asked for. */
+/** The part of a whole row that the caller selected. */
 function selected({ fieldIndexes, cached }: RowRead, row: Row): Row {
   if (fieldIndexes === undefined) return row
   return Object.fromEntries(

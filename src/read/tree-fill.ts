@@ -123,6 +123,6 @@ export class TreeFill {
   }
 
   #filled({ model }: RowNode, outcome: FillOutcome, key: string): void {
-    this.#context.events.fill(model.definition.name, outcome, key)
+    this.#context.events.fill(model.name, outcome, key)
   }
 }

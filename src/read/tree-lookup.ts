@@ -2,6 +2,7 @@
  * Looks up the entries of a row with its related rows, one round trip per level. What follows from ids that are known goes out
  * in the same trip, and so does what follows from where a relation led before: a guess, which the row has to confirm.
  */
+import { keyOf } from '../plan/identities.js'
 import type { Lookup } from '../plan/read.js'
 import { type RelatedEntry, type RelatedKeys, relatedKeysAt, type RowNode, tagIdsOf, type ToOne } from '../plan/tree.js'
 import type { Snapshot } from '../redis/batches.js'
@@ -133,6 +134,6 @@ export function rememberTarget({ guesses }: Entries, rowKey: string, one: ToOne,
 
 export function lookupOf({ node, by }: ToOne, id: string): Lookup {
   const { model, cached, identity } = node
-  const key = by === identity ? model.keys.row(id) : model.keys.pointer(by.columns, id)
+  const key = keyOf(model, by, id)
   return { model, cached, identity, by, id, key }
 }

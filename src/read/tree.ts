@@ -28,7 +28,7 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
   readonly #load: RowLoad
 
   constructor(context: Context, traits: ClientTraits, operation: Operation, plan: RowRead, tree: RowNode) {
-    this.model = plan.model.definition.name
+    this.model = plan.model.name
     this.operation = operation.operation
     this.key = plan.key
     this.#context = context

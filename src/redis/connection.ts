@@ -5,8 +5,9 @@
  * the client is `ready`.
  */
 import type { Cluster, Redis } from 'ioredis'
+import { CHUNK, KeyGroups } from './key-groups.js'
 import { forbiddenIn, refusalOf } from './refusal.js'
-import { eachWithin, LATE, patiently, within } from './waiting.js'
+import { eachWithin, LATE, patiently, within } from '../waiting.js'
 
 export type Command = [name: keyof typeof METHODS, ...args: (string | Buffer | number)[]]
 
@@ -20,7 +21,7 @@ export interface ServerInfo {
    */
   readonly identities: readonly string[]
   readonly tooOld: string | undefined
-  /** Whether one of them follows another server: it may lack what was dropped there. */
+  /** Whether one of them follows another server: it may not have seen all invalidations. */
   readonly replica: boolean
 }
 
@@ -38,12 +39,8 @@ export interface Watcher {
 }
 
 const OLDEST = 7
-/** The most keys of one command, and commands of one pipeline: what comes in parts is seen to come. */
-export const CHUNK = 256
-/** So many commands cost less than a pipeline of ioredis, which takes longer for two of them than both take alone. */
+/** Up to this many commands are faster without ioredis' pipeline. */
 const MAX_SINGLE_COMMANDS = 4
-/** How long the keys of a tag are asked for one by one after they were not answered together. */
-const SPLIT_MS = 60_000
 
 /** What ioredis knows of its connection, in 5 and 6: its socket, and the database that was selected in it. */
 interface Wire {
@@ -60,16 +57,16 @@ export class Connection {
   readonly #db: number
   #opened = false
   #opening: Promise<void> | undefined
-  readonly #asked = new Set<Redis>()
+  readonly #inspected = new Set<Redis>()
   /** The masters of the Cluster, or the socket, at the last `settle`. */
   #place: readonly unknown[] = []
-  /** Tags of which several keys were not answered together, and until when that is remembered. */
-  readonly #split = new Map<string, number>()
+  readonly #groups: KeyGroups
   #refusal: Watcher['onRefusal'] = () => undefined
 
   constructor(redis: Redis | Cluster) {
     this.#redis = redis
     this.#cluster = redis.isCluster ? (redis as Cluster) : undefined
+    this.#groups = new KeyGroups(redis.isCluster)
     this.#wire = redis as unknown as Wire
     this.#db = this.#wire.condition?.select ?? this.#wire.options.db ?? 0
     this.#opened = redis.status === 'ready'
@@ -87,7 +84,7 @@ export class Connection {
     return selected === undefined || selected === this.#db ? undefined : selected
   }
 
-  /** Remembers who is at the other end. */
+  /** Remembers which servers are at the other end. */
   rememberServers(): void {
     this.#place = this.#cluster === undefined ? [this.#wire.stream] : this.#cluster.nodes('master')
   }
@@ -102,10 +99,7 @@ export class Connection {
     return masters.length === this.#place.length && masters.every((master, i) => master === this.#place[i])
   }
 
-  /**
-   * Has a Cluster ask its nodes who holds which slot. By itself it does so only where a command is answered `MOVED` or a
-   * connection closes, and none of that has to happen: no command is sent while there is no trust.
-   */
+  /** Has a Cluster look up who holds which slot. By itself ioredis does so only after a `MOVED` or a lost connection. */
   refreshSlots(): void {
     if (this.#cluster?.status === 'ready') this.#cluster.refreshSlotsCache()
   }
@@ -159,7 +153,7 @@ export class Connection {
     if (this.#opened || this.ready) return ms
     this.#opening ??= this.#firstConnect()
     const left = await patiently(this.#opening, ms)
-    // Waited once for nothing: from now on queries don't wait, the first `ready` tells us.
+    // The first connection did not come in time: don't wait again, the first `ready` is enough.
     this.#opened = true
     return left
   }
@@ -180,7 +174,7 @@ export class Connection {
   /** Values of many keys, in order; undefined when Redis did not answer all of them in time. */
   async get(keys: readonly string[], ms: number): Promise<readonly (Buffer | null)[] | undefined> {
     if (!this.ready) return undefined
-    const groups = this.#groups(keys)
+    const groups = this.#groups.of(keys)
     if (groups.length === 1 && this.#cluster === undefined) {
       const values = await within(this.#call(['mget', ...keys]), ms)
       return Array.isArray(values) && this.otherDatabase === undefined ? values : undefined
@@ -196,7 +190,7 @@ export class Connection {
 
   /** Whether all keys are gone for certain. One command where the keys share a node. */
   async del(keys: readonly string[], ms: number): Promise<boolean> {
-    const replies = await this.#sendGroups('del', this.#groups(keys), ms)
+    const replies = await this.#sendGroups('del', this.#groups.of(keys), ms)
     // A number: on a connection that is inside somebody's MULTI the answer is `QUEUED`.
     return replies?.every(reply => /^\d+$/.test(String(reply))) ?? false
   }
@@ -208,35 +202,6 @@ export class Connection {
       ms,
     )
     return replies?.every(reply => String(reply) === 'OK') ?? false
-  }
-
-  /** Keys that one command may name: chunks of all keys, or on a Cluster the keys of one hash tag. */
-  #groups(keys: readonly string[]): readonly (readonly string[])[] {
-    if (this.#cluster !== undefined) {
-      const tagged = new Map<string, string[]>()
-      for (const key of keys) {
-        const tag = this.#tagOf(key)
-        const group = tagged.get(tag)
-        if (group === undefined) tagged.set(tag, [key])
-        else group.push(key)
-      }
-      return [...tagged.values()]
-    }
-    if (keys.length > 0 && keys.length <= CHUNK) return [keys]
-    const chunks: string[][] = []
-    for (let at = 0; at < keys.length; at += CHUNK) chunks.push(keys.slice(at, at + CHUNK))
-    return chunks
-  }
-
-  /** What keys have in common that one command may name: a hash tag, while its keys are answered together. */
-  #tagOf(key: string): string {
-    const tag = /\{.+?\}/.exec(key)?.[0]
-    if (tag === undefined) return key
-    const until = this.#split.get(tag)
-    if (until === undefined) return tag
-    if (until > performance.now()) return key
-    this.#split.delete(tag)
-    return tag
   }
 
   /**
@@ -261,10 +226,9 @@ export class Connection {
     return replies === LATE || this.otherDatabase !== undefined ? undefined : replies
   }
 
-  /** From now on for a while, keys like these are asked for one by one. */
-  protected split([key = '']: readonly string[]): void {
-    const tag = /\{.+?\}/.exec(key)?.[0]
-    if (tag !== undefined) this.#split.set(tag, performance.now() + SPLIT_MS)
+  /** From now on for a while, keys like these are sent one by one. */
+  protected split(group: readonly string[]): void {
+    this.#groups.split(group)
   }
 
   /** Replies in order, errors of Redis among them; undefined when not all replies came in time. */
@@ -318,14 +282,14 @@ export class Connection {
   }
 
   /**
-   * Who is at the other end; undefined when that is not answered in time. One question at a time: while Redis hangs, ones
-   * that nobody answers would pile up in the caller's client.
+   * Which servers are at the other end; undefined when they don't answer in time. One `INFO` at a time: while Redis hangs, commands
+   * that are never answered would pile up in the caller's client.
    */
   async servers(ms: number): Promise<ServerInfo | undefined> {
     if (!this.ready) return undefined
     const nodes = this.#cluster === undefined ? [this.#redis as Redis] : this.#cluster.nodes('master')
     // A node that hangs is one that the Cluster may have replaced by the next time.
-    if (nodes.length === 0 || nodes.some(node => this.#asked.has(node))) return undefined
+    if (nodes.length === 0 || nodes.some(node => this.#inspected.has(node))) return undefined
     const asking = Promise.all(nodes.map(node => this.#infoOf(node)))
     const infos = await within(asking, ms)
     if (infos === LATE || infos.includes(undefined) || !this.ready) return undefined
@@ -343,7 +307,7 @@ export class Connection {
   }
 
   async #infoOf(node: Redis): Promise<string | undefined> {
-    this.#asked.add(node)
+    this.#inspected.add(node)
     try {
       return await node.info()
     } catch (error) {
@@ -351,7 +315,7 @@ export class Connection {
       this.#errorOf(error)
       return undefined
     } finally {
-      this.#asked.delete(node)
+      this.#inspected.delete(node)
     }
   }
 }

@@ -12,27 +12,27 @@ const LOOKS = 30
 export class Holds {
   readonly #connection: Connection
   readonly #holdMs: number
-  readonly #repeat: (drops: Invalidation) => void
+  readonly #repeat: (stale: Invalidation) => void
   /** Of each that has not ended: when it does, and when it is looked at. */
   readonly #timers = new Map<NodeJS.Timeout, NodeJS.Timeout>()
 
   /** @param repeat - invalidates at the end of a hold */
-  constructor(connection: Connection, holdMs: number, repeat: (drops: Invalidation) => void) {
+  constructor(connection: Connection, holdMs: number, repeat: (stale: Invalidation) => void) {
     this.#connection = connection
     this.#holdMs = holdMs
     this.#repeat = repeat
   }
 
   /** From here on they last for the time of a hold. */
-  open(drops: Invalidation): void {
-    if (drops.holds.length === 0) return
+  open(stale: Invalidation): void {
+    if (stale.holds.length === 0) return
     const everyMs = this.#holdMs / LOOKS
     const until = performance.now() + this.#holdMs
-    const looks = setInterval(() => void this.keep(drops.holds, until - performance.now(), everyMs), everyMs)
+    const looks = setInterval(() => void this.keep(stale.holds, until - performance.now(), everyMs), everyMs)
     const end = setTimeout(() => {
       clearInterval(looks)
       this.#timers.delete(end)
-      this.#repeat(drops)
+      this.#repeat(stale)
     }, this.#holdMs)
     looks.unref()
     end.unref()

@@ -37,14 +37,15 @@
 import { guardOf, isTokenAlone, newToken, type Token } from '../wire/envelope.js'
 import type { Dependencies, Invalidation } from '../wire/keys.js'
 import { AcquireBatch, FillBatch, InvalidateBatch, LookUpBatch, readableToken, type Snapshot } from './batches.js'
-import { CHUNK, type Command, type Connection } from './connection.js'
+import type { Command, Connection } from './connection.js'
 import { EpochLives } from './epoch-lives.js'
 import type { Health } from './health.js'
 import { Holds } from './holds.js'
+import { CHUNK } from './key-groups.js'
 import { type Load, Renewals } from './renewal.js'
 import { FILL } from './scripts.js'
 import { TickBatcher } from './tick.js'
-import { Clock } from './waiting.js'
+import { Clock } from '../waiting.js'
 
 /** The tokens, all read before the load, that a fill is made under. */
 export interface Ticket {

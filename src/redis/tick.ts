@@ -1,5 +1,5 @@
 /**
- * Collects what is asked for in one tick of the event loop into one batch. It is sent by `process.nextTick`, after all
+ * Collects what happens in one tick of the event loop into one batch. It is sent by `process.nextTick`, after all
  * microtasks: queries that the application starts together reach us in different microtasks of the same tick.
  */
 export class TickBatcher<Batch extends { done: Promise<boolean> }> {

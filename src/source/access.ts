@@ -42,7 +42,7 @@ function closedTo(catalog: Catalog, facts: DatabaseFacts): Map<string, string> {
   for (const own of catalog.values()) {
     if (own.cached === undefined) continue
     const why = whyClosed(own, facts)
-    if (why !== undefined) closed.set(own.definition.name, why)
+    if (why !== undefined) closed.set(own.name, why)
     for (const relation of own.relations.values()) {
       const { link } = relation
       const linkWhy = link === undefined ? undefined : whyLinksClosed(own, relation, facts)
@@ -70,10 +70,10 @@ function whyLinksClosed({ definition, cached }: CatalogModel, { field, target }:
     const name = `${schema}.${field.joinTable}`
     const guarded = facts.guarded.get(name)
     if (guarded !== undefined && !sameForAll) {
-      return `links between ${definition.name} and ${target.definition.name} are not the same for every user: ${guarded}`
+      return `links between ${definition.name} and ${target.name} are not the same for every user: ${guarded}`
     }
     if (facts.denied.has(name))
-      return `the database user may not read the links between ${definition.name} and ${target.definition.name}`
+      return `the database user may not read the links between ${definition.name} and ${target.name}`
   }
   return undefined
 }

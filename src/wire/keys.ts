@@ -47,7 +47,7 @@ export interface ModelKeys extends Dependencies {
   readonly unnamedWrites: string
   /** Every-write epoch: what negative entries, and rows whose id was not known before the load, depend on. `epochs[ANY]`. */
   readonly everyWrite: string
-  /** List epoch: what lists under relation tags depend on besides; bumped when a foreign key changes and nobody knows from what. */
+  /** List epoch: what lists under relation tags depend on besides; invalidated when a foreign key changes and its old value is not known. */
   readonly lists: string
   /** While it is there, the model's reads go to the database and fill nothing. */
   readonly hold: string
@@ -130,9 +130,9 @@ export function tagKey(prefix: string, tag: string): string {
 }
 
 /**
- * Marks a Redis server (by its process and history) whose epochs were dropped once by somebody who met it first.
+ * Marks a Redis server (by its process and history) whose epochs were invalidated once by the process that met it first.
  *
- * @param digest - of the names of these epochs: a service with fewer models has dropped fewer
+ * @param digest - of the names of these epochs: a service with fewer models has invalidated fewer
  */
 export function knownServerKey(prefix: string, identity: string, digest: string): string {
   return `${prefix}@seen:${identity}:${digest}`

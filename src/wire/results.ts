@@ -4,10 +4,27 @@
  */
 import { Packr } from 'msgpackr'
 import { isDecimal } from '../schema/canonical.js'
-import type { Counted, Related, Selection } from '../plan/selection.js'
 import { bytesFrom, dateOf, decimalOf, type DecimalClass, plainColumn, type Row, type RowCodec } from './rows.js'
 import { Budget, type Decoder, INEXACT, isCount, isReadable, refuse as fail, ROW_BYTES } from './guard.js'
 import { type RowsMaker, rowsMaker } from './row-maker.js'
+
+/** The rows of a result, as far as their bytes depend on it: a selection of the plan is one. */
+export interface RowsOf {
+  readonly cached: { readonly codec: RowCodec; readonly fieldNames: readonly string[] }
+  /** Of the scalars, in the order of the result; undefined for all. */
+  readonly fieldIndexes: readonly number[] | undefined
+  readonly related: readonly RelatedRows[]
+  readonly counted: readonly { readonly name: string }[]
+  /** Names of all fields in the order of the result, where there is more than scalars. */
+  readonly order: readonly string[] | undefined
+}
+
+/** A relation field of the result. */
+export interface RelatedRows {
+  readonly name: string
+  readonly relation: { readonly field: { readonly list: boolean } }
+  readonly selection: RowsOf
+}
 
 export interface ResultCodec {
   /** The payload, or undefined when the result can't be given back exactly. */
@@ -40,33 +57,33 @@ function codec(encode: (result: unknown) => unknown, decode: (stored: unknown) =
 }
 
 /** Rows of a shape, in a list. */
-export function listCodec(shape: Selection): ResultCodec {
-  const table = tableOf(shape)
+export function listCodec(rows: RowsOf): ResultCodec {
+  const table = tableOf(rows)
   return codec(
-    rows => table.press(rows as readonly Row[], new Budget()),
+    result => table.press(result as readonly Row[], new Budget()),
     stored => table.expand(stored, new Budget()),
   )
 }
 
 /** One row of a shape, or null. */
-export function rowOrNullCodec(shape: Selection): ResultCodec {
-  const table = tableOf(shape)
+export function rowOrNullCodec(rows: RowsOf): ResultCodec {
+  const table = tableOf(rows)
   return codec(
     row => table.press(row === null ? [] : [row as Row], new Budget()),
     stored => {
-      const rows = table.expand(stored, new Budget())
-      return rows.length > 1 ? fail() : (rows[0] ?? null)
+      const found = table.expand(stored, new Budget())
+      return found.length > 1 ? fail() : (found[0] ?? null)
     },
   )
 }
 
 /** A relation field. */
-export function relatedCodec({ relation, selection }: Related): ResultCodec {
+export function relatedCodec({ relation, selection }: RelatedRows): ResultCodec {
   return relation.field.list ? listCodec(selection) : rowOrNullCodec(selection)
 }
 
 /** `_count`: by name, whatever order the caller wants. */
-export function countCodec(counted: readonly Counted[]): ResultCodec {
+export function countCodec(counted: RowsOf['counted']): ResultCodec {
   const stored = byName(counted).map(({ name }) => name)
   const names = counted.map(({ name }) => name)
   const places = names.map(name => stored.indexOf(name))
@@ -95,11 +112,11 @@ interface RelatedColumn {
   readonly table: Table
 }
 
-const tables = new WeakMap<Selection, Table>()
+const tables = new WeakMap<RowsOf, Table>()
 
-function tableOf(shape: Selection): Table {
-  let table = tables.get(shape)
-  if (table === undefined) tables.set(shape, (table = new Table(shape)))
+function tableOf(rows: RowsOf): Table {
+  let table = tables.get(rows)
+  if (table === undefined) tables.set(rows, (table = new Table(rows)))
   return table
 }
 
@@ -117,7 +134,7 @@ class Table {
   readonly #rows: RowsMaker
   readonly #counts: RowsMaker
 
-  constructor({ cached, fieldIndexes, related, counted, order }: Selection) {
+  constructor({ cached, fieldIndexes, related, counted, order }: RowsOf) {
     this.#scalars = cached.codec
     this.#places = fieldIndexes === undefined ? [...cached.fieldNames.keys()] : fieldIndexes.toSorted((a, b) => a - b)
     this.#names = this.#places.map(place => cached.fieldNames[place] as string)

@@ -22,7 +22,7 @@ export function withKeys(expected: Expected | undefined, args: unknown, client: 
   // Only what the client knows: Prisma refuses the rest.
   const keyFields = [...expected.fields].filter(name => target.definition.scalars.some(field => field.name === name))
   // Under `omit` a computed field may need what we would strip; the write then counts as one without a name.
-  if (keyFields.some(field => client.computed.needs(target.definition.name, field))) return untouched
+  if (keyFields.some(field => client.computed.needs(target.name, field))) return untouched
 
   const { select, omit, include } = args
   if (isGiven(select)) {
@@ -32,7 +32,7 @@ export function withKeys(expected: Expected | undefined, args: unknown, client: 
     const wide = Object.fromEntries(added.map(field => [field, true]))
     return { args: { ...args, select: { ...select, ...wide } }, removeKeys: without(added) }
   }
-  const omitted: Selection = { ...client.globalOmit(target.definition.name), ...(isObject(omit) ? omit : {}) }
+  const omitted: Selection = { ...client.globalOmit(target.name), ...(isObject(omit) ? omit : {}) }
   // A field may have the name of what every object inherits.
   const isOmitted = (field: string) => Object.hasOwn(omitted, field) && Boolean(omitted[field])
   const added = keyFields.filter(isOmitted)

@@ -117,7 +117,7 @@ export class Identities {
     const values = fields.map(field => this.#valueOf(field))
     const id = identity.idOf(Object.fromEntries(fields.map((field, i) => [field.name, values[i]])))
     if (id === undefined) return []
-    const text = JSON.stringify([model.definition.name, fields.map(field => field.name), values.map(spelled)])
+    const text = JSON.stringify([model.name, fields.map(field => field.name), values.map(spelled)])
     const key = primary ? model.keys.row(id) : model.keys.pointer(identity.columns, id)
     const named: [string, string, string][] = [[primary ? 'row' : 'pointer', key, text]]
     // What else the name says, to see that all of it is met.
@@ -134,7 +134,7 @@ export class Identities {
       named.push([
         'tag',
         relationTag(key, relation.target.keys, columns),
-        `${text}#${relation.target.definition.name}.${columns.join()}`,
+        `${text}#${relation.target.name}.${columns.join()}`,
       ])
     }
     return named

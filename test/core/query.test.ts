@@ -1,6 +1,7 @@
 import { Decimal } from '@prisma/client/runtime/client'
 import { describe, expect, it } from 'vitest'
-import { isRead, planRead, matches, throwsWhenAbsent } from '../../src/plan/read.js'
+import { matches } from '../../src/plan/pins.js'
+import { isRead, planRead, throwsWhenAbsent } from '../../src/plan/read.js'
 import type { ClientTraits } from '../../src/plan/selection.js'
 import { catalog, catalogWith, clientShape, modelNamed, policy as defaults } from './catalog.js'
 

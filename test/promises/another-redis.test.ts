@@ -219,6 +219,24 @@ describe('Redis that failed over', () => {
     expect(await world.redis.getBuffer(`${world.prefix}{User}@rows`)).not.toEqual(epoch)
     expect(await nameOf(cached, id)).toBe('v0')
   })
+
+  it('to a server that could not be used, and back: what was invalidated there is not served from the first one', async () => {
+    const cached = processOn()
+    const id = await newUser()
+    await inUse(cached, id)
+    await onReplica.config('SET', 'maxmemory', '1') // it takes a DEL, and no mark
+    const words = said(cached)
+    await moveTo(cached, replica)
+    await expect.poll(() => words).toContain('REDIS_NOT_WRITABLE')
+    await rename(cached, id, 'v1')
+    expect(cached.prisma.$cache.stats()).toMatchObject({ invalidationsQueued: 0, pendingInvalidations: 0 })
+    const trusted = nextTrust(cached)
+    await moveTo(cached, server)
+    await trusted
+    expect(await world.redis.exists(rowKey(id))).toBe(1)
+    expect(await nameOf(cached, id)).toBe('v1')
+    await onReplica.config('SET', 'maxmemory', '0')
+  })
 })
 
 describe('Redis that refuses', () => {

@@ -1,6 +1,7 @@
 /**
- * Which Redis servers are known. One that is not may hold entries whose invalidation it never saw: whoever meets it first
- * drops all epochs and leaves a mark. The mark names the server and the epochs, as a service with fewer models drops fewer.
+ * Which Redis servers are known. An unknown server may hold entries whose invalidation it never saw: the process that meets it
+ * first invalidates all epochs and leaves a mark. The mark names the server and the epochs: a service with fewer models invalidates
+ * fewer.
  */
 import type { Connection } from './connection.js'
 import { digestOf, knownServerKey } from '../wire/keys.js'
@@ -12,11 +13,11 @@ export interface KnownServersOptions {
 }
 
 const SEEN_MS = 7 * 24 * 3_600_000
-/** Long before its time is over, by each process that trusts the server. */
+/** A mark is renewed long before its time is over, by each process that uses the server. */
 const RENEW_MS = 3_600_000
-/** What a mark holds: the epochs were dropped once since this server is there. */
+/** Value of a mark: the epochs were invalidated once since this server runs. */
 const KNOWN = '1'
-/** Somebody is about to drop them. */
+/** Value of a mark: a process is about to invalidate them. */
 const TRIED = '0'
 const TRIED_MS = 60_000
 
@@ -26,8 +27,8 @@ export class KnownServers {
   readonly #digest: string
   #keys: readonly string[] = []
   #markedAt = Number.NEGATIVE_INFINITY
-  /** The server whose epochs were dropped in this series of attempts, and at which connect. */
-  #dropped: string | undefined
+  /** The server whose epochs were invalidated in this series of attempts, and at which connect. */
+  #invalidated: string | undefined
 
   constructor(connection: Connection, options: KnownServersOptions) {
     this.#connection = connection
@@ -36,8 +37,8 @@ export class KnownServers {
   }
 
   /**
-   * Drops all epochs of a server that nobody has met, and of one that was met before, if it is not the one that was trusted
-   * last. `refused`: Redis does not let this process write the mark.
+   * Invalidates all epochs of a server that is not known, and of a known one, if it is not the one that was used last.
+   * `refused`: Redis does not let this process write the mark.
    *
    * @param identities - `''` where the server does not tell
    * @param connects - changes with each connect
@@ -46,7 +47,7 @@ export class KnownServers {
     identities: readonly string[],
     isAnother: boolean,
     connects: number,
-  ): Promise<'met' | 'refused' | 'unanswered'> {
+  ): Promise<'known' | 'refused' | 'unanswered'> {
     const { prefix, epochs, deadlineMs } = this.#options
     const keys = identities.map(identity => knownServerKey(prefix, identity, this.#digest))
     const marks = await this.#connection.get(keys, deadlineMs)
@@ -54,36 +55,36 @@ export class KnownServers {
     const isKnown = marks.every(mark => String(mark) === KNOWN)
     this.#keys = keys
     this.#markedAt = Number.NEGATIVE_INFINITY
-    if (isKnown && !isAnother && !identities.includes('')) return 'met'
-    // Before it does anything to others: who can't mark the server would drop everyone's entries again at each attempt.
-    const mayMark = isKnown ? 'met' : await this.#set(TRIED, TRIED_MS, 'NX')
-    if (mayMark !== 'met') return mayMark
+    if (isKnown && !isAnother && !identities.includes('')) return 'known'
+    // First, because a process that can't mark the server would invalidate the entries of all others again at each attempt.
+    const mayMark = isKnown ? 'known' : await this.#set(TRIED, TRIED_MS, 'NX')
+    if (mayMark !== 'known') return mayMark
     const server = `${identities.join()} ${connects}`
-    if (this.#dropped !== server) {
+    if (this.#invalidated !== server) {
       if (!(await this.#connection.del(epochs, deadlineMs))) return 'unanswered'
-      this.#dropped = server
+      this.#invalidated = server
     }
-    // First dropped, then marked: who finds the mark relies on it.
-    return isKnown ? 'met' : this.#mark()
+    // First invalidated, then marked: other processes rely on the mark.
+    return isKnown ? 'known' : this.#mark()
   }
 
   /** The series of attempts is over. */
-  trusted(): void {
-    this.#dropped = undefined
+  used(): void {
+    this.#invalidated = undefined
   }
 
-  /** Or the next process would take the server for an unknown one, when a week is over, and drop all entries. */
+  /** Otherwise, after a week, the next process would take the server for an unknown one and invalidate all entries. */
   async renew(): Promise<void> {
     if (performance.now() - this.#markedAt > RENEW_MS) await this.#mark()
   }
 
-  async #mark(): Promise<'met' | 'refused' | 'unanswered'> {
+  async #mark(): Promise<'known' | 'refused' | 'unanswered'> {
     const outcome = await this.#set(KNOWN, SEEN_MS)
-    if (outcome === 'met') this.#markedAt = performance.now()
+    if (outcome === 'known') this.#markedAt = performance.now()
     return outcome
   }
 
-  async #set(value: string, ms: number, ...more: string[]): Promise<'met' | 'refused' | 'unanswered'> {
+  async #set(value: string, ms: number, ...more: string[]): Promise<'known' | 'refused' | 'unanswered'> {
     const { deadlineMs } = this.#options
     const replies = await this.#connection.send(
       this.#keys.map(key => ['set', key, value, 'PX', ms, ...more]),
@@ -92,7 +93,7 @@ export class KnownServers {
     if (replies === undefined) return 'unanswered'
     if (replies.some(reply => reply instanceof Error)) return 'refused'
     // Inside somebody's MULTI the answer is `QUEUED`.
-    return replies.every(reply => reply === null || isOk(reply)) ? 'met' : 'unanswered'
+    return replies.every(reply => reply === null || isOk(reply)) ? 'known' : 'unanswered'
   }
 }
 

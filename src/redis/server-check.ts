@@ -1,0 +1,90 @@
+/** Which server is at the other end, and whether its epochs are known to be right. What stands in the way is said once. */
+import type { Emit, ErrorCode } from '../events.js'
+import type { Connection } from './connection.js'
+import { KnownServers } from './known-servers.js'
+
+export interface ServerCheckOptions {
+  readonly prefix: string
+  readonly epochs: readonly string[]
+  readonly deadlineMs: number
+  readonly onReplica: () => void
+  readonly emit: Emit
+}
+
+export class ServerCheck {
+  readonly #connection: Connection
+  readonly #options: ServerCheckOptions
+  readonly #known: KnownServers
+  /** The servers that were identified last: from then on, invalidations go to them. */
+  #last: string | undefined
+  /** Whether invalidations went to other servers since the servers were known: then these have not seen all of them. */
+  #isAnother = false
+  /** What ended the last check, if it is something to be said once. */
+  #obstacle: ErrorCode | undefined
+
+  constructor(connection: Connection, options: ServerCheckOptions) {
+    this.#connection = connection
+    this.#options = options
+    this.#known = new KnownServers(connection, options)
+  }
+
+  /** One identity per server; undefined: Redis did not answer, or it can't be used. */
+  async identify(): Promise<readonly string[] | undefined> {
+    const { otherDatabase } = this.#connection
+    if (otherDatabase !== undefined) {
+      const message =
+        `The application has selected database ${otherDatabase} on the Redis client of the cache (SELECT): nothing is read from ` +
+        `the cache, and invalidations wait, until it selects the former one again. Give the cache a client of its own.`
+      this.#say('OTHER_DATABASE', message)
+      return undefined
+    }
+    const servers = await this.#connection.servers(this.#options.deadlineMs)
+    if (servers === undefined) return undefined
+    if (servers.tooOld !== undefined) {
+      this.#say('REDIS_TOO_OLD', `Redis ${servers.tooOld} is older than 7.0: nothing is cached.`)
+      return undefined
+    }
+    if (servers.replica) {
+      this.#options.onReplica()
+      return undefined
+    }
+    const { identities } = servers
+    this.#isAnother ||= this.#last !== undefined && this.#last !== identities.join()
+    this.#last = identities.join()
+    return identities
+  }
+
+  /**
+   * Whether the servers are known now: their epochs were invalidated by the process that met them first, or just now by this one.
+   *
+   * @param connects - changes with each connect
+   */
+  async isKnown(identities: readonly string[], connects: number): Promise<boolean> {
+    const outcome = await this.#known.check(identities, this.#isAnother, connects)
+    if (outcome === 'refused') {
+      const message =
+        `This process can't mark the Redis server as known, as Redis refuses to SET (it is full, or the user may not): ` +
+        `nothing is cached here until it can. The entries of other processes stay as they are.`
+      this.#say('REDIS_NOT_WRITABLE', message)
+    }
+    if (outcome === 'known') this.#isAnother = false
+    return outcome === 'known'
+  }
+
+  /** The servers are used from here on. */
+  used(): void {
+    this.#obstacle = undefined
+    this.#known.used()
+  }
+
+  renewMark(): Promise<void> {
+    return this.#known.renew()
+  }
+
+  /** Once, and not at each check that fails for the same reason. */
+  #say(code: ErrorCode, message: string): void {
+    if (this.#obstacle === code) return
+    this.#obstacle = code
+    this.#options.emit({ type: 'error', code, message })
+  }
+}
