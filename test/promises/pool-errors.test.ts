@@ -13,7 +13,7 @@ const held = async () => (await world.keys()).filter(key => key.endsWith('@hold'
 
 describe('a write', () => {
   it('that got no connection from an exhausted pool is refused, and holds nothing', async () => {
-    const base = newClient(world.databaseUrl, {}, { max: 1, connectionTimeoutMillis: 100 })
+    const base = newClient(world.databaseUrl, {}, { max: 1, connectionTimeoutMillis: 1_500 })
     const own = world.process({}, { base })
     const { id } = await own.prisma.user.create({ data: { email: 'pool@x.org' } })
     await own.prisma.$transaction(async () => {

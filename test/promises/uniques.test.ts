@@ -316,6 +316,39 @@ describe('where a pointer led before', () => {
   })
 })
 
+describe('a unique under a collation that ignores case', () => {
+  beforeAll(async () => {
+    await world.plain.$executeRaw`ALTER TABLE "User" ALTER COLUMN email TYPE text COLLATE "case_insensitive"`
+  })
+  afterAll(async () => {
+    await world.plain.$executeRaw`ALTER TABLE "User" ALTER COLUMN email TYPE text`
+  })
+
+  it('keeps nothing for a spelling that the row does not have: no pointer to it could prove itself', async () => {
+    const user = await newUser({ email: fresh('ada') })
+    const fills: string[] = []
+    const off = cached.prisma.$cache.on(event => {
+      if (event.type === 'fill') fills.push(event.outcome)
+    })
+    for (let i = 0; i < 2; i++) {
+      expect(await cached.prisma.user.findUnique({ where: { email: user.email.toUpperCase() } })).toStrictEqual(user)
+      await filled(cached)
+    }
+    expect(fills).toEqual(['other-id', 'other-id'])
+    expect((await world.keys()).filter(key => key.includes('ADA'))).toEqual([])
+    expect(await world.redis.exists(`${world.prefix}User:${user.id}`)).toBe(0)
+
+    // Under its own spelling it is kept, and it is served.
+    expect(await cached.prisma.user.findUnique({ where: { email: user.email } })).toStrictEqual(user)
+    await filled(cached)
+    off()
+    expect(fills.at(-1)).toBe('sent')
+    const { hits } = cached.prisma.$cache.stats()
+    expect(await cached.prisma.user.findUnique({ where: { email: user.email } })).toStrictEqual(user)
+    expect(cached.prisma.$cache.stats().hits).toBe(hits + 1)
+  })
+})
+
 describe('a unique that moves takes its readers along, in both processes', () => {
   it('when it changes, written by key, by itself, in bulk, by raw SQL', async () => {
     const changes = [
