@@ -283,7 +283,7 @@ describe('the events', () => {
           "miss model=Brand operation=findUnique",
           "fill model=Brand outcome=sent",
           "redis usable=false",
-          "invalidate source=write models=Brand outcome=deferred",
+          "invalidate source=write models=Brand outcome=queued",
           "replayed invalidations=2",
           "redis usable=true",
         ]

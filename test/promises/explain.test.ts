@@ -145,7 +145,7 @@ describe('of a read', () => {
       by: 'id',
       relations: {
         author: row('User'),
-        tags: ['any write to Tag', 'a change of the links between Post and Tag'],
+        tags: ['a change of the links between Post and Tag', 'any write to Tag'],
         category: row('Category'),
         'category.posts': ['a write to Post with this categoryId', ...posts],
       },
