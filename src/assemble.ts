@@ -118,6 +118,7 @@ export function createContext(
     deniedReturning: new Set(),
     transactionOf: overrides.transactionOf ?? transactionOf,
     newEffects: () => new (overrides.Effects ?? Effects)(),
+    hooksAreSameForAll: config.hooksBehind === 'same-for-all',
     enabled: config.enabled,
     warnOfHooks: once(() => warnOfHooks(events)),
     async close() {

@@ -154,9 +154,11 @@ async function passed(operation: Operation): Promise<unknown> {
 }
 
 const readOrWrite: Route = (context, traits, operation, hasHooksBehind) => {
-  if (operation.model === undefined) return writeRaw(context, operation)
+  if (operation.model === undefined) return writeRaw(context, operation, hasHooksBehind)
   if (isRead(operation.operation)) return read(context, traits, operation, hasHooksBehind)
-  return context.access.known ? writeModel(context, traits, operation) : firstWrite(context, traits, operation)
+  // How the database compares texts decides which of them name a row.
+  if (!context.access.known) return firstWrite(context, traits, operation, hasHooksBehind)
+  return writeModel(context, traits, operation, hasHooksBehind)
 }
 
 const invalidateOnly: Route = (context, traits, operation, hasHooksBehind) => {
@@ -164,10 +166,9 @@ const invalidateOnly: Route = (context, traits, operation, hasHooksBehind) => {
   return readOrWrite(context, traits, operation, hasHooksBehind)
 }
 
-/** How the database compares texts decides which of them name a row. */
-async function firstWrite(context: Context, traits: ClientTraits, operation: Operation): Promise<unknown> {
+const firstWrite: Route = async (context, traits, operation, hasHooksBehind) => {
   await context.database.known()
-  return writeModel(context, traits, operation)
+  return writeModel(context, traits, operation, hasHooksBehind)
 }
 
 // ---- reads
@@ -227,7 +228,7 @@ function planOf(context: Context, traits: ClientTraits, operation: Operation, ha
       if (isNarrow(plan) && context.guesses.isTooLarge(plan.key)) return new Bypass('the row is larger than maxBytes')
     }
     // What the hooks make of the query would be stored for all users, and a hit would run none of them.
-    if (!hasHooksBehind) return context.fleet.check(context.access.check(plan))
+    if (!hasHooksBehind || context.hooksAreSameForAll) return context.fleet.check(context.access.check(plan))
     context.warnOfHooks()
     return new Bypass(HOOKS_BEHIND)
   } catch (error) {

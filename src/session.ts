@@ -38,7 +38,7 @@ export class Sessions {
 export class Session {
   readonly events: Events
   readonly database: Database
-  /** Whether hooks that may depend on the user run behind a hook of ours. */
+  /** Whether query hooks that are not ours run behind a hook of ours. */
   readonly hasHooksBehind: typeof hasHooksBehind
   /** Of the models; its keys lack the prefix while that is not known. */
   #catalog: Catalog
@@ -51,8 +51,7 @@ export class Session {
     this.events = new Events(config.includeKeys)
     this.database = Database.of(facts.database)
     this.#enabled = config.enabled
-    this.hasHooksBehind =
-      config.hooksBehind === 'same-for-all' ? () => false : (overrides.hasHooksBehind ?? hasHooksBehind)
+    this.hasHooksBehind = overrides.hasHooksBehind ?? hasHooksBehind
     const { prefix } = config
     const create = (known: string) => createContext({ ...config, prefix: known }, facts.schema, this, overrides)
     if (typeof prefix === 'string') {

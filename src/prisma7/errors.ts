@@ -2,13 +2,16 @@
 
 /**
  * What an error says of the write that failed.
- * - `refused`: the database undid it, or never saw it
+ * - `unsent`: it never got to the database
+ * - `refused`: the database undid it
  * - `failed`: the database answered, and what remains is not certain
  * - `unknown`: the connection or the time was lost; the server may commit it after we have given up
  */
-export type WriteOutcome = 'refused' | 'failed' | 'unknown'
+export type WriteOutcome = 'unsent' | 'refused' | 'failed' | 'unknown'
 
-const REFUSED = /^P(?:1000|1001|1003|1010|1011|2000|2002|2003|2004|2011|2014|2024|2025|2034|2037)$/
+/** The server is not reached, speaks no TLS, or has no connection left. */
+const UNSENT = /^P(?:1001|1011|2037)$/
+const REFUSED = /^P(?:1000|1003|1010|2000|2002|2003|2004|2011|2014|2024|2025|2034)$/
 /** Prisma's own codes begin with P1 to P6. */
 const SQLSTATE = /^(?!P[1-9])(?=.*\d)[0-9A-Z]{5}$/
 /** Connection exceptions, shutdowns, system and internal errors: not certain that they came before the commit. */
@@ -16,8 +19,8 @@ const UNCERTAIN = /^(?:08|40003|57P|58|F0|XX)/
 
 export function outcomeOf(error: unknown): WriteOutcome {
   if (typeof error !== 'object' || error === null) return 'unknown'
-  if (isOfUnsentQuery(error)) return 'refused'
   const { name, code, cause } = error as Record<string, unknown>
+  if (wasNeverSent(error) || UNSENT.test(String(code)) || isTransactionNotBegun(error)) return 'unsent'
   if (name === 'PrismaClientValidationError') return 'refused'
   const state = sqlStateOf(error)
   if (state !== undefined) return UNCERTAIN.test(state) ? 'unknown' : 'refused'
@@ -73,11 +76,6 @@ const NOT_OPENED = /^(?:connect|getaddrinfo) E[A-Z_]+\b/
 const NOT_CARRIED_OUT = /^(?:401|403|429)$/
 const STATUS_OF_NEON = /^Server error \(HTTP status (\d+)\)/
 
-/** Prisma marks the errors of its own requests. A hook behind this one may fail to connect elsewhere when the write is done. */
-function isOfUnsentQuery(error: object): boolean {
-  return 'clientVersion' in error && wasNeverSent(error)
-}
-
 function wasNeverSent(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   const { name, message, syscall, code, status, errors, cause, error: event, sourceError } = error as Reported
@@ -108,6 +106,7 @@ interface Reported {
 
 // ---- errors of transactions
 
+const NOT_BEGUN = /^Transaction API error: Unable to start a transaction in the given time/
 /**
  * What Prisma says of a transaction that was not begun, or had ended before the operation came. None of them has sent a COMMIT.
  * "Internal Consistency Error", and what newer versions may add, says nothing certain.
@@ -126,10 +125,19 @@ const CLOSED = new RegExp(
 
 /** Whether an error says that the transaction had ended before the operation came, or never began: it did nothing. */
 export function isTransactionClosed(error: unknown): boolean {
+  return CLOSED.test(textOfTransaction(error))
+}
+
+/** Whether an error says that no connection came free for the transaction. */
+function isTransactionNotBegun(error: unknown): boolean {
+  return NOT_BEGUN.test(textOfTransaction(error))
+}
+
+function textOfTransaction(error: unknown): string {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
-  if (code !== 'P2028' || typeof message !== 'string') return false
+  if (code !== 'P2028' || typeof message !== 'string') return ''
   // Before it Prisma may show the line of the caller.
-  return CLOSED.test(message.slice(Math.max(0, message.lastIndexOf('Transaction API error: '))))
+  return message.slice(Math.max(0, message.lastIndexOf('Transaction API error: ')))
 }
 
 // ---- errors of reads

@@ -20,6 +20,8 @@ export interface Guard {
 
 const RACES = 'schedules/races.test.ts'
 const UNKNOWN = 'schedules/unknown-outcomes.test.ts'
+const POOL = 'promises/pool-errors.test.ts'
+const ADAPTERS = 'promises/adapters.test.ts'
 const TRIPS = 'promises/round-trips.test.ts'
 
 const loads: readonly Guard[] = [
@@ -227,8 +229,56 @@ const writes: readonly Guard[] = [
     without: 'it is taken for a statement that has failed, and may be committed later',
     file: 'prisma7/errors.ts',
     find: "if (code === 'P2010' || code === 'P2028') return 'unknown'",
-    instead: '',
+    instead: "if (code === 'P2028') return 'unknown'",
     tests: [UNKNOWN],
+  },
+  {
+    name: 'errors from before a statement was sent',
+    without: 'a write that got no connection holds its models, in all processes, when the database has least to spare',
+    file: 'prisma7/errors.ts',
+    find: 'wasNeverSent(error) || UNSENT.test(String(code)) || isTransactionNotBegun(error)',
+    instead: 'code === true',
+    tests: [POOL, ADAPTERS],
+  },
+  {
+    name: 'writes that were never sent',
+    without: 'each of them takes its row out of the cache, and there is no connection to load it again',
+    file: 'write/write.ts',
+    find: "else if (outcome === 'unsent') return\n",
+    instead: '\n',
+    tests: [POOL],
+  },
+  {
+    name: 'hooks behind a write',
+    without: 'a hook that fails when the write is done makes it look as if it was not done',
+    file: 'write/write.ts',
+    find: "if (outcome === 'failed' || hasHooksBehind) addResult",
+    instead: "if (outcome === 'failed') addResult",
+    tests: [ADAPTERS],
+  },
+  {
+    name: 'a fetch that is cut in the middle of a statement',
+    without: 'its TypeError is taken for one of Prisma, and the write may be committed later',
+    file: 'prisma7/errors.ts',
+    find: "return cause === undefined && !OF_FETCH.test(error.message) ? 'failed' : 'unknown'",
+    instead: "return cause === null ? 'unknown' : 'failed'",
+    tests: [ADAPTERS],
+  },
+  {
+    name: "codes of Postgres that Prisma's errors don't have",
+    without: 'a unique violation holds its model, with Neon over HTTP and Prisma Postgres',
+    file: 'prisma7/errors.ts',
+    find: '.originalCode, originalCode, code]',
+    instead: '.originalCode]',
+    tests: [ADAPTERS],
+  },
+  {
+    name: 'transactions that were not begun or had ended',
+    without: 'a batch that waited too long for a connection holds its models',
+    file: 'prisma7/errors.ts',
+    find: 'REFUSED.test(code) || isTransactionClosed(error)',
+    instead: 'REFUSED.test(code)',
+    tests: [ADAPTERS],
   },
   {
     name: 'outcomes that are not known',
