@@ -51,7 +51,9 @@ const stage = await openStage()
 const { base, redis, contenders: all } = stage
 
 /** `limit` is measured by `npm run bench:limit`. */
-const MEASURES: { readonly [Part in Exclude<keyof Parts, 'limit'>]-?: () => Promise<NonNullable<Parts[Part]>['measured']> } = {
+const MEASURES: {
+  readonly [Part in Exclude<keyof Parts, 'limit'>]-?: () => Promise<NonNullable<Parts[Part]>['measured']>
+} = {
   bytes: bytesOfEach,
   reads: readsOfEach,
   misses: missesOfEach,
@@ -60,7 +62,8 @@ const MEASURES: { readonly [Part in Exclude<keyof Parts, 'limit'>]-?: () => Prom
   advice: () => measureAdvice(stage, SETTINGS),
   heap: () => heldHeap(i => named(OURS).read(works[0] as Work, i), 10_000_000),
 }
-const names = (only?.split(',') ?? Object.keys(MEASURES).filter(name => full || name !== 'heap')) as (keyof typeof MEASURES)[]
+const names = (only?.split(',') ??
+  Object.keys(MEASURES).filter(name => full || name !== 'heap')) as (keyof typeof MEASURES)[]
 try {
   const strangers = names.filter(name => !(name in MEASURES))
   if (strangers.length > 0) throw new Error(`${strangers.join(', ')}: there are ${Object.keys(MEASURES).join(', ')}`)

@@ -76,9 +76,9 @@ const here = { trusted: false, stopped: false, running: 0 }
 db.$cache.on(event => {
   const said = saying.getStore()
   if (event.type === 'hit' && said) said.hit = true
-  if (event.type === 'invalidate' && event.outcome === 'deferred' && said) said.deferredAt ||= now()
-  if (event.type !== 'trust') return
-  here.trusted = event.trusted
+  if (event.type === 'invalidate' && event.outcome === 'queued' && said) said.deferredAt ||= now()
+  if (event.type !== 'redis') return
+  here.trusted = event.usable
   if (here.trusted && db.$cache.stats().pendingInvalidations === 0) recorder.write(['trust', now()])
 })
 

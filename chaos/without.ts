@@ -22,7 +22,7 @@ class AnyServer extends Connection {
 
 /** A write of unknown outcome invalidates at once, and never again. */
 class NoHold extends Store {
-  override invalidate({ keys }: Invalidation): Promise<'done' | 'deferred'> {
+  override invalidate({ keys }: Invalidation): Promise<'done' | 'queued'> {
     return super.invalidate({ holds: [], keys })
   }
 }

@@ -167,7 +167,7 @@ console.log(`  (${pendingInvalidations} invalidations wait in the journal)`)
 await redis.connect()
 await new Promise<void>(resolve => {
   const off = prisma.$cache.on(event => {
-    if (event.type !== 'trust' || !event.trusted) return
+    if (event.type !== 'redis' || !event.usable) return
     off()
     resolve()
   })

@@ -1,14 +1,20 @@
 // Packs the package as npm would publish it, and holds the tarball to what it promises: resolvable types and code for every
-// kind of consumer (publint, attw), and nothing in it that is not meant to be published. Whatever a lock file fetches, on
+// kind of consumer (publint, attw), nothing in it that is not meant to be published, and a size within its limits. Whatever a lock file fetches, on
 // whatever platform, has a checksum. Needs no network.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { brotliCompressSync } from 'node:zlib'
+import { buildSync } from 'esbuild'
 
 const PUBLISHED =
   /^(dist\/(esm|cjs)\/([\w-]+\/)?[\w.-]+\.(js|d\.ts)|dist\/cjs\/package\.json|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/
+
+// What a change may cost. Raise a limit on purpose, in the commit that needs it.
+const MOST_PACKED_BYTES = 215_000
+const MOST_BUNDLED_BYTES = 48_000
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const folder = mkdtempSync(join(tmpdir(), 'prisma-cache-aside-package-'))
@@ -20,6 +26,7 @@ try {
   })
   const tarball = join(folder, readdirSync(folder)[0])
   refuseStrangers(tarball)
+  refuseLarge(tarball)
   tool('publint/src/cli.js', '--strict', tarball)
   // All of them: node10, node16 from CJS and from ESM, bundlers.
   tool('@arethetypeswrong/cli/dist/index.js', '--profile', 'strict', '--no-definitely-typed', tarball)
@@ -54,6 +61,27 @@ function refuseStrangers(tarball) {
   const strangers = files.filter(name => !PUBLISHED.test(name))
   if (strangers.length > 0) throw new Error(`Not meant to be published: ${strangers.join(', ')}`)
   console.log(`${files.length} files, none that should not be there`)
+}
+
+function refuseLarge(tarball) {
+  const { outputFiles } = buildSync({
+    entryPoints: ['dist/esm/index.js'],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'node',
+    packages: 'external',
+    write: false,
+    logLevel: 'error',
+  })
+  const sizes = [
+    ['packed', statSync(tarball).size, MOST_PACKED_BYTES],
+    ['bundled, minified, brotli', brotliCompressSync(outputFiles[0].contents).length, MOST_BUNDLED_BYTES],
+  ]
+  for (const [what, bytes, most] of sizes) {
+    console.log(`${bytes} bytes ${what}, of at most ${most}`)
+    if (bytes > most) throw new Error(`The package is larger than its limit: ${bytes} bytes ${what}, at most ${most}`)
+  }
 }
 
 function tool(file, ...args) {

@@ -55,11 +55,11 @@ const HOLD_MS = 60_000
 
 /** @throws CacheAsideError `INVALID_MODEL` */
 export function catalogOf(
-  { policies, prefix, alsoTouches }: ContextConfig,
+  { policies, prefix, triggers }: ContextConfig,
   schema: Schema,
   collations: Collations,
 ): Catalog {
-  return buildCatalog(schema, { prefix, policies, alsoTouches }, Decimal, collations)
+  return buildCatalog(schema, { prefix, policies, triggers }, Decimal, collations)
 }
 
 export function createContext(

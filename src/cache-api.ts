@@ -25,100 +25,139 @@ export type CacheApi<Client> = CacheOf<Wheres<Client>>
 /** By what it takes, not by the client: the `$cache` of an extended client is also a `CacheApi<PrismaClient>`. */
 interface CacheOf<Where> {
   /**
-   * Cache-aside for any value: looks in the cache, on a miss calls `fetch` and stores what it gives. One load at a time per
-   * key and process, guarded like rows: an `invalidateTags` during the load wins. When Redis is out of reach, `fetch`
-   * answers. In a transaction it answers too, and nothing is stored.
+   * Caches a value of your own. On a hit, the value comes from Redis. On a miss, `fetch` is called and its value is stored.
    *
-   * `null`, `undefined`, dates, bigints, `Uint8Array`s, plain objects and arrays come back as they were; a value that would
-   * not (an instance of a class, say) is not stored, unless `serialize` and `deserialize` say how.
+   * Within this process, calls with the same key share one `fetch`. An `invalidateTags` during a `fetch` wins: the value is
+   * returned and not stored. When Redis is out of reach, the cache is turned off or the call is in a transaction, `fetch`
+   * is called and nothing is stored.
    *
-   * Redis: one `MGET`; on a miss `SET … NX GET` before `fetch` and one script after it.
+   * `null`, `undefined`, dates, bigints, `Uint8Array`s, plain objects and arrays come back as they were. Any other value,
+   * such as an instance of a class, is returned and not stored unless `serialize` and `deserialize` are given.
    *
-   * @param key - kept under `=<key>`
-   * @param fetch - gives the value; what it throws goes to the caller
-   * @param options - `ttl`: a number of seconds or a duration such as `'5m'`. Default: the top-level `ttl`
-   * @throws CacheAsideError `INVALID_CALL` when an argument is wrong
-   * @example const rates = await prisma.$cache.getOrSet('rates', fetchRates, { ttl: '10m', tags: ['rates'] })
+   * Redis: one `MGET`. On a miss also one `SET … NX GET` before `fetch`, and one script afterwards, which is not awaited.
+   *
+   * @param key - the value is stored at the key `=<key>`, behind the prefix
+   * @param fetch - gives the value; an error that it throws is thrown to the caller
+   * @param options - see {@link GetOrSetOptions}
+   * @throws CacheAsideError `INVALID_CALL` when an argument is invalid
+   * @example const rates = await prisma.$cache.getOrSet('rates', fetchRates, { ttl: '10m', tags: ['finance'] })
    */
   getOrSet<T>(key: string, fetch: () => T | PromiseLike<T>, options?: GetOrSetOptions<T>): Promise<T>
 
   /**
-   * Drops all values of `getOrSet` that have one of these tags.
+   * Invalidates all values of `getOrSet` that have one of these tags.
    *
-   * Redis: one `DEL` of the tags, however many values have them.
+   * Redis: one `DEL` of the tags, however many values have them. In a transaction: when it has ended.
+   *
+   * @throws CacheAsideError `INVALID_CALL` when a tag is not a string, or is empty
+   * @example await prisma.$cache.invalidateTags(['finance'])
    */
-  invalidateTags(tags: readonly string[]): Promise<'done' | 'deferred'>
+  invalidateTags(tags: readonly string[]): Promise<Invalidated>
 
   /**
-   * Drops a row, for a write made elsewhere. Also drops what is known about missing rows of the model. A `where` that does
-   * not pin the primary key names no row, and neither does a text whose column may be under a non-deterministic collation:
-   * then all rows of the model are dropped. What a delete elsewhere cascades to is
-   * not dropped: `invalidateModel` does that.
+   * Invalidates one row, for a write that was made elsewhere. Cached "no such row" answers and results over the model are
+   * invalidated too.
    *
-   * Redis: one `DEL` of the row and of `{Model}@any`. In a transaction: when it has settled.
+   * All rows of the model are invalidated instead where the `where` does not contain the primary key, and where the key is a
+   * text whose column may have a non-deterministic collation. Rows that a delete elsewhere cascades to are not
+   * invalidated: use `invalidateModel` for that.
    *
-   * @param model - name of the model in the schema
+   * Redis: one `DEL`. In a transaction: when it has ended.
+   *
+   * @param model - the name of the model in the schema
    * @param where - a unique `where`, as for `findUnique`
-   * @returns `'done'` when Redis has acknowledged it; `'deferred'` when it will be done on reconnect, or at the end of the
-   *   transaction
-   * @throws CacheAsideError `INVALID_CALL` when there is no such model
+   * @throws CacheAsideError `INVALID_CALL` when the schema has no such model
    * @example await prisma.$cache.invalidate('User', { id: 42 })
    */
-  invalidate<M extends Extract<keyof Where, string>>(model: M, where: Where[M]): Promise<'done' | 'deferred'>
+  invalidate<M extends Extract<keyof Where, string>>(model: M, where: Where[M]): Promise<Invalidated>
 
   /**
-   * Drops all that is cached about a model, and about the models that its referential actions reach.
+   * Invalidates everything that is cached about a model, and about the models that its referential actions reach.
    *
-   * Redis: one `DEL` of the models' epochs; costs the same for ten rows and for ten million.
+   * Redis: one `DEL` of a few keys per model, for ten rows as for ten million. In a transaction: when it has ended.
    *
+   * @throws CacheAsideError `INVALID_CALL` when the schema has no such model
    * @example await prisma.$cache.invalidateModel('User')
    */
-  invalidateModel(model: Extract<keyof Where, string>): Promise<'done' | 'deferred'>
-
-  /** Drops everything: after a restore of the database, or SQL that nobody knows the effects of. */
-  invalidateAll(): Promise<'done' | 'deferred'>
+  invalidateModel(model: Extract<keyof Where, string>): Promise<Invalidated>
 
   /**
-   * Says, without running anything, how a query would be cached or why it would not, and what a write would drop (as far
-   * as its args tell: its result may name more).
+   * Invalidates everything, values of `getOrSet` included: after a restore of the database, or SQL whose effects are not
+   * known.
    *
-   * @example prisma.$cache.explain('User', 'findUnique', { where: { id: 42 } }) // { cached: true, key: 'User:42', via: 'id' }
+   * Redis: one `DEL` of a few keys per model.
+   *
+   * @example await prisma.$cache.invalidateAll()
+   */
+  invalidateAll(): Promise<Invalidated>
+
+  /**
+   * Shows how a query would be cached, or why it would not be, without running it. For a write it shows what the write
+   * invalidates, as far as its arguments say; its result may name more rows.
+   *
+   * Redis: nothing. Postgres: nothing.
+   *
+   * @param model - the name of the model in the schema
+   * @param operation - `'findUnique'`, `'update'`, and so on
+   * @param args - the arguments of the operation. Default: `{}`
+   * @throws CacheAsideError `INVALID_CALL` when the schema has no such model
+   * @example
+   * prisma.$cache.explain('Post', 'findFirst', { where: { authorId: 7 } })
+   * // { cached: true, key: 'Post?…', invalidatedBy: ['a write to Post with this authorId', …], dependsOn: […] }
    */
   explain(model: Extract<keyof Where, string>, operation: string, args?: object): Explanation
 
-  /** Turns reading and filling off, in this process; writes still drop what they make wrong. */
+  /** Stops reading from the cache and storing into it, in this process. Writes still invalidate. */
   disable(): void
+  /** Ends `disable`. */
   enable(): void
 
   /**
-   * Counters since the start of the process, how many invalidations wait for Redis to come back, and how many other versions
-   * of the schema are in use under the same prefix.
+   * Counters since the start of this process; `pendingInvalidations`, how many invalidations wait until Redis can be
+   * reached; and `otherVersions`, how many other versions of the schema are in use under the same prefix.
+   *
+   * @example const { hits, misses, pendingInvalidations } = prisma.$cache.stats()
    */
   stats(): Stats & { pendingInvalidations: number; otherVersions: number }
 
   /**
-   * Calls back at each event. Nothing is built while nobody listens. The same events are on the
-   * `node:diagnostics_channel` named `prisma-extension-cache-aside`.
+   * Calls `listener` with each event. Events are built only while there is a listener. The same events are published on
+   * the `node:diagnostics_channel` named `prisma-extension-cache-aside`.
    *
-   * @returns ends it
+   * @returns a function that ends it
+   * @example const end = prisma.$cache.on(event => logger.debug(event))
    */
   on(listener: Emit): () => void
 
   /**
-   * Ends timers and listeners. The Redis client stays as it is: it is yours. Reads go to the database from here on; writes
-   * still invalidate. Replays what is owed to Redis, no longer than `invalidationDeadlineMs`: wait for it before you close the
-   * client.
+   * Ends timers and listeners, after the invalidations that wait for Redis were sent, which takes at most
+   * `invalidationDeadlineMs`. Afterwards reads go to the database and writes still invalidate. The Redis client is not
+   * closed: close it when this promise has resolved.
    *
-   * @returns what could not be done; there is an event `closed` then, too
+   * @returns what Redis has not acknowledged; the event `closed` reports it too
+   * @example
+   * await prisma.$cache.close()
+   * redis.disconnect()
    */
   close(): Promise<Outstanding>
 }
 
+/** What `explain` answers. `why` is a reason in words. */
 export type Explanation =
   | CachedRead
   | { cached: false; why: string }
-  /** A write. `drops`: keys of rows and epochs. `unnamed`: models of which it can't name all rows, so that all are dropped. */
-  | { cached: false; why: 'a write'; drops: readonly string[]; unnamed: readonly string[] }
+  /**
+   * A write. `invalidates`: the keys in Redis that it deletes, whatever its result is. `allRowsOf`: models of which it
+   * invalidates all rows, because it does not say which of them change.
+   */
+  | { cached: false; why: 'a write'; invalidates: readonly string[]; allRowsOf: readonly string[] }
+
+/**
+ * What has become of an invalidation. `'done'`: Redis has acknowledged it. `'queued'`: Redis is out of reach; the journal of
+ * this process keeps it, and it is done at the next reconnect. `'after-transaction'`: it is done when the transaction has
+ * ended.
+ */
+export type Invalidated = 'done' | 'queued' | 'after-transaction'
 
 /** @param scope - the transaction whose end invalidations wait for, if the API is that of a transaction client */
 export function cacheApi<Client>(
@@ -135,12 +174,12 @@ export function cacheApi<Client>(
       if (scope === undefined) return invalidate(context, effects, 'manual', { keys })
       scope.effects.add(effects)
       scope.keys.push(...keys)
-      return 'deferred'
+      return 'after-transaction'
     }
     const context = await session.opened()
     if (context !== undefined) return run(context)
     session.whenOpen(opened => void run(opened))
-    return 'deferred'
+    return 'queued'
   }
   const modelIn = (catalog: Catalog, name: unknown): CatalogModel => {
     const model = typeof name === 'string' ? catalog.get(name) : undefined
@@ -178,7 +217,12 @@ export function cacheApi<Client>(
       const model = modelIn(catalog, name)
       if (!isRead(operation)) {
         const { effects } = planWrite(catalog, model, operation, args)
-        return { cached: false, why: 'a write', drops: effects.invalidation().keys, unnamed: effects.unnamedModels }
+        return {
+          cached: false,
+          why: 'a write',
+          invalidates: effects.invalidation().keys,
+          allRowsOf: effects.unnamedModels,
+        }
       }
       if (inTransaction !== undefined) return { cached: false, why: 'in a transaction' }
       if (!session.enabled) return { cached: false, why: 'the cache is turned off' }
@@ -186,7 +230,7 @@ export function cacheApi<Client>(
       const plan = context.fleet.check(context.access.check(planRead(model, operation, args, client)))
       if (plan.kind !== 'bypass' && !context.hooksAreSameForAll && behind(name, operation))
         return { cached: false, why: HOOKS_BEHIND }
-      return explainRead(plan)
+      return explainRead(plan, context.catalog)
     },
     disable() {
       session.enabled = false

@@ -7,67 +7,72 @@ import { channel } from 'node:diagnostics_channel'
 /** The name of the diagnostics channel on which every event is published too. */
 export const CHANNEL = 'prisma-extension-cache-aside'
 
-/** `key`, the key in Redis, is there only with the option `includeKeys`. */
+/** `key`, the key in Redis, is contained only with the option `includeKeys`. */
 export type CacheEvent =
-  /** A query was answered from Redis; `negative`: with the knowledge that there is no such row. */
+  /** A query was answered from Redis. `negative`: the answer is that there is no such row. */
   | { type: 'hit'; model: string; operation: string; negative: boolean; key?: string }
-  /** Redis had no valid entry: the database was asked. */
+  /** Redis had no valid entry, so the database was queried. */
   | { type: 'miss'; model: string; operation: string; key?: string }
-  /** The answer of a load that was under way in this process was shared. */
+  /** A query was answered by a load that was in progress in this process. */
   | { type: 'shared'; model: string; operation: string; key?: string }
-  /** The query went to the database untouched. */
+  /** The query went to the database unchanged. `why`: the reason, in the words of `explain`. */
   | { type: 'bypass'; model: string; operation: string; why: string }
   /** What became of a loaded answer. */
   | { type: 'fill'; model: string; outcome: FillOutcome; key?: string }
-  /** A write, a transaction, or a call by hand dropped what it made wrong. */
-  | { type: 'invalidate'; source: InvalidationSource; models: readonly string[]; outcome: 'done' | 'deferred' }
-  /** This process began or ceased to trust the cache. Without trust, reads go to the database. */
-  | { type: 'trust'; trusted: boolean }
-  /** So many keys and holds that Redis had not acknowledged are acknowledged now. */
-  | { type: 'repaid'; invalidations: number }
-  /** So many other versions of the schema have processes that use the same keys. Writes to what they know otherwise invalidate more. */
+  /**
+   * A write, a transaction or a call of `$cache.invalidate…` invalidated entries. `outcome`: `'done'` when Redis has
+   * acknowledged it, `'queued'` when it waits in the journal of this process until Redis can be reached.
+   */
+  | { type: 'invalidate'; source: InvalidationSource; models: readonly string[]; outcome: 'done' | 'queued' }
+  /** This process began or ceased to use the cache. While Redis is not usable, reads go to the database. */
+  | { type: 'redis'; usable: boolean }
+  /** Redis has acknowledged the invalidations that were queued: so many keys and holds. */
+  | { type: 'replayed'; invalidations: number }
+  /** How many other versions of the schema are in use under the same prefix. Writes invalidate for them too. */
   | { type: 'versions'; others: number }
-  /** `$cache.close()` had to leave something: others may read what was written as it was before, until the TTL. */
+  /** `$cache.close()` had to leave invalidations undone: other processes may read old rows until the TTL. */
   | ({ type: 'closed' } & Outstanding)
+  /** Something is wrong and needs attention. No query fails because of it. */
   | { type: 'error'; code: ErrorCode; message: string }
 
-/** What an `error` event may be about. None of them fails a query; docs/operations.md says what to do. */
+/** The codes of `error` events. docs/operations.md says what to do about each. */
 export type ErrorCode =
   /** Redis answered a command with an error. */
   | 'REDIS_REFUSED'
   /** Redis is older than 7.0: nothing is cached. */
   | 'REDIS_TOO_OLD'
-  /** Redis does not let this process write, so it can't mark the server as known: nothing is cached here. */
+  /** Redis is full, or does not let this process write: nothing is cached in this process. */
   | 'REDIS_NOT_WRITABLE'
-  /** The application has selected another database on the client (`SELECT`): nothing is read, invalidations wait. */
+  /** The application has sent `SELECT` on the client: nothing is cached, and invalidations wait. */
   | 'OTHER_DATABASE'
-  /** More invalidations wait for Redis than the journal holds: all entries are dropped instead. */
+  /** More invalidations wait for Redis than the journal holds: all entries are invalidated instead. */
   | 'JOURNAL_OVERFLOW'
-  /** Args that could not be made sense of: a read went to the database, a write dropped everything. */
+  /** Arguments of a form that this version does not know: a read went to the database, a write invalidated everything. */
   | 'PLAN'
-  /** A value of `getOrSet` could not be turned into bytes: it was answered and not kept. */
+  /** A value of `getOrSet` could not be turned into bytes: it was returned and not stored. */
   | 'SERIALIZE'
-  /** Bytes of a value of `getOrSet` could not be read: it was fetched. */
+  /** The bytes of a stored value could not be read: `fetch` was called. */
   | 'DESERIALIZE'
   /** The keys under the prefix belong to another database or Postgres schema: nothing is cached. */
   | 'PREFIX_IN_USE'
-  /** The function `prefix` gave no prefix: nothing is cached. */
+  /** The function `prefix` threw or returned no valid prefix: nothing is cached. */
   | 'PREFIX'
-  /** An extension with query hooks was applied after the cache: what it concerns is not cached. */
+  /** An extension with query hooks was applied after the cache: the models that it applies to are not cached. */
   | 'HOOKS_BEHIND'
 
 /** What `$cache.close()` could not do. */
 export interface Outstanding {
-  /** So many keys and holds that Redis has not acknowledged. */
+  /** Keys and holds that Redis has not acknowledged. */
   readonly pendingInvalidations: number
-  /** So many writes of unknown outcome whose hold has not ended: what they changed is not invalidated again at its end. */
+  /** Writes of unknown outcome whose hold has not ended: their rows are not invalidated again at its end. */
   readonly openHolds: number
 }
 
 /**
- * `sent`: stored, if its token is still there. The others say why nothing was sent: `inexact`, a value could not be given
- * back exactly; `too-large`, more than `maxBytes`; `other-id`, the database spells the key differently than the query;
- * `unproven`, an absence that Prisma's batching may have made up; `off`, `negativeTtl` is 0.
+ * `sent`: the entry was sent, and is stored unless a write came in between. The others are reasons why nothing was sent.
+ * `inexact`: a value would not come back exactly. `too-large`: more than `maxBytes`. `other-id`: the database spells the key
+ * differently than the query. `unproven`: Prisma's batching may have reported the row as missing wrongly. `off`:
+ * `negativeTtl` is 0.
  */
 export type FillOutcome = 'sent' | 'inexact' | 'too-large' | 'other-id' | 'unproven' | 'off'
 
@@ -82,7 +87,7 @@ export interface Stats {
   fills: number
   fillsRefused: number
   invalidations: number
-  invalidationsDeferred: number
+  invalidationsQueued: number
   errors: number
 }
 
@@ -98,7 +103,7 @@ export class Events {
     fills: 0,
     fillsRefused: 0,
     invalidations: 0,
-    invalidationsDeferred: 0,
+    invalidationsQueued: 0,
     errors: 0,
   }
   readonly #listeners = new Set<Emit>()
@@ -141,9 +146,9 @@ export class Events {
     if (this.#heard) this.emit({ type: 'fill', model, outcome, ...this.#keyed(key) })
   }
 
-  invalidate(source: InvalidationSource, models: Iterable<string>, outcome: 'done' | 'deferred'): void {
+  invalidate(source: InvalidationSource, models: Iterable<string>, outcome: 'done' | 'queued'): void {
     this.stats.invalidations++
-    if (outcome === 'deferred') this.stats.invalidationsDeferred++
+    if (outcome === 'queued') this.stats.invalidationsQueued++
     if (this.#heard) this.emit({ type: 'invalidate', source, models: [...models], outcome })
   }
 

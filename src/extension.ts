@@ -55,8 +55,8 @@ export interface CacheAside<Client>
   extends Extension<Client, { $cache: () => CacheApi<Client>; $uncached: () => Client }> {
   /**
    * The write half alone. An extension that turns an operation into another one on its own client (the usual soft delete)
-   * hides its writes from everything applied after it: apply this before it, and the whole after it. Dropping twice is
-   * harmless.
+   * hides its writes from extensions that are applied after it. Apply this before it, and the whole cache after it. To
+   * invalidate twice is harmless.
    *
    * @example base.$extends(cache.invalidation).$extends(softDelete).$extends(cache)
    */
@@ -224,7 +224,7 @@ function planOf(context: Context, traits: ClientTraits, operation: Operation, ha
     const plan = planRead(context.catalog.get(model as string), name, args, traits)
     if (plan.kind === 'bypass') return plan
     if (plan.kind === 'row') {
-      if (context.deniedLoads.has(nameOfLoad(plan))) return new Bypass('the whole row may not be read')
+      if (context.deniedLoads.has(nameOfLoad(plan))) return new Bypass('the database user may not read the whole row')
       if (isNarrow(plan) && context.guesses.isTooLarge(plan.key)) return new Bypass('the row is larger than maxBytes')
     }
     // What the hooks make of the query would be stored for all users, and a hit would run none of them.
@@ -235,7 +235,7 @@ function planOf(context: Context, traits: ClientTraits, operation: Operation, ha
     // Args that can't be planned are Prisma's to judge.
     const message = `A ${name} could not be planned: ${nameOf(error)}.`
     context.events.emit({ type: 'error', code: 'PLAN', message })
-    return new Bypass('args of an unknown form')
+    return new Bypass('the args are of a form that this version does not know')
   }
 }
 

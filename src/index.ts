@@ -3,16 +3,17 @@ import { createExtension } from './extension.js'
 import type { CacheAsideOptions } from './options.js'
 
 /**
- * Cache-aside for a Prisma client: rows of the named models come from Redis, and every write made through the client drops
- * what it made wrong.
+ * Cache-aside for a Prisma client. Rows of the named models come from Redis, and every write made through the client
+ * invalidates the entries that it made stale.
  *
- * On a hit Redis sees one `MGET` for all reads of the same tick and Postgres nothing; on a miss one more round trip
- * (`SET … NX GET`) before the query, and one script after it that nobody waits for; at a write one `DEL` behind it.
+ * Redis: a hit takes one `MGET` for all reads of the same tick, and Postgres is not queried. A miss takes one more round trip
+ * (`SET … NX GET`) before the query, and one script afterwards, which is not awaited. A write takes one `DEL` afterwards,
+ * which is awaited.
  *
- * @param options - `redis`: your ioredis client. `models`: which models, and for how long (a number is seconds, `'5m'` is
- *   a duration). The others have defaults: see {@link CacheAsideOptions}.
+ * @param options - `redis`: your ioredis client. `models`: which models are cached, and for how long (a number is seconds,
+ *   `'5m'` is a duration). The other options have defaults: see {@link CacheAsideOptions}.
  * @returns the extension, for `$extends`
- * @throws CacheAsideError `INVALID_OPTION` here, `INVALID_MODEL` and `UNSUPPORTED_CLIENT` at `$extends`
+ * @throws CacheAsideError `INVALID_OPTION` when it is created; `INVALID_MODEL` and `UNSUPPORTED_CLIENT` at `$extends`
  * @example
  * const prisma = new PrismaClient({ adapter }).$extends(
  *   cacheAside({ redis: new Redis(process.env.REDIS_URL), models: { User: { ttl: 300 }, Post: '5m' } }),
@@ -26,7 +27,7 @@ export function cacheAside<Client = any>(options: NoInfer<CacheAsideOptions<Clie
 }
 
 export default cacheAside
-export type { CacheApi, Explanation, GetOrSetOptions } from './cache-api.js'
+export type { CacheApi, Explanation, GetOrSetOptions, Invalidated } from './cache-api.js'
 export { CacheAsideError, type CacheAsideErrorCode } from './errors.js'
 export type { CacheEvent, ErrorCode, Stats } from './events.js'
 export type { CacheAside } from './extension.js'

@@ -7,71 +7,80 @@ import type { ModelName } from './types.js'
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
 export interface ModelOptions {
-  /** How long a row is kept. Default: the top-level `ttl`. */
+  /** How long a row is stored. Default: the top-level `ttl`. */
   ttl?: Duration | undefined
-  /** How long "there is no such row" is kept. `0`: not at all. Default: 5 s. */
+  /** How long the answer "no such row" is stored. `0`: not at all. Default: 5 s. */
   negativeTtl?: Duration | undefined
   /**
-   * Whether `findMany`, `count`, `aggregate` and `groupBy` are cached too, and for how long: such an entry dies with each
-   * write to a model that the query looks at, or, where it pins a foreign key, with the writes under that parent. Default:
-   * `false`.
+   * Whether results of `findMany`, `count`, `aggregate` and `groupBy` are cached too, and for how long. Such a result is
+   * invalidated by any write to a model that the query reads, or, where its `where` sets a foreign key by equality, by
+   * writes under that parent. Default: `false`. `true`: for the `ttl` of the model.
    */
   queries?: boolean | { ttl?: Duration | undefined } | undefined
-  /** For a view, which no write shows: the models whose writes change it. */
+  /** For a view: the models whose writes change its rows. Required for a view, because no write names it. */
   dependsOn?: readonly string[] | undefined
   /**
-   * For a table with row-level security, `'same-for-all'` says that all who use this cache may see the same rows of it.
-   * Default: where row-level security is in force for the client's database user, the model is not cached.
+   * `'same-for-all'` states that all users of this cache may see the same rows of the table, and caches it although
+   * row-level security is in force. Default: a table with row-level security in force is not cached.
    */
   rowSecurity?: 'same-for-all' | undefined
-  /** Fields that never reach Redis. Queries that ask for one go to the database. Not for fields of the primary key. */
+  /**
+   * Fields that are never sent to Redis. A query that reads one goes to the database. Not for fields of the primary key.
+   * Default: none.
+   */
   exclude?: readonly string[] | undefined
-  /** Larger entries are not kept. Default: 1 MiB (1048576). */
+  /** Entries of more bytes are not stored. Default: 1048576 (1 MiB). */
   maxBytes?: number | undefined
-  /** How much shorter than its TTL an entry may live, as a fraction from 0 to 1. Default: 0.1. */
+  /** An entry lives shorter than its TTL by a random part of up to this fraction, from 0 to 1. Default: 0.1. */
   jitter?: number | undefined
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- where the client is not known
 export interface CacheAsideOptions<Client = any> {
-  /** The ioredis client, yours: it is never closed or reconfigured. Redis 7.0 or newer, or Valkey. */
+  /** Your ioredis client, `Redis` or `Cluster`. It is never closed or reconfigured. Redis 7.0 or newer, or Valkey. */
   redis: Redis | Cluster
   /**
-   * The models whose rows are cached, by their names in the Prisma schema. `'5m'` is short for `{ ttl: '5m' }`, `true`
-   * takes the default TTL. Writes to all other models are watched too: they may change rows of these.
+   * The models whose rows are cached, by their names in the Prisma schema. `'5m'` is short for `{ ttl: '5m' }`; `true`
+   * takes the default TTL. Writes to all other models invalidate too, because they may change rows of these.
+   *
+   * @example models: { User: { ttl: 300, exclude: ['passwordHash'] }, Post: '5m', Tag: true }
    */
   models: { [Model in ModelName<Client>]?: true | Duration | ModelOptions }
   /**
-   * What triggers of the database change besides: `{ Order: ['User'] }` says that each write to orders may change any user.
-   * Default: none.
+   * What triggers in the database change: `{ Order: ['User'] }` states that each write to `Order` may change any row of
+   * `User`. Such a write then invalidates all users. Default: none.
    */
-  alsoTouches?: { [Model in ModelName<Client>]?: readonly ModelName<Client>[] } | undefined
-  /** Default TTL of the models. Default: 3600 s. */
+  triggers?: { [Model in ModelName<Client>]?: readonly ModelName<Client>[] } | undefined
+  /** The TTL of models and of `getOrSet` values that have none of their own. Default: 3600 s. */
   ttl?: Duration | undefined
   /**
-   * Put before every key. One per database and Postgres schema; never a version, or new processes could not invalidate what
-   * old ones read. A function gives one for each source, so that one extension object serves a schema or a database per
-   * tenant; it is called when the database has told which it is. Default: none.
+   * Stands before every key. Use one per database and Postgres schema. It must not contain a version: processes of a new
+   * version could then not invalidate what processes of the old one read. A function is called with the database and
+   * schema that the client is connected to, so that one extension object serves a schema or a database per tenant.
+   * Default: `''`.
    *
    * @example prefix: ({ database, schema }) => `${database}:${schema}:`
    */
   prefix?: string | ((source: { database: string; schema: string }) => string) | undefined
-  /** `false`: nothing is read from the cache or filled; writes still drop what they make wrong. Default: `true`. */
+  /** `false`: nothing is read from the cache or stored in it. Writes still invalidate. Default: `true`. */
   enabled?: boolean | undefined
   /**
-   * `true`: events say which key in Redis they are about. Keys hold ids and values of uniques, e-mail addresses for one.
+   * `true`: events contain the key in Redis. Keys contain ids and values of uniques, such as e-mail addresses.
    * Default: `false`.
    */
   includeKeys?: boolean | undefined
   /**
-   * For extensions with query hooks that are applied after this one, `'same-for-all'` says that what they do to args and
-   * results depends on no tenant and no user: they run on misses only, and what they do is kept for all. Default: what such
-   * hooks concern is not cached.
+   * For extensions with query hooks that are applied after this one. `'same-for-all'` states that these hooks do the same for
+   * every tenant and user. They then run on misses only, and their result is stored and served to everyone. Default: models
+   * and operations that such hooks apply to are not cached.
    */
   hooksBehind?: 'same-for-all' | undefined
-  /** Longest time, in ms, that a query waits for Redis over all its round trips. Default: 50. */
+  /** Longest time in ms that a query waits for Redis, over all its round trips. From 1 to 60000. Default: 50. */
   deadlineMs?: number | undefined
-  /** Longest time, in ms, that a write waits for Redis to acknowledge its invalidation. Default: 500. */
+  /**
+   * Longest time in ms that a write waits for Redis to acknowledge its invalidation. From 1 to 60000. Default: 500. After
+   * that the write resolves, and the invalidation is queued in the journal of this process.
+   */
   invalidationDeadlineMs?: number | undefined
 }
 
@@ -94,7 +103,7 @@ type PrefixOf = (source: { database: string; schema: string }) => string
 export interface Config {
   readonly redis: Redis | Cluster
   readonly policies: ReadonlyMap<string, Policy>
-  readonly alsoTouches: ReadonlyMap<string, readonly string[]>
+  readonly triggers: ReadonlyMap<string, readonly string[]>
   /** The default TTL. */
   readonly ttlMs: number
   readonly prefix: string | PrefixOf
@@ -108,7 +117,7 @@ export interface Config {
 const KNOWN = [
   'redis',
   'models',
-  'alsoTouches',
+  'triggers',
   'ttl',
   'prefix',
   'enabled',
@@ -135,7 +144,7 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
     redis: checkRedis(options.redis),
     ttlMs,
     policies: checkModels(options.models, ttlMs),
-    alsoTouches: checkAlsoTouches(options.alsoTouches ?? {}),
+    triggers: checkTriggers(options.triggers ?? {}),
     prefix: checkPrefix(options.prefix ?? ''),
     enabled: checkBoolean('enabled', options.enabled ?? true),
     includeKeys: checkBoolean('includeKeys', options.includeKeys ?? false),
@@ -267,12 +276,12 @@ function checkSameForAll(name: string, value: unknown, fix: string): 'same-for-a
   throw wrong(`${name} must be 'same-for-all', got ${shown(value)}. ${fix}`)
 }
 
-function checkAlsoTouches(value: unknown): ReadonlyMap<string, readonly string[]> {
+function checkTriggers(value: unknown): ReadonlyMap<string, readonly string[]> {
   if (!isPlainObject(value)) {
-    throw wrong(`alsoTouches must be an object of model names, got ${shown(value)}. Write { Order: ['User'] }.`)
+    throw wrong(`triggers must be an object of model names, got ${shown(value)}. Write { Order: ['User'] }.`)
   }
   return new Map(
-    Object.entries(value).map(([name, touched]) => [name, checkNames(`alsoTouches.${name}`, touched, 'User')]),
+    Object.entries(value).map(([name, touched]) => [name, checkNames(`triggers.${name}`, touched, 'User')]),
   )
 }
 

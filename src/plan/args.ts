@@ -25,7 +25,7 @@ export class ModelsRead {
   }
 
   model(model: CatalogModel): void {
-    if (model.cached === undefined) bypass(`${model.name} is not configured`)
+    if (model.cached === undefined) bypass(`${model.name} is not listed in the option models`)
     this.models.add(model)
   }
 
@@ -69,7 +69,7 @@ export class ArgsReader {
   /** A `where`, a `cursor` or a `having`. */
   where(model: CatalogModel, where: unknown, met: ModelsRead): string {
     if (where === null) return 'null'
-    if (!isPlain(where)) bypass('where is of an unknown form')
+    if (!isPlain(where)) bypass('where is of a form that this version does not know')
     let text = '{'
     for (const name of Object.keys(where).toSorted()) {
       if (!this.#isGiven(where, name)) continue
@@ -96,7 +96,9 @@ export class ArgsReader {
   /** `{ some: … }` over a list; over one row `{ is: … }`, or the conditions themselves. */
   #related({ field, target }: Relation, value: unknown, met: ModelsRead): string {
     if (!isPlain(value))
-      return field.list ? bypass('a filter over a list is of an unknown form') : this.where(target, value, met)
+      return field.list
+        ? bypass('a filter over a list is of a form that this version does not know')
+        : this.where(target, value, met)
     const names = Object.keys(value)
     const known = field.list ? OVER_LIST : OVER_ONE
     const words = names.filter(name => known.has(name))
@@ -105,13 +107,13 @@ export class ArgsReader {
       if (twofold !== undefined) bypass(`${twofold} is an operator and a field of ${target.name}`)
       if (words.length === 0) return this.where(target, value, met)
     }
-    if (words.length < names.length) bypass('a filter over a relation is of an unknown form')
+    if (words.length < names.length) bypass('a filter over a relation is of a form that this version does not know')
     return `{${this.textOfGiven(value, words.toSorted(), (_, conditions) => this.where(target, conditions, met))}}`
   }
 
   orderBy(model: CatalogModel, order: unknown, met: ModelsRead): string {
     if (Array.isArray(order)) return `[${order.map(item => this.orderBy(model, item, met)).join(',')}]`
-    if (!isPlain(order)) bypass('orderBy is of an unknown form')
+    if (!isPlain(order)) bypass('orderBy is of a form that this version does not know')
     return `{${this.textOfGiven(order, Object.keys(order), (name, value) => {
       const relation = model.relations.get(name)
       if (relation !== undefined) {
@@ -141,7 +143,7 @@ export class ArgsReader {
     switch (typeof value) {
       case 'string':
         // A lone surrogate is stored as something else.
-        return value.isWellFormed() ? JSON.stringify(value) : bypass('a text is not well-formed')
+        return value.isWellFormed() ? JSON.stringify(value) : bypass('a text has a lone surrogate')
       case 'number':
         return Number.isFinite(value) ? (Object.is(value, -0) ? '-0' : String(value)) : bypass('a number is not finite')
       case 'bigint':
@@ -151,7 +153,7 @@ export class ArgsReader {
       case 'object':
         return value === null ? 'null' : this.#object(value, sorted)
       default:
-        return bypass('a value is of an unknown type')
+        return bypass('a value is of a type that this version does not know')
     }
   }
 
@@ -165,7 +167,7 @@ export class ArgsReader {
     if (isDecimal(value)) return `D${value.toJSON()}`
     const constant = this.#nameOfConstant(value)
     if (constant !== undefined) return `P${constant}`
-    if (!isPlain(value)) bypass('a value is of an unknown class')
+    if (!isPlain(value)) bypass('a value is of a class that this version does not know')
     const names = sorted ? Object.keys(value).toSorted() : Object.keys(value)
     return `{${names
       .filter(name => this.#isGiven(value, name))

@@ -16,7 +16,7 @@ export interface CatalogOptions {
   /** By model, as configured; models without one are not cached, but their writes still invalidate. */
   readonly policies: ReadonlyMap<string, Policy>
   /** Models whose rows change with each write to a model. */
-  readonly alsoTouches?: ReadonlyMap<string, readonly string[]>
+  readonly triggers?: ReadonlyMap<string, readonly string[]>
 }
 
 const NOT_KNOWN: Collations = { deterministic: () => undefined }
@@ -33,7 +33,7 @@ export function buildCatalog(
   Decimal: DecimalClass,
   collations: Collations = NOT_KNOWN,
 ): Catalog {
-  const { prefix, policies, alsoTouches = new Map<string, readonly string[]>() } = options
+  const { prefix, policies, triggers = new Map<string, readonly string[]>() } = options
   checkPolicies(schema, policies)
   const catalog = new Map<string, Writable<CatalogModel>>()
   for (const model of schema.models.values()) {
@@ -62,10 +62,9 @@ export function buildCatalog(
     )
     model.meaning = meaningOf(model)
     model.lists = model.definition.relations.map(listBy).filter(list => list !== undefined)
-    model.triggers = triggersOf(catalog, model.name, policies, alsoTouches)
+    model.triggers = triggersOf(catalog, model.name, policies, triggers)
   }
-  for (const name of alsoTouches.keys())
-    if (!catalog.has(name)) throw unknownModel('alsoTouches', name, [...catalog.keys()])
+  for (const name of triggers.keys()) if (!catalog.has(name)) throw unknownModel('triggers', name, [...catalog.keys()])
   warnOfKeyless(catalog)
   return catalog
 }
@@ -111,7 +110,7 @@ function triggersOf(
   catalog: Catalog,
   name: string,
   policies: ReadonlyMap<string, Policy>,
-  alsoTouches: ReadonlyMap<string, readonly string[]>,
+  triggers: ReadonlyMap<string, readonly string[]>,
 ): CatalogModel[] {
   const known = (where: string, model: string) => {
     const found = catalog.get(model)
@@ -121,6 +120,6 @@ function triggersOf(
   const views = [...policies].filter(([view, { dependsOn }]) =>
     dependsOn?.some(model => known(`models.${view}.dependsOn`, model).definition.name === name),
   )
-  const touched = [...views.map(([view]) => view), ...(alsoTouches.get(name) ?? [])]
-  return touched.map(model => known(`alsoTouches.${name}`, model))
+  const touched = [...views.map(([view]) => view), ...(triggers.get(name) ?? [])]
+  return touched.map(model => known(`triggers.${name}`, model))
 }

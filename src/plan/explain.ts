@@ -1,45 +1,93 @@
-/** A read plan, shown. */
+/** A plan of a read in words: what `$cache.explain` answers. */
 import type { Bypass } from './bypass.js'
-import type { ReadPlan } from './read.js'
-import { type RowNode, type RelatedEntry, relatedKeysAt } from './tree.js'
+import type { Catalog, CatalogModel, ParentList } from './catalog.js'
+import type { ReadPlan, RowRead } from './read.js'
+import { type RelatedEntry, relatedKeysAt, type RowNode } from './tree.js'
 
 export interface CachedRead {
   cached: true
-  /** What is looked up in Redis. */
+  /** The key in Redis that is looked up. */
   key: string
-  /**
-   * How: by the name of the unique that pins a row (`id`, `email`); `relation tag`, a result that dies with writes under one
-   * parent; `every write`, a result that dies with each write to a model it looks at.
-   */
-  via: string
-  /** The relations of a row, by path: `row`, followed to an entry of its own; `relation tag`; `every write`. */
-  relations?: Record<string, string>
-  /** The tokens that a result depends on. */
+  /** Of one row: the name of the key that the `where` pins it by, such as `id` or `email`. */
+  by?: string
+  /** Which writes invalidate the entry, in words: `'a write to this row of User'`, `'any write to Post'`. */
+  invalidatedBy: readonly string[]
+  /** The same of each relation that the query reads, by its path: `{ author: […], 'author.profile': […] }`. */
+  relations?: Record<string, readonly string[]>
+  /** Of the result of a query: the keys in Redis that the entry depends on. */
   dependsOn?: readonly string[]
 }
 
-export function explainRead(plan: ReadPlan): CachedRead | { cached: false; why: Bypass['why'] } {
+export function explainRead(plan: ReadPlan, catalog: Catalog): CachedRead | { cached: false; why: Bypass['why'] } {
   if (plan.kind === 'bypass') return { cached: false, why: plan.why }
-  if (plan.kind === 'result') return { cached: true, key: plan.key, via: plan.via, dependsOn: plan.dependsOn.epochs }
-  const { key, by, tree } = plan
-  const via = by.key.name
-  return tree === undefined ? { cached: true, key, via } : { cached: true, key, via, relations: relationsOf(tree, '') }
+  const facts = factsOf(catalog)
+  if (plan.kind === 'result') {
+    const { key, list } = plan
+    const { epochs } = plan.dependsOn
+    return { cached: true, key, invalidatedBy: facts.epochs(epochs, list && [list]), dependsOn: epochs }
+  }
+  const { key, by, tree, model } = plan
+  const row = { cached: true, key, by: by.key.name, invalidatedBy: facts.row(model, loadedBy(plan)) } as const
+  return tree === undefined ? row : { ...row, relations: relationsOf(tree, '', facts) }
 }
 
-function relationsOf({ toOne, relatedEntries }: RowNode, path: string): Record<string, string> {
-  const own = [
-    ...toOne.map(({ name }) => [`${path}${name}`, 'row'] as const),
-    ...relatedEntries.map(part => [`${path}${part.name}`, viaOf(part)] as const),
-  ]
-  return Object.assign(Object.fromEntries(own), ...toOne.map(({ name, node }) => relationsOf(node, `${path}${name}.`)))
+function loadedBy({ by, identity }: RowRead): string | undefined {
+  return by === identity ? undefined : `if it was loaded by ${by.key.name}`
 }
 
-function viaOf(part: RelatedEntry): string {
-  return relatedKeysAt(
-    part,
-    '',
-    part.lists.map(() => ''),
-  ).tagged > 0
-    ? 'relation tag'
-    : 'every write'
+function relationsOf(node: RowNode, path: string, facts: Facts): Record<string, readonly string[]> {
+  const relations: Record<string, readonly string[]> = {}
+  for (const { name, node: target } of node.toOne)
+    relations[path + name] = facts.row(target.model, 'if it was loaded together with a row that leads to it')
+  for (const entry of node.relatedEntries) relations[path + entry.name] = factsOfEntry(entry, facts)
+  for (const { name, node: target } of node.toOne)
+    Object.assign(relations, relationsOf(target, `${path}${name}.`, facts))
+  return relations
+}
+
+function factsOfEntry(entry: RelatedEntry, facts: Facts): readonly string[] {
+  const { lists, epochsBesideTags, everyWriteEpochs } = entry
+  const noIds = lists.map(() => '')
+  const hasTags = relatedKeysAt(entry, '', noIds).tagged > 0
+  return hasTags ? facts.epochs(epochsBesideTags, lists) : facts.epochs(everyWriteEpochs)
+}
+
+interface Facts {
+  /** @param loaded - how the row may have been loaded without that its id was known */
+  row(model: CatalogModel, loaded: string | undefined): readonly string[]
+  epochs(epochs: readonly string[], lists?: readonly ParentList[]): readonly string[]
+}
+
+function factsOf(catalog: Catalog): Facts {
+  const byKey = new Map<string, readonly string[]>()
+  for (const model of catalog.values()) {
+    const { name, keys, relations } = model
+    const triggered = [...catalog.values()]
+      .filter(other => other.triggers.includes(model))
+      .map(other => `any write to ${other.name}, which changes ${name}`)
+    byKey.set(keys.unnamedWrites, [`a write to ${name} that does not say which rows`, ...triggered])
+    byKey.set(keys.everyWrite, [`any write to ${name}`, ...triggered])
+    byKey.set(keys.lists, [`a write to ${name} that does not say under which parent`])
+    for (const { link, target } of relations.values()) {
+      const ends = [name, target.name].toSorted().join(' and ')
+      if (link !== undefined) byKey.set(link, [`a change of the links between ${ends}`])
+    }
+  }
+  const ofKey = (key: string) => byKey.get(key) ?? []
+  return {
+    row({ name, keys }, loaded) {
+      const when = loaded === undefined ? '' : `${loaded}, or `
+      return [
+        `a write to this row of ${name}`,
+        ...ofKey(keys.unnamedWrites),
+        `any write to ${name}, ${when}if there is no such row`,
+      ]
+    },
+    epochs(epochs, lists = []) {
+      const underParents = lists.map(
+        ({ child, foreign }) => `a write to ${child.name} with this ${[...foreign.values()].join(' and ')}`,
+      )
+      return [...new Set([...underParents, ...epochs.flatMap(ofKey)])]
+    },
+  }
 }

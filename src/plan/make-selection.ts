@@ -52,19 +52,19 @@ const NOTHING_RELATED: readonly never[] = []
  */
 export function selectionOf(model: CatalogModel, args: Args, joined: boolean, client: ClientTraits): Selection {
   const { cached } = model
-  if (cached === undefined) bypass(`${model.name} is not configured`)
+  if (cached === undefined) bypass(`${model.name} is not listed in the option models`)
   // Prisma does not decode a row that has such a field, and a load of ours has all fields.
   if (cached.fieldIndex.has(UNDECODED))
     bypass(`Prisma does not decode rows of ${model.name} with its field ${UNDECODED}`)
   // Prisma takes null for "not given" here.
   const [select, include, omit] = [args.select ?? undefined, args.include ?? undefined, args.omit ?? undefined]
-  if (omit !== undefined && !isPlain(omit)) bypass('omit is of an unknown form')
+  if (omit !== undefined && !isPlain(omit)) bypass('omit is of a form that this version does not know')
   if (select === undefined) {
     const all = omit === undefined && cached.policy.exclude.size === 0 && client.globalOmit(model.name) === undefined
     if (all && include === undefined) return wholeRow(model, cached)
     const fieldIndexes = remaining(model, cached, { ...client.globalOmit(model.name), ...omit }, client)
     if (include === undefined) return scalarsOnly(model, cached, fieldIndexes)
-    if (!isPlain(include)) bypass('include is of an unknown form')
+    if (!isPlain(include)) bypass('include is of a form that this version does not know')
     const parts = relationsOf(model, 'include', include, joined, client, () => false)
     return withRelations(
       model,
@@ -74,17 +74,17 @@ export function selectionOf(model: CatalogModel, args: Args, joined: boolean, cl
       (fieldIndexes?.map(place => cached.fieldNames[place] as string) ?? cached.fieldNames).concat(parts.order),
     )
   }
-  if (omit !== undefined) bypass('select beside omit')
-  if (include !== undefined) bypass('select beside include')
-  if (!isPlain(select)) bypass('select is of an unknown form')
+  if (omit !== undefined) bypass('select and omit are both given')
+  if (include !== undefined) bypass('select and include are both given')
+  if (!isPlain(select)) bypass('select is of a form that this version does not know')
   const fieldIndexes: number[] = []
   const isScalar = (name: string, value: unknown) => {
     if (!cached.scalarNames.includes(name) && !client.computed.has(model.name, name)) return false
     const place = cached.fieldIndex.get(name)
     if (value === false) return true
     if (client.computed.has(model.name, name)) bypass(`select.${name} is a computed field`)
-    if (place === undefined) bypass(`select.${name} is not a cached field`)
-    if (value !== true) bypass(`select.${name} is neither true nor false`)
+    if (place === undefined) bypass(`select.${name} is not a field that can be cached`)
+    if (value !== true) bypass(`select.${name} must be true or false`)
     fieldIndexes.push(place)
     return true
   }
@@ -160,7 +160,8 @@ function relationsOf(
     if (!client.reader.isGiven(selection, name)) {
       // Prisma refuses names that it does not know, whatever their value.
       const isField = word === 'select' && model.definition.scalars.some(field => field.name === name)
-      if (!isField && name !== COUNT && !model.relations.has(name)) bypass(`${word}.${name} is not a cached field`)
+      if (!isField && name !== COUNT && !model.relations.has(name))
+        bypass(`${word}.${name} is not a field that can be cached`)
       continue
     }
     if (isScalar(name, value)) {
@@ -169,7 +170,7 @@ function relationsOf(
     }
     if (value === false) {
       if (name === COUNT || model.relations.has(name)) continue
-      bypass(`${word}.${name} is not a cached field`)
+      bypass(`${word}.${name} is not a field that can be cached`)
     }
     if (client.computed.has(model.name, name)) bypass(`${word}.${name} is a computed field`)
     if (name === UNDECODED) bypass(`Prisma does not decode rows with ${word}.${name}`)
@@ -192,10 +193,10 @@ function relatedOf(
   client: ClientTraits,
 ): Related {
   const relation = model.relations.get(name)
-  if (relation === undefined || relation.field.hidden) bypass(`${where} is not a cached field`)
+  if (relation === undefined || relation.field.hidden) bypass(`${where} is not a field that can be cached`)
   const { target, field } = relation
   const args = value === true ? {} : value
-  if (!isPlain(args)) bypass(`${where} is of an unknown form`)
+  if (!isPlain(args)) bypass(`${where} is of a form that this version does not know`)
   const known = field.list ? OF_LIST : OF_ONE
   const unknown = Object.keys(args).find(key => !known.includes(key) && !SELECTION.includes(key))
   if (unknown !== undefined) bypass(`${where}.${unknown} is unknown`)
@@ -217,7 +218,7 @@ function relatedOf(
 function countedOf(model: CatalogModel, value: unknown, { reader }: ClientTraits): Counted[] {
   const select = isPlain(value) ? value.select : undefined
   if (value !== true && (!isPlain(select) || Object.keys(value as object).length > 1))
-    bypass('_count is of an unknown form')
+    bypass('_count is of a form that this version does not know')
   const lists = [...model.relations.values()].filter(({ field }) => field.list && !field.hidden)
   const counted: Counted[] = []
   const given = isPlain(select) ? select : Object.fromEntries(lists.map(({ field }) => [field.name, true]))
@@ -225,12 +226,12 @@ function countedOf(model: CatalogModel, value: unknown, { reader }: ClientTraits
     const of = given[name]
     if (of === false || !reader.isGiven(given, name)) continue
     const relation = lists.find(({ field }) => field.name === name)
-    if (relation === undefined) bypass(`_count.${name} is no list`)
+    if (relation === undefined) bypass(`_count.${name} is not a list`)
     const modelsRead = new ModelsRead()
     modelsRead.model(relation.target)
     modelsRead.models.delete(relation.target)
     if (of !== true && (!isPlain(of) || Object.keys(of).some(key => key !== 'where'))) {
-      bypass(`_count.${name} is of an unknown form`)
+      bypass(`_count.${name} is of a form that this version does not know`)
     }
     const args = of
     counted.push({
@@ -254,7 +255,7 @@ function remaining(
 ): readonly number[] | undefined {
   for (const name of Object.keys(omit)) {
     if (!names.includes(name)) bypass(`omit.${name} is not a scalar field`)
-    if (omit[name] !== true && omit[name] !== false) bypass(`omit.${name} is neither true nor false`)
+    if (omit[name] !== true && omit[name] !== false) bypass(`omit.${name} must be true or false`)
     if (omit[name] && client.computed.needs(definition.name, name)) bypass(`omit.${name}: a computed field needs it`)
   }
   const wanted: number[] = []

@@ -4,7 +4,7 @@
  * invalidates all rows of the model.
  */
 import { type Args, isPlain } from './args.js'
-import type { Cached, CachedField, CatalogModel, Identity } from './catalog.js'
+import type { Cached, CachedField, CatalogModel, Identity, ParentList } from './catalog.js'
 import { OPERATORS } from './identities.js'
 import type { Row } from '../wire/rows.js'
 
@@ -70,7 +70,8 @@ export function filtersOf(
   const filters: Filter[] = []
   for (const name of Object.keys(rest)) {
     const cachedField = fields.get(name)
-    if (cachedField === undefined || OPERATORS.has(name)) return `where.${name} is not a plain filter`
+    if (cachedField === undefined || OPERATORS.has(name))
+      return `where.${name} is not an equality filter that can be checked on a row`
     const { field, canonicalize, equality } = cachedField
     const plain = valuesOnly.has(name)
     const value = plain ? rest[name] : equalsOf(rest[name])
@@ -78,7 +79,7 @@ export function filtersOf(
       filters.push({ ...cachedField, text: null })
     } else {
       const text = FILTER_TYPES.has(field.type) && equality !== 'never' ? canonicalize(value) : undefined
-      if (text === undefined) return `where.${name} is not a plain filter`
+      if (text === undefined) return `where.${name} is not an equality filter that can be checked on a row`
       filters.push({ ...cachedField, text })
     }
   }
@@ -99,14 +100,14 @@ export function matches(row: Row, filters: readonly Filter[]): boolean {
 }
 
 /** The relation tag of a parent that a `where` pins by its foreign key: whatever else it says narrows down that list. */
-export function pinnedTag(model: CatalogModel, where: unknown): string | undefined {
+export function pinnedTag(model: CatalogModel, where: unknown): { list: ParentList; tag: string } | undefined {
   if (!isPlain(where)) return undefined
   for (const list of model.lists) {
     if (!list.isNamed()) continue
     const names = [...list.foreign.values()]
     if (!names.every(name => where[name] !== undefined && where[name] !== null)) continue
     const tag = list.tagOf(Object.fromEntries(names.map(name => [name, equalsOf(where[name])])))
-    if (typeof tag === 'string') return tag
+    if (typeof tag === 'string') return { list, tag }
   }
   return undefined
 }

@@ -5,7 +5,7 @@
  */
 import { type Args, isPlain, listText, ModelsRead } from './args.js'
 import { Bypass, bypass } from './bypass.js'
-import type { Cached, CatalogModel, Identity } from './catalog.js'
+import type { Cached, CatalogModel, Identity, ParentList } from './catalog.js'
 import { keyOf } from './identities.js'
 import { type Filter, filtersOf, NONE, pinnedByFirst, pinnedByUnique, pinnedTag, uniqueNames } from './pins.js'
 import { type Dependencies, hashName } from '../wire/keys.js'
@@ -56,8 +56,8 @@ export interface ResultRead {
   readonly cached: Cached
   readonly key: string
   readonly dependsOn: Dependencies
-  /** What the epochs are: one relation tag, or every write to what is met. */
-  readonly via: 'relation tag' | 'every write'
+  /** The list of one parent that it is a part of; undefined: it depends on every write to what it reads. */
+  readonly list: ParentList | undefined
   readonly codec: ResultCodec
   readonly ttlMs: number
   /** Names of all models that are looked at, and of the links between them. */
@@ -86,8 +86,8 @@ export function planRead(
   client: ClientTraits,
 ): ReadPlan {
   try {
-    if (model?.cached === undefined) bypass('the model is not configured')
-    if (!isPlain(args)) bypass('args of an unknown form')
+    if (model?.cached === undefined) bypass('the model is not listed in the option models')
+    if (!isPlain(args)) bypass('the args are of a form that this version does not know')
     if (!ROW_READS.has(operation)) return planResult(model, model.cached, operation, args, client)
     const row = planRow(model, model.cached, operation, args, client)
     return typeof row === 'string' ? planResult(model, model.cached, operation, args, client) : row
@@ -110,17 +110,17 @@ function planRow(
   const unique = operation.startsWith('findUnique')
   const not = (why: string): string => (unique ? bypass(why) : why)
   const { identity } = model
-  if (identity === undefined) return not('the model has no primary key with an exact text')
+  if (identity === undefined) return not('the model has no primary key whose values can be compared exactly')
   for (const name of Object.keys(args)) {
     if (OF_ROW.has(name) || !client.reader.isGiven(args, name)) continue
     return not(`${name} is not cached`)
   }
   const pinned = unique ? pinnedByUnique(args.where, cached) : pinnedByFirst(args.where, cached)
-  if (pinned === undefined) return not('where does not pin a unique key')
+  if (pinned === undefined) return not('where names no unique key')
   const { by, values, where, rest } = pinned
   const id = by.idOf(values)
   // The database may find a row under other spellings too, and in a batch it is then taken for missing.
-  if (id === undefined) bypass(`${by.key.name} is not spelled canonically`)
+  if (id === undefined) bypass(`${by.key.name} may be spelled in another way in the database`)
   const filters = rest === NONE ? [] : filtersOf(rest, cached, unique ? uniqueNames(model) : new Set())
   if (typeof filters === 'string') return not(filters)
 
@@ -185,7 +185,7 @@ function planResult(
   const { queriesTtlMs, ttlMs } = cached.policy
   const known = OF_RESULT.get(operation)
   if (known === undefined) bypass(`${operation} is not cached`)
-  if (!first && queriesTtlMs === undefined) bypass(`${operation} is cached for models with queries: true`)
+  if (!first && queriesTtlMs === undefined) bypass(`${operation} is cached only for models with the option queries`)
   const { reader } = client
   const rows = first || operation === 'findMany'
   const unknown = Object.keys(args).find(
@@ -197,15 +197,15 @@ function planResult(
   const shape = rows ? client.selections.of(model, args, strategyOf(args, client) === 'join', client) : undefined
   const text = rows ? listText(model, args, reader, met) : numbersText(model, args, client, met)
   if (shape !== undefined) met.add(selectedIn(shape).modelsRead)
-  const tag = met.isEmpty && !reader.isGiven(args, 'cursor') ? pinnedTag(model, args.where) : undefined
+  const pinned = met.isEmpty && !reader.isGiven(args, 'cursor') ? pinnedTag(model, args.where) : undefined
   const { keys } = model
   const longestMs = queriesTtlMs ?? ttlMs
   met.model(model)
   const { everyWriteEpochs, holds } = epochsOf(met)
   const dependsOn =
-    tag === undefined
+    pinned === undefined
       ? { epochs: everyWriteEpochs, holds }
-      : { epochs: [tag, keys.unnamedWrites, keys.lists], holds: keys.holds }
+      : { epochs: [pinned.tag, keys.unnamedWrites, keys.lists], holds: keys.holds }
   // One row and a list of one are different results; one row and one row or an error are not.
   const kind = first ? 'findFirst' : operation
   const name = hashName(`${kind}(${text})${meaningsOf(met)}${shape?.text ?? cached.codec.name}`)
@@ -215,7 +215,7 @@ function planResult(
     cached,
     key: keys.query(name),
     dependsOn,
-    via: tag === undefined ? 'every write' : 'relation tag',
+    list: pinned?.list,
     codec: shape === undefined ? cached.numbers : first ? rowOrNullCodec(shape) : listCodec(shape),
     ttlMs: shape === undefined ? longestMs : ttlMsOf(shape, longestMs),
     models: namesOf(met, model),

@@ -42,7 +42,7 @@ const NO_TARGET = /^(?:for|key|do|then)$/
 
 /**
  * The tables that a raw statement writes, also those in its CTEs; undefined when that is not certain. A function that it calls
- * may write more: that is for `alsoTouches` and `$cache.invalidateModel`.
+ * may write more: that is for `triggers` and `$cache.invalidateModel`.
  */
 export function tablesWritten(text: string): TableWrite[] | undefined {
   const tokens = tokensOf(text)

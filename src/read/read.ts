@@ -128,6 +128,6 @@ function bypass<Found, Tokens, Loaded, Shared>(
   events: Events,
   reading: Reading<Found, Tokens, Loaded, Shared>,
 ): Promise<unknown> {
-  events.bypass(reading.model, reading.operation, 'only the database can answer')
+  events.bypass(reading.model, reading.operation, 'the entry can not answer this query')
   return reading.callerQuery()
 }

@@ -257,7 +257,7 @@ export class Health {
 
   #suspend(): void {
     this.#generation++
-    if (this.#trusted) this.#options.emit({ type: 'trust', trusted: false })
+    if (this.#trusted) this.#options.emit({ type: 'redis', usable: false })
     this.#trusted = false
   }
 
@@ -298,7 +298,7 @@ export class Health {
     this.#retry = undefined
     this.#failures = 0
     this.#server.used()
-    this.#options.emit({ type: 'trust', trusted: true })
+    this.#options.emit({ type: 'redis', usable: true })
   }
 
   /** Checks which server it is and which processes share the keys, replays the journal, and checks whether the server is known. */

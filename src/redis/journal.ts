@@ -62,7 +62,7 @@ export class Journal {
         this.add(holds, keys)
         return false
       }
-      emit({ type: 'repaid', invalidations: replayed })
+      emit({ type: 'replayed', invalidations: replayed })
     }
     return true
   }

@@ -237,7 +237,7 @@ export class Store {
    * Invalidates what a write made stale. `done`: Redis has acknowledged it. `deferred`: it has not, and the journal replays it
    * before this process uses the cache again.
    */
-  async invalidate({ holds, keys, alsoStale }: Invalidation): Promise<'done' | 'deferred'> {
+  async invalidate({ holds, keys, alsoStale }: Invalidation): Promise<'done' | 'queued'> {
     if (keys.length === 0 && holds.length === 0) return 'done'
     this.#options.touch()
     const deadline = performance.now() + this.#options.invalidationDeadlineMs
@@ -245,7 +245,7 @@ export class Store {
     if (!this.#health.responding) {
       this.#health.queue(holds, keys)
       this.#holds.open({ holds, keys, alsoStale })
-      return 'deferred'
+      return 'queued'
     }
     const batch = this.#invalidations.current()
     batch.atMost(deadline - performance.now())
@@ -254,7 +254,7 @@ export class Store {
     for (const key of alsoStale?.() ?? []) batch.keys.add(key)
     const isDone = await batch.done
     this.#holds.open({ holds, keys, alsoStale })
-    return isDone ? 'done' : 'deferred'
+    return isDone ? 'done' : 'queued'
   }
 
   /** Answers how many holds have not ended. */

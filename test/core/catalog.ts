@@ -44,13 +44,13 @@ export const catalog = catalogWith(policy)
 
 export function catalogWith(
   of: Policy,
-  alsoTouches: ReadonlyMap<string, readonly string[]> = new Map(),
+  triggers: ReadonlyMap<string, readonly string[]> = new Map(),
   collations = DETERMINISTIC,
 ): Catalog {
   const names = [...schema.models.keys()].filter(name => !UNCACHED.includes(name))
   return buildCatalog(
     schema,
-    { prefix: '', policies: new Map(names.map(name => [name, of])), alsoTouches },
+    { prefix: '', policies: new Map(names.map(name => [name, of])), triggers },
     Decimal,
     collations,
   )

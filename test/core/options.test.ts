@@ -42,7 +42,7 @@ describe('options that are right', () => {
     expect(check(OK)).toEqual({
       redis,
       policies: new Map(),
-      alsoTouches: new Map(),
+      triggers: new Map(),
       ttlMs: 3_600_000,
       prefix: '',
       enabled: true,
@@ -105,25 +105,25 @@ describe('options as a whole', () => {
     ['x', `cacheAside takes an object, got "x". Write cacheAside({ redis, models: { User: '5m' } }).`],
     [
       { ...OK, tll: 5 },
-      'there is no option named "tll". There are: redis, models, alsoTouches, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs, hooksBehind.',
+      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs, hooksBehind.',
     ],
     [
       { ...OK, tll: undefined },
-      'there is no option named "tll". There are: redis, models, alsoTouches, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs, hooksBehind.',
+      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs, hooksBehind.',
     ],
   ])('that are none, number %#, are refused with what is wrong', (options, text) => expect(message(options)).toBe(text))
 })
 
-describe('alsoTouches', () => {
-  it.each([5, ['Order'], 'Order'])('that is %j is refused', alsoTouches => {
-    expect(message({ ...OK, alsoTouches })).toMatch(
-      /^alsoTouches must be an object of model names, got .*\. Write \{ Order: \['User'\] \}\.$/,
+describe('triggers', () => {
+  it.each([5, ['Order'], 'Order'])('that is %j is refused', triggers => {
+    expect(message({ ...OK, triggers })).toMatch(
+      /^triggers must be an object of model names, got .*\. Write \{ Order: \['User'\] \}\.$/,
     )
   })
 
   it('that names no list of models is refused', () => {
-    expect(message({ ...OK, alsoTouches: { Order: 'User' } })).toBe(
-      `alsoTouches.Order must be an array of model names, got "User". Write Order: ['User'].`,
+    expect(message({ ...OK, triggers: { Order: 'User' } })).toBe(
+      `triggers.Order must be an array of model names, got "User". Write Order: ['User'].`,
     )
   })
 })

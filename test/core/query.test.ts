@@ -7,11 +7,11 @@ import { catalog, catalogWith, clientShape, modelNamed, policy as defaults } fro
 
 const UUID = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
 const P1 = 'b0000000-0000-4000-8000-000000000001'
-const NOT_PINNED = 'where does not pin a unique key'
+const NOT_PINNED = 'where names no unique key'
 /** A first match is a result of its own. */
 const RESULT = 'every write'
 const TAGGED = 'relation tag'
-const NOT_CANONICAL = 'id is not spelled canonically'
+const NOT_CANONICAL = 'id may be spelled in another way in the database'
 
 interface Hidden {
   readonly omit?: Record<string, unknown>
@@ -34,7 +34,7 @@ function shape({ omit, needed = [] }: Hidden = {}): ClientTraits {
 function plan(model: string, operation: string, args: unknown, hidden?: Hidden): string {
   const planned = planRead(modelNamed(model), operation, args, shape(hidden))
   if (planned.kind === 'bypass') return planned.why
-  if (planned.kind === 'result') return planned.via
+  if (planned.kind === 'result') return planned.list === undefined ? RESULT : TAGGED
   const names = planned.fieldIndexes?.map(place => planned.model.definition.scalars[place]?.name)
   const filters = planned.filters.map(({ field, text }) => ` + ${field.name}=${text}`).join('')
   return `${planned.key}${names === undefined ? '' : ` ${names.join()}`}${filters}`
@@ -55,7 +55,7 @@ describe('operations', () => {
   })
 
   it.each(['findMany', 'count', 'aggregate', 'groupBy'])('%s is a read, and cached where queries are', operation => {
-    expect(plan('User', operation, { where })).toBe(`${operation} is cached for models with queries: true`)
+    expect(plan('User', operation, { where })).toBe(`${operation} is cached only for models with the option queries`)
     expect(isRead(operation)).toBe(true)
   })
 
@@ -77,10 +77,10 @@ describe('operations', () => {
 
 describe('models', () => {
   it('that are not configured are not cached', () => {
-    expect(plan('AuditEntry', 'findUnique', { where: { id: 1n } })).toBe('the model is not configured')
+    expect(plan('AuditEntry', 'findUnique', { where: { id: 1n } })).toBe('the model is not listed in the option models')
     expect(planRead(undefined, 'findUnique', { where: { id: 1 } }, shape())).toEqual({
       kind: 'bypass',
-      why: 'the model is not configured',
+      why: 'the model is not listed in the option models',
     })
   })
 
@@ -95,19 +95,21 @@ describe('models', () => {
     'AliasBit',
   ])('%s has an id without an exact text', model => {
     for (const id of ['a', 1, new Date(0)]) {
-      expect(plan(model, 'findUnique', { where: { id } })).toBe('the model has no primary key with an exact text')
+      expect(plan(model, 'findUnique', { where: { id } })).toBe(
+        'the model has no primary key whose values can be compared exactly',
+      )
     }
   })
 })
 
 describe('args that are none', () => {
   holds('User', 'findUnique', [
-    ['undefined', undefined, 'args of an unknown form'],
-    ['null', null, 'args of an unknown form'],
-    ['a text', 'x', 'args of an unknown form'],
-    ['a number', 1, 'args of an unknown form'],
+    ['undefined', undefined, 'the args are of a form that this version does not know'],
+    ['null', null, 'the args are of a form that this version does not know'],
+    ['a text', 'x', 'the args are of a form that this version does not know'],
+    ['a number', 1, 'the args are of a form that this version does not know'],
     ['empty', {}, NOT_PINNED],
-    ['a list', [], 'args of an unknown form'],
+    ['a list', [], 'the args are of a form that this version does not know'],
   ])
 })
 
@@ -117,11 +119,31 @@ describe('where of findUnique', () => {
     ['minus zero', { where: { id: -0 } }, 'User:0'],
     ['another unique', { where: { email: 'a@x.org' } }, 'User.email:a%40x.org'],
     ['the id and another unique', { where: { id: 1, email: 'a@x.org' } }, 'User:1 + email=a@x.org'],
-    ['the id and undefined', { where: { id: 1, email: undefined } }, 'where.email is not a plain filter'],
-    ['the id and AND', { where: { id: 1, AND: [] } }, 'where.AND is not a plain filter'],
-    ['the id and OR', { where: { id: 1, OR: [{ id: 2 }] } }, 'where.OR is not a plain filter'],
-    ['the id and NOT', { where: { id: 1, NOT: { name: 'x' } } }, 'where.NOT is not a plain filter'],
-    ['the id and a relation', { where: { id: 1, posts: { some: {} } } }, 'where.posts is not a plain filter'],
+    [
+      'the id and undefined',
+      { where: { id: 1, email: undefined } },
+      'where.email is not an equality filter that can be checked on a row',
+    ],
+    [
+      'the id and AND',
+      { where: { id: 1, AND: [] } },
+      'where.AND is not an equality filter that can be checked on a row',
+    ],
+    [
+      'the id and OR',
+      { where: { id: 1, OR: [{ id: 2 }] } },
+      'where.OR is not an equality filter that can be checked on a row',
+    ],
+    [
+      'the id and NOT',
+      { where: { id: 1, NOT: { name: 'x' } } },
+      'where.NOT is not an equality filter that can be checked on a row',
+    ],
+    [
+      'the id and a relation',
+      { where: { id: 1, posts: { some: {} } } },
+      'where.posts is not an equality filter that can be checked on a row',
+    ],
     ['a filter object', { where: { id: { equals: 1 } } }, NOT_CANONICAL],
     ['in', { where: { id: { in: [1] } } }, NOT_CANONICAL],
     ['undefined', { where: { id: undefined } }, NOT_PINNED],
@@ -150,17 +172,17 @@ describe('where of findUnique with a compound id', () => {
     [
       'a null part',
       { where: { userId_tenantId: { userId: 1, tenantId: null } } },
-      'userId_tenantId is not spelled canonically',
+      'userId_tenantId may be spelled in another way in the database',
     ],
     [
       'a part that is a filter',
       { where: { userId_tenantId: { userId: { equals: 1 }, tenantId: UUID } } },
-      'userId_tenantId is not spelled canonically',
+      'userId_tenantId may be spelled in another way in the database',
     ],
     [
       'a part in another spelling',
       { where: { userId_tenantId: { userId: 1, tenantId: UUID.toUpperCase() } } },
-      'userId_tenantId is not spelled canonically',
+      'userId_tenantId may be spelled in another way in the database',
     ],
     ['the fields alone', { where: { userId: 1, tenantId: UUID } }, NOT_PINNED],
     [
@@ -185,7 +207,7 @@ describe('where of findUnique by a unique that is not the id', () => {
     [
       'compound with a null part',
       { where: { authorId_slug: { authorId: 1, slug: null } } },
-      'authorId_slug is not spelled canonically',
+      'authorId_slug may be spelled in another way in the database',
     ],
     ['compound without a part', { where: { authorId_slug: { authorId: 1 } } }, NOT_PINNED],
   ])
@@ -194,7 +216,7 @@ describe('where of findUnique by a unique that is not the id', () => {
     [
       'both: the id goes first',
       { where: { orderId_sku: { orderId: 1n, sku: 'a' }, orderId_position: { orderId: 1n, position: 2 } } },
-      'where.orderId_sku is not a plain filter',
+      'where.orderId_sku is not an equality filter that can be checked on a row',
     ],
     ['the compound id', { where: { orderId_position: { orderId: 1n, position: 2 } } }, 'OrderLine:1:2'],
     ['the compound id, as numbers', { where: { orderId_position: { orderId: 1, position: 2 } } }, 'OrderLine:1:2'],
@@ -274,44 +296,104 @@ describe('further filters', () => {
   holds('Product', 'findUnique', [
     ['Int', { where: { ...where, stock: 1 } }, `Product:${P1} + stock=1`],
     ['Int as equals', { where: { ...where, stock: { equals: 1 } } }, `Product:${P1} + stock=1`],
-    ['a fraction', { where: { ...where, stock: 1.5 } }, 'where.stock is not a plain filter'],
+    [
+      'a fraction',
+      { where: { ...where, stock: 1.5 } },
+      'where.stock is not an equality filter that can be checked on a row',
+    ],
     ['BigInt', { where: { ...where, unitsSold: 1 } }, `Product:${P1} + unitsSold=1`],
     ['Boolean', { where: { ...where, active: false } }, `Product:${P1} + active=false`],
     ['enum', { where: { ...where, condition: 'USED' } }, `Product:${P1} + condition=USED`],
-    ['a member that there is not', { where: { ...where, condition: 'OLD' } }, 'where.condition is not a plain filter'],
+    [
+      'a member that there is not',
+      { where: { ...where, condition: 'OLD' } },
+      'where.condition is not an equality filter that can be checked on a row',
+    ],
     ['text', { where: { ...where, name: 'x' } }, `Product:${P1} + name=x`],
     ['another unique', { where: { ...where, sku: 's1' } }, `Product:${P1} + sku=s1`],
     ['several', { where: { ...where, name: 'x', stock: 1 } }, `Product:${P1} + name=x + stock=1`],
     ['null of an optional field', { where: { ...where, description: null } }, `Product:${P1} + description=null`],
     ['null of an optional Float', { where: { ...where, rating: null } }, `Product:${P1} + rating=null`],
-    ['null of a required field', { where: { ...where, name: null } }, 'where.name is not a plain filter'],
+    [
+      'null of a required field',
+      { where: { ...where, name: null } },
+      'where.name is not an equality filter that can be checked on a row',
+    ],
     [
       'null of Json, of which there are two',
       { where: { ...where, datasheet: null } },
-      'where.datasheet is not a plain filter',
+      'where.datasheet is not an equality filter that can be checked on a row',
     ],
-    ['Float', { where: { ...where, vatRate: 0.5 } }, 'where.vatRate is not a plain filter'],
-    ['Decimal', { where: { ...where, price: 1 } }, 'where.price is not a plain filter'],
-    ['DateTime', { where: { ...where, createdAt: new Date(0) } }, 'where.createdAt is not a plain filter'],
-    ['Bytes', { where: { ...where, thumbnail: new Uint8Array() } }, 'where.thumbnail is not a plain filter'],
-    ['Json', { where: { ...where, attributes: {} } }, 'where.attributes is not a plain filter'],
-    ['a list', { where: { ...where, sizes: [1] } }, 'where.sizes is not a plain filter'],
-    ['a list as equals', { where: { ...where, sizes: { equals: [1] } } }, 'where.sizes is not a plain filter'],
-    ['an operator', { where: { ...where, name: { contains: 'x' } } }, 'where.name is not a plain filter'],
+    [
+      'Float',
+      { where: { ...where, vatRate: 0.5 } },
+      'where.vatRate is not an equality filter that can be checked on a row',
+    ],
+    [
+      'Decimal',
+      { where: { ...where, price: 1 } },
+      'where.price is not an equality filter that can be checked on a row',
+    ],
+    [
+      'DateTime',
+      { where: { ...where, createdAt: new Date(0) } },
+      'where.createdAt is not an equality filter that can be checked on a row',
+    ],
+    [
+      'Bytes',
+      { where: { ...where, thumbnail: new Uint8Array() } },
+      'where.thumbnail is not an equality filter that can be checked on a row',
+    ],
+    [
+      'Json',
+      { where: { ...where, attributes: {} } },
+      'where.attributes is not an equality filter that can be checked on a row',
+    ],
+    [
+      'a list',
+      { where: { ...where, sizes: [1] } },
+      'where.sizes is not an equality filter that can be checked on a row',
+    ],
+    [
+      'a list as equals',
+      { where: { ...where, sizes: { equals: [1] } } },
+      'where.sizes is not an equality filter that can be checked on a row',
+    ],
+    [
+      'an operator',
+      { where: { ...where, name: { contains: 'x' } } },
+      'where.name is not an equality filter that can be checked on a row',
+    ],
     [
       'equals and a mode',
       { where: { ...where, name: { equals: 'x', mode: 'insensitive' } } },
-      'where.name is not a plain filter',
+      'where.name is not an equality filter that can be checked on a row',
     ],
-    ['equals undefined', { where: { ...where, name: { equals: undefined } } }, 'where.name is not a plain filter'],
-    ['a relation', { where: { ...where, brand: { slug: 'x' } } }, 'where.brand is not a plain filter'],
-    ['a relation that is null', { where: { ...where, brand: null } }, 'where.brand is not a plain filter'],
+    [
+      'equals undefined',
+      { where: { ...where, name: { equals: undefined } } },
+      'where.name is not an equality filter that can be checked on a row',
+    ],
+    [
+      'a relation',
+      { where: { ...where, brand: { slug: 'x' } } },
+      'where.brand is not an equality filter that can be checked on a row',
+    ],
+    [
+      'a relation that is null',
+      { where: { ...where, brand: null } },
+      'where.brand is not an equality filter that can be checked on a row',
+    ],
     [
       'a field that the client does not know',
       { where: { ...where, legacyCode: 'x' } },
-      'where.legacyCode is not a plain filter',
+      'where.legacyCode is not an equality filter that can be checked on a row',
     ],
-    ['the id twice', { where: { ...where, AND: { id: P1 } } }, 'where.AND is not a plain filter'],
+    [
+      'the id twice',
+      { where: { ...where, AND: { id: P1 } } },
+      'where.AND is not an equality filter that can be checked on a row',
+    ],
   ])
 
   it('are met by a row that has just those values', () => {
@@ -371,7 +453,7 @@ describe('other args', () => {
         ['orderBy of nothing', { where, orderBy: [] }, result('orderBy')],
         ['include', { where, include: { posts: true } }, 'User:1'],
         ['include of nothing', { where, include: {} }, 'User:1'],
-        ['include false', { where, include: false }, 'include is of an unknown form'],
+        ['include false', { where, include: false }, 'include is of a form that this version does not know'],
         ['an unknown one', { where, cache: false }, 'cache is not cached'],
         ['null where Prisma takes none', { where, take: null }, result('take')],
         ['relationLoadStrategy', { where, relationLoadStrategy: 'join' }, 'relationLoadStrategy is not cached'],
@@ -393,24 +475,28 @@ describe('select', () => {
     ['nothing', { where, select: {} }, 'select selects nothing'],
     ['null', { where, select: null }, 'User:1'],
     ['undefined', { where, select: undefined }, 'User:1'],
-    ['a list', { where, select: ['id'] }, 'select is of an unknown form'],
-    ['true', { where, select: true }, 'select is of an unknown form'],
-    ['a text', { where, select: 'id' }, 'select is of an unknown form'],
+    ['a list', { where, select: ['id'] }, 'select is of a form that this version does not know'],
+    ['true', { where, select: true }, 'select is of a form that this version does not know'],
+    ['a text', { where, select: 'id' }, 'select is of a form that this version does not know'],
     ['undefined inside', { where, select: { id: true, name: undefined } }, 'User:1 id'],
-    ['null inside', { where, select: { id: null } }, 'select.id is neither true nor false'],
-    ['a number inside', { where, select: { id: 1 } }, 'select.id is neither true nor false'],
-    ['an object inside', { where, select: { id: {} } }, 'select.id is neither true nor false'],
+    ['null inside', { where, select: { id: null } }, 'select.id must be true or false'],
+    ['a number inside', { where, select: { id: 1 } }, 'select.id must be true or false'],
+    ['an object inside', { where, select: { id: {} } }, 'select.id must be true or false'],
     ['a relation', { where, select: { id: true, posts: true } }, 'User:1 id'],
     ['a relation with args', { where, select: { posts: { take: 1 } } }, 'User:1 '],
     ['a relation that is false', { where, select: { id: true, posts: false } }, 'User:1 id'],
     ['_count', { where, select: { _count: true } }, 'User:1 '],
-    ['a computed field', { where, select: { fullName: true } }, 'select.fullName is not a cached field'],
-    ['a name that every object has', { where, select: { toString: true } }, 'select.toString is not a cached field'],
-    ['beside omit', { where, select: { id: true }, omit: { name: true } }, 'select beside omit'],
-    ['beside an empty omit', { where, select: { id: true }, omit: {} }, 'select beside omit'],
+    ['a computed field', { where, select: { fullName: true } }, 'select.fullName is not a field that can be cached'],
+    [
+      'a name that every object has',
+      { where, select: { toString: true } },
+      'select.toString is not a field that can be cached',
+    ],
+    ['beside omit', { where, select: { id: true }, omit: { name: true } }, 'select and omit are both given'],
+    ['beside an empty omit', { where, select: { id: true }, omit: {} }, 'select and omit are both given'],
     ['beside omit: null', { where, select: { id: true }, omit: null }, 'User:1 id'],
     ['beside include: null', { where, select: { id: true }, include: null }, 'User:1 id'],
-    ['beside include', { where, select: { id: true }, include: { posts: true } }, 'select beside include'],
+    ['beside include', { where, select: { id: true }, include: { posts: true } }, 'select and include are both given'],
   ])
 })
 
@@ -424,10 +510,10 @@ describe('omit', () => {
     ['null', { where, omit: null }, 'User:1'],
     ['undefined', { where, omit: undefined }, 'User:1'],
     ['everything', { where, omit: all }, 'omit leaves nothing'],
-    ['undefined inside', { where, omit: { name: undefined } }, 'omit.name is neither true nor false'],
-    ['null inside', { where, omit: { name: null } }, 'omit.name is neither true nor false'],
-    ['a number inside', { where, omit: { name: 1 } }, 'omit.name is neither true nor false'],
-    ['an object inside', { where, omit: { name: {} } }, 'omit.name is neither true nor false'],
+    ['undefined inside', { where, omit: { name: undefined } }, 'omit.name must be true or false'],
+    ['null inside', { where, omit: { name: null } }, 'omit.name must be true or false'],
+    ['a number inside', { where, omit: { name: 1 } }, 'omit.name must be true or false'],
+    ['an object inside', { where, omit: { name: {} } }, 'omit.name must be true or false'],
     ['a relation', { where, omit: { posts: true } }, 'omit.posts is not a scalar field'],
     ['an unknown field', { where, omit: { nickname: true } }, 'omit.nickname is not a scalar field'],
     ['select: null beside', { where, select: null, omit: { id: true } }, 'User:1 email,name,role,createdAt,updatedAt'],
@@ -449,7 +535,7 @@ describe('omit of the client', () => {
       [
         'is not certain with undefined inside',
         { where, omit: { email: undefined } },
-        'omit.email is neither true nor false',
+        'omit.email must be true or false',
       ],
     ],
     { omit: { email: true } },
@@ -615,7 +701,7 @@ describe('results', () => {
     ['not a number', { where: { id: Number.NaN } }],
     ['an invalid date', { where: { placedAt: new Date(Number.NaN) } }],
     ['a lone surrogate', { where: { number: '\ud800' } }],
-    ['select beside include', { select: { id: true }, include: { lines: true } }],
+    ['select and include are both given', { select: { id: true }, include: { lines: true } }],
     ['a computed field', { select: { nope: true } }],
     ['where is a list', { where: [] }],
   ])('%s is Prisma’s', (_, args) => {

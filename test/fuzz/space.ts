@@ -360,7 +360,7 @@ export const reset = `DO $$ BEGIN
   PERFORM setval('"Task_id_seq"', 3); PERFORM setval('"Shipment_id_seq"', 1);
 END $$`
 
-/** What `alsoTouches` is for: a shipment makes its order a shipped one, behind the client's back. */
+/** What `triggers` is for: a shipment makes its order a shipped one, behind the client's back. */
 export const trigger = `
   CREATE FUNCTION "ship"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     UPDATE "orders" SET "status" = 'shipped' WHERE "id" = NEW."orderId"; RETURN NEW;

@@ -67,7 +67,7 @@ export class Processes {
     this.#parts = parts
   }
 
-  open(base: Base, options: Pick<CacheAsideOptions, 'models' | 'alsoTouches'>): Cached {
+  open(base: Base, options: Pick<CacheAsideOptions, 'models' | 'triggers'>): Cached {
     const redis = new Redis(this.#redisUrl)
     const waits = { deadlineMs: 10_000, invalidationDeadlineMs: 20_000 }
     const extension = createExtension(
@@ -111,7 +111,7 @@ export async function openStage(
   const open = (names: readonly string[]) =>
     processes.open(newClient(databaseUrl), {
       models: Object.fromEntries(names.map(name => [name, ALL])),
-      alsoTouches: { Shipment: ['Order'] },
+      triggers: { Shipment: ['Order'] },
     })
   const plain = newClient(databaseUrl)
   await plain.$executeRawUnsafe(trigger.split('\n  CREATE TRIGGER')[0] as string)

@@ -331,7 +331,7 @@ async function main() {
   const row: { email: string } | null = await prisma.user.findUnique({ where: { id }, select: { email: true } })
   const user: User = await prisma.$uncached.user.findUniqueOrThrow({ where: { id } })
   const api: Pick<CacheApi<unknown>, 'stats'> = prisma.$cache
-  const invalidated: 'done' | 'deferred' = await prisma.$cache.invalidate('User', { email: user.email })
+  const invalidated: 'done' | 'queued' | 'after-transaction' = await prisma.$cache.invalidate('User', { email: user.email })
   // @ts-expect-error -- no such model
   await prisma.$cache.invalidate('Usr', { id }).catch(() => {})
   // @ts-expect-error -- not unique

@@ -60,7 +60,7 @@ async function inUse(cached: CachedProcess, id: number): Promise<void> {
 function said(cached: CachedProcess): string[] {
   const words: string[] = []
   cached.prisma.$cache.on(event => {
-    if (event.type === 'trust') words.push(event.trusted ? 'trust' : 'distrust')
+    if (event.type === 'redis') words.push(event.usable ? 'trust' : 'distrust')
     if (event.type === 'error') words.push(/: ([A-Z]+)\.$/.exec(event.message)?.[1] ?? event.code)
   })
   return words
@@ -69,7 +69,7 @@ function said(cached: CachedProcess): string[] {
 const nextTrust = (cached: CachedProcess) =>
   new Promise<void>(resolve => {
     const off = cached.prisma.$cache.on(event => {
-      if (event.type !== 'trust' || !event.trusted) return
+      if (event.type !== 'redis' || !event.usable) return
       off()
       resolve()
     })
@@ -107,7 +107,7 @@ describe('Redis that was restored', () => {
     await onServer.save()
     await copyFile(join(restored.dir, 'dump.rdb'), join(restored.dir, 'old.rdb'))
     await rename(writer, id, 'v1')
-    expect(writer.prisma.$cache.stats().invalidationsDeferred).toBe(0)
+    expect(writer.prisma.$cache.stats().invalidationsQueued).toBe(0)
     await writer.end()
     onServer.disconnect()
 
@@ -202,7 +202,7 @@ describe('Redis that failed over', () => {
     await expect.poll(() => onReplica.exists(rowKey(id))).toBe(1)
     await onReplica.replicaof('NO', 'ONE') // promoted: what the old master hears from here on is lost
     await rename(writer, id, 'v1')
-    expect(writer.prisma.$cache.stats().invalidationsDeferred).toBe(0)
+    expect(writer.prisma.$cache.stats().invalidationsQueued).toBe(0)
     const trusted = nextTrust(reader)
     await moveTo(reader, replica)
     await trusted
@@ -262,7 +262,7 @@ describe('Redis that failed over', () => {
     await moveTo(cached, replica)
     await expect.poll(() => words).toContain('REDIS_NOT_WRITABLE')
     await rename(cached, id, 'v1')
-    expect(cached.prisma.$cache.stats()).toMatchObject({ invalidationsDeferred: 0, pendingInvalidations: 0 })
+    expect(cached.prisma.$cache.stats()).toMatchObject({ invalidationsQueued: 0, pendingInvalidations: 0 })
     const trusted = nextTrust(cached)
     await moveTo(cached, server)
     await trusted
@@ -339,7 +339,7 @@ describe('Redis that refuses', () => {
       expect(words.filter(word => word === 'OOM').length).toBeLessThan(cold.length)
       expect(words).toContain('OOM')
       expect(words).not.toContain('distrust')
-      expect(cached.prisma.$cache.stats().invalidationsDeferred).toBe(0)
+      expect(cached.prisma.$cache.stats().invalidationsQueued).toBe(0)
     } finally {
       await world.redis.config('SET', 'maxmemory', '0')
     }
@@ -425,7 +425,7 @@ describe('keys of ours that hold another type (WRONGTYPE)', () => {
         return cached.prisma.$cache.stats().hits - hits
       })
       .toBeGreaterThan(3)
-    expect(cached.prisma.$cache.stats().invalidationsDeferred).toBe(0)
+    expect(cached.prisma.$cache.stats().invalidationsQueued).toBe(0)
   })
 })
 

@@ -123,9 +123,9 @@ describe('at $extends', () => {
     )
   })
 
-  it('a model in dependsOn or alsoTouches that the schema does not have is refused the same', () => {
+  it('a model in dependsOn or triggers that the schema does not have is refused the same', () => {
     expect(extended({ Post: { dependsOn: ['Usr'] } })).toThrow(/Write User, as in the schema/)
-    expect(() => world.process({ alsoTouches: { Order: ['Porduct'] } } as never)).toThrow(
+    expect(() => world.process({ triggers: { Order: ['Porduct'] } } as never)).toThrow(
       /Write Product, as in the schema/,
     )
   })

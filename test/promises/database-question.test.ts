@@ -116,7 +116,7 @@ describe('a first connection that is never answered', () => {
       expect(await tx.user.findUnique({ where: { id: 3 } })).toMatchObject({ name: 'two' })
       expect(await tx.$cache.getOrSet('k', () => 1)).toBe(1)
     })
-    expect(await writer.prisma.$cache.invalidate('User', { id: 1 })).toBe('deferred')
+    expect(await writer.prisma.$cache.invalidate('User', { id: 1 })).toBe('queued')
     await becomesCached(writer)
     await expect.poll(read).toMatchObject({ name: 'two' })
     await writer.end()

@@ -91,7 +91,7 @@ describe('the events', () => {
     `)
     const off = world.process({ models: { User: { negativeTtl: 0 } } })
     const missing = await eventsOf(async () => off.prisma.user.findUnique({ where: { id: id + 10_000 } }), off)
-    expect(lines(missing.filter(event => event.type !== 'trust'))).toMatchInlineSnapshot(`
+    expect(lines(missing.filter(event => event.type !== 'redis'))).toMatchInlineSnapshot(`
       [
         "miss model=User operation=findUnique",
         "fill model=User outcome=off",
@@ -125,14 +125,14 @@ describe('the events', () => {
     for (const query of queries) whys.push((await linesOf(query)).join('; '))
     expect(whys).toMatchInlineSnapshot(`
       [
-        "bypass model=Tag operation=findUnique why=the model is not configured",
-        "bypass model=User operation=findMany why=findMany is cached for models with queries: true",
-        "bypass model=User operation=count why=count is cached for models with queries: true",
+        "bypass model=Tag operation=findUnique why=the model is not listed in the option models",
+        "bypass model=User operation=findMany why=findMany is cached only for models with the option queries",
+        "bypass model=User operation=count why=count is cached only for models with the option queries",
         "miss model=User operation=findFirst; fill model=User outcome=sent",
         "miss model=User operation=findUnique; fill model=User outcome=sent",
         "hit model=User operation=findUnique negative=false",
-        "bypass model=User operation=findUnique why=where.name is not a plain filter",
-        "bypass model=User operation=findUnique why=only the database can answer",
+        "bypass model=User operation=findUnique why=where.name is not an equality filter that can be checked on a row",
+        "bypass model=User operation=findUnique why=the entry can not answer this query",
         "miss model=User operation=findFirst; fill model=User outcome=sent",
         "hit model=User operation=findUnique negative=false",
         "bypass model=User operation=findUnique why=in a transaction",
@@ -256,7 +256,7 @@ describe('the events', () => {
     `)
   })
 
-  it('of Redis going and coming back: trust is lost once and gained once', async () => {
+  it('of Redis going and coming back: it is usable once more', async () => {
     const server = await startRedis()
     const own = await createWorld({ redisUrl: server.url })
     try {
@@ -264,7 +264,7 @@ describe('the events', () => {
       const events: CacheEvent[] = []
       const trust = (trusted: boolean) =>
         new Promise<void>(resolve => {
-          alone.prisma.$cache.on(event => event.type === 'trust' && event.trusted === trusted && resolve())
+          alone.prisma.$cache.on(event => event.type === 'redis' && event.usable === trusted && resolve())
         })
       const first = trust(true)
       alone.prisma.$cache.on(event => events.push(event))
@@ -279,13 +279,13 @@ describe('the events', () => {
       await back
       expect(lines(events)).toMatchInlineSnapshot(`
         [
-          "trust trusted=true",
+          "redis usable=true",
           "miss model=Brand operation=findUnique",
           "fill model=Brand outcome=sent",
-          "trust trusted=false",
-          "invalidate source=write models=Brand outcome=deferred",
-          "repaid invalidations=2",
-          "trust trusted=true",
+          "redis usable=false",
+          "invalidate source=write models=Brand outcome=queued",
+          "replayed invalidations=2",
+          "redis usable=true",
         ]
       `)
     } finally {
@@ -323,7 +323,12 @@ describe('listeners', () => {
     await cached.prisma.user.count()
     diagnostics.unsubscribe(listener)
     expect(heard).toEqual([
-      { type: 'bypass', model: 'User', operation: 'count', why: 'count is cached for models with queries: true' },
+      {
+        type: 'bypass',
+        model: 'User',
+        operation: 'count',
+        why: 'count is cached only for models with the option queries',
+      },
     ])
   })
 
@@ -387,7 +392,7 @@ it('the counters agree with the events', async () => {
     fills: count(event => event.type === 'fill' && event.outcome === 'sent'),
     fillsRefused: count(event => event.type === 'fill' && event.outcome !== 'sent'),
     invalidations: count(event => event.type === 'invalidate'),
-    invalidationsDeferred: count(event => event.type === 'invalidate' && event.outcome === 'deferred'),
+    invalidationsQueued: count(event => event.type === 'invalidate' && event.outcome === 'queued'),
     errors: count(event => event.type === 'error'),
   }
   const after = cached.prisma.$cache.stats()
@@ -396,7 +401,7 @@ it('the counters agree with the events', async () => {
   )
   expect(difference).toEqual(expected)
   for (const [name, value] of Object.entries(expected)) {
-    if (name !== 'invalidationsDeferred' && name !== 'errors') expect(value, name).toBeGreaterThan(0)
+    if (name !== 'invalidationsQueued' && name !== 'errors') expect(value, name).toBeGreaterThan(0)
   }
   expect(after.pendingInvalidations).toBe(0)
 })

@@ -106,37 +106,58 @@ describe('of a read', () => {
     },
   )
 
-  it('says by which key, and under which name', () => {
+  it('says by which key, under which name, and which writes invalidate the row', () => {
     const at = (name: string) => `${world.prefix}${name}`
-    expect(explain('User', 'findUnique', { where: { id: 1 } })).toEqual({ cached: true, key: at('User:1'), via: 'id' })
+    const writes = ['a write to this row of User', 'a write to User that does not say which rows']
+    expect(explain('User', 'findUnique', { where: { id: 1 } })).toEqual({
+      cached: true,
+      key: at('User:1'),
+      by: 'id',
+      invalidatedBy: [...writes, 'any write to User, if there is no such row'],
+    })
     expect(explain('User', 'findUnique', { where: { email } })).toEqual({
       cached: true,
       key: at('User.email:user1%40example.com'),
-      via: 'email',
+      by: 'email',
+      invalidatedBy: [...writes, 'any write to User, if it was loaded by email, or if there is no such row'],
     })
-    expect(explain('Bookmark', 'findFirst', { where: { userId: 1, postId: 2 } })).toEqual({
+    expect(explain('Bookmark', 'findFirst', { where: { userId: 1, postId: 2 } })).toMatchObject({
       cached: true,
       key: at('Bookmark:1:2'),
-      via: 'userPost',
+      by: 'userPost',
     })
   })
 
-  it('says how relations are kept, and what a result depends on', () => {
+  it('says which writes invalidate each relation, and a result', () => {
     const args = { where: { id: 1 }, include: { author: true, tags: true, category: { include: { posts: true } } } }
-    expect(explain('Post', 'findUnique', args)).toEqual({
+    const row = (name: string) => [
+      `a write to this row of ${name}`,
+      `a write to ${name} that does not say which rows`,
+      `any write to ${name}, if it was loaded together with a row that leads to it, or if there is no such row`,
+    ]
+    const posts = [
+      'a write to Post that does not say which rows',
+      'a write to Post that does not say under which parent',
+    ]
+    expect(explain('Post', 'findUnique', args)).toMatchObject({
       cached: true,
       key: `${world.prefix}Post:1`,
-      via: 'id',
-      relations: { author: 'row', tags: 'every write', category: 'row', 'category.posts': 'relation tag' },
+      by: 'id',
+      relations: {
+        author: row('User'),
+        tags: ['a change of the links between Post and Tag', 'any write to Tag'],
+        category: row('Category'),
+        'category.posts': ['a write to Post with this categoryId', ...posts],
+      },
     })
     expect(explain('Post', 'findFirst', { where: { authorId: 7, title: 'x' } })).toMatchObject({
       cached: true,
-      via: 'relation tag',
+      invalidatedBy: ['a write to Post with this authorId', ...posts],
       dependsOn: ['User:7:Post.authorId', '{Post}@rows', '{Post}@lists'].map(key => world.prefix + key),
     })
     expect(explain('Post', 'findFirst', { where: { tags: { some: { name: 'x' } } } })).toMatchObject({
       cached: true,
-      via: 'every write',
+      invalidatedBy: ['a change of the links between Post and Tag', 'any write to Post', 'any write to Tag'],
       dependsOn: ['{Post}._PostToTag@links', '{Post}@any', '{Tag}@any'].map(key => world.prefix + key),
     })
   })
@@ -160,7 +181,7 @@ describe('of a read', () => {
   })
 })
 
-type Dropping = Extract<Explanation, { why: 'a write' }> & { drops: readonly string[] }
+type ExplainedWrite = Extract<Explanation, { invalidates: readonly string[] }>
 
 describe('of a write', () => {
   const id = (n: number) => ids.users[n]!
@@ -216,28 +237,28 @@ describe('of a write', () => {
     const said = explain(model, operation, args())
     const dropped = await droppedBy(model, operation, args())
     expect(said).toMatchObject({ cached: false, why: 'a write' })
-    expect((said as Dropping).drops.toSorted()).toEqual(dropped.toSorted())
+    expect((said as ExplainedWrite).invalidates.toSorted()).toEqual(dropped.toSorted())
     expect(dropped.length).toBeGreaterThan(0)
   })
 
   it.each(unnamed)('%s: every key that it names is deleted, and the row too', async (_, model, operation, args) => {
     const said = explain(model, operation, args())
     const dropped = await droppedBy(model, operation, args())
-    expect(dropped).toEqual(expect.arrayContaining([...(said as Dropping).drops]))
+    expect(dropped).toEqual(expect.arrayContaining([...(said as ExplainedWrite).invalidates]))
     expect(dropped.some(key => key.startsWith(`${world.prefix}${model}:`))).toBe(true)
   })
 
   it('says of which models it can’t name the rows', () => {
-    expect(explain('Post', 'updateMany', { data: { views: 1 } })).toMatchObject({ unnamed: ['Post'] })
-    const { unnamed: reached } = explain('User', 'delete', { where: { id: 1 } }) as Dropping
+    expect(explain('Post', 'updateMany', { data: { views: 1 } })).toMatchObject({ allRowsOf: ['Post'] })
+    const { allRowsOf: reached } = explain('User', 'delete', { where: { id: 1 } }) as ExplainedWrite
     expect(reached).toEqual(expect.arrayContaining(['Profile', 'Post', 'Comment', 'Bookmark', 'Membership']))
     expect(reached).not.toContain('User')
-    expect(explain('User', 'update', { where: { id: 1 }, data: { name: 'x' } })).toMatchObject({ unnamed: [] })
+    expect(explain('User', 'update', { where: { id: 1 }, data: { name: 'x' } })).toMatchObject({ allRowsOf: [] })
   })
 
   it('of a model that is not cached here names what others may have cached', () => {
     const said = explain('Comment', 'update', { where: { id: 'c' }, data: { text: 'x' } })
-    expect(said).toMatchObject({ drops: expect.arrayContaining([`${world.prefix}Comment:c`]) as unknown })
+    expect(said).toMatchObject({ invalidates: expect.arrayContaining([`${world.prefix}Comment:c`]) as unknown })
   })
 })
 

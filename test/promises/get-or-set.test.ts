@@ -608,13 +608,13 @@ describe('where the cache is out of use', () => {
       await cacheOf(alone).getOrSet('k', () => 1)
       expect(await cacheOf(alone).getOrSet('k', () => 2)).toBe(1)
       const lost = new Promise<void>(resolve => {
-        cacheOf(alone).on(event => event.type === 'trust' && !event.trusted && resolve())
+        cacheOf(alone).on(event => event.type === 'redis' && !event.usable && resolve())
       })
       await server.kill('SIGKILL')
       await lost
       expect(await cacheOf(alone).getOrSet('k', () => 3)).toBe(3)
       await expect(cacheOf(alone).getOrSet('k', () => Promise.reject(new Error('mine')))).rejects.toThrow('mine')
-      expect(await cacheOf(alone).invalidateTags(['t'])).toBe('deferred')
+      expect(await cacheOf(alone).invalidateTags(['t'])).toBe('queued')
     } finally {
       await own.close()
       await server.stop()
@@ -660,7 +660,7 @@ describe('invalidateTags in a transaction', () => {
       if (how === 'rolls back') throw new Error('rolled back')
     })
     await transaction.catch(() => {})
-    expect(during).toEqual(['deferred', 'before'])
+    expect(during).toEqual(['after-transaction', 'before'])
     expect(await get('after')).toBe('after')
   })
 })

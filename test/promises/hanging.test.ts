@@ -47,7 +47,7 @@ async function inUse(cached: CachedProcess, id: number): Promise<void> {
 async function untilDistrusted(cached: CachedProcess, id: number): Promise<void> {
   const state = { trusted: true }
   const off = cached.prisma.$cache.on(event => {
-    if (event.type === 'trust') state.trusted = event.trusted
+    if (event.type === 'redis') state.trusted = event.usable
   })
   while (state.trusted) expect(await nameOf(cached, id)).toBeDefined()
   off()
@@ -104,7 +104,7 @@ describe.each(SETTINGS)('with %s', (_title, options) => {
       ])
       expect(await Promise.all([nameOf(cached, id), nameOf(cached, second)])).toEqual(['v2', 'v2'])
       expect(await cached.prisma.$cache.getOrSet('k', () => 1)).toBe(1)
-      expect(await cached.prisma.$cache.invalidate('User', { id })).toBe('deferred')
+      expect(await cached.prisma.$cache.invalidate('User', { id })).toBe('queued')
       expect(stopped).toBe(true)
     } finally {
       await server.kill('SIGCONT')
@@ -156,7 +156,7 @@ describe('a connection that dies without a word', () => {
     proxy.abandon()
     await rename(cached, id, 'v1')
     expect(await nameOf(cached, id)).toBe('v1')
-    expect(cached.prisma.$cache.stats()).toMatchObject({ invalidationsDeferred: 1 })
+    expect(cached.prisma.$cache.stats()).toMatchObject({ invalidationsQueued: 1 })
     await proxy.mend() // which tells the client at last
     await inUse(cached, id)
     expect([await nameOf(cached, id), await nameOf(other, id)]).toEqual(['v1', 'v1'])
@@ -218,7 +218,7 @@ describe('a Redis that is slower than the deadline', () => {
     proxy.delay(30)
     let trials = 0
     const off = cached.prisma.$cache.on(event => {
-      if (event.type === 'trust' && event.trusted) trials++
+      if (event.type === 'redis' && event.usable) trials++
     })
     const end = performance.now() + 3000
     while (performance.now() < end) expect(await nameOf(cached, id)).toBe('v0')
@@ -236,7 +236,7 @@ describe('a Redis that is slower than the deadline', () => {
     await inUse(reader, id)
     await world.redis.call('CLIENT', 'PAUSE', '60000', 'WRITE')
     await rename(writer, id, 'v1')
-    expect(writer.prisma.$cache.stats().invalidationsDeferred).toBe(1)
+    expect(writer.prisma.$cache.stats().invalidationsQueued).toBe(1)
     for (let i = 0; i < 5; i++) expect(await nameOf(writer, id)).toBe('v1')
     await world.redis.call('CLIENT', 'UNPAUSE')
     await inUse(writer, id)

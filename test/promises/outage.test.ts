@@ -29,7 +29,7 @@ const nameOf = async (cached: CachedProcess, id: number) =>
 const trusts = (cached: CachedProcess, trusted: boolean) =>
   new Promise<void>(resolve => {
     const off = cached.prisma.$cache.on(event => {
-      if (event.type !== 'trust' || event.trusted !== trusted) return
+      if (event.type !== 'redis' || event.usable !== trusted) return
       off()
       resolve()
     })
@@ -57,7 +57,7 @@ describe('Redis that is not there', () => {
       await tx.user.update({ where: { id }, data: { name: 'v2' } })
     })
     expect(await nameOf(cached, id)).toBe('v2')
-    expect(cached.prisma.$cache.stats()).toMatchObject({ hits: 0, invalidationsDeferred: 2 })
+    expect(cached.prisma.$cache.stats()).toMatchObject({ hits: 0, invalidationsQueued: 2 })
     expect(cached.prisma.$cache.stats().pendingInvalidations).toBeGreaterThan(0)
   })
 

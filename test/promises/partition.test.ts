@@ -60,14 +60,14 @@ describe('a partition between a writer and Redis', () => {
     await part()
     await rename(writer, id, 'v1')
     expect(await nameOf(writer, id)).toBe('v1')
-    expect(writer.prisma.$cache.stats()).toMatchObject({ invalidationsDeferred: 1 })
+    expect(writer.prisma.$cache.stats()).toMatchObject({ invalidationsQueued: 1 })
     expect(pending(writer)).toBeGreaterThan(0)
     expect(await nameOf(reader, id)).toBe(sawIt ? 'v1' : 'v0') // the bound that the docs state
     await rename(writer, id, 'v2')
     for (let i = 0; i < 3; i++) expect(await nameOf(writer, id)).toBe('v2')
 
     const repaid = new Promise<number>(resolve => {
-      writer.prisma.$cache.on(event => event.type === 'repaid' && resolve(event.invalidations))
+      writer.prisma.$cache.on(event => event.type === 'replayed' && resolve(event.invalidations))
     })
     await proxy.mend()
     expect(await repaid).toBeGreaterThan(0)
@@ -117,7 +117,7 @@ describe('debts', () => {
     let trusted = false
     const trust = new Promise<void>(resolve => {
       writer.prisma.$cache.on(event => {
-        if (event.type !== 'trust' || !event.trusted) return
+        if (event.type !== 'redis' || !event.usable) return
         trusted = true
         resolve()
       })
@@ -178,7 +178,7 @@ describe('debts', () => {
     await writer.prisma.$cache.invalidateTags(['rates'])
     for (let i = 0; i < 3; i++) {
       const tags = Array.from({ length: 5000 }, (_, j) => `${i}-${j}`)
-      expect(await writer.prisma.$cache.invalidateTags(tags)).toBe('deferred')
+      expect(await writer.prisma.$cache.invalidateTags(tags)).toBe('queued')
     }
     expect(errors.filter(code => code === 'JOURNAL_OVERFLOW')).toHaveLength(1)
     expect(pending(writer)).toBeLessThan(200)

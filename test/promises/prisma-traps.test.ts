@@ -259,7 +259,7 @@ describe('inside a transaction', () => {
     id = await warmUser()
     const key = `${world.prefix}User:${id}`
     await cached.prisma.$transaction(async tx => {
-      expect(await tx.$cache.invalidate('User', { id })).toBe('deferred')
+      expect(await tx.$cache.invalidate('User', { id })).toBe('after-transaction')
       expect(await world.redis.exists(key)).toBe(1)
     })
     expect(await world.redis.exists(key)).toBe(0)

@@ -228,7 +228,7 @@ describe('options of the caller’s ioredis client', () => {
     expect(await process.countSql(() => nameOf(process, id))).toBe(0)
     await process.prisma.user.update({ where: { id }, data: { name: 'v1' } })
     expect(await nameOf(process, id)).toBe('v1')
-    expect(process.prisma.$cache.stats().invalidationsDeferred).toBe(0)
+    expect(process.prisma.$cache.stats().invalidationsQueued).toBe(0)
     // The world cleans up behind its own prefix, not behind `theirs:`.
     const left = await world.redis.keys(`theirs:${world.prefix}*`)
     if (left.length > 0) await world.redis.del(left)
@@ -242,7 +242,7 @@ describe('options of the caller’s ioredis client', () => {
     await process.redis.multi({ pipeline: false })
     await process.prisma.user.update({ where: { id }, data: { name: 'v1' } })
     await process.redis.discard()
-    expect(process.prisma.$cache.stats().invalidationsDeferred).toBe(1)
+    expect(process.prisma.$cache.stats().invalidationsQueued).toBe(1)
     expect(await nameOf(process, id)).toBe('v1')
     await expect.poll(() => process.prisma.$cache.stats().pendingInvalidations).toBe(0)
     expect(await nameOf(world.process(), id)).toBe('v1')
@@ -297,7 +297,7 @@ describe('results and values at the edge', () => {
     })
     const trust: boolean[] = []
     process.prisma.$cache.on(event => {
-      if (event.type === 'trust') trust.push(event.trusted)
+      if (event.type === 'redis') trust.push(event.usable)
     })
     await process.prisma.$cache.invalidateModel('User')
     const read = (id: number) => (async () => slow.user.findUnique({ where: { id } }))()
@@ -379,7 +379,7 @@ describe('another Redis at the other end', () => {
     const moveTo = async (server: RedisServer) => {
       const trusted = new Promise<void>(resolve => {
         const off = process.prisma.$cache.on(event => {
-          if (event.type !== 'trust' || !event.trusted) return
+          if (event.type !== 'redis' || !event.usable) return
           off()
           resolve()
         })

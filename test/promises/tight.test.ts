@@ -111,7 +111,7 @@ describe('a process that can’t write to Redis', () => {
     const redis = new Redis(server.url, { username: 'reader', password: 'x' })
     const other = await harmless(trusted, id, () => world.process({ ...deadlines, redis }))
     await rename(other, id, 'v1')
-    expect(other.prisma.$cache.stats()).toMatchObject({ invalidationsDeferred: 0, pendingInvalidations: 0 })
+    expect(other.prisma.$cache.stats()).toMatchObject({ invalidationsQueued: 0, pendingInvalidations: 0 })
     expect(await nameOf(trusted, id)).toBe('v1')
   })
 
@@ -259,7 +259,7 @@ describe('$cache.close()', () => {
     await writer.prisma.$cache.close()
     await sleep(200)
     await rename(writer, id, 'v1')
-    expect(writer.prisma.$cache.stats().invalidationsDeferred).toBe(0)
+    expect(writer.prisma.$cache.stats().invalidationsQueued).toBe(0)
     expect(await nameOf(reader, id)).toBe('v1')
   })
 })
@@ -284,7 +284,7 @@ describe.each([
     await writer.redis.select(1)
     await rename(writer, id, 'v1')
     expect(await nameOf(writer, id)).toBe('v1')
-    const deferred = writer.prisma.$cache.stats().invalidationsDeferred
+    const deferred = writer.prisma.$cache.stats().invalidationsQueued
     await sleep(200)
     await writer.redis.select(0)
     return { writer, reader, id, codes, deferred }
@@ -315,7 +315,7 @@ describe('a client whose listeners the application takes away', () => {
     await inUse(cached, id)
     for (const event of ['ready', 'close', 'end']) cached.redis.removeAllListeners(event)
     const trust: boolean[] = []
-    cached.prisma.$cache.on(event => event.type === 'trust' && trust.push(event.trusted))
+    cached.prisma.$cache.on(event => event.type === 'redis' && trust.push(event.usable))
     const { stream } = cached.redis as unknown as { stream: { destroy: () => void } }
     stream.destroy()
     const isReady = () => cached.redis.status === 'ready'

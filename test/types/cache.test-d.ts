@@ -9,7 +9,9 @@ const prisma = plain.$extends(cacheAside({ redis, models: { User: true } }))
 
 describe('$cache.invalidate', () => {
   it('takes a model of the schema and what findUnique takes as where', async () => {
-    expectTypeOf(await prisma.$cache.invalidate('User', { id: 1 })).toEqualTypeOf<'done' | 'deferred'>()
+    expectTypeOf(await prisma.$cache.invalidate('User', { id: 1 })).toEqualTypeOf<
+      'done' | 'queued' | 'after-transaction'
+    >()
     await prisma.$cache.invalidate('User', { email: 'ada@x.org' })
     await prisma.$cache.invalidate('User', { id: 1, role: 'ADMIN' })
     await prisma.$cache.invalidate('Order', { id: 1n })
@@ -47,8 +49,8 @@ describe('$cache.invalidate', () => {
 
 describe('the rest of $cache', () => {
   it('invalidateModel takes a model of the schema', async () => {
-    expectTypeOf(await prisma.$cache.invalidateModel('User')).toEqualTypeOf<'done' | 'deferred'>()
-    expectTypeOf(await prisma.$cache.invalidateAll()).toEqualTypeOf<'done' | 'deferred'>()
+    expectTypeOf(await prisma.$cache.invalidateModel('User')).toEqualTypeOf<'done' | 'queued' | 'after-transaction'>()
+    expectTypeOf(await prisma.$cache.invalidateAll()).toEqualTypeOf<'done' | 'queued' | 'after-transaction'>()
     // @ts-expect-error -- a typo
     await prisma.$cache.invalidateModel('Usr')
   })

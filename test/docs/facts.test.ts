@@ -1,0 +1,59 @@
+/** What the pages say is what the sources have. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { RULES } from '../../src/plan/effects.js'
+
+const root = new URL('../../', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
+const sources = readdirSync(new URL('src/', root), { recursive: true, encoding: 'utf8' }).filter(name =>
+  name.endsWith('.ts'),
+)
+
+it('every code of an error event is explained in docs/operations.md', () => {
+  const page = read('docs/operations.md')
+  const codes = new Set(
+    sources.flatMap(name => [...read(`src/${name}`).matchAll(/code: '([A-Z_]+)'/g)].map(([, code]) => code as string)),
+  )
+  expect(codes.size).toBeGreaterThan(5)
+  expect([...codes].filter(code => !page.includes(`| \`${code}\``))).toEqual([])
+})
+
+it('every option is in docs/options.md', () => {
+  const page = read('docs/options.md')
+  const options = [...read('src/options.ts').matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name as string)
+  expect(options.length).toBeGreaterThan(10)
+  const internal = ['policies', 'ttlMs', 'negativeTtlMs', 'queriesTtlMs']
+  expect(
+    options.filter(name => !internal.includes(name) && !new RegExp(`\\| \`(models\\.X\\.)?${name}\``).test(page)),
+  ).toEqual([])
+})
+
+it('every event, every counter and every outcome of a fill is in docs/api.md', () => {
+  const page = read('docs/api.md')
+  const events = read('src/events.ts')
+  const [, union = ''] = /export type CacheEvent =([\s\S]*?)\n\n/.exec(events) ?? []
+  const types = [...union.matchAll(/type: '(\w+)'/g)].map(([, type]) => type as string)
+  expect(types.length).toBeGreaterThan(9)
+  expect(types.filter(type => !page.includes(`| \`${type}\``))).toEqual([])
+  const [, counters = ''] = /export interface Stats \{([\s\S]*?)\n\}/.exec(events) ?? []
+  const names = [...counters.matchAll(/(\w+): number/g)].map(([, name]) => name as string)
+  expect(names.length).toBeGreaterThan(8)
+  expect([...names, 'pendingInvalidations', 'otherVersions'].filter(name => !page.includes(`\`${name}\``))).toEqual([])
+  const [, outcomes = ''] = /export type FillOutcome = (.*)/.exec(events) ?? []
+  const fills = [...outcomes.matchAll(/'([\w-]+)'/g)].map(([, name]) => name as string)
+  expect(fills.length).toBeGreaterThan(4)
+  expect(fills.filter(name => !page.includes(`- \`${name}\``))).toEqual([])
+})
+
+it('every method of $cache is in docs/api.md', () => {
+  const page = read('docs/api.md')
+  const [, api = ''] = /interface CacheOf<Where> \{([\s\S]*?)\n\}/.exec(read('src/cache-api.ts')) ?? []
+  const methods = [...api.matchAll(/^ {2}(\w+)[<(]/gm)].map(([, name]) => name as string)
+  expect(methods.length).toBeGreaterThan(9)
+  expect(methods.filter(name => !new RegExp(`\`${name}\\(`).test(page))).toEqual([])
+})
+
+it('every rule of what a write invalidates is in docs/invalidation.md', () => {
+  const page = read('docs/invalidation.md')
+  expect(Object.keys(RULES).filter(rule => !page.includes(`| \`${rule}\``))).toEqual([])
+})
