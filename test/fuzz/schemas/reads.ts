@@ -26,9 +26,12 @@ interface Making {
   unordered: boolean
 }
 
-export function readOf(g: Ground): SchemaRead {
+/** @param near - models that are about to be written: most reads are of them, and of their views */
+export function readOf(g: Ground, near: readonly Model[] = []): SchemaRead {
   const { d } = g
-  const model = d(visibleModels(g.blueprint))
+  const all = visibleModels(g.blueprint)
+  const some = all.filter(model => near.includes(model.viewOf ?? model))
+  const model = d(some.length > 0 && d.chance(60) ? some : all)
   const making: Making = { g, models: new Set([model]), unordered: false }
   const operation = operationOf(g, model)
   const args = argsOf(making, model, operation)
