@@ -16,6 +16,7 @@ import { type Servers, startServers } from '../support/servers.js'
 import { fuzz, type Options, type Report } from './fuzzer.js'
 import { fuzzSchemas, type SchemaOptions, type SchemaReport } from './schemas/schema-fuzzer.js'
 import { FEATURES } from './schemas/features.js'
+import { seedsFor } from './schemas/generate.js'
 import { openStage } from './stage.js'
 import { VersionsFuzzer } from './versions/versions-fuzzer.js'
 
@@ -118,11 +119,12 @@ async function overOwnWithout(on: Servers, without: string): Promise<Found> {
 }
 
 async function overSchemasWithout(on: Servers, without: string): Promise<Found> {
-  const seeds = Array.from({ length: SCHEMAS_WITHOUT }, (_, n) => seed + n)
+  const seeds = seedsFor(without, seed, SCHEMAS_WITHOUT, values.no)
   const options = { seed, seconds: 0, seeds, secondsToShrink: 0, without: values.no }
   const { failures, schemas, seconds: took } = await fuzzedSchemas(on, options, { without })
   const [failure] = failures
-  if (failure === undefined) return { seconds: undefined, text: `not found in ${schemas} schemas, ${took.toFixed(1)} s` }
+  if (failure === undefined)
+    return { seconds: undefined, text: `not found in ${schemas} schemas, ${took.toFixed(1)} s` }
   return { seconds: failure.seconds, text: `found in ${failure.seconds.toFixed(1)} s, with schema ${schemas}` }
 }
 
