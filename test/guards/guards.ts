@@ -188,7 +188,7 @@ const writes: readonly Guard[] = [
     name: 'dropped on failure',
     without: 'a write that fails after the server has done it leaves the old rows',
     file: 'stories/write.ts',
-    find: 'await dropAfterFailure(writer, operation, plan, error)',
+    find: 'await dropAfterFailure(writer, operation, plan, behind, error)',
     instead: 'void dropAfterFailure',
     tests: [UNKNOWN],
   },
