@@ -15,13 +15,13 @@ import {
 } from './page.js'
 
 export function goalsOf({ reads, misses, writes, bytes, stillWarm, limit }: Parts): Goal[] {
-  const most = (measure: string, value: number, limit: number): Goal => ({
-    texts: [measure, `≤ ${limit}×`, `${value.toFixed(2)}×`],
-    met: value <= limit,
+  const most = (measure: string, value: number, bound: number): Goal => ({
+    texts: [measure, `≤ ${bound}×`, `${value.toFixed(2)}×`],
+    met: value <= bound,
   })
-  const least = (measure: string, value: number, limit: number): Goal => ({
-    texts: [measure, `≥ ${limit}×`, `${value.toFixed(2)}×`],
-    met: value >= limit,
+  const least = (measure: string, value: number, bound: number): Goal => ({
+    texts: [measure, `≥ ${bound}×`, `${value.toFixed(2)}×`],
+    met: value >= bound,
   })
   const goals: Goal[] = []
   if (reads !== undefined) {
