@@ -6,7 +6,7 @@ import { Fleet, type FleetTimes } from './fleet/fleet.js'
 import { ownVersion } from './fleet/versions.js'
 import { Flights, type SharedRow } from './local/flights.js'
 import { Guesses } from './local/guesses.js'
-import { Scopes } from './local/scopes.js'
+import { Scopes } from './local/open-transactions.js'
 import type { Config } from './options.js'
 import { buildCatalog } from './plan/build-catalog.js'
 import type { Catalog, Collations } from './plan/catalog.js'
@@ -144,7 +144,10 @@ function tagMsOf({ policies, ttlMs }: ContextConfig): number {
   return Math.max(Math.ceil(2 * Math.max(ttlMs, ...ttls)), SHORTEST_TAG_MS)
 }
 
-/** No entry of one source can be read as one of another, whatever is stored under the prefix. */
+/**
+ * Mixes the source into the fingerprints, in place: no entry of one source can be read as one of another, whatever is stored under
+ * the prefix.
+ */
 function signWith(source: string, fingerprints: readonly Buffer[]): void {
   const mark = Buffer.from(hash('sha256', source, 'hex'), 'hex')
   for (const fingerprint of fingerprints) {

@@ -2,7 +2,7 @@
 import type { Context } from './context.js'
 import { shown } from './errors.js'
 import type { Emit, Outstanding, Stats } from './events.js'
-import type { Scope } from './local/scopes.js'
+import type { Scope } from './local/open-transactions.js'
 import { HOOKS_BEHIND } from './plan/bypass.js'
 import type { Catalog, CatalogModel } from './plan/catalog.js'
 import { anyWrite, Effects } from './plan/effects.js'
@@ -10,14 +10,14 @@ import { type CachedRead, explainRead } from './plan/explain.js'
 import { isRead, planRead } from './plan/read.js'
 import type { ClientTraits } from './plan/selection.js'
 import { anyWriteTo, outsideWrite, planWrite } from './plan/write.js'
-import { checkGetOrSet, checkTags, getOrSet, type GetOrSetOptions, wrongCall } from './read/value.js'
+import { checkGetOrSet, checkTags, getOrSet, type GetOrSetOptions, wrongCall } from './read/get-or-set.js'
 import type { Session } from './session.js'
 import { NOT_KNOWN } from './source/database.js'
 import type { Wheres } from './types.js'
 import { tagKey, valuesEpoch } from './wire/keys.js'
 import { invalidate } from './write/invalidate.js'
 
-export type { GetOrSetOptions } from './read/value.js'
+export type { GetOrSetOptions } from './read/get-or-set.js'
 
 /** What is added to the client as `$cache`. `Client` is the Prisma client that was extended. */
 export type CacheApi<Client> = CacheOf<Wheres<Client>>

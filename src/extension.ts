@@ -6,7 +6,7 @@ import type { Overrides } from './assemble.js'
 import { type CacheApi, cacheApi } from './cache-api.js'
 import type { Context } from './context.js'
 import { nameOf } from './errors.js'
-import type { Scope } from './local/scopes.js'
+import type { Scope } from './local/open-transactions.js'
 import { type CacheAsideOptions, checkOptions } from './options.js'
 import { Bypass, HOOKS_BEHIND } from './plan/bypass.js'
 import { anyWrite } from './plan/effects.js'
@@ -22,7 +22,7 @@ import {
   skipComputedFields,
   transactionIdOf,
 } from './prisma7/operation.js'
-import { callerQuery, nameOfLoad } from './read/load.js'
+import { callerQuery, nameOfLoad } from './read/row-load.js'
 import { cacheAside } from './read/read.js'
 import { ResultReading } from './read/result.js'
 import { RowReading } from './read/row.js'
@@ -106,14 +106,14 @@ interface Attached {
   readonly client: AnyClient
   readonly session: Session
   readonly traits: ClientTraits
-  /** Its query hook, where reads are cached too. */
+  /** Its query hook, once there is one, where reads are cached too. */
   readonly own: { hook?: object }
 }
 
 /** @param hasHooksBehind - whether query hooks that are not ours run behind this one */
 type Route = (context: Context, traits: ClientTraits, operation: Operation, hasHooksBehind: boolean) => Promise<unknown>
 
-/** The query hook: every operation of the client comes through here. */
+/** The query hook: every operation of the client comes through here. Its `this` is Prisma's list of hooks. */
 function through({ session, traits }: Attached, route: Route) {
   function hook(this: unknown, operation: Operation): Promise<unknown> {
     const { context } = session

@@ -14,6 +14,6 @@ export function bypass(why: string): never {
   throw new Bypass(why)
 }
 
-/** Why reads are not cached that query hooks behind the cache concern. */
+/** The reason given when query hooks run behind the cache. */
 export const HOOKS_BEHIND =
   'an extension with query hooks was applied after the cache: apply it before, or set hooksBehind'

@@ -1,7 +1,7 @@
 /** How a write changes other rows than its own: the referential actions of the schema, and raw SQL table by table. */
 import type { Catalog, CatalogModel } from './catalog.js'
 import type { Effects, Rule } from './effects.js'
-import { referencesTo } from './known.js'
+import { referencesTo } from './written-values.js'
 import type { RelationField } from '../schema/schema.js'
 import type { TableWrite } from './sql.js'
 

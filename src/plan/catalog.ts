@@ -101,7 +101,7 @@ export interface ParentList {
   /** The tag of a parent, by the id that the foreign key references. */
   tagAt(id: string): string
   /**
-   * The tag of the parent that a row of the list names: null when it has none, undefined when it has to have no name.
+   * The tag of the parent that a row of the list names: null when it has none, undefined when it can't be named.
    *
    * @param row - with the fields of the foreign key
    */

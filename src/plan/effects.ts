@@ -55,7 +55,11 @@ export class Effects implements WriteTrace {
     return this
   }
 
-  /** This row was changed or deleted. */
+  /**
+   * This row was changed or deleted.
+   *
+   * @param _rule - why; the fuzzer replaces this method by one that leaves a rule out
+   */
   row(model: CatalogModel, id: string, _rule: Rule): this {
     this.changed(model)
     const ids = this.#rows.get(model)

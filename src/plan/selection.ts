@@ -1,4 +1,4 @@
-/** What a caller gets of a row: which scalars, which related rows, which counts. Made in `select.ts`. */
+/** What a caller gets of a row: which scalars, which related rows, which counts. Made in `make-selection.ts`. */
 import type { Args, ArgsReader, ModelsRead } from './args.js'
 import type { Cached, CatalogModel, Relation } from './catalog.js'
 

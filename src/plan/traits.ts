@@ -1,7 +1,7 @@
-/** What the plan has to know of a client, and not of its schema. */
+/** Traits: what the plan has to know of one client, beside its schema. */
 import { type ClientFacts, nameOfConstant } from '../prisma7/client.js'
 import { ArgsReader } from './args.js'
-import { SelectionCache } from './select.js'
+import { SelectionCache } from './make-selection.js'
 import type { ClientTraits } from './selection.js'
 
 export function traitsOf(facts: ClientFacts): ClientTraits {

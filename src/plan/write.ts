@@ -1,15 +1,15 @@
 /**
  * What a write operation makes stale. Names come from exactly two places: args that pin a primary key, and what the write itself
- * returns; never from a read before the write, which is a race. What has no name is an unnamed write: it invalidates the epoch
- * that every entry of the model was made under.
+ * returns; never from a read before the write, which is a race. What has no name is an unnamed write: it invalidates
+ * `@rows` beside `@any`, and with them all rows of the model.
  */
 import type { Catalog, CatalogModel } from './catalog.js'
 import { anyWrite, Effects } from './effects.js'
 import { isObject, listOf, pinned, type Values } from './pins.js'
 import { tablesWritten } from './sql.js'
-import { type WritePlan, WriteWalker } from './write-rows.js'
+import { type WritePlan, WriteWalker } from './write-walker.js'
 
-export type { Expected, WritePlan } from './write-rows.js'
+export type { Expected, WritePlan } from './write-walker.js'
 
 /**
  * Plans what a model operation makes stale. Pure: runs nothing.

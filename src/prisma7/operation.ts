@@ -100,7 +100,7 @@ export function skipComputedFields({ __internalParams }: Operation): void {
 
 let turn: Promise<void> = Promise.resolve()
 
-/** Waits for a tick that no other who waits here has: Prisma does not put its query into one statement with theirs. */
+/** Waits for a tick of its own, so that Prisma does not put the query into one statement with others. */
 export function nextFreeTick(): Promise<void> {
   const before = turn
   turn = before.then(() => new Promise(resolve => setImmediate(resolve)))

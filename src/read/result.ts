@@ -7,7 +7,7 @@ import { fluentPath, type Operation, queryWhole } from '../prisma7/operation.js'
 import type { Snapshot } from '../redis/batches.js'
 import type { Ticket } from '../redis/store.js'
 import { combinedStamp, hasStamp, Kind, newToken, PAYLOAD_AT, seal, verifiedKind } from '../wire/envelope.js'
-import { callerQuery } from './load.js'
+import { callerQuery } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
 import { jittered } from './row-entry.js'
 

@@ -7,7 +7,7 @@ import type { ClientTraits } from '../plan/selection.js'
 import type { Operation } from '../prisma7/operation.js'
 import type { Ticket } from '../redis/store.js'
 import type { Row } from '../wire/rows.js'
-import { type Loaded, RowLoad } from './load.js'
+import { type Loaded, RowLoad } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
 import { fillRow, type LookedUp, lookUpRow } from './row-entry.js'
 

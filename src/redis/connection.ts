@@ -6,7 +6,7 @@
  */
 import type { Cluster, Redis } from 'ioredis'
 import { CHUNK, KeyGroups } from './key-groups.js'
-import { forbiddenIn, refusalOf } from './refusal.js'
+import { forbiddenIn, refusalOf } from './redis-errors.js'
 import { eachWithin, LATE, patiently, within } from '../waiting.js'
 
 export type Command = [name: keyof typeof METHODS, ...args: (string | Buffer | number)[]]

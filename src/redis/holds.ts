@@ -1,12 +1,12 @@
 /**
  * The holds that this process has set, for writes of unknown outcome, until they end. Redis may evict a hold like any key: so
- * it is set again while it lasts. The server may have committed right up to its end, and a load before it may have filled: so
- * what the write may have changed is then invalidated once more.
+ * it is set again until its time is over. In between, a load may have filled what Postgres changes when it commits after all. So what
+ * the write may have changed is invalidated once more at the end.
  */
 import type { Invalidation } from '../wire/keys.js'
 import type { Connection } from './connection.js'
 
-/** So many times while it lasts, a hold is looked at. */
+/** How many times a hold is set again during its time. */
 const LOOKS = 30
 
 export class Holds {

@@ -5,7 +5,7 @@
 import { Packr } from 'msgpackr'
 import { isDecimal } from '../schema/canonical.js'
 import { bytesFrom, dateOf, decimalOf, type DecimalClass, plainColumn, type Row, type RowCodec } from './rows.js'
-import { Budget, type Decoder, INEXACT, isCount, isReadable, refuse as fail, ROW_BYTES } from './guard.js'
+import { Budget, type Decoder, INEXACT, isCount, isReadable, refuse as fail, ROW_BYTES } from './msgpack-check.js'
 import { type RowsMaker, rowsMaker } from './row-maker.js'
 
 /** The rows of a result, as far as their bytes depend on it: a selection of the plan is one. */

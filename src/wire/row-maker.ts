@@ -3,7 +3,7 @@
  * that is made for these names can have one. Where code may not be made from text, the slow way does the same.
  */
 import { Memo } from '../memo.js'
-import { type Decoder, refuse } from './guard.js'
+import { type Decoder, refuse } from './msgpack-check.js'
 
 export type Row = Record<string, unknown>
 

@@ -7,7 +7,7 @@ import { Packr } from 'msgpackr'
 import { Memo } from '../memo.js'
 import { isDecimal } from '../schema/canonical.js'
 import type { ScalarField } from '../schema/schema.js'
-import { type Budget, bytesOf, type Decode, type Decoder, isReadable, refuse } from './guard.js'
+import { type Budget, bytesOf, type Decode, type Decoder, isReadable, refuse } from './msgpack-check.js'
 import { type RowMaker, type Row, rowMaker } from './row-maker.js'
 
 export type { Row } from './row-maker.js'

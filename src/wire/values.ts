@@ -1,7 +1,7 @@
 /** Values of `getOrSet` to bytes and back: whatever of JavaScript comes back as it was; nothing else is stored. */
 import { isDeepStrictEqual, types } from 'node:util'
 import { Packr } from 'msgpackr'
-import { isDocument, TYPES_OF_VALUES } from './guard.js'
+import { isDocument, TYPES_OF_VALUES } from './msgpack-check.js'
 
 const packr = new Packr({ useRecords: false, moreTypes: true, copyBuffers: true })
 
@@ -17,7 +17,7 @@ export function packValue(value: unknown): Buffer | undefined {
 
 /** @throws when the bytes are not such a payload */
 export function unpackValue(bytes: Buffer, start: number): unknown {
-  // Small ones too: what is read becomes the answer as it is, and the reader knows errors, cycles, and one that is a function.
+  // Small ones too: the result becomes the answer as it is, and msgpackr can make errors, cycles and functions.
   if (!isDocument(bytes, start, TYPES_OF_VALUES)) throw new TypeError('not a value of getOrSet')
   return packr.unpack(bytes, { start, end: bytes.length })
 }

@@ -1,6 +1,6 @@
 /** An interactive transaction, from its first write until it has settled. */
 import type { Context } from '../context.js'
-import type { Scope } from '../local/scopes.js'
+import type { Scope } from '../local/open-transactions.js'
 import { addResult, type WritePlan } from '../plan/write.js'
 import { isTransactionClosed, outcomeOf } from '../prisma7/errors.js'
 import { transactionIdOf } from '../prisma7/operation.js'

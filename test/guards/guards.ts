@@ -188,7 +188,7 @@ const writes: readonly Guard[] = [
     name: 'dropped on failure',
     without: 'a write that fails after the server has done it leaves the old rows',
     file: 'write/write.ts',
-    find: 'await invalidateAfterFailure(context, operation, plan, error)',
+    find: 'await invalidateAfterFailure(context, operation, plan, hasHooksBehind, error)',
     instead: 'void invalidateAfterFailure',
     tests: [UNKNOWN],
   },

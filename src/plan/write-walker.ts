@@ -13,7 +13,7 @@ import {
   ofModel,
   Returned,
   valuesOfNew,
-} from './known.js'
+} from './written-values.js'
 import { isObject, listOf, pinned, pinnedIds, type Values } from './pins.js'
 import type { RelationField } from '../schema/schema.js'
 

@@ -8,7 +8,7 @@ export class TickBatcher<Batch extends { done: Promise<boolean> }> {
   readonly #later: (task: () => void) => void
   #batch: Batch | undefined
 
-  /** @param later - `queueMicrotask` for what has to be sent before the caller goes on: he may close his client */
+  /** @param later - `queueMicrotask` for what has to be sent before the caller goes on, which may close the client next */
   constructor(
     open: () => Batch,
     send: (batch: Batch) => Promise<boolean>,
