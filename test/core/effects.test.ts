@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { addResult, anyWriteTo, planWrite, outsideWrite } from '../../src/plan/write.js'
+import { addResult, anyWriteTo, outsideWrite, planRaw, planWrite } from '../../src/plan/write.js'
 import type { Model } from '../../src/schema/schema.js'
 import { withKeys } from '../../src/write/returning.js'
 import { createWorld, type World } from '../support/world.js'
@@ -975,6 +975,23 @@ async function fill(): Promise<void> {
     await db.$executeRawUnsafe(`SELECT setval(pg_get_serial_sequence('"${table}"', 'id'), 1000)`)
   }
 }
+
+describe('raw SQL', () => {
+  const drops = (text: string) => planRaw(catalog, text).effects.invalidation().keys
+
+  it('that updates or deletes drops all rows of the model whose table it names', () => {
+    for (const text of [`UPDATE "Comment" SET "text" = 'x' WHERE "id" = 'c1'`, `DELETE FROM "Comment"`]) {
+      expect(drops(text), text).toEqual(expect.arrayContaining(['{Comment}@rows', '{Comment}@any', '{Comment}@lists']))
+      expect(drops(text), text).not.toContain('{User}@any')
+    }
+  })
+
+  it('that inserts drops no rows, only what may have been without them', () => {
+    const keys = drops(`INSERT INTO "Tag" ("id", "name") VALUES ('t9', 'x')`)
+    expect(keys).toContain('{Tag}@any')
+    expect(keys).not.toContain('{Tag}@rows')
+  })
+})
 
 describe('values that the database has the last word on', () => {
   const notKnown = catalogWith(policy, new Map(), NOT_KNOWN)

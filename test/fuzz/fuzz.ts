@@ -16,6 +16,7 @@ import { type Servers, startServers } from '../support/servers.js'
 import { fuzz, type Options, type Report } from './fuzzer.js'
 import { fuzzSchemas, type SchemaOptions, type SchemaReport } from './schemas/schema-fuzzer.js'
 import { FEATURES } from './schemas/features.js'
+import { seedsFor } from './schemas/generate.js'
 import { openStage } from './stage.js'
 import { VersionsFuzzer } from './versions/versions-fuzzer.js'
 import { withoutRule } from '../support/without-rule.js'
@@ -119,7 +120,7 @@ async function overOwnWithout(on: Servers, rule: string): Promise<Found> {
 }
 
 async function overSchemasWithout(on: Servers, rule: string): Promise<Found> {
-  const seeds = Array.from({ length: SCHEMAS_WITHOUT }, (_, n) => seed + n)
+  const seeds = seedsFor(rule, seed, SCHEMAS_WITHOUT, values.no)
   const options = { seed, seconds: 0, seeds, secondsToShrink: 0, without: values.no }
   const { failures, schemas, seconds: took } = await fuzzedSchemas(on, options, withoutRule(rule))
   const [failure] = failures

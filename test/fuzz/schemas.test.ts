@@ -4,8 +4,9 @@ import { randomBytes } from 'node:crypto'
 import type { Overrides } from '../../src/assemble.js'
 import { Store } from '../../src/redis/store.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
+import type { Blueprint } from './schemas/blueprint.js'
 import { KNOWN_BROKEN } from './schemas/features.js'
-import { coveringSeeds } from './schemas/generate.js'
+import { blueprintOf, coveringSeeds } from './schemas/generate.js'
 import { fuzzSchemas, type SchemaOptions, type SchemaReport } from './schemas/schema-fuzzer.js'
 
 /** The same ones each time, as long as the generator is the same. */
@@ -33,7 +34,9 @@ it('random schemas with every feature: cached clients answer what the plain clie
 }, 240_000)
 
 it('links whose models are in two Postgres schemas, the second by name declared first', async () => {
-  const { failures, refused, hits } = await fuzzed({ seeds: [20_059], without: [], steps: 20 })
+  const isAcross = ({ links }: Blueprint) => links.some(({ a, b }) => a.schema !== b.schema && a.name > b.name)
+  const [seed] = Array.from({ length: 1000 }, (_, n) => n).filter(n => isAcross(blueprintOf(n, KNOWN_BROKEN)))
+  const { failures, refused, hits } = await fuzzed({ seeds: [seed as number], steps: 20 })
   expect(failures.map(({ message, text }) => `${message}\n${text}`)).toEqual([])
   expect(refused).toEqual([])
   expect(hits).toBeGreaterThan(0)

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { RULES } from '../../src/plan/effects.js'
-import { GUARDS, UNNOTICED } from './guards.js'
+import { GUARDS } from './guards.js'
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
 
@@ -28,18 +28,12 @@ describe('the list of guards', () => {
     for (const rule of Object.keys(RULES)) expect(names).toContain(`rule ${rule}`)
   })
 
-  it('has a page with the result of each that was taken out, and none of them was missed by no test', () => {
+  it('has a page with the result of each: a test went red, or the run did not end', () => {
     const rows = read('../../docs/guards.md')
       .split('\n')
       .filter(line => /^\| (?!guard )/.test(line) && line.includes('`'))
-    expect(rows.length).toBeGreaterThan(0)
     const nameIn = (row: string) => row.split('|')[1]?.trim() as string
-    expect(rows.map(nameIn).filter(name => !GUARDS.some(guard => guard.name === name))).toEqual([])
-    expect(
-      rows
-        .filter(row => row.includes('**none**'))
-        .map(nameIn)
-        .filter(name => !UNNOTICED.includes(name)),
-    ).toEqual([])
+    expect(rows.map(nameIn)).toEqual(GUARDS.map(({ name }) => name))
+    expect(rows.filter(row => row.includes('**none**')).map(nameIn)).toEqual([])
   })
 })

@@ -1,6 +1,7 @@
 /**
- * `npm run guards`, with `-- --only <text>` for some and `-- --missing` for those that the page lacks: takes each guard out
- * of a copy of the sources, runs its tests until the first goes red, and fails if none does. Writes docs/guards.md.
+ * `npm run guards`, with `-- --only <text>` for some and `-- --missing` for those whose test the page does not name: takes
+ * each guard out of a copy of the sources, runs its tests until the first goes red, and fails if none does. Writes
+ * docs/guards.md.
  */
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -27,6 +28,7 @@ const COPIED = [
 ]
 /** A test that waits for what never comes is red as well; a run that does not end is ended. */
 const LONGEST_MS = 240_000
+const ATTEMPTS = 3
 
 interface Outcome {
   readonly guard: Guard
@@ -41,7 +43,7 @@ const page = existsSync(PAGE) ? readFileSync(PAGE, 'utf8').split('\n') : []
 const guards = GUARDS.filter(
   ({ name }) =>
     (values.only === undefined || name.includes(values.only)) &&
-    !(values.missing && page.some(line => nameIn(line) === name)),
+    !(values.missing && page.some(line => nameIn(line) === name && !line.includes('**none**'))),
 )
 const began = performance.now()
 const copy = mkdtempSync(join(tmpdir(), 'prisma-cache-aside-guards-'))
@@ -81,7 +83,7 @@ async function withoutGuard(guard: Guard): Promise<Outcome> {
   )
   const start = performance.now()
   try {
-    const found = await tested(tests)
+    const found = await missed(tests)
     return { guard, ...found, seconds: (performance.now() - start) / 1000 }
   } finally {
     writeFileSync(path, text)
@@ -97,7 +99,25 @@ interface Report {
   }[]
 }
 
-async function tested(tests: readonly string[]): Promise<Pick<Outcome, 'red' | 'green'>> {
+type Found = Pick<Outcome, 'red' | 'green'>
+
+/** A test that is red by chance is not red again alone. */
+async function missed(tests: readonly string[]): Promise<Found> {
+  let green = 0
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const found = await tested(tests)
+    if (found.red.length === 0 || !found.ended) return found
+    green = found.green
+    const [name] = found.red as [string]
+    const again = await tested(tests, ['-t', `^${name.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&')}$`])
+    if (again.red.length > 0) return { red: [name], green }
+    console.log(`      not red again alone: ${name}`)
+  }
+  return { red: [], green }
+}
+
+/** @param only - what of these files, as arguments of vitest */
+async function tested(tests: readonly string[], only: readonly string[] = []): Promise<Found & { ended: boolean }> {
   const report = join(copy, 'report.json')
   rmSync(report, { force: true })
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs')
@@ -111,6 +131,7 @@ async function tested(tests: readonly string[]): Promise<Pick<Outcome, 'red' | '
     '--testTimeout=15000',
     '--maxWorkers=1',
     '--bail=1',
+    ...only,
   ]
   const child = spawn(process.execPath, [vitest, ...args], {
     cwd: copy,
@@ -120,13 +141,14 @@ async function tested(tests: readonly string[]): Promise<Pick<Outcome, 'red' | '
   const late = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS)
   await new Promise(resolve => child.once('exit', resolve))
   clearTimeout(late)
-  if (!existsSync(report)) return { red: [`(the run of ${tests.join(', ')} did not end)`], green: 0 }
+  if (!existsSync(report)) return { red: [`(the run of ${tests.join(', ')} did not end)`], green: 0, ended: false }
   const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as Report
   const all = testResults.flatMap(({ assertionResults }) => assertionResults)
   if (all.length === 0) throw new Error(`no test has run: ${testResults.map(({ message }) => message).join(' ')}`)
   return {
     red: all.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName),
     green: all.filter(({ status }) => status === 'passed').length,
+    ended: true,
   }
 }
 

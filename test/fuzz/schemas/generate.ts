@@ -10,7 +10,7 @@ import {
   type Model,
   type Relation,
 } from './blueprint.js'
-import { allows, FEATURES } from './features.js'
+import { allows, FEATURES, NEEDED } from './features.js'
 import { ModelMaker } from './models.js'
 import { type ColumnType, literal, literalDefault, TYPES } from './types.js'
 
@@ -34,6 +34,17 @@ export function coveringSeeds(often: number, without: readonly string[] = [], am
     chosen.push(best.seed)
     for (const feature of best.features) wanted.set(feature, (wanted.get(feature) ?? 0) - 1)
   }
+}
+
+/** The next seeds of schemas that can show that a rule of writes is left out. */
+export function seedsFor(rule: string, from: number, count: number, without: readonly string[] = []): number[] {
+  const needed = NEEDED[rule]
+  const seeds: number[] = []
+  for (let seed = from; seeds.length < count; seed++) {
+    const features = [...featuresOf(blueprintOf(seed, without))]
+    if (needed === undefined || features.some(name => needed.some(each => name.startsWith(each)))) seeds.push(seed)
+  }
+  return seeds
 }
 
 /** … and what is between them. */

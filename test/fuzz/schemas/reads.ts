@@ -1,6 +1,6 @@
 /** Random reads of a generated schema. */
 import type { Read } from '../reads.js'
-import { keysOf, type Model } from './blueprint.js'
+import { type End, keysOf, type Model } from './blueprint.js'
 import {
   type Args,
   endsIn,
@@ -26,9 +26,16 @@ interface Making {
   unordered: boolean
 }
 
-export function readOf(g: Ground): SchemaRead {
+/** @param near - models that are about to be written: most reads are of them, and of their views */
+export function readOf(g: Ground, near: readonly Model[] = []): SchemaRead {
   const { d } = g
-  const model = d(visibleModels(g.blueprint))
+  const all = visibleModels(g.blueprint)
+  const some = all.filter(model => near.includes(model.viewOf ?? model))
+  const model = d(some.length > 0 && d.chance(60) ? some : all)
+  if (d.chance(20)) {
+    const lists = all.flatMap(parent => listsOf(g, parent, near))
+    if (lists.length > 0) return listOfRow(g, d(lists))
+  }
   const making: Making = { g, models: new Set([model]), unordered: false }
   const operation = operationOf(g, model)
   const args = argsOf(making, model, operation)
@@ -53,6 +60,34 @@ export function readOf(g: Ground): SchemaRead {
     ...(fluent !== undefined && { fluent }),
     ...(making.unordered && { unordered: true }),
     models: [...making.models],
+  }
+}
+
+interface ListAt {
+  readonly parent: Model
+  readonly end: End
+}
+
+/** Lists under rows of the parent, of models that are near. */
+function listsOf(g: Ground, parent: Model, near: readonly Model[]): ListAt[] {
+  if (keysOf(parent).length === 0) return []
+  const lists = endsIn(g, parent).filter(({ list, target }) => list && near.includes(target))
+  return lists.map(end => ({ parent, end }))
+}
+
+/** The plainest read of a list: one under its own tag. */
+function listOfRow(g: Ground, { parent, end }: ListAt): SchemaRead {
+  const orderBy = orderOf(g, end.target)
+  return {
+    shape: 'findUnique',
+    delegate: parent.delegate,
+    operation: 'findUnique',
+    args: {
+      where: uniqueWhere(g, parent),
+      include: objectOf([[end.field, orderBy === undefined ? true : { orderBy }]]),
+    },
+    ...(orderBy === undefined && { unordered: true }),
+    models: [parent, end.target],
   }
 }
 

@@ -159,12 +159,14 @@ class SchemaFuzzer {
     try {
       for (let n = 0; n < (this.#options.steps ?? STEPS); n++) {
         const g = await ground()
-        const fresh = Array.from({ length: FRESH }, () => readOf(g))
+        const tries = Array.from({ length: TRIES }, () => this.#step(g))
+        const near = tries.slice(0, 2).flatMap(({ write }) => write.models)
+        const fresh = Array.from({ length: FRESH }, () => readOf(g, near))
         const first = d([0, 1] as const)
         await world.compare(fresh, { first, oneTick: d.chance(40), at: `before step ${n + 1}` }, met)
         all.push(...fresh)
         pool = [...fresh, ...pool].slice(0, POOL)
-        const step = await this.#write(g, world, blueprint, steps)
+        const step = await this.#write(tries, world, blueprint, steps)
         await world.compare(pool, { ...step, at: `after step ${n + 1}` }, met)
       }
       this.entries += await world.compareEntries(all)
@@ -182,20 +184,26 @@ class SchemaFuzzer {
     }
   }
 
-  /** Tries one write after the other until the database does one; answers the last. */
-  async #write(g: Ground, world: SchemaWorld, blueprint: Blueprint, steps: Step[]): Promise<Step> {
+  #step(g: Ground): Step {
     const { d } = g
-    for (let tries = 1; ; tries++) {
-      const through = d.chance(80) ? 'itself' : d(['$uncached', 'worker'] as const)
-      const who: Who = { client: d([0, 1] as const), through }
-      const step: Step = { who, write: writeOf(g), first: d([0, 1] as const), oneTick: d.chance(40) }
+    const through = d.chance(80) ? 'itself' : d(['$uncached', 'worker'] as const)
+    const who: Who = { client: d([0, 1] as const), through }
+    return { who, write: writeOf(g), first: d([0, 1] as const), oneTick: d.chance(40) }
+  }
+
+  /** Tries one write after the other until the database does one; answers the last. */
+  async #write(tries: readonly Step[], world: SchemaWorld, blueprint: Blueprint, steps: Step[]): Promise<Step> {
+    for (const step of tries) {
       steps.push(step)
       this.steps++
-      const refused = await world.write(step.write, who, true)
+      const refused = await world.write(step.write, step.who, true)
       this.coverage.write(blueprint, step.write.models, step.write.kind, refused)
-      if (!refused) this.writes++
-      if (!refused || tries === TRIES) return step
+      if (!refused) {
+        this.writes++
+        return step
+      }
     }
+    return tries.at(-1) as Step
   }
 }
 

@@ -59,8 +59,8 @@ export function keyValues(g: Ground, model: Model, key: Key, among: readonly Row
 }
 
 /** A `where` that names one row. */
-export function uniqueWhere(g: Ground, model: Model, among?: readonly Row[]): Args {
-  const key = g.d.chance(65) ? firstKey(model) : undefined
+export function uniqueWhere(g: Ground, model: Model, among?: readonly Row[], by?: Key): Args {
+  const key = by ?? (g.d.chance(65) ? firstKey(model) : undefined)
   const chosen = key ?? g.d(keysOf(model))
   const values = keyValues(g, model, chosen, among)
   // A single field with a name for the key: either may be meant.

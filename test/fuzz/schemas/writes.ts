@@ -80,7 +80,7 @@ function argsOf(making: Making, model: Model, operation: string): Args {
       return { data, ...(d.chance(40) && { skipDuplicates: true }) }
     }
     case 'update':
-      return { where: uniqueWhere(g, model), data: updateOf(making, model, 2), ...select }
+      return { where: anyUniqueWhere(g, model), data: updateOf(making, model, 2), ...select }
     case 'updateMany':
     case 'updateManyAndReturn':
       return { where: manyWhere(g, model), data: changesOf(g, model) }
@@ -96,6 +96,11 @@ function argsOf(making: Making, model: Model, operation: string): Args {
     default:
       return { where: manyWhere(g, model) }
   }
+}
+
+/** By any of its keys, one as often as another: an update by another than the id may change the id. */
+function anyUniqueWhere(g: Ground, model: Model): Args {
+  return g.d.chance(50) ? uniqueWhere(g, model) : uniqueWhere(g, model, undefined, g.d(keysOf(model)))
 }
 
 function manyWhere(g: Ground, model: Model): Args {
