@@ -83,7 +83,7 @@ function tableOf({
     ['reads', verdict.reads],
     ['  of them hits', verdict.hits],
     ['writes', verdict.writes],
-    ['  deferred', verdict.deferred],
+    ['  queued', verdict.queued],
     ['faults injected', sum([...faults.values()])],
     ...[...faults].map(([name, count]): [string, number] => [`  ${name}`, count]),
     ['processes killed', killed],

@@ -41,7 +41,7 @@ export interface Verdict {
   readonly reads: number
   readonly hits: number
   readonly writes: number
-  readonly deferred: number
+  readonly queued: number
   readonly wrong: readonly WrongAnswer[]
   readonly rejections: readonly Rejection[]
   readonly loose: readonly Loose[]
@@ -99,7 +99,7 @@ export function check(histories: readonly Told[]): Verdict {
   const loose: Loose[] = []
   const rejections: Rejection[] = []
   const acknowledgedAt = new Map<Key, number>()
-  let [writes, deferred] = [0, 0]
+  let [writes, queued] = [0, 0]
 
   for (const { process, lines } of histories) {
     const trusts = lines.flatMap(line => (line[0] === 'trust' ? [line[1]] : []))
@@ -115,13 +115,13 @@ export function check(histories: readonly Told[]): Verdict {
           of.push({ number, value: value ?? null, begun: at })
         }
       } else if (line[0] === 'end') {
-        const [, op, at, deferredAt, versions] = line
+        const [, op, at, queuedAt, versions] = line
         const { keys } = begun.get(op) as { keys: readonly Key[] }
         begun.delete(op)
         writes++
         // Acknowledged at once, or when this process trusted Redis again; or never.
-        const settled = deferredAt === 0 ? at : trusts.find(time => time > deferredAt)
-        if (deferredAt !== 0) deferred++
+        const settled = queuedAt === 0 ? at : trusts.find(time => time > queuedAt)
+        if (queuedAt !== 0) queued++
         if (settled === undefined) {
           for (const key of keys) loose.push({ process, key, cause: 'in the journal', at })
         }
@@ -133,11 +133,11 @@ export function check(histories: readonly Told[]): Verdict {
           acknowledgedAt.set(key, Math.max(acknowledged, acknowledgedAt.get(key) ?? 0))
         }
       } else if (line[0] === 'error') {
-        const [, from, to, kind, what, op, deferredAt] = line
+        const [, from, to, kind, what, op, queuedAt] = line
         rejections.push({ process, kind, what, from, to })
         const write = begun.get(op)
         begun.delete(op)
-        if (write === undefined || deferredAt === 0 || trusts.some(time => time > deferredAt)) continue
+        if (write === undefined || queuedAt === 0 || trusts.some(time => time > queuedAt)) continue
         for (const key of write.keys) loose.push({ process, key, cause: 'in the journal', at: to })
       }
     }
@@ -162,7 +162,7 @@ export function check(histories: readonly Told[]): Verdict {
       if (why !== undefined) wrong.push({ process, kind, key, value, hit, at, why })
     }
   }
-  return { reads, hits, writes, deferred, wrong, rejections, loose, acknowledgedAt, latencies }
+  return { reads, hits, writes, queued, wrong, rejections, loose, acknowledgedAt, latencies }
 }
 
 function wrongCount(value: Value, floor: number): string | undefined {

@@ -13,11 +13,11 @@ export type Value = number | string | null
 export type Line =
   /** A write begins. Of a register: the number of the state that it leads to, and the state. */
   | ['begin', op: number, at: number, keys: readonly Key[], state?: number, value?: Value]
-  /** It has resolved. `deferredAt`: when it was told that its invalidation is in the journal; 0: it was acknowledged. */
-  | ['end', op: number, at: number, deferredAt: number, versions: readonly (readonly [Key, number])[]]
+  /** It has resolved. `queuedAt`: when it was told that its invalidation is in the journal; 0: it was acknowledged. */
+  | ['end', op: number, at: number, queuedAt: number, versions: readonly (readonly [Key, number])[]]
   | ['read', from: number, at: number, kind: string, key: Key, value: Value, hit: boolean, asked: string | undefined]
   /** It has rejected. */
-  | ['error', from: number, at: number, kind: string, what: string, op: number, deferredAt: number]
+  | ['error', from: number, at: number, kind: string, what: string, op: number, queuedAt: number]
   /** The process trusts Redis, and owes it nothing. */
   | ['trust', at: number]
 

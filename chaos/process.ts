@@ -49,7 +49,7 @@ const say = (message: FromProcess) => process.send?.(message)
 /** What the cache said while an operation ran. */
 interface Said {
   hit: boolean
-  deferredAt: number
+  queuedAt: number
 }
 const saying = new AsyncLocalStorage<Said>()
 
@@ -76,7 +76,7 @@ const here = { trusted: false, stopped: false, running: 0 }
 db.$cache.on(event => {
   const said = saying.getStore()
   if (event.type === 'hit' && said) said.hit = true
-  if (event.type === 'invalidate' && event.outcome === 'queued' && said) said.deferredAt ||= now()
+  if (event.type === 'invalidate' && event.outcome === 'queued' && said) said.queuedAt ||= now()
   if (event.type !== 'redis') return
   here.trusted = event.usable
   if (here.trusted && db.$cache.stats().pendingInvalidations === 0) recorder.write(['trust', now()])
@@ -98,7 +98,7 @@ function newRegister(make: (db: Db, id: number) => Register): Register {
 
 async function read({ kind, run }: Read): Promise<void> {
   const from = now()
-  const said: Said = { hit: false, deferredAt: 0 }
+  const said: Said = { hit: false, queuedAt: 0 }
   try {
     const found = await saying.run(said, run)
     const at = now()
@@ -115,14 +115,14 @@ async function read({ kind, run }: Read): Promise<void> {
 async function write({ kind, keys, run }: Write, state?: { number: number; value: string | null }): Promise<boolean> {
   const op = ++lastOp
   const from = now()
-  const said: Said = { hit: false, deferredAt: 0 }
+  const said: Said = { hit: false, queuedAt: 0 }
   recorder.write(state === undefined ? ['begin', op, from, keys] : ['begin', op, from, keys, state.number, state.value])
   try {
     const versions = await saying.run(said, run)
-    recorder.write(['end', op, now(), said.deferredAt, versions])
+    recorder.write(['end', op, now(), said.queuedAt, versions])
     return true
   } catch (error) {
-    recorder.write(['error', from, now(), kind, whatOf(error), op, said.deferredAt])
+    recorder.write(['error', from, now(), kind, whatOf(error), op, said.queuedAt])
     return false
   }
 }

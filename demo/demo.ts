@@ -38,31 +38,31 @@ const prisma = client.$extends(
   }),
 )
 
-// ---- what it does, told by its events
+// ---- what it does, by its events
 
-const told: string[] = []
+const seen: string[] = []
 prisma.$cache.on(event => {
-  if (event.type === 'hit') told.push(event.negative ? 'hit: no such row' : 'hit')
-  if (event.type === 'miss' || event.type === 'shared') told.push(event.type)
-  if (event.type === 'bypass') told.push(`database: ${event.why}`)
+  if (event.type === 'hit') seen.push(event.negative ? 'hit: no such row' : 'hit')
+  if (event.type === 'miss' || event.type === 'shared') seen.push(event.type)
+  if (event.type === 'bypass') seen.push(`database: ${event.why}`)
   if (event.type === 'invalidate') {
     const models = event.models.length > 5 ? `all ${event.models.length} models` : event.models.join(', ')
-    told.push(event.outcome === 'done' ? `dropped, of ${models}` : `kept in the journal: of ${models}`)
+    seen.push(event.outcome === 'done' ? `invalidated: ${models}` : `queued in the journal: ${models}`)
   }
 })
 let statements = 0
 client.$on('query', () => statements++)
 
 async function step<T>(what: string, run: () => PromiseLike<T>): Promise<T> {
-  told.length = 0
+  seen.length = 0
   statements = 0
   const began = performance.now()
   const result = await run()
   const ms = performance.now() - began
   await new Promise(resolve => setTimeout(resolve, 10)) // events of the database come a little later
-  const counts = [...new Set(told)].map(told1 => {
-    const times = told.filter(other => other === told1).length
-    return times === 1 ? told1 : `${times} × ${told1}`
+  const counts = [...new Set(seen)].map(text => {
+    const times = seen.filter(other => other === text).length
+    return times === 1 ? text : `${times} × ${text}`
   })
   console.log(
     `  ${what.padEnd(58)} ${String(statements).padStart(2)} SQL  ${ms.toFixed(1).padStart(6)} ms   ${counts.join('; ')}`,
@@ -94,7 +94,7 @@ await step('the same again', () => prisma.user.findUnique({ where: { id: 9999 } 
 console.log('\nBy any unique, with further filters, and for values of your own')
 const byEmail = { where: { email: 'user3@example.com' } }
 await step('by e-mail: the row is there, the pointer to it is not', () => prisma.user.findUnique(byEmail))
-await step('the same again: one MGET, for the row that it led to', () => prisma.user.findUnique(byEmail))
+await step('the same again: one MGET, of the row that it led to', () => prisma.user.findUnique(byEmail))
 await step("{ id: 3, role: 'ADMIN' }, which it is not", () =>
   prisma.user.findFirst({ where: { id: 3, role: 'ADMIN' } }),
 )
@@ -124,7 +124,7 @@ await step('the same again', () => prisma.user.findUnique({ where: { id: 4 } }).
 const explained = prisma.$cache.explain('User', 'findUnique', { ...byEmail, include: { posts: true, profile: true } })
 console.log(`  explain, with posts and profile: ${JSON.stringify(explained)}`)
 
-console.log('\nA write drops what it made wrong, before its promise resolves')
+console.log('\nA write invalidates what it made stale, before its promise resolves')
 await step("user.update({ where: { id: 1 }, data: { name: 'Ada' } })", () =>
   prisma.user.update({ where: ada, data: { name: 'Ada' } }),
 )
@@ -163,7 +163,7 @@ await step("user.update({ where: { id: 1 }, data: { name: 'B' } })", () =>
   prisma.user.update({ where: ada, data: { name: 'B' } }),
 )
 const { pendingInvalidations } = prisma.$cache.stats()
-console.log(`  (${pendingInvalidations} invalidations wait in the journal)`)
+console.log(`  (${pendingInvalidations} invalidations are queued in the journal)`)
 await redis.connect()
 await new Promise<void>(resolve => {
   const off = prisma.$cache.on(event => {
@@ -172,7 +172,7 @@ await new Promise<void>(resolve => {
     resolve()
   })
 })
-console.log('Redis is back; the journal was replayed before anything is read from it')
+console.log('Redis is back. The journal was replayed before anything is read from Redis')
 const last = await step('user.findUnique({ where: { id: 1 } })', () => prisma.user.findUniqueOrThrow({ where: ada }))
 console.log(`  (it is ${JSON.stringify(last.name)})`)
 

@@ -234,7 +234,7 @@ export class Store {
   }
 
   /**
-   * Invalidates what a write made stale. `done`: Redis has acknowledged it. `deferred`: it has not, and the journal replays it
+   * Invalidates what a write made stale. `done`: Redis has acknowledged it. `queued`: it has not, and the journal replays it
    * before this process uses the cache again.
    */
   async invalidate({ holds, keys, alsoStale }: Invalidation): Promise<'done' | 'queued'> {

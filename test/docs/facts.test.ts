@@ -57,3 +57,40 @@ it('every rule of what a write invalidates is in docs/invalidation.md', () => {
   const page = read('docs/invalidation.md')
   expect(Object.keys(RULES).filter(rule => !page.includes(`| \`${rule}\``))).toEqual([])
 })
+
+it('the times in the README are those of docs/benchmarks.json', () => {
+  interface Timed {
+    readonly name: string
+    readonly p50: number
+    readonly spread: readonly [number, number]
+  }
+  const { reads, misses, writes } = JSON.parse(read('docs/benchmarks.json')) as {
+    reads: { measured: { work: string; measured: Timed[] }[] }
+    misses: { measured: Timed[] }
+    writes: { measured: { name: string; size: number; p50: number; ratio: number }[] }
+  }
+  const ms = (us: number) => (us / 1000).toFixed(2)
+  const cells = (measured: readonly Timed[]) =>
+    ['plain Prisma', 'prisma-extension-cache-aside'].map(name => {
+      const found = measured.find(timed => timed.name === name)
+      return found === undefined ? '?' : `${ms(found.p50)} (${found.spread.map(ms).join('–')})`
+    })
+  const of = (work: string) => cells(reads.measured.find(read1 => read1.work === work)?.measured ?? [])
+  const write = writes.measured.find(({ name, size }) => name === 'prisma-extension-cache-aside' && size === 1000)
+  const rows = [
+    ['hit, a row of 14 columns', ...of('14 columns, by key')],
+    ['hit, with 50 related rows', ...of('with 50 related rows')],
+    ['miss', ...cells(misses.measured)],
+    ['update of one row', ms((write?.p50 ?? 0) / (write?.ratio ?? 1)), ms(write?.p50 ?? 0)],
+  ]
+  const table = read('README.md')
+    .split('\n')
+    .filter(line => /^\| (hit|miss|update)/.test(line))
+    .map(line =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map(cell => cell.trim()),
+    )
+  expect(table).toEqual(rows)
+})

@@ -24,6 +24,12 @@ describe('a link', () => {
     expect(missing).toEqual([])
   })
 
+  it('in CONTRIBUTING, and a path that stands there as code, leads to a file that is there', () => {
+    const paths = [...read('CONTRIBUTING.md').matchAll(/`((?:src|test|docs|bench|chaos|prisma)\/[\w./-]*)`/g)]
+    expect(paths.length).toBeGreaterThan(30)
+    expect(paths.map(([, path]) => path as string).filter(path => !exists(path))).toEqual([])
+  })
+
   it('to a page of docs/ stands in the README', () => {
     const linked = linksOf('README.md')
     const notes = ['docs/guards.md', 'docs/runs.md'] // written by programs, linked from the pages that they belong to

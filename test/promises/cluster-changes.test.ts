@@ -243,7 +243,7 @@ describe('slots that move', () => {
     return { cached, reader, ids }
   }
 
-  // That what is owed under auto-pipelining is repaid was seen in some runs and not in others (README, Limits): no test of it yet.
+  // That what is owed under auto-pipelining is replayed was seen in some runs and not in others (docs/limits.md): no test of it yet.
   it('under auto-pipelining, if the slots were not looked at again: it would be owed for ever', async () => {
     const { cached } = await reshard({ Connection: NeverLooksAgain })
     await sleep(2000)

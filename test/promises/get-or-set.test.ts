@@ -600,7 +600,7 @@ describe('a key', () => {
 })
 
 describe('where the cache is out of use', () => {
-  it('because Redis is gone, fetch answers, and invalidations are deferred', async () => {
+  it('because Redis is gone, fetch answers, and invalidations are queued', async () => {
     const server = await startRedis()
     const own = await createWorld({ redisUrl: server.url })
     try {

@@ -147,7 +147,7 @@ describe.each(SETTINGS)('with %s', (_title, options) => {
 })
 
 describe('a connection that dies without a word', () => {
-  it('half-open: reads and writes go on, and the journal is repaid on the next connection', async () => {
+  it('half-open: reads and writes go on, and the journal is replayed on the next connection', async () => {
     const cached = world.process({ ...deadlines, redis: new Redis(proxy.url) })
     const other = world.process(deadlines)
     const id = await newUser()
@@ -229,7 +229,7 @@ describe('a Redis that is slower than the deadline', () => {
     await inUse(cached, id)
   })
 
-  it('for its writes alone (CLIENT PAUSE WRITE): writes are deferred, reads right, and all is repaid', async () => {
+  it('for its writes alone (CLIENT PAUSE WRITE): writes are queued, reads right, and all is replayed', async () => {
     const [writer, reader] = [world.process(deadlines), world.process(deadlines)]
     const id = await newUser()
     await inUse(writer, id)

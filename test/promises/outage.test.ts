@@ -47,7 +47,7 @@ async function inUse(cached: CachedProcess, id: number): Promise<void> {
 }
 
 describe('Redis that is not there', () => {
-  it('from the start: everything is answered by the database, writes are deferred', async () => {
+  it('from the start: everything is answered by the database, writes are queued', async () => {
     const redis = new Redis(1, '127.0.0.1', { retryStrategy: () => 1000 })
     const cached = world.process({ ...deadlines, redis })
     const id = await newUser()

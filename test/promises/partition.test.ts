@@ -66,11 +66,11 @@ describe('a partition between a writer and Redis', () => {
     await rename(writer, id, 'v2')
     for (let i = 0; i < 3; i++) expect(await nameOf(writer, id)).toBe('v2')
 
-    const repaid = new Promise<number>(resolve => {
+    const replayed = new Promise<number>(resolve => {
       writer.prisma.$cache.on(event => event.type === 'replayed' && resolve(event.invalidations))
     })
     await proxy.mend()
-    expect(await repaid).toBeGreaterThan(0)
+    expect(await replayed).toBeGreaterThan(0)
     await inUse(writer, id)
     expect([await nameOf(writer, id), await nameOf(reader, id)]).toEqual(['v2', 'v2'])
     expect(pending(writer)).toBe(0)
@@ -107,7 +107,7 @@ describe('a partition between a writer and Redis', () => {
 })
 
 describe('debts', () => {
-  it('that grow while they are repaid are all repaid before trust', async () => {
+  it('that grow while they are replayed are all replayed before trust', async () => {
     const [writer, reader] = [behindProxy(), world.process()]
     const ids = await Promise.all(Array.from({ length: 6 }, newUser))
     for (const id of ids) await inUse(reader, id)
@@ -142,7 +142,7 @@ describe('debts', () => {
     await writer.end()
   })
 
-  it('whose repayment is cut off are kept, and repaid by the next connection', async () => {
+  it('whose replay is cut off are kept, and replayed by the next connection', async () => {
     const [writer, reader] = [behindProxy(), world.process()]
     const id = await newUser()
     await inUse(writer, id)

@@ -284,15 +284,15 @@ describe.each([
     await writer.redis.select(1)
     await rename(writer, id, 'v1')
     expect(await nameOf(writer, id)).toBe('v1')
-    const deferred = writer.prisma.$cache.stats().invalidationsQueued
+    const queued = writer.prisma.$cache.stats().invalidationsQueued
     await sleep(200)
     await writer.redis.select(0)
-    return { writer, reader, id, codes, deferred }
+    return { writer, reader, id, codes, queued }
   }
 
   it('is noticed: invalidations wait until it is back, and an event says so once', async () => {
-    const { writer, reader, id, codes, deferred } = await story()
-    expect(deferred).toBe(1)
+    const { writer, reader, id, codes, queued } = await story()
+    expect(queued).toBe(1)
     await expect.poll(() => writer.prisma.$cache.stats().pendingInvalidations).toBe(0)
     expect([await nameOf(writer, id), await nameOf(reader, id)]).toEqual(['v1', 'v1'])
     expect(codes).toEqual(['OTHER_DATABASE'])
