@@ -26,7 +26,7 @@ import { WITHOUT } from './versions/without.js'
 const LEAST = 100
 const LEAST_HITS = 0.3
 /** Most of a pair of versions is waiting. */
-const VERSIONS_AT_ONCE = 6
+const VERSIONS_AT_ONCE = 12
 const LONG_RUN_OF_VERSIONS = 300
 /** A rule whose absence is not noticed for so long is none. */
 const SECONDS_WITHOUT = 120

@@ -22,6 +22,9 @@ import { type Pair, VERSIONS, type VersionName } from './pair.js'
 const INVALIDATION_MS = 600
 export const TIMES: FleetTimes = { leaseMs: 1200, freshMs: 500, renewMs: 100 }
 
+/** Of each client: many pairs run at once. */
+const CONNECTIONS = 2
+
 /** A process of a version. */
 export interface Who {
   readonly version: VersionName
@@ -58,7 +61,7 @@ export class VersionsWorld {
 
   static async open(pair: Pair, place: Place, without?: Without): Promise<VersionsWorld> {
     const makerOf = (version: VersionName) => {
-      const make = clientsOf(prismaText(pair[version]), pair[version].preview)
+      const make = clientsOf(prismaText(pair[version]), pair[version].preview, CONNECTIONS)
       return () => make(place.databaseUrl)
     }
     const world = new VersionsWorld(pair, place, { old: makerOf('old'), new: makerOf('new') }, without)
