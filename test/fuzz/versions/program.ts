@@ -19,6 +19,8 @@ import { TIMES, type VersionsWorld, type Who } from './world.js'
 export interface Meter {
   read(read: SchemaRead, how: { readonly hit: boolean; readonly changed: boolean }): void
   write(write: SchemaWrite): void
+  /** Whether enough is known: the program may end. */
+  isOver(): boolean
 }
 
 export interface SeedStep {
@@ -132,7 +134,7 @@ export class Program {
   }
 
   async #perform(world: VersionsWorld, count: number): Promise<void> {
-    for (let n = 0; n < count; n++) {
+    for (let n = 0; n < count && !this.#meter.isOver(); n++) {
       if (n === 0 || this.#step % WRITES_PER_POOL === 0) {
         for (const version of world.running) {
           this.#pools[version] = this.#pool(await this.#ground(world, version))

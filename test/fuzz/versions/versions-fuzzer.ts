@@ -54,6 +54,7 @@ export class VersionsFuzzer {
   readonly #began = performance.now()
   #begun = 0
   #told = 0
+  #isFound = false
 
   /** @param places - one database each: so many pairs run at once, as much of a pair is waiting */
   constructor(places: readonly Place[], options: VersionsOptions) {
@@ -63,6 +64,11 @@ export class VersionsFuzzer {
 
   get seconds(): number {
     return (performance.now() - this.#began) / 1000
+  }
+
+  /** A mismatch was found, and one is enough. */
+  get #isOver(): boolean {
+    return this.#isFound && this.#options.keepGoing !== true
   }
 
   async run(): Promise<this> {
@@ -90,8 +96,8 @@ export class VersionsFuzzer {
 
   /** The seed of the next pair, if there is to be one. */
   #next(): number | undefined {
-    const { seed, seconds, seeds, keepGoing = false } = this.#options
-    if (this.failures.length > 0 && !keepGoing) return undefined
+    const { seed, seconds, seeds } = this.#options
+    if (this.#isOver) return undefined
     const n = this.#begun++
     if (seeds !== undefined) return seeds[n]
     return this.seconds < seconds ? seed + n : undefined
@@ -110,6 +116,7 @@ export class VersionsFuzzer {
     const { steps = STEPS, secondsToShrink = 60, without } = this.#options
     const place = { ...where, prefix: `${where.prefix}${pair.seed}:` }
     const program = new Program(pair, steps, {
+      isOver: () => this.#isOver,
       read: ({ models }, how) => {
         this.reads++
         if (how.hit) this.hits++
@@ -132,6 +139,7 @@ export class VersionsFuzzer {
         throw new Error(`--versions --seed ${pair.seed}: ${String(error)}\n${textOf(pair)}`, { cause: error })
       }
       failed = error
+      this.#isFound = true
     } finally {
       await world?.close()
     }
