@@ -490,7 +490,7 @@ describe('every schema', () => {
 
 interface Dmmf {
   models: readonly DmmfModel[]
-  enums: readonly { name: string; values: readonly { name: string }[] }[]
+  enums: readonly { name: string; values: readonly { name: string; dbName?: string | null }[] }[]
 }
 
 interface DmmfModel {
