@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { addResult, anyWriteTo, planWrite, outsideWrite } from '../../src/plan/write.js'
 import type { Model } from '../../src/schema/schema.js'
 import { withKeys } from '../../src/write/returning.js'
-import { createWorld, type World } from '../support/world.js'
+import { useWorld, type World } from '../support/world.js'
 import { catalog, catalogWith, clientShape, modelNamed, NOT_KNOWN, policy } from './catalog.js'
 
 // Two things are held for each write below. The set of keys that it drops is exactly the one in the table. And the write
@@ -624,13 +624,11 @@ const TABLES: Record<string, Record<string, Case>> = {
   },
 }
 
-let world: World
+const world = useWorld()
 
 beforeAll(async () => {
-  world = await createWorld()
   await fill()
 })
-afterAll(() => world.close())
 
 for (const [group, cases] of Object.entries(TABLES)) {
   describe(group, () => {

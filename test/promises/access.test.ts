@@ -3,11 +3,11 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PrismaClient } from '../../generated/prisma/client.js'
 import { createExtension } from '../../src/extension.js'
-import { type CachedProcess, createWorld, newClient, type World } from '../support/world.js'
+import { type CachedProcess, newClient, useWorld } from '../support/world.js'
 
 const ROLE = `reader_${process.pid}`
 
-let world: World
+const world = useWorld()
 let userUrl: string
 const run = (...statements: string[]) =>
   statements.reduce<Promise<unknown>>(
@@ -16,7 +16,6 @@ const run = (...statements: string[]) =>
   )
 
 beforeAll(async () => {
-  world = await createWorld()
   const db = world.plain
   await db.user.createMany({ data: [1, 2].map(id => ({ id, email: `u${id}@x.org` })) })
   await db.post.createMany({ data: [1, 2].map(id => ({ id, title: `of ${id}`, authorId: id })) })
@@ -63,7 +62,6 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await run(`DROP OWNED BY "${ROLE}"`, `DROP ROLE "${ROLE}"`)
-  await world.close()
 })
 
 const MODELS = {

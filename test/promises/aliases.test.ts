@@ -1,8 +1,8 @@
 /** Postgres finds one row under many texts. Whatever the spelling, the answer is the one that plain Prisma gives to it alone. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { delegate, outcome } from '../support/delegates.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
 const { Decimal } = Prisma
 const UUID = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
@@ -78,17 +78,15 @@ const types: [model: string, id: unknown, spellings: unknown[]][] = [
   ['AliasVarBit', '1010', ['1010', 'b1010', '10100']],
 ]
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let other: CachedProcess
 
 beforeAll(async () => {
-  world = await createWorld()
   const models = Object.fromEntries(types.map(([model]) => [model, true as const]))
   cached = world.process({ models })
   other = world.process({ models })
 })
-afterAll(() => world.close())
 
 const whereOf = (model: string, id: unknown) => ({ where: model === 'AliasBoolean' ? { id_part: id } : { id } })
 const read = (client: object, model: string, id: unknown) =>

@@ -6,22 +6,14 @@ import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Proxy, startProxy } from '../support/proxy.js'
+import { useProxy, useRedis } from '../support/hooks.js'
 import { type RedisServer, startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let server: RedisServer
-let world: World
-beforeAll(async () => {
-  // Slow to load, and responsive meanwhile, when it has something to load.
-  const slow = ['--key-load-delay', '2000', '--loading-process-events-interval-bytes', '1024']
-  server = await startRedis({ args: slow })
-  world = await createWorld({ redisUrl: server.url })
-})
-afterAll(async () => {
-  await world.close()
-  await server.stop()
-})
+// Slow to load, and responsive meanwhile, when it has something to load.
+const slow = ['--key-load-delay', '2000', '--loading-process-events-interval-bytes', '1024']
+const server = useRedis({ args: slow })
+const world = useWorld({ redisUrl: () => server.url })
 
 const deadlines = { deadlineMs: 200, invalidationDeadlineMs: 500 }
 
@@ -397,11 +389,7 @@ describe('keys of ours that hold another type (WRONGTYPE)', () => {
 })
 
 describe('Redis of another version', () => {
-  let proxy: Proxy
-  beforeAll(async () => {
-    proxy = await startProxy(server.url)
-  })
-  afterAll(() => proxy.stop())
+  const proxy = useProxy(() => server.url)
 
   it('older than 7.0: one event, everything from the database; when it was replaced by a newer one, it is used', async () => {
     // What it says of itself is all that we go by.

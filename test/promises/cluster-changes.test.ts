@@ -6,24 +6,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Connection } from '../../src/redis/connection.js'
-import { type RedisCluster, startCluster } from '../support/cluster.js'
-import { type CachedProcess, createWorld, type ProcessOptions, type World } from '../support/world.js'
+import { useCluster } from '../support/hooks.js'
+import { type CachedProcess, type ProcessOptions, useWorld } from '../support/world.js'
 
-let cluster: RedisCluster
-let world: World
+const args = ['--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0']
+const cluster = useCluster({ replicas: true, nodeTimeoutMs: 1000, args })
+const world = useWorld()
 let admin: Cluster
-beforeAll(async () => {
-  const args = ['--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0']
-  cluster = await startCluster({ replicas: true, nodeTimeoutMs: 1000, args })
-  world = await createWorld()
+beforeAll(() => {
   admin = new Cluster([...cluster.addresses])
   admin.on('error', () => {})
-}, 60_000)
-afterAll(async () => {
-  admin.disconnect()
-  await world.close()
-  await cluster.stop()
 })
+afterAll(() => admin.disconnect())
 
 interface Nodes {
   /** The server of the master that holds a key. */

@@ -1,20 +1,12 @@
 /** On a Redis Cluster keys live on different nodes: the promises are the same. */
 import { Cluster } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { cacheAside } from '../../src/index.js'
-import { type RedisCluster, startCluster } from '../support/cluster.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { useCluster } from '../support/hooks.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let cluster: RedisCluster
-let world: World
-beforeAll(async () => {
-  cluster = await startCluster({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
-  world = await createWorld()
-})
-afterAll(async () => {
-  await world.close()
-  await cluster.stop()
-})
+const cluster = useCluster({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+const world = useWorld()
 
 function process(): CachedProcess {
   const redis = new Cluster([...cluster.addresses])

@@ -5,17 +5,15 @@ import type { AddressInfo } from 'node:net'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { Pool } from 'pg'
 import { PrismaClient } from '../../generated/prisma/client.js'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { NOT_KNOWN } from '../../src/source/database.js'
 import type { CacheEvent } from '../../src/index.js'
-import { type CachedProcess, createWorld, newClient, type World } from '../support/world.js'
+import { type CachedProcess, newClient, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 beforeAll(async () => {
-  world = await createWorld()
   await world.plain.user.createMany({ data: [1, 2, 3].map(id => ({ id, email: `u${id}@x.org` })) })
 })
-afterAll(() => world.close())
 
 /** Before Postgres: some connections, by their number, are accepted and never answered, as by a pooler that waits. */
 async function silentFor(silent: (nth: number) => boolean) {

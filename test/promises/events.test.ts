@@ -1,16 +1,12 @@
 /** What the cache tells about itself: which events, in which order, and nothing of anybody's data. */
 import { channel } from 'node:diagnostics_channel'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { CacheEvent, Stats } from '../../src/events.js'
 import { startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, createWorld, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
 beforeEach(async () => {
   cached = world.process({ models: { User: true, Brand: true, Profile: true, Post: { maxBytes: 100 } } })
   await cached.prisma.brand.findUnique({ where: { slug: 'first' } }) // connected, and trusted

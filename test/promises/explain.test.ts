@@ -1,19 +1,17 @@
 /** `$cache.explain` says what really happens. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import type { Explanation } from '../../src/cache-api.js'
 import { watchRedis } from '../support/monitor.js'
 import { type Seeded, seed } from '../support/seed.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let ids: Seeded
 beforeAll(async () => {
-  world = await createWorld()
   ids = await seed(world.plain, { users: 4 })
   cached = world.process({ models: { ...MODELS, Profile: { exclude: ['bio'] } } })
 })
-afterAll(() => world.close())
 
 const MODELS = {
   User: true,

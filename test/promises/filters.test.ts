@@ -1,10 +1,10 @@
 /** Further equality filters beside a key: the one row entry serves them all, and never a row that does not satisfy them. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { delegate, outcome } from '../support/delegates.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let other: CachedProcess
 const wheres: Record<string, { model: string; key: object; flat: object }> = {}
@@ -13,7 +13,6 @@ const OTHER_TENANT = 'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
 const OPERATIONS = ['findUnique', 'findUniqueOrThrow', 'findFirst', 'findFirstOrThrow'] as const
 
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
   other = world.process()
   const db = world.plain
@@ -72,7 +71,6 @@ beforeAll(async () => {
     project: of('Project', { tenantId_number: { tenantId: TENANT, number: 1 } }, { tenantId: TENANT, number: 1 }),
   })
 })
-afterAll(() => world.close())
 
 async function cold(): Promise<void> {
   await cached.flushed() // fills are sent and not waited for

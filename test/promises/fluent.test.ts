@@ -1,18 +1,16 @@
 /** `findUnique(…).posts()` and the like: cached as the relation that it asks for, in the shape that Prisma gives it. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { ALL, ask, cold, dbOf, P1, type Query, sameAnswers, smallWorld, T1 } from '../support/readings.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let other: CachedProcess
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process({ models: ALL })
   other = world.process({ models: ALL })
   await smallWorld(world)
 })
-afterAll(() => world.close())
 
 const id = 'asc' as const
 

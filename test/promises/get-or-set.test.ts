@@ -1,23 +1,21 @@
 /** `$cache.getOrSet`: any value of the caller's, by the rules that hold for rows. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { CacheEvent } from '../../src/events.js'
 import { newToken } from '../../src/wire/envelope.js'
 import { Flight } from '../../src/local/flights.js'
 import { type FillOptions, Store } from '../../src/redis/store.js'
 import { startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, createWorld, useWorld, type World } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let other: CachedProcess
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
   other = world.process()
 })
-afterAll(() => world.close())
 afterEach(() => vi.restoreAllMocks())
 
 const cacheOf = (owner: CachedProcess) => owner.prisma.$cache

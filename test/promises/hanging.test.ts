@@ -1,24 +1,13 @@
 /** A Redis that hangs costs a query its deadline a few times, then nothing; and it costs the process no memory. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Proxy, startProxy } from '../support/proxy.js'
-import { type RedisServer, startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { describe, expect, it } from 'vitest'
+import { useProxy, useRedis } from '../support/hooks.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let server: RedisServer
-let proxy: Proxy
-let world: World
-beforeAll(async () => {
-  server = await startRedis()
-  proxy = await startProxy(server.url)
-  world = await createWorld({ redisUrl: server.url })
-})
-afterAll(async () => {
-  await world.close()
-  await proxy.stop()
-  await server.stop()
-})
+const server = useRedis()
+const proxy = useProxy(() => server.url)
+const world = useWorld({ redisUrl: () => server.url })
 
 const deadlines = { deadlineMs: 50, invalidationDeadlineMs: 200 }
 

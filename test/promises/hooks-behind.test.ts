@@ -1,20 +1,18 @@
 /** Query hooks that are applied after the cache run on misses only: what they concern is not cached, unless they are the same for all. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { HOOKS_BEHIND } from '../../src/plan/bypass.js'
 import type { CacheApi, CacheAsideOptions, CacheEvent } from '../../src/index.js'
 import type { Overrides } from '../../src/assemble.js'
 import { createExtension } from '../../src/extension.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 import { Prisma } from '../../generated/prisma/client.js'
 
-let world: World
+const world = useWorld()
 beforeAll(async () => {
-  world = await createWorld()
   await world.plain.user.createMany({ data: [1, 2].map(id => ({ id, email: `u${id}@x.org`, name: `n${id}` })) })
   await world.plain.post.createMany({ data: [1, 2].map(id => ({ id, title: `t${id}`, authorId: id })) })
 })
 beforeEach(() => world.evict())
-afterAll(() => world.close())
 
 type Hook = (call: { args: never; query: (args: never) => Promise<unknown> }) => unknown
 type Client = CachedProcess['prisma']

@@ -1,17 +1,15 @@
 /** Entries that somebody wrote who knows the format: the database answers, and nothing of them reaches a log. */
 import { channel } from 'node:diagnostics_channel'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { NOTHING, PAYLOAD_AT } from '../../src/wire/envelope.js'
 import { withChecksum } from '../mutation/mutants.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
 })
-afterAll(() => world.close())
 
 const SECRET = 'top-secret'
 const secret = Buffer.from(SECRET)

@@ -1,16 +1,14 @@
 import { Redis as Redis5 } from 'ioredis5'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { watchRedis } from '../support/monitor.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process({ redis: new Redis5(world.redisUrl) as never })
 })
-afterAll(() => world.close())
 
 /** Nobody waits for a fill. The read after it goes over the same connection: once that is answered, the row is in Redis. */
 async function filled(read: () => Promise<unknown>): Promise<void> {

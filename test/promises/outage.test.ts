@@ -1,21 +1,13 @@
 /** Redis may be down, slow, restarted, full or holding other people's bytes: the application is answered, and rightly. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RedisServer, startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { describe, expect, it } from 'vitest'
+import { useRedis } from '../support/hooks.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let server: RedisServer
-let world: World
-beforeAll(async () => {
-  // Its own, because it is killed, stopped and filled; with a log, so that a restart brings old entries back.
-  server = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
-  world = await createWorld({ redisUrl: server.url })
-})
-afterAll(async () => {
-  await world.close()
-  await server.stop()
-})
+// Its own, because it is killed, stopped and filled; with a log, so that a restart brings old entries back.
+const server = useRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+const world = useWorld({ redisUrl: () => server.url })
 
 const deadlines = { deadlineMs: 50, invalidationDeadlineMs: 200 }
 

@@ -1,19 +1,11 @@
 /** An invalidation that is lost: the writer reads right throughout, others when the writer is back, at the latest at the TTL. */
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Proxy, startProxy } from '../support/proxy.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { describe, expect, it } from 'vitest'
+import { useProxy } from '../support/hooks.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let proxy: Proxy
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-  proxy = await startProxy(world.redisUrl)
-})
-afterAll(async () => {
-  await world.close()
-  await proxy.stop()
-})
+const world = useWorld()
+const proxy = useProxy(() => world.redisUrl)
 
 const deadlines = { deadlineMs: 500, invalidationDeadlineMs: 500 }
 

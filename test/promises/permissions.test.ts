@@ -1,31 +1,22 @@
 /** A Redis user with exactly the permissions that `docs/operations.md` lists, and with one of them missing. */
 import { readFile } from 'node:fs/promises'
 import { Cluster, Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RedisCluster, startCluster } from '../support/cluster.js'
-import { type RedisServer, startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { useCluster, useRedis } from '../support/hooks.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let server: RedisServer
-let cluster: RedisCluster
-let world: World
+const server = useRedis()
+const cluster = useCluster()
+const world = useWorld({ redisUrl: () => server.url })
 let always: string[]
 let onClusters: string[]
 beforeAll(async () => {
-  server = await startRedis()
-  cluster = await startCluster()
-  world = await createWorld({ redisUrl: server.url })
   const text = await readFile('docs/operations.md', 'utf8')
   const [, listed = ''] = /\*\*Permissions\*\* of the Redis user:(.*?)What is missing/s.exec(text) ?? []
   const [single = '', clustered = ''] = listed.split('on a Cluster')
   const namesIn = (part: string) => [...part.matchAll(/`([A-Z|]+)`/g)].map(([, name = '']) => name.toLowerCase())
   always = namesIn(single)
   onClusters = [...always, ...namesIn(clustered)]
-}, 60_000)
-afterAll(async () => {
-  await world.close()
-  await cluster.stop()
-  await server.stop()
 })
 
 const deadlines = { deadlineMs: 500, invalidationDeadlineMs: 1000 }

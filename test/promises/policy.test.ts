@@ -1,15 +1,11 @@
 /** What is configured per model: what is kept out, how large, how long; and the switch for all. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { delegate } from '../support/delegates.js'
 import { watchRedis } from '../support/monitor.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 
 let serial = 0
 const newUser = (name: string | null = 'v0') =>

@@ -1,13 +1,9 @@
 /** A write that never got to the database holds nothing: real pools, real Postgres. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { outcomeOf } from '../../src/prisma7/errors.js'
-import { createWorld, newClient, type World } from '../support/world.js'
+import { newClient, useWorld } from '../support/world.js'
 
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 
 const held = async () => (await world.keys()).filter(key => key.endsWith('@hold'))
 

@@ -1,17 +1,15 @@
 /** What Prisma does that a query extension can trip over (the hazards that were measured; each hung, lied or leaked once). */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let id: number
 
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
 })
-afterAll(() => world.close())
 
 async function warmUser(data: Partial<Prisma.UserCreateInput> = {}): Promise<number> {
   const user = await world.plain.user.create({

@@ -1,19 +1,17 @@
 /** First matches, lists and numbers: kept as a whole, until something changes that they looked at. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { watchRedis } from '../support/monitor.js'
 import { ALL, ask, cold, type Db, dbOf, type Query, sameAnswers, smallWorld, T1 } from '../support/readings.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let other: CachedProcess
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process({ models: ALL })
   other = world.process({ models: ALL })
   await smallWorld(world)
 })
-afterAll(() => world.close())
 
 const id = 'asc' as const
 const desc = { id: 'desc' as const }

@@ -5,15 +5,13 @@ import type { PrismaClient } from '../../generated/prisma/client.js'
 import { cacheAside } from '../../src/index.js'
 import { Flight } from '../../src/local/flights.js'
 import { type RedisServer, startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, createWorld, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
 })
-afterAll(() => world.close())
 
 let serial = 0
 const fresh = (what: string) => `${what}-${++serial}`

@@ -1,20 +1,18 @@
 /** Rows with the rows that point to them: lists under relation tags, many to many, counts. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { watchRedis } from '../support/monitor.js'
 import { ALL, ask, cold, dbOf, expectSame, P1, type Query, sameAnswers, smallWorld, T1 } from '../support/readings.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let other: CachedProcess
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process({ models: ALL })
   other = world.process({ models: ALL })
   await smallWorld(world)
 })
-afterAll(() => world.close())
 
 const id = 'asc' as const
 

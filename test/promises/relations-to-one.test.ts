@@ -1,5 +1,5 @@
 /** Rows with the rows they point to, or that point to them one to one: each from its own entry. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { delegate } from '../support/delegates.js'
 import { NoGuesses, wrongGuesses } from '../support/guesses.js'
 import { watchRedis } from '../support/monitor.js'
@@ -17,18 +17,16 @@ import {
   T1,
   T2,
 } from '../support/readings.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let other: CachedProcess
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process({ models: ALL })
   other = world.process({ models: ALL }, { parts: { Guesses: NoGuesses } })
   await smallWorld(world)
 })
-afterAll(() => world.close())
 
 const shapes: [string, Query][] = [
   ['the other side of a foreign key', db => db.post.findUnique({ where: { id: 1 }, include: { author: true } })],

@@ -1,18 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { Redis } from 'ioredis'
 import { Gates } from '../support/gates.js'
 import { startProxy } from '../support/proxy.js'
 import { watchRedis } from '../support/monitor.js'
-import { createWorld, type CachedProcess, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
 })
-afterAll(() => world.close())
 
 async function users(count: number): Promise<number[]> {
   const made = await world.plain.user.createManyAndReturn({

@@ -1,19 +1,17 @@
 /** A hit is what Prisma would have returned: classes, values, fields and their order, errors. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { skip } from '@prisma/client/runtime/client'
 import { Prisma } from '../../generated/prisma/client.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let user: { id: number; email: string }
 
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
   user = await world.plain.user.create({ data: { email: 'ada@x.org', name: 'Ada' } })
 })
-afterAll(() => world.close())
 
 /** Asks twice through the cache, once plainly; all three have to be equal, and the second must not ask the database. */
 async function sameThreeTimes<T>(read: (db: typeof world.plain) => Promise<T>, process = cached): Promise<T> {

@@ -7,7 +7,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { PrismaClient } from '../../generated/prisma/client.js'
 import { delegate, outcome } from '../support/delegates.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 // Below the project, so that the generated client finds Prisma's runtime.
@@ -23,7 +23,7 @@ const changes: [from: RegExp, to: string][] = [
   [/ {2}mimeType {2}String\n/, '  mimeType  String @map("mime_type")\n'],
 ]
 
-let world: World
+const world = useWorld()
 let before: CachedProcess
 let after: CachedProcess
 let plainAfter: PrismaClient
@@ -41,7 +41,6 @@ beforeAll(async () => {
     PrismaClient: typeof PrismaClient
   }
 
-  world = await createWorld()
   const newClient = () =>
     new generated.PrismaClient({
       adapter: new PrismaPg({ connectionString: world.databaseUrl }),
@@ -54,7 +53,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await plainAfter?.$disconnect()
-  await world?.close()
   await rm(folder, { recursive: true, force: true })
 })
 

@@ -1,18 +1,14 @@
 /** One load at a time for all readers of a key, however slow it is; and one that hangs holds up nobody for long. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Connection } from '../../src/redis/connection.js'
 import { RENEW } from '../../src/redis/scripts.js'
 import { Flights } from '../../src/local/flights.js'
 import { newToken } from '../../src/wire/envelope.js'
 import { Gates } from '../support/gates.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld, type World } from '../support/world.js'
 
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 afterEach(() => vi.restoreAllMocks())
 
 let serial = 0

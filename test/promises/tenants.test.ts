@@ -21,7 +21,7 @@ import {
   type Tenant,
   type Tenants,
 } from '../support/tenants.js'
-import { createWorld, type World } from '../support/world.js'
+import { useWorld, type World } from '../support/world.js'
 
 const KINDS = {
   schema: bySchema,
@@ -58,16 +58,14 @@ const MODELS: CacheAsideOptions['models'] = {
 describe.each(Object.entries(KINDS))(
   'tenants by %s',
   (kind, prepare) => {
-    let world: World
+    const world = useWorld()
     let tenants: Tenants
 
     beforeAll(async () => {
-      world = await createWorld()
       tenants = await prepare(world)
     })
     afterAll(async () => {
       await tenants.drop()
-      await world.close()
     })
 
     /** Mixed reads and writes of both, and how many of the rows that were read belong to the other. */

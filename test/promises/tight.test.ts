@@ -2,26 +2,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Connection } from '../../src/redis/connection.js'
 import { Holds } from '../../src/redis/holds.js'
-import { type Proxy, startProxy } from '../support/proxy.js'
-import { type RedisServer, startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { useProxy, useRedis } from '../support/hooks.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let server: RedisServer
-let proxy: Proxy
-let world: World
-beforeAll(async () => {
-  server = await startRedis()
-  proxy = await startProxy(server.url)
-  world = await createWorld({ redisUrl: server.url })
-})
-afterAll(async () => {
-  await world.close()
-  await proxy.stop()
-  await server.stop()
-})
+const server = useRedis()
+const proxy = useProxy(() => server.url)
+const world = useWorld({ redisUrl: () => server.url })
 
 const deadlines = { deadlineMs: 500, invalidationDeadlineMs: 1000 }
 

@@ -1,11 +1,7 @@
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { expect, it, vi } from 'vitest'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 
 async function users(count: number): Promise<number[]> {
   const made = await world.plain.user.createManyAndReturn({

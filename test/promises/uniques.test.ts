@@ -1,5 +1,5 @@
 /** Reads by a unique other than the primary key: by way of a pointer that proves itself by the row it leads to. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { Recent } from '../../src/memo.js'
 import { newToken } from '../../src/wire/envelope.js'
@@ -9,18 +9,16 @@ import { delegate, outcome } from '../support/delegates.js'
 import { Gates } from '../support/gates.js'
 import { NoGuesses, wrongGuesses } from '../support/guesses.js'
 import { watchRedis } from '../support/monitor.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let other: CachedProcess
 
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
   other = world.process({}, { parts: { Guesses: NoGuesses } })
 })
-afterAll(() => world.close())
 
 let serial = 0
 const fresh = (name = 'u') => `${name}-${++serial}@x.org`

@@ -3,7 +3,7 @@
  * once without the guard, to show that the test sees the fault: the parts without guards are in this file and nowhere else.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Client } from 'pg'
 import { type Flight, Flights, type SharedRow } from '../../src/local/flights.js'
 import type { Overrides } from '../../src/assemble.js'
@@ -11,13 +11,9 @@ import { type FillOptions, Store } from '../../src/redis/store.js'
 import { Kind } from '../../src/wire/envelope.js'
 import { EVERY_WRITE, UNNAMED_WRITES } from '../../src/wire/keys.js'
 import { Gates } from '../support/gates.js'
-import { createWorld, type CachedProcess, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 
 // ---- parts without their guards
 

@@ -8,11 +8,11 @@ import { Client } from 'pg'
 import type { Overrides } from '../../src/assemble.js'
 import { Store } from '../../src/redis/store.js'
 import { type Proxy, startProxy } from '../support/proxy.js'
-import { type CachedProcess, createWorld, newClient, type World } from '../support/world.js'
+import { type CachedProcess, newClient, useWorld, type World } from '../support/world.js'
 
 type Db = CachedProcess['prisma']
 
-let world: World
+const world = useWorld()
 let proxy: Proxy
 let writer: CachedProcess
 let reader: CachedProcess
@@ -42,7 +42,6 @@ class NoDrop extends Store {
 }
 
 beforeAll(async () => {
-  world = await createWorld()
   proxy = await startProxy(world.databaseUrl)
   cast({})
 })
@@ -50,7 +49,6 @@ afterAll(async () => {
   await proxy.mend()
   for (const each of writers) await each.end()
   await proxy.stop()
-  await world.close()
 })
 
 beforeEach(async () => {
