@@ -3,7 +3,7 @@ import { addResult, anyWriteTo, planWrite, outsideWrite } from '../../src/plan/w
 import type { Model } from '../../src/schema/schema.js'
 import { withKeys } from '../../src/write/returning.js'
 import { useWorld, type World } from '../support/world.js'
-import { catalog, catalogWith, clientShape, modelNamed, NOT_KNOWN, policy } from './catalog.js'
+import { catalog, catalogWith, clientShape, modelNamed, NOT_KNOWN, policy } from '../support/catalog.js'
 
 // Two things are held for each write below. The set of keys that it drops is exactly the one in the table. And the write
 // is run on Postgres, in a transaction that is rolled back: every row that it changed, created or deleted, by itself or by
