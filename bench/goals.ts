@@ -1,9 +1,20 @@
 /** What the numbers are meant to be, and whether they are. */
 import { FLOOR, OURS, PLAIN, RIVAL } from './contenders.js'
 import { IN_FLIGHT } from './measure.js'
-import { type Bytes, type Goal, type Hits, of, type Parts, type StillWarm, sum } from './page.js'
+import {
+  AT_LIMIT,
+  type Bytes,
+  type Goal,
+  type Hits,
+  type Limit,
+  of,
+  type Parts,
+  ROOMY,
+  type StillWarm,
+  sum,
+} from './page.js'
 
-export function goalsOf({ reads, misses, writes, bytes, stillWarm }: Parts): Goal[] {
+export function goalsOf({ reads, misses, writes, bytes, stillWarm, limit }: Parts): Goal[] {
   const most = (measure: string, value: number, limit: number): Goal => ({
     texts: [measure, `≤ ${limit}×`, `${value.toFixed(2)}×`],
     met: value <= limit,
@@ -56,6 +67,17 @@ export function goalsOf({ reads, misses, writes, bytes, stillWarm }: Parts): Goa
       texts: ['other rows still warm after one update', 'all', `${warm} of ${others}`],
       met: warm === others,
     })
+  }
+  if (limit !== undefined) {
+    const at = (who: string) => limit.measured.find(each => each.name === who) as Limit
+    goals.push(
+      least(
+        'hits of a hundred reads, database at its limit, against a roomy pool',
+        at(AT_LIMIT).hitRatio / at(ROOMY).hitRatio,
+        0.95,
+      ),
+      least('reads/s, database at its limit, against a roomy pool', at(AT_LIMIT).rate / at(ROOMY).rate, 0.95),
+    )
   }
   return goals
 }

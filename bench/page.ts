@@ -34,6 +34,22 @@ export interface StillWarm {
   readonly of: number
 }
 
+/** What a client did in one situation of `npm run bench:limit`. */
+export interface Limit {
+  readonly name: string
+  /** Reads per second that were answered. */
+  readonly rate: number
+  /** Of all reads. */
+  readonly hitRatio: number
+  readonly failedReads: number
+  /** Writes per second that were done. */
+  readonly writes: number
+  readonly failedWrites: number
+  /** Of a read, also of one that failed, in ms. */
+  readonly p50: number
+  readonly p99: number
+}
+
 /** What was measured, when, of what and on what. */
 interface Part<Measure> {
   readonly date: string
@@ -53,6 +69,8 @@ export interface Parts {
   readonly advice?: Part<readonly Advice[]>
   /** Of a full run. */
   readonly heap?: Part<readonly Held[]>
+  /** Of `npm run bench:limit`. */
+  readonly limit?: Part<readonly Limit[]>
 }
 
 /** What one setting does, beside another. */
@@ -65,6 +83,10 @@ export interface Goal {
   readonly texts: readonly [measure: string, goal: string, measured: string]
   readonly met: boolean
 }
+
+export const ROOMY = 'with the cache, a pool of 40'
+export const AT_LIMIT = 'with the cache, a pool of 5'
+export const PLAIN_AT_LIMIT = 'plain Prisma, a pool of 5'
 
 const DOCS = new URL('../docs/', import.meta.url)
 const PAGE = new URL('benchmarks.md', DOCS)
@@ -96,7 +118,7 @@ export async function writePage(parts: Parts, goals: readonly Goal[]): Promise<v
 }
 
 function pageOf(parts: Parts, goals: readonly Goal[]): string {
-  const { reads, misses, writes, bytes, stillWarm, advice, heap } = parts
+  const { reads, misses, writes, bytes, stillWarm, advice, heap, limit } = parts
   return [
     ...(goals.length === 0
       ? []
@@ -163,6 +185,22 @@ function pageOf(parts: Parts, goals: readonly Goal[]): string {
     ...section('What settings do', advice, measured =>
       measured.flatMap(each => [`### ${each.what}`, adviceTable(each.measured)]),
     ),
+    ...section('A database at its limit', limit, measured => [
+      '`npm run bench:limit`: 200 readers and 20 writers at once, of 1,000 rows, in turns. An UPDATE takes the database 50 ms; a connection that is not there within 100 ms is given up. A write that gets none was never sent, and invalidates nothing. Fewer writes are done at the limit, so that fewer rows have to be loaded again; those that have to may get no connection, and fail as they would without the cache.',
+      table(
+        ['', 'reads/s', 'hits', 'failed reads', 'writes/s', 'failed writes', 'p50, ms', 'p99, ms'],
+        measured.map(each => [
+          each.name,
+          round(each.rate),
+          percent(each.hitRatio),
+          percent(each.failedReads),
+          round(each.writes),
+          percent(each.failedWrites),
+          round(each.p50),
+          round(each.p99),
+        ]),
+      ),
+    ]),
     ...section('What the process holds', heap, measured => [
       `Heap after a forced garbage collection, over ${measured.at(-1)?.reads.toLocaleString('en')} reads.`,
       table(
@@ -279,6 +317,10 @@ function spread(value: number, [low, high]: readonly [number, number]): string {
 
 function round(value: number): string {
   return value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString('en')
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
 }
 
 function ratio(value: number, beside: number): string {

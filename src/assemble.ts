@@ -118,6 +118,7 @@ export function createContext(
     deniedReturning: new Set(),
     transactionOf: overrides.transactionOf ?? transactionOf,
     newEffects: () => new (overrides.Effects ?? Effects)(),
+    hooksAreSameForAll: config.hooksBehind === 'same-for-all',
     enabled: config.enabled,
     warnOfHooks: once(() => warnOfHooks(events)),
     async close() {
@@ -143,7 +144,10 @@ function tagMsOf({ policies, ttlMs }: ContextConfig): number {
   return Math.max(Math.ceil(2 * Math.max(ttlMs, ...ttls)), SHORTEST_TAG_MS)
 }
 
-/** No entry of one source can be read as one of another, whatever is stored under the prefix. */
+/**
+ * Mixes the source into the fingerprints, in place: no entry of one source can be read as one of another, whatever is stored under
+ * the prefix.
+ */
 function signWith(source: string, fingerprints: readonly Buffer[]): void {
   const mark = Buffer.from(hash('sha256', source, 'hex'), 'hex')
   for (const fingerprint of fingerprints) {

@@ -184,7 +184,8 @@ export function cacheApi<Client>(
       if (!session.enabled) return { cached: false, why: 'the cache is turned off' }
       if (context === undefined) return { cached: false, why: NOT_KNOWN }
       const plan = context.fleet.check(context.access.check(planRead(model, operation, args, client)))
-      if (plan.kind !== 'bypass' && behind(name, operation)) return { cached: false, why: HOOKS_BEHIND }
+      if (plan.kind !== 'bypass' && !context.hooksAreSameForAll && behind(name, operation))
+        return { cached: false, why: HOOKS_BEHIND }
       return explainRead(plan)
     },
     disable() {

@@ -40,6 +40,8 @@ export interface Context {
   // ---- guards, which tests replace
   readonly transactionOf: typeof transactionOf
   newEffects(): Effects
+  /** Whether what query hooks behind the cache do to a read may be stored for all users. */
+  readonly hooksAreSameForAll: boolean
   /** Whether reads use the cache; writes invalidate always. */
   enabled: boolean
   /** Warns, once, that reads are not cached because of query hooks behind the cache. */

@@ -106,14 +106,14 @@ interface Attached {
   readonly client: AnyClient
   readonly session: Session
   readonly traits: ClientTraits
-  /** Its query hook, where reads are cached too. */
+  /** Its query hook, once there is one, where reads are cached too. */
   readonly own: { hook?: object }
 }
 
 /** @param hasHooksBehind - whether query hooks that are not ours run behind this one */
 type Route = (context: Context, traits: ClientTraits, operation: Operation, hasHooksBehind: boolean) => Promise<unknown>
 
-/** The query hook: every operation of the client comes through here. */
+/** The query hook: every operation of the client comes through here. Its `this` is Prisma's list of hooks. */
 function through({ session, traits }: Attached, route: Route) {
   function hook(this: unknown, operation: Operation): Promise<unknown> {
     const { context } = session
@@ -154,9 +154,11 @@ async function passed(operation: Operation): Promise<unknown> {
 }
 
 const readOrWrite: Route = (context, traits, operation, hasHooksBehind) => {
-  if (operation.model === undefined) return writeRaw(context, operation)
+  if (operation.model === undefined) return writeRaw(context, operation, hasHooksBehind)
   if (isRead(operation.operation)) return read(context, traits, operation, hasHooksBehind)
-  return context.access.known ? writeModel(context, traits, operation) : firstWrite(context, traits, operation)
+  // How the database compares texts decides which of them name a row.
+  if (!context.access.known) return firstWrite(context, traits, operation, hasHooksBehind)
+  return writeModel(context, traits, operation, hasHooksBehind)
 }
 
 const invalidateOnly: Route = (context, traits, operation, hasHooksBehind) => {
@@ -164,10 +166,9 @@ const invalidateOnly: Route = (context, traits, operation, hasHooksBehind) => {
   return readOrWrite(context, traits, operation, hasHooksBehind)
 }
 
-/** How the database compares texts decides which of them name a row. */
-async function firstWrite(context: Context, traits: ClientTraits, operation: Operation): Promise<unknown> {
+const firstWrite: Route = async (context, traits, operation, hasHooksBehind) => {
   await context.database.known()
-  return writeModel(context, traits, operation)
+  return writeModel(context, traits, operation, hasHooksBehind)
 }
 
 // ---- reads
@@ -218,7 +219,7 @@ function planOf(context: Context, traits: ClientTraits, operation: Operation, ha
   if (!context.enabled) return new Bypass('the cache is turned off')
   // Also because every operation of a batch transaction has to reach Prisma, or `$transaction([...])` never settles.
   if (context.transactionOf(operation) !== undefined) return new Bypass('in a transaction')
-  if (operation.__internalParams === undefined) return new Bypass('the client does not say what is asked')
+  if (operation.__internalParams === undefined) return new Bypass('the client does not say which query it is')
   try {
     const plan = planRead(context.catalog.get(model as string), name, args, traits)
     if (plan.kind === 'bypass') return plan
@@ -227,7 +228,7 @@ function planOf(context: Context, traits: ClientTraits, operation: Operation, ha
       if (isNarrow(plan) && context.guesses.isTooLarge(plan.key)) return new Bypass('the row is larger than maxBytes')
     }
     // What the hooks make of the query would be stored for all users, and a hit would run none of them.
-    if (!hasHooksBehind) return context.fleet.check(context.access.check(plan))
+    if (!hasHooksBehind || context.hooksAreSameForAll) return context.fleet.check(context.access.check(plan))
     context.warnOfHooks()
     return new Bypass(HOOKS_BEHIND)
   } catch (error) {

@@ -1,7 +1,7 @@
 /** More than an application has queries. */
 const LIMIT = 1_000
 
-/** What was made for a text before. Texts may hold values of the caller's, so there may come any number: then it forgets all. */
+/** What was made for a text before. Texts may hold values of the caller, so there may be any number of them. At its limit it forgets all. */
 export class Memo<Value> {
   readonly #made = new Map<string, Value>()
 
@@ -19,7 +19,7 @@ export class Memo<Value> {
   }
 }
 
-/** What was learnt last of so many keys, in two halves: when the young one is full, it takes the place of the old one. */
+/** Remembers the most recent keys, in two halves: when the young half is full, it replaces the old one. */
 export class Recent<Value> {
   readonly #half: number
   #young = new Map<string, Value>()

@@ -1,5 +1,5 @@
 /**
- * What the clients of one schema and one driver adapter share. Where the prefix follows from the source, there is no context
+ * A session is shared by the clients of one schema and one driver adapter; it has a context once the prefix is known. Where the prefix follows from the source, there is no context
  * before the database has said which source it is: until then reads go to the database, and what a write has made stale is
  * invalidated later.
  */
@@ -38,9 +38,9 @@ export class Sessions {
 export class Session {
   readonly events: Events
   readonly database: Database
-  /** Whether hooks that may depend on the user run behind a hook of ours. */
+  /** Whether query hooks that are not ours run behind a hook of ours. */
   readonly hasHooksBehind: typeof hasHooksBehind
-  /** Of the models; its keys lack the prefix while that is not known. */
+  /** Its keys have no prefix while the prefix is not known. */
   #catalog: Catalog
   #context: Context | undefined
   #enabled: boolean
@@ -51,8 +51,7 @@ export class Session {
     this.events = new Events(config.includeKeys)
     this.database = Database.of(facts.database)
     this.#enabled = config.enabled
-    this.hasHooksBehind =
-      config.hooksBehind === 'same-for-all' ? () => false : (overrides.hasHooksBehind ?? hasHooksBehind)
+    this.hasHooksBehind = overrides.hasHooksBehind ?? hasHooksBehind
     const { prefix } = config
     const create = (known: string) => createContext({ ...config, prefix: known }, facts.schema, this, overrides)
     if (typeof prefix === 'string') {

@@ -17,7 +17,7 @@ export async function patiently(promise: Promise<unknown>, ms: number): Promise<
 
 export const LATE = Symbol('late')
 
-/** The values of promises, each of them within `ms` of the one before: while some come, the others are only behind them. */
+/** The values of promises, each of them within `ms` of the one before: the timer restarts with each value. */
 export function eachWithin<T>(promises: readonly Promise<T>[], ms: number): Promise<T[] | typeof LATE> {
   return new Promise(resolve => {
     const late = () => setImmediate(resolve, LATE)
@@ -45,7 +45,7 @@ export class Clock {
     return this.#waiting === 0 ? this.#passed : this.#passed + (performance.now() - this.#since) / this.#parts
   }
 
-  /** @param parts - so many times as long may be waited, as long as there is progress */
+  /** @param parts - the wait may be this many times longer, because replies come in parts */
   start(parts: number): void {
     if (this.#waiting++ === 0) {
       this.#since = performance.now()

@@ -126,7 +126,7 @@ export class Fleet implements FleetView {
   readonly #options: FleetOptions
   readonly #times: FleetTimes
   readonly #key: string
-  /** By digest; undefined: it is known of, and what it knows is not. */
+  /** By digest; undefined: the version exists, but its knowledge can't be read. */
   readonly #plans = new Map<string, Version | undefined>()
   #others: readonly (Version | undefined)[] = []
   #othersText = ''
@@ -213,7 +213,7 @@ export class Fleet implements FleetView {
     const { source, epochs } = this.#options
     let replaces = ''
     let introduce = false
-    // A lease to take over, then a version to introduce, then once more for whom another one has come before.
+    // Take over a lease, introduce the version, and once more if another process was faster.
     for (let attempt = 0; attempt < 4; attempt++) {
       const sentAt = performance.now()
       const mySource = source() ?? ''

@@ -98,14 +98,14 @@ export class Flight<Shared> extends NestedLoad {
    * that come later would wait one after the other.
    *
    * @param longestMs - since it was first waited for
-   * @param sooner - settles when another load has found the answer
+   * @param lateAnswer - of a load that was waited for before
    */
-  async wait(longestMs = this.#longestWaitMs, sooner?: Promise<Shared>): Promise<FlightOutcome<Shared>> {
-    this.awaited()
+  async wait(longestMs = this.#longestWaitMs, lateAnswer?: Promise<Shared>): Promise<FlightOutcome<Shared>> {
+    this.registerWithEnclosing()
     const now = performance.now()
     this.#awaitedSince ??= now
     const leftMs = longestMs - (now - this.#awaitedSince)
-    const outcomes = sooner === undefined ? [this.#outcome] : [this.#outcome, sooner.then(loaded)]
+    const outcomes = lateAnswer === undefined ? [this.#outcome] : [this.#outcome, lateAnswer.then(loaded)]
     if (leftMs > LONGEST_TIMER_MS) return Promise.race(outcomes)
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<FlightOutcome<Shared>>(resolve => {

@@ -13,7 +13,7 @@ export class NestedLoad {
   #ended = false
 
   constructor() {
-    this.awaited()
+    this.registerWithEnclosing()
   }
 
   /** Runs code of the caller as a part of this load. */
@@ -27,13 +27,13 @@ export class NestedLoad {
     return own !== undefined && !own.#ended && this.#reaches(own, new Set())
   }
 
-  /** The load that this call is a part of, if there is one, waits for this load. */
-  protected awaited(): void {
+  /** The load that this call is a part of, if there is one, waits for this load from here on. */
+  protected registerWithEnclosing(): void {
     const own = enclosing.getStore()
     if (own !== undefined && !own.#ended) own.#waitsFor.add(this)
   }
 
-  /** It waits for no other load any more. What its `fetch` left running is a part of no load. */
+  /** It waits for no other load any more. Code that its `fetch` left running belongs to no load. */
   protected ended(): void {
     this.#ended = true
     this.#waitsFor.clear()

@@ -173,7 +173,7 @@ export class ArgsReader {
       .join(',')}}`
   }
 
-  /** Prisma takes `undefined` for "not given", unless it is told to be strict. */
+  /** Prisma takes `undefined` for "not given", unless it is configured to be strict. */
   #isGiven(args: Args, name: string): boolean {
     if (args[name] !== undefined) return true
     if (this.#strict && Object.hasOwn(args, name)) bypass(`${name} is undefined`)

@@ -24,7 +24,7 @@ const NOT_KNOWN: Collations = { deterministic: () => undefined }
 type Writable<T> = { -readonly [P in keyof T]: T[P] }
 
 /**
- * @param collations - is asked with each plan, because the database answers later
+ * @param collations - is used with each plan, because the database answers later
  * @throws CacheAsideError `INVALID_MODEL`
  */
 export function buildCatalog(

@@ -8,12 +8,12 @@ export class Bypass {
   }
 }
 
-/** @throws Bypass, which is no `Error`: nobody looks at a stack, and taking one costs more than the plan */
+/** @throws Bypass, which is no `Error`: its stack is never used, and taking one costs more than the plan */
 export function bypass(why: string): never {
   // oxlint-disable-next-line typescript/only-throw-error
   throw new Bypass(why)
 }
 
-/** Why reads are not cached that query hooks behind the cache concern. */
+/** The reason given when query hooks run behind the cache. */
 export const HOOKS_BEHIND =
   'an extension with query hooks was applied after the cache: apply it before, or set hooksBehind'

@@ -1,4 +1,4 @@
-/** What a write makes of other rows than its own: the referential actions of the schema, and raw SQL table by table. */
+/** How a write changes other rows than its own: the referential actions of the schema, and raw SQL table by table. */
 import type { Catalog, CatalogModel } from './catalog.js'
 import type { Effects, Rule } from './effects.js'
 import { referencesTo } from './known.js'
@@ -84,7 +84,7 @@ export class Cascade {
     }
   }
 
-  /** The foreign key of rows that nobody can name changed. */
+  /** The foreign key changed of rows that have no name here. */
   protected foreignKeyMoved(reference: RelationField, rule: Rule): void {
     const child = this.of(reference.model.name)
     this.effects.unnamed(child, rule)
@@ -98,7 +98,7 @@ export class Cascade {
   }
 }
 
-/** Fields of these columns; all that anything could reference where they can't be told. */
+/** Fields of these columns; all that anything could reference where the columns are not known. */
 function fieldsOf({ definition }: CatalogModel, columns: ReadonlySet<string> | undefined): ReadonlySet<string> {
   const fields = definition.scalars.filter(field => columns?.has(field.column)).map(field => field.name)
   if (columns !== undefined && fields.length === columns.size) return new Set(fields)

@@ -91,7 +91,7 @@ export interface ParentList {
   readonly foreign: ReadonlyMap<string, string>
   /**
    * Whether what is read may hang on its tag. By text, only where both columns are known to be under a deterministic
-   * collation: equal in the database is then the same text, and whoever writes a row names the tag by that text, whatever
+   * collation: equal in the database is then the same text, and every writer of a row names the tag by that text, whatever
    * he knows of the collation himself. What is read without that knowledge hangs on the every-write epoch, which each write
    * bumps. So no process has to know what another one knows. (A writer without it bumps the list epoch too: he can't rule
    * out a reader whose knowledge is older than a migration that changed the collation.) Never where a field of it is
@@ -101,7 +101,7 @@ export interface ParentList {
   /** The tag of a parent, by the id that the foreign key references. */
   tagAt(id: string): string
   /**
-   * The tag of the parent that a row of the list names: null when it has none, undefined when it has to have no name.
+   * The tag of the parent that a row of the list names: null when it has none, undefined when it can't be named.
    *
    * @param row - with the fields of the foreign key
    */

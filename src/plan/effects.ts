@@ -1,13 +1,14 @@
 /**
- * What a write makes wrong, and the keys that die of it. Every model of the schema is covered, whatever is configured,
+ * What a write makes stale, and the keys to invalidate. Every model of the schema is covered, whatever is configured,
  * because another process may cache what this one only writes.
  */
 import type { Catalog, CatalogModel } from './catalog.js'
 import type { Invalidation } from '../wire/keys.js'
 
-/** Why something is dropped. `npm run fuzz -- --without <rule>` shows what goes wrong without it. */
+/** Why something is stale. `npm run fuzz -- --without <rule>` shows what goes wrong without the rule. */
 export const RULES = {
-  'every-write': 'each write drops the every-write epoch of its model: absences, results, rows found by another unique',
+  'every-write':
+    'each write invalidates the every-write epoch of its model: absences, results, rows found by another unique',
   row: 'the row that is written, by an id in the args or in the result',
   parent: 'the relation tag of each parent that the written row names by a foreign key',
   moved: 'the list epoch, when a foreign key changes or is not known: the old parent has no name',
@@ -19,12 +20,12 @@ export const RULES = {
   link: 'the epoch of an implicit many-to-many relation',
   raw: 'rows that raw SQL updates or deletes: all rows of the models whose tables it names',
   touched: 'models that triggers change, and views: all their rows',
-  anything: 'a write that can not be told: all models that it may be to',
+  anything: 'a write that can not be planned: all models that it may concern',
 } as const
 
 export type Rule = keyof typeof RULES
 
-/** What a write did, as far as its plan tells. */
+/** What a write did, as far as its plan knows. */
 export interface WriteTrace {
   readonly changedModels: Iterable<CatalogModel>
   readonly deletedModels: ReadonlySet<CatalogModel>
@@ -54,7 +55,11 @@ export class Effects implements WriteTrace {
     return this
   }
 
-  /** This row was changed or deleted. */
+  /**
+   * This row was changed or deleted.
+   *
+   * @param _rule - why; the fuzzer replaces this method by one that leaves a rule out
+   */
   row(model: CatalogModel, id: string, _rule: Rule): this {
     this.changed(model)
     const ids = this.#rows.get(model)
@@ -69,13 +74,13 @@ export class Effects implements WriteTrace {
     return this
   }
 
-  /** Rows of the model left or joined lists that nobody can name. */
+  /** Rows of the model left or joined lists that have no name here. */
   lists(model: CatalogModel): this {
     if (model.lists.length > 0) this.#moved.add(model)
     return this
   }
 
-  /** Rows of the model were changed that nobody can name. Answers whether that is news. */
+  /** Rows of the model were changed that have no name here. Answers whether that is news. */
   unnamed(model: CatalogModel, _rule: Rule): boolean {
     if (this.#unnamed.has(model)) return false
     this.#unnamed.add(model)
@@ -97,7 +102,7 @@ export class Effects implements WriteTrace {
     return this
   }
 
-  /** It may have done what no plan tells. */
+  /** It may have done anything else. */
   anything(): this {
     this.#anything = true
     return this
@@ -159,7 +164,7 @@ export class Effects implements WriteTrace {
     return [...this.#unnamed].map(({ definition }) => definition.name)
   }
 
-  /** The keys to drop. */
+  /** The keys to invalidate. */
   invalidation(): Invalidation {
     const keys: string[] = []
     for (const [model, ids] of this.#rows) for (const id of ids) keys.push(model.keys.row(id))

@@ -4,7 +4,7 @@ import type { Key, Model, ScalarField } from '../schema/schema.js'
 import { encodeId } from '../wire/keys.js'
 import type { CatalogModel, Collations, Identity } from './catalog.js'
 
-/** Fields of these names are not told apart from Prisma's operators in a `where`: nothing is named by them. */
+/** In a `where`, fields of these names can't be distinguished from Prisma's operators: they are part of no key. */
 export const OPERATORS: ReadonlySet<string> = new Set(['AND', 'OR', 'NOT'])
 
 export function identityOf(model: Model, key: Key, collations: Collations): Identity | undefined {

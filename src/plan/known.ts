@@ -50,7 +50,7 @@ export function isGiven(model: CatalogModel, names: readonly string[], data: Val
   )
 }
 
-/** All that the data says of a column: undefined where it says what nobody can tell from here. */
+/** All that the data says of a column: undefined where the value can't be known before the write. */
 function sourcesOf(model: CatalogModel, { name }: ScalarField, data: Values, given: Known): unknown[] {
   const sources: unknown[] = []
   if (name in given) sources.push(given[name])
@@ -92,7 +92,7 @@ export function foreignKeyTo({ fields, references }: RelationField, parent: Know
   return Object.fromEntries(fields.map((field, i) => [field, parent[references[i] as string] ?? undefined]))
 }
 
-/** What follows from the model alone, and is asked of it with each write. */
+/** What follows from the model alone, worked out once. */
 export function ofModel<Fact>(factOf: (model: CatalogModel) => Fact): (model: CatalogModel) => Fact {
   const known = new WeakMap<CatalogModel, Fact>()
   return model => {

@@ -52,7 +52,7 @@ export function pinnedByFirst(where: unknown, { pins }: Cached): PinnedKey | und
 
 /**
  * Filters of types where equal in JavaScript is equal in the database. (A text that differs here may still be equal under
- * its collation: then the database is asked.)
+ * its collation: then the query goes to the database.)
  */
 const FILTER_TYPES = new Set(['Int', 'BigInt', 'Boolean', 'Enum', 'String'])
 

@@ -152,7 +152,7 @@ function namesOf({ models, links }: ModelsRead, { name }: CatalogModel): readonl
   return [name, ...[...models].map(other => other.name), ...links]
 }
 
-/** How Prisma will load what is related: by joins where it can, unless it is told otherwise. */
+/** How Prisma will load what is related: by joins where it can, unless the query says otherwise. */
 function strategyOf(args: Args, { joins, reader }: ClientTraits): 'join' | 'query' {
   if (!reader.isGiven(args, 'relationLoadStrategy')) return joins ? 'join' : 'query'
   const { relationLoadStrategy: given } = args

@@ -15,7 +15,7 @@ import {
   UNDECODED,
 } from './selection.js'
 
-/** Most queries of an application are written once and asked often: their shapes are remembered by how they are written. */
+/** An application has few queries and runs them often: their selections are remembered by how their args are written. */
 export class SelectionCache implements Selections {
   #known = new WeakMap<CatalogModel, Memo<Selection>>()
 

@@ -47,7 +47,7 @@ export interface Counted {
 
 /** What depends on the client and not on the schema. */
 export interface ClientTraits {
-  /** Fields that the client leaves out of every result of the model unless told otherwise. */
+  /** Fields that the client leaves out of every result of the model unless a query says otherwise. */
   globalOmit(model: string): Readonly<Record<string, unknown>> | undefined
   readonly computed: Computed
   readonly reader: ArgsReader

@@ -15,7 +15,7 @@ const UNCLEAR = /['\\]|\$\D|\/\*|\*\/|--/
 
 /**
  * Whether the text only reads. A function that it calls may write all the same: that is for `$cache.invalidateModel`.
- * Where the text can't be told apart for certain, a word for writing anywhere in it makes it a write: dropping more is only
+ * Where the text is not certain, a word for writing anywhere in it makes it a write: invalidating more is only
  * slower.
  */
 export function isPlainRead(text: string): boolean {
@@ -36,12 +36,12 @@ export interface TableWrite {
 /** Statements of which all that they write is named behind these words. */
 const TELLING = /^(?:insert|update|delete|merge|with|select|values|truncate)$/
 /** Words that change what no target names, wherever they stand. */
-const UNTOLD = /^(?:call|do|alter|create|drop|copy|refresh|execute|cascade|prepare|import|reindex|cluster|rule)$/
+const UNCERTAIN = /^(?:call|do|alter|create|drop|copy|refresh|execute|cascade|prepare|import|reindex|cluster|rule)$/
 /** Before `update` and `delete` where these name no table: `FOR UPDATE`, `DO UPDATE SET`, `WHEN MATCHED THEN DELETE`. */
 const NO_TARGET = /^(?:for|key|do|then)$/
 
 /**
- * The tables that a raw statement writes, also those in its CTEs; undefined when that can't be told. A function that it calls
+ * The tables that a raw statement writes, also those in its CTEs; undefined when that is not certain. A function that it calls
  * may write more: that is for `alsoTouches` and `$cache.invalidateModel`.
  */
 export function tablesWritten(text: string): TableWrite[] | undefined {
@@ -50,8 +50,8 @@ export function tablesWritten(text: string): TableWrite[] | undefined {
   const written: TableWrite[] = []
   for (const [at, token] of tokens.entries()) {
     const [before = '', next = ''] = [tokens[at - 1], tokens[at + 1]]
-    if (UNTOLD.test(token) && !(token === 'do' && /^(?:update|nothing)$/.test(next))) return undefined
-    // A new statement has to be one that tells too.
+    if (UNCERTAIN.test(token) && !(token === 'do' && /^(?:update|nothing)$/.test(next))) return undefined
+    // A new statement has to be certain too.
     if (token === ';' && next !== '' && !TELLING.test(next)) return undefined
     const target = targetAt(tokens, at, before)
     if (target === null) return undefined
@@ -60,7 +60,7 @@ export function tablesWritten(text: string): TableWrite[] | undefined {
   return written.length === 0 ? undefined : written
 }
 
-/** The target that a word names: undefined when it names none, null when that can't be told. */
+/** The target that a word names: undefined when it names none, null when that is not certain. */
 function targetAt(tokens: readonly string[], at: number, before: string): TableWrite | undefined | null {
   const after = (...words: readonly string[]) => words.every((word, i) => tokens[at + 1 + i] === word)
   switch (tokens[at]) {

@@ -1,4 +1,4 @@
-/** What the plan has to know of a client, and not of its schema. */
+/** Traits: what the plan has to know of one client, beside its schema. */
 import { type ClientFacts, nameOfConstant } from '../prisma7/client.js'
 import { ArgsReader } from './args.js'
 import { SelectionCache } from './select.js'

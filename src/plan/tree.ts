@@ -64,7 +64,7 @@ export interface RelatedEntry {
   readonly holds: readonly string[]
 }
 
-/** What a row is with all that a query asks of it. */
+/** A row with all that a query selects. */
 export interface Selected {
   /** Undefined: scalars alone, or rows of the model can't be named. */
   readonly tree: RowNode | undefined

@@ -1,7 +1,7 @@
 /**
  * What a write operation makes stale. Names come from exactly two places: args that pin a primary key, and what the write itself
- * returns; never from a read before the write, which is a race. What has no name is an unnamed write: it invalidates the epoch
- * that every entry of the model was made under.
+ * returns; never from a read before the write, which is a race. What has no name is an unnamed write: it invalidates
+ * `@rows` beside `@any`, and with them all rows of the model.
  */
 import type { Catalog, CatalogModel } from './catalog.js'
 import { anyWrite, Effects } from './effects.js'

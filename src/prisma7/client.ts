@@ -38,7 +38,7 @@ export interface ClientFacts {
   readonly schema: Schema
   readonly schemaText: string
   readonly database: DatabaseQuery
-  /** Fields that the client leaves out of every result of the model unless told otherwise. */
+  /** Fields that the client leaves out of every result of the model unless a query says otherwise. */
   globalOmit(model: string): Readonly<Record<string, unknown>> | undefined
   readonly computed: ComputedFields
 }
@@ -139,7 +139,7 @@ function schemaOf(text: string, models: RuntimeModels): Schema {
 /**
  * Queries the database about itself, on a connection of its own, which is closed again.
  *
- * @param models - stands for the adapter where there is none: then nothing tells which database the client reads
+ * @param models - stands for the adapter where there is none: then it is not known which database the client reads
  */
 function databaseQueryOf(factory: AdapterFactory | undefined, models: RuntimeModels, schema: Schema): DatabaseQuery {
   const schemas = new Set([...schema.models.values()].flatMap(({ databaseSchema }) => databaseSchema ?? []))
@@ -162,7 +162,7 @@ function databaseQueryOf(factory: AdapterFactory | undefined, models: RuntimeMod
   }
 }
 
-/** `DbNull`, `JsonNull` and `AnyNull`, which no JSON tells apart. */
+/** `DbNull`, `JsonNull` and `AnyNull`, which look the same in JSON. */
 export function nameOfConstant(value: object): string | undefined {
   return isObjectEnumValue(value) ? String(value) : undefined
 }

@@ -1,56 +1,149 @@
-/** What errors of Prisma, its driver adapters and the database say. */
+/** What the errors of Prisma 7 say, and those of the drivers that it passes on: pg, Neon's over WebSocket and HTTP, Prisma Postgres'. */
 
 /**
  * What an error says of the write that failed.
- * - `refused`: the database undid it, or never saw it
+ * - `unsent`: it never got to the database
+ * - `refused`: the database undid it
  * - `failed`: the database answered, and what remains is not certain
  * - `unknown`: the connection or the time was lost; the server may commit it after we have given up
  */
-export type WriteOutcome = 'refused' | 'failed' | 'unknown'
+export type WriteOutcome = 'unsent' | 'refused' | 'failed' | 'unknown'
 
-const REFUSED = /^P(?:1000|1001|1003|1010|2000|2002|2003|2004|2011|2014|2024|2025|2028|2034)$/
-const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/
+/** The server is not reached, speaks no TLS, or has no connection left. */
+const UNSENT = /^P(?:1001|1011|2037)$/
+const REFUSED = /^P(?:1000|1003|1010|2000|2002|2003|2004|2011|2014|2024|2025|2034)$/
+/** Prisma's own codes begin with P1 to P6. */
+const SQLSTATE = /^(?!P[1-9])(?=.*\d)[0-9A-Z]{5}$/
 /** Connection exceptions, shutdowns, system and internal errors: not certain that they came before the commit. */
 const UNCERTAIN = /^(?:08|40003|57P|58|F0|XX)/
 
-/**
- * What pg, pg-pool and Neon's pool of the same make say before a statement goes out: of waiting for a connection, of opening one,
- * and of a pool that was ended. "Connection terminated" alone may come in the middle of a statement.
- */
-const NEVER_SENT =
-  /^(?:timeout exceeded when trying to connect|timeout expired|Connection terminated due to connection timeout|Cannot use a pool after calling end on the pool)$/
-const NOT_CONNECTED = /^(?:connect|getaddrinfo)$/
-
-/** Whether an error is from before a statement was sent: of a pool, or of a system call that opens a connection. */
-function wasNeverSent(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false
-  const { message, syscall, errors } = error as Record<string, unknown>
-  // Node tries each address of a host.
-  if (Array.isArray(errors) && errors.length > 0) return errors.every(wasNeverSent)
-  return NOT_CONNECTED.test(String(syscall)) || (error instanceof Error && NEVER_SENT.test(String(message)))
-}
-
 export function outcomeOf(error: unknown): WriteOutcome {
   if (typeof error !== 'object' || error === null) return 'unknown'
-  if (wasNeverSent(error)) return 'refused'
-  const { name, code, meta, cause } = error as Record<string, unknown>
+  const { name, code, cause } = error as Record<string, unknown>
+  if (wasNeverSent(error) || UNSENT.test(String(code)) || isTransactionNotBegun(error)) return 'unsent'
   if (name === 'PrismaClientValidationError') return 'refused'
-  // Prisma stumbled over args before it asked, or over a result after it was answered.
-  if (error instanceof TypeError) return 'failed'
-  const driver = (meta as { driverAdapterError?: { cause?: unknown } } | undefined)?.driverAdapterError?.cause ?? cause
-  const state = (driver as { originalCode?: unknown } | undefined)?.originalCode
-  if (typeof state === 'string' && SQLSTATE.test(state)) return UNCERTAIN.test(state) ? 'unknown' : 'refused'
+  const state = sqlStateOf(error)
+  if (state !== undefined) return UNCERTAIN.test(state) ? 'unknown' : 'refused'
+  if (error instanceof TypeError) return cause === undefined && !OF_FETCH.test(error.message) ? 'failed' : 'unknown'
   if (typeof code !== 'string') return 'unknown'
-  if (REFUSED.test(code)) return 'refused'
-  // Raw SQL has one code for all: without an SQLSTATE it is the connection that failed, not the statement.
-  if (code === 'P2010') return 'unknown'
+  if (REFUSED.test(code) || isTransactionClosed(error)) return 'refused'
+  // Raw SQL has one code for all, and transactions too: without an SQLSTATE it is the connection that failed, not the statement.
+  if (code === 'P2010' || code === 'P2028') return 'unknown'
   return code.startsWith('P2') && name === 'PrismaClientKnownRequestError' ? 'failed' : 'unknown'
 }
 
-/** Whether an error says that the transaction had ended before the operation came: it did nothing. */
-export function isTransactionClosed(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'P2028'
+/**
+ * A `TypeError` of Prisma's stumbling over args, before it asked, or over a result, after it was answered, has no cause. One of
+ * `fetch` has, or says what it is of: its connection may have been lost in the middle of a statement.
+ */
+const OF_FETCH = /fetch|network|connection|request|terminated/i
+
+/** The code that Postgres gave the error. */
+function sqlStateOf(error: object): string | undefined {
+  const { code, originalCode, meta, cause } = error as Record<string, unknown>
+  const driver = (meta as { driverAdapterError?: { cause?: unknown } } | undefined)?.driverAdapterError?.cause ?? cause
+  // The adapter of Prisma Postgres throws what others put into the error; Neon's over HTTP leaves Postgres' own.
+  for (const state of [(driver as { originalCode?: unknown } | undefined)?.originalCode, originalCode, code]) {
+    if (typeof state === 'string' && SQLSTATE.test(state)) return state
+  }
+  return undefined
 }
+
+// ---- errors from before a statement was sent
+
+/**
+ * What pg, pg-pool and Neon's pool of the same make say of waiting for a connection, of opening one, and of a pool that was
+ * ended; and what WebSockets say of a handshake that failed (`ws`, Node). "Connection terminated" alone may come in the middle
+ * of a statement. "WebSocket is not connected" may be about the second of two COMMITs, which the adapter of Prisma Postgres
+ * sends.
+ */
+const NEVER_SENT = new RegExp(
+  `^(?:${[
+    'timeout exceeded when trying to connect',
+    'timeout expired',
+    'Connection terminated due to connection timeout',
+    'Cannot use a pool after calling end on the pool',
+    'Unexpected server response: \\d+',
+    'Received network error or non-101 status code\\.',
+    'Transactions are not supported in HTTP mode',
+  ].join('|')})$`,
+)
+/** A system call that opens a connection. */
+const NOT_CONNECTED = /^(?:connect|getaddrinfo)$/
+/** The same in a message alone, as the driver of Prisma Postgres leaves it. */
+const NOT_OPENED = /^(?:connect|getaddrinfo) E[A-Z_]+\b/
+/** Of these statuses HTTP says that the request was not carried out: no or wrong credentials, and too many requests. */
+const NOT_CARRIED_OUT = /^(?:401|403|429)$/
+const STATUS_OF_NEON = /^Server error \(HTTP status (\d+)\)/
+
+function wasNeverSent(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false
+  const { name, message, syscall, code, status, errors, cause, error: event, sourceError } = error as Reported
+  // Node tries each address of a host.
+  if (Array.isArray(errors) && errors.length > 0) return errors.every(wasNeverSent)
+  if (NOT_CONNECTED.test(String(syscall)) || code === 'UND_ERR_CONNECT_TIMEOUT') return true
+  const text = typeof message === 'string' ? message : ''
+  if (NEVER_SENT.test(text)) return true
+  if (name === 'WebSocketError') return NOT_OPENED.test(text)
+  if (name === 'HttpResponseError') return NOT_CARRIED_OUT.test(String(status))
+  if (name === 'NeonDbError')
+    return wasNeverSent(sourceError) || NOT_CARRIED_OUT.test(STATUS_OF_NEON.exec(text)?.[1] ?? '')
+  // An error of `fetch`, or the event that a WebSocket has in its place.
+  return error instanceof TypeError ? wasNeverSent(cause) : wasNeverSent(event)
+}
+
+interface Reported {
+  readonly name?: unknown
+  readonly message?: unknown
+  readonly syscall?: unknown
+  readonly code?: unknown
+  readonly status?: unknown
+  readonly errors?: unknown
+  readonly cause?: unknown
+  readonly error?: unknown
+  readonly sourceError?: unknown
+}
+
+// ---- errors of transactions
+
+const NOT_BEGUN = /^Transaction API error: Unable to start a transaction in the given time/
+/**
+ * What Prisma says of a transaction that was not begun, or had ended before the operation came. None of them has sent a COMMIT.
+ * "Internal Consistency Error", and what newer versions may add, says nothing certain.
+ */
+const CLOSED = new RegExp(
+  `^Transaction API error: (?:${[
+    'Unable to start a transaction in the given time',
+    'Transaction not found',
+    'Transaction already closed',
+    'A \\w+ cannot be executed on an expired transaction',
+    'Nested transactions are not supported by adapter',
+    '(?:timeout|maxWait) is required',
+    'Invalid isolation level',
+  ].join('|')})`,
+)
+
+/** Whether an error says that the transaction had ended before the operation came, or never began: it did nothing. */
+export function isTransactionClosed(error: unknown): boolean {
+  return CLOSED.test(textOfTransaction(error))
+}
+
+/** Whether an error says that no connection came free for the transaction. */
+function isTransactionNotBegun(error: unknown): boolean {
+  return NOT_BEGUN.test(textOfTransaction(error))
+}
+
+function textOfTransaction(error: unknown): string {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
+  if (code !== 'P2028' || typeof message !== 'string') return ''
+  // Before it Prisma may show the line of the caller.
+  return message.slice(Math.max(0, message.lastIndexOf('Transaction API error: ')))
+}
+
+// ---- errors of reads
+
+/** Data exceptions, and names and rights that are not there. */
+const OF_VALUES_OR_NAMES = /^(?:22|42)/
 
 /**
  * Whether an error may be about columns that the caller did not ask for: one that is not there yet or any more, an enum
@@ -58,7 +151,9 @@ export function isTransactionClosed(error: unknown): boolean {
  * the column. That is then no error of Prisma's own, but one of JavaScript or of decimal.js.
  */
 export function concernsOtherColumns(error: unknown): boolean {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
+  if (typeof error !== 'object' || error === null) return false
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  if (OF_VALUES_OR_NAMES.test(sqlStateOf(error) ?? '')) return true
   if (typeof code === 'string') return /^P2(?!024|025|028)/.test(code)
   const isOfJavaScript = error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError
   return isOfJavaScript || String(message).startsWith('[DecimalError]')
@@ -66,8 +161,7 @@ export function concernsOtherColumns(error: unknown): boolean {
 
 /** Whether an error says that the database user may not see some column that was asked for. */
 export function isPermissionDenied(error: unknown): boolean {
-  const meta = (error as { meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } } } } | null)?.meta
-  return meta?.driverAdapterError?.cause?.originalCode === '42501'
+  return typeof error === 'object' && error !== null && sqlStateOf(error) === '42501'
 }
 
 /** Whether an error of `…OrThrow` says that there is no such row. */

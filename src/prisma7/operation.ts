@@ -9,7 +9,7 @@ export interface Operation {
   readonly __internalParams?: Internal
 }
 
-/** Who loads by a query. Prisma hands the internal params on from hook to hook. */
+/** Marks our own loads, so that an extension applied twice does not cache its own query: Prisma hands internal params from hook to hook. */
 const LOADER = Symbol('loader')
 
 interface Internal {
@@ -53,7 +53,7 @@ export async function queryWith({ query, __internalParams }: Operation, args: un
 /**
  * The same, and the whole result, whatever part of it a fluent call asks for.
  *
- * @param loader - who can tell its own loads by `isLoadOf`
+ * @param loader - the context that recognises its own loads by `isLoadOf`
  */
 export async function queryWhole(
   { query, __internalParams }: Operation,
@@ -82,7 +82,7 @@ export function markHook(hook: object): void {
  * @param hooks - the list that Prisma calls the hook from, as its `this`
  */
 export function hasHooksBehind(hooks: unknown, hook: object): boolean {
-  // Prisma that calls hooks in another way: it can't be told.
+  // Prisma calls hooks in another way: it is not known.
   if (!Array.isArray(hooks)) return true
   const last = hooks.length - 1
   if (hooks[last] === hook) return false
@@ -100,7 +100,7 @@ export function skipComputedFields({ __internalParams }: Operation): void {
 
 let turn: Promise<void> = Promise.resolve()
 
-/** Waits for a tick that no other who waits here has: Prisma does not put its query into one statement with theirs. */
+/** Waits for a tick of its own, so that Prisma does not put the query into one statement with others. */
 export function nextFreeTick(): Promise<void> {
   const before = turn
   turn = before.then(() => new Promise(resolve => setImmediate(resolve)))
@@ -121,7 +121,7 @@ export function rawTextOf(args: unknown): string | undefined {
 export class FindUniqueBatches {
   readonly #tick = new Map<string, { size: number }>()
 
-  /** Counts a lookup; the answer tells, once it is answered, how many there were. */
+  /** Counts a look-up; the result's `size` is final once the look-up is answered. */
   join(model: string): { readonly size: number } {
     if (this.#tick.size === 0) setImmediate(() => this.#tick.clear())
     let batch = this.#tick.get(model)

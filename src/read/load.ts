@@ -59,7 +59,7 @@ export class RowLoad {
   }
 
   /**
-   * The load asks for whole rows, so its error may concern a column that the caller did not ask for, or a row that the caller's
+   * The load selects whole rows, so its error may concern a column that the caller did not select, or a row that the caller's
    * further filters leave out: then the caller's own query answers.
    */
   async recover(error: unknown): Promise<unknown> {
@@ -75,7 +75,7 @@ export class RowLoad {
   }
 }
 
-/** What a load asks for, by the models in it. */
+/** What a load selects, by the models in it. */
 export function nameOfLoad({ model, tree }: RowRead): string {
   return tree === undefined ? model.name : tree.selection.text
 }

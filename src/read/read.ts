@@ -3,7 +3,7 @@
  * Rows, rows with relations, results and values of `getOrSet` only say what differs (`Reading`). Whatever Redis does, the caller
  * gets an answer of the database or an error of Prisma, never one of ours.
  *
- * How tokens, stamps, epochs and holds keep a fill from outliving a write is told in `redis/store.ts`.
+ * `redis/store.ts` explains how tokens, stamps, epochs and holds keep a fill from outliving a write.
  */
 import type { Events } from '../events.js'
 import type { Flight, Flights } from '../local/flights.js'
@@ -62,8 +62,8 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
   const began = flights.now()
   if (!store.usable) await store.started()
   let deadline = store.deadline()
-  /** What a load finds that was waited for too long and may be shared: it may still be sooner than its successor. */
-  let sooner: Promise<Shared> | undefined
+  /** The answer of a load that timed out. It is not waited for any more, but taken if it comes before that of the next load. */
+  let lateAnswer: Promise<Shared> | undefined
 
   for (;;) {
     const found = await reading.lookUp(deadline)
@@ -81,11 +81,12 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
       return reading.callerQuery()
     }
     const mayJoin = flight.mayJoin(began)
-    const waiting = store.now()
-    const outcome = await flight.wait(reading.longestWaitMs, sooner)
-    deadline += store.now() - waiting // this was the time of the database, not of Redis
+    const before = store.redisTime()
+    const outcome = await flight.wait(reading.longestWaitMs, lateAnswer)
+    // Redis' time is counted for all reads together. What others used while this one waited for the database does not count here.
+    deadline += store.redisTime() - before
     if (outcome.kind === 'timeout') {
-      if (mayJoin) sooner = sooner === undefined ? flight.found : Promise.race([sooner, flight.found])
+      if (mayJoin) lateAnswer = lateAnswer === undefined ? flight.found : Promise.race([lateAnswer, flight.found])
       continue
     }
     // It queried the database before this reader began: look up again, then load, or share the next load.

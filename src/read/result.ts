@@ -98,7 +98,7 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
   }
 }
 
-/** The part of a result that a fluent call asks for: null where a row on the way is missing. */
+/** The part of a result that a fluent call selects: null where a row on the way is missing. */
 export function partOf(path: readonly string[], result: unknown): unknown {
   let part = result
   for (const name of path) part = (part as Record<string, unknown> | null)?.[name] ?? null

@@ -60,7 +60,7 @@ export function lookUpRow(
       if (snapshot === undefined) return OUT_OF_REACH
       const found = rowIn(lookup, snapshot, fieldIndexes)
       if (by === identity) return { found, snapshot, rowKey }
-      // The id came from a pointer or a guess: the row counts only if it has exactly the value that was asked for.
+      // The id came from a pointer or a guess: the row counts only if it has exactly the value in the query.
       const proven = found !== undefined && found !== 'absent' && by.idOf(found) === id
       if (proven) guesses.target.set(key, rowId)
       else guesses.target.delete(key)

@@ -79,7 +79,7 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     return this.#load.callerQuery()
   }
 
-  /** @param isWhole - whether the row has all its fields, or those that the caller asked for */
+  /** @param isWhole - whether the row has all its fields, or those that the caller selected */
   #answerOf(row: Row | 'absent', isWhole: boolean): Answer {
     const answer = answerOfRow(this.#plan, this.operation, row)
     if (answer.kind !== 'hit' || answer.answer === null || !isWhole) return answer
@@ -100,7 +100,7 @@ export function answerOfRow(
   return matches(row, plan.filters) ? { kind: 'hit', answer: row } : BYPASS
 }
 
-/** The part of a whole row that the caller asked for. */
+/** The part of a whole row that the caller selected. */
 function selected({ fieldIndexes, cached }: RowRead, row: Row): Row {
   if (fieldIndexes === undefined) return row
   return Object.fromEntries(

@@ -1,4 +1,4 @@
-/** What one tick collects, for each of the four things that are asked of Redis, and where in the replies each answer is. */
+/** What one tick collects for each of the four kinds of traffic with Redis, and where in the replies each answer is. */
 import type { Command, Reply } from './connection.js'
 import { hasToken, newToken, type Token } from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'
@@ -11,17 +11,17 @@ export interface Snapshot {
   readonly held: boolean
 }
 
-/** What stands at a key, where a token can be read off it: it is one, or an entry that was filled under one. */
+/** The token of what is stored at a key: a token alone, or an entry that was filled under one. */
 export function readableToken(bytes: Buffer | null): Token | undefined {
   return bytes !== null && hasToken(bytes) ? bytes : undefined
 }
 
-/** Waits no longer than the first of its queries may. */
+/** A batch waits no longer than any of its queries may. */
 class WithDeadline {
   #ms = Number.POSITIVE_INFINITY
   done: Promise<boolean> = Promise.resolve(false)
 
-  /** What one of its queries has left, when it comes: that others are planned before the batch is sent is not Redis' time. */
+  /** The time that a query has left when it joins the batch. Time spent on planning other queries is not Redis' time. */
   atMost(ms: number): void {
     if (ms < this.#ms) this.#ms = ms
   }
@@ -31,14 +31,14 @@ class WithDeadline {
   }
 }
 
-/** Who waits for the answer to a lookup, and where in the reply it is. */
+/** A look-up that waits for its answer, and where in the replies the answer is. */
 interface Waiting {
   readonly entry: number
   readonly at: Found
   readonly answer: (snapshot: Snapshot | undefined) => void
 }
 
-/** Where dependencies are in the reply, and what they are once it is there: the same for all lookups of a model. */
+/** Where dependencies are in the replies, and what they are once the replies are there: the same for all look-ups of a model. */
 interface Found {
   readonly epochs: readonly number[]
   readonly holds: readonly number[]
@@ -56,7 +56,7 @@ export class LookUpBatch extends WithDeadline {
     this.#tokenKey = key
   }
 
-  /** The key whose token may be taken at once: that of the only lookup, which is the last of the keys. */
+  /** The key of the only look-up, whose token may be taken at once. It is the last of the keys. */
   get onlyKey(): string | undefined {
     return this.#waiting.length === 1 ? this.#tokenKey : undefined
   }
@@ -76,7 +76,7 @@ export class LookUpBatch extends WithDeadline {
     })
   }
 
-  /** Undefined: there is no reply that may be used. */
+  /** @param replies - undefined: there are none that may be used */
   answer(replies: readonly (Buffer | null)[] | undefined): void {
     for (const { entry, at, answer } of this.#waiting) {
       if (replies === undefined) answer(undefined)
@@ -117,7 +117,7 @@ interface Place {
 export class AcquireBatch extends WithDeadline {
   readonly commands: Command[] = []
   readonly #places = new Map<string, Place>()
-  /** Asked after all commands. */
+  /** Looked up behind all commands. */
   readonly holds = new Set<string>()
   replies: readonly Reply[] = []
 
@@ -134,13 +134,13 @@ export class AcquireBatch extends WithDeadline {
     this.holds.add(hold)
   }
 
-  /** Whether a hold that was asked for is there, or may be. */
+  /** Whether a hold that was looked up is there, or may be. */
   held(hold: string): boolean {
     const index = [...this.holds].indexOf(hold)
     return index >= 0 && this.replies[this.commands.length + index] !== null
   }
 
-  /** The token that stands at a key now: the one that was there, or ours. Undefined if it can't be read. */
+  /** The token that is stored at a key now: the one that was there, or the new one. Undefined if it can't be read. */
   tokenAt(place: Place | undefined): Token | undefined {
     if (place === undefined) return undefined
     const reply = this.replies[place.index]
@@ -148,7 +148,7 @@ export class AcquireBatch extends WithDeadline {
     return reply instanceof Buffer ? readableToken(reply) : undefined
   }
 
-  /** Keys that hold something else than ours: other bytes, or another type. */
+  /** Keys that hold bytes of something else, or another type. */
   unreadableKeys(): string[] {
     const isForeign = (reply: Reply) =>
       reply instanceof Buffer ? !hasToken(reply) : reply instanceof Error && reply.message.startsWith('WRONGTYPE')

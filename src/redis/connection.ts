@@ -21,7 +21,7 @@ export interface ServerInfo {
    */
   readonly identities: readonly string[]
   readonly tooOld: string | undefined
-  /** Whether one of them follows another server: it may lack what was dropped there. */
+  /** Whether one of them follows another server: it may not have seen all invalidations. */
   readonly replica: boolean
 }
 
@@ -39,7 +39,7 @@ export interface Watcher {
 }
 
 const OLDEST = 7
-/** So many commands cost less than a pipeline of ioredis, which takes longer for two of them than both take alone. */
+/** Up to this many commands are faster without ioredis' pipeline. */
 const MAX_SINGLE_COMMANDS = 4
 
 /** What ioredis knows of its connection, in 5 and 6: its socket, and the database that was selected in it. */
@@ -57,7 +57,7 @@ export class Connection {
   readonly #db: number
   #opened = false
   #opening: Promise<void> | undefined
-  readonly #asked = new Set<Redis>()
+  readonly #inspected = new Set<Redis>()
   /** The masters of the Cluster, or the socket, at the last `settle`. */
   #place: readonly unknown[] = []
   readonly #groups: KeyGroups
@@ -84,7 +84,7 @@ export class Connection {
     return selected === undefined || selected === this.#db ? undefined : selected
   }
 
-  /** Remembers who is at the other end. */
+  /** Remembers which servers are at the other end. */
   rememberServers(): void {
     this.#place = this.#cluster === undefined ? [this.#wire.stream] : this.#cluster.nodes('master')
   }
@@ -153,7 +153,7 @@ export class Connection {
     if (this.#opened || this.ready) return ms
     this.#opening ??= this.#firstConnect()
     const left = await patiently(this.#opening, ms)
-    // Waited once for nothing: from now on queries don't wait, the first `ready` tells us.
+    // The first connection did not come in time: don't wait again, the first `ready` is enough.
     this.#opened = true
     return left
   }
@@ -282,14 +282,14 @@ export class Connection {
   }
 
   /**
-   * Who is at the other end; undefined when that is not answered in time. One question at a time: while Redis hangs, ones
-   * that nobody answers would pile up in the caller's client.
+   * Which servers are at the other end; undefined when they don't answer in time. One `INFO` at a time: while Redis hangs, commands
+   * that are never answered would pile up in the caller's client.
    */
   async servers(ms: number): Promise<ServerInfo | undefined> {
     if (!this.ready) return undefined
     const nodes = this.#cluster === undefined ? [this.#redis as Redis] : this.#cluster.nodes('master')
     // A node that hangs is one that the Cluster may have replaced by the next time.
-    if (nodes.length === 0 || nodes.some(node => this.#asked.has(node))) return undefined
+    if (nodes.length === 0 || nodes.some(node => this.#inspected.has(node))) return undefined
     const asking = Promise.all(nodes.map(node => this.#infoOf(node)))
     const infos = await within(asking, ms)
     if (infos === LATE || infos.includes(undefined) || !this.ready) return undefined
@@ -307,7 +307,7 @@ export class Connection {
   }
 
   async #infoOf(node: Redis): Promise<string | undefined> {
-    this.#asked.add(node)
+    this.#inspected.add(node)
     try {
       return await node.info()
     } catch (error) {
@@ -315,7 +315,7 @@ export class Connection {
       this.#errorOf(error)
       return undefined
     } finally {
-      this.#asked.delete(node)
+      this.#inspected.delete(node)
     }
   }
 }

@@ -5,7 +5,7 @@ import { type Dependencies, isModelEpoch } from '../wire/keys.js'
 
 /** The epochs of models live as long in every process, whatever its TTLs are: longer than any entry can. */
 const MODEL_EPOCH_MS = 400 * 24 * 3_600_000
-/** Of how many epochs is remembered how long they live. */
+/** How many epochs it remembers. */
 const LIMIT = 10_000
 const NO_TOKENS: ReadonlySet<Token> = new Set()
 

@@ -11,11 +11,11 @@ import type { Emit } from '../events.js'
 import { Journal } from './journal.js'
 import { ServerCheck } from './server-check.js'
 
-/** Who else uses the keys (`fleet.ts`). */
+/** Which other processes use the keys (`fleet/fleet.ts`). */
 export interface FleetView {
-  /** Leaves a sign of life and learns of the others. False: Redis did not answer. */
+  /** Leaves a sign of life and reads those of the others. False: Redis did not answer. */
   checkIn(ms: number): Promise<boolean>
-  /** Whether invalidations may be sent: what is known of the others is recent. */
+  /** Whether what is known of the others is recent enough to send invalidations. */
   readonly fresh: boolean
   /** Whether reads may use the keys. */
   readonly ours: boolean
@@ -28,13 +28,13 @@ export interface FleetView {
   readonly isUsed: boolean
   /** How many other versions of the schema are alive. */
   readonly others: number
-  /** Everything that any of them believes to depend on a write. */
+  /** All epochs of all versions. */
   everything(): readonly string[]
 }
 
 export interface HealthOptions {
   readonly prefix: string
-  /** `@rows` and `@any` of every model, and all link epochs: dropping them leaves no entry valid. */
+  /** `@rows` and `@any` of every model, and all link epochs: invalidating them leaves no entry valid. */
   readonly epochs: readonly string[]
   readonly deadlineMs: number
   readonly holdMs: number
@@ -42,12 +42,12 @@ export interface HealthOptions {
   readonly emit: Emit
 }
 
-/** So many failed round trips within this time end the trust. Not in a row: one node of a Cluster may hang alone. */
+/** This many failed round trips within this time stop the use of the cache. They need not be in a row: one node of a Cluster may hang. */
 const FAILURES_TO_DISTRUST = 3
 const FAILURES_WITHIN_MS = 1_000
 const FIRST_RETRY_MS = 50
 const LONGEST_RETRY_MS = 1_000
-/** An error that Redis answers to each command is one event in this time, not one per command. */
+/** An error that Redis answers to each command is one event in this time. */
 const REFUSALS_APART_MS = 1_000
 
 export class Health {
@@ -86,7 +86,7 @@ export class Health {
       epochs,
       deadlineMs,
       holdMs,
-      // What was owed was named before another version may have come.
+      // What is queued was named before another version of the schema may have come.
       instead: () => (fleet.others > 0 ? fleet.everything() : undefined),
       emit,
     })
@@ -107,12 +107,12 @@ export class Health {
     else this.#schedule()
   }
 
-  /** Whether reads may ask Redis now. */
+  /** Whether reads may use Redis now. */
   get usable(): boolean {
     return this.#trusted && this.#here() && this.#options.fleet.ours
   }
 
-  /** Whether the connection leads where it did when it was trusted. If not, that is noticed here, without any event. */
+  /** Whether the connection leads to the servers that were checked. If not, that is noticed here, without any event. */
   #here(): boolean {
     const { ready, sameServers, otherDatabase } = this.#connection
     if (this.#trusted && (!sameServers || otherDatabase !== undefined)) {
@@ -125,15 +125,15 @@ export class Health {
   }
 
   /**
-   * Changes whenever trust is lost. A reply to a command that was sent under another one is not to be used: ioredis sends
-   * what is under way again after a reconnect, to a server that nobody has looked at yet.
+   * Changes whenever the use of the cache stops. A reply to a command of another generation must not be used: ioredis sends
+   * what is in progress again after a reconnect, to a server whose identity has not been checked.
    */
   get generation(): number {
     this.#here()
     return this.#generation
   }
 
-  /** Whether an invalidation is worth sending: not while commands go unanswered. */
+  /** Whether invalidations are sent: not while commands go unanswered. */
   get responding(): boolean {
     return this.#here() && !this.#hanging && this.#options.fleet.fresh
   }
@@ -144,15 +144,15 @@ export class Health {
   }
 
   /**
-   * Waits, once at the start of a process, until the first connection is up and trusted, or plainly won't be in time; and,
-   * where a process was idle, until it knows again who else uses the keys. All of it no longer than `ms`.
+   * Waits, once at the start of a process, until the first connection is checked, or plainly won't be in time; and, where a
+   * process was idle, until it knows again which processes share the keys. All of it no longer than `ms`.
    */
   async started(ms: number, forWrite = false): Promise<void> {
     const isFirst = this.#starting === undefined
     this.#starting ??= this.#start(ms)
     const left = await this.#starting
     const { fleet } = this.#options
-    // A cache that was closed learns of the others only when it has something to tell them.
+    // A cache that was closed checks for others only when it has something to invalidate.
     const isWanted = this.#trusted || (forWrite && this.#closed)
     if (isWanted && this.#here() && !this.#hanging && fleet.unsettled)
       await patiently(this.#check(), isFirst ? left : ms)
@@ -164,14 +164,14 @@ export class Health {
     return this.#recovering === undefined ? left : patiently(this.#recovering, left)
   }
 
-  /** Looks again who else uses the keys, once at a time. */
+  /** Checks again which processes share the keys, one check at a time. */
   #check(): Promise<boolean> {
     return (this.#checking ??= this.#options.fleet.checkIn(this.#options.deadlineMs).finally(() => {
       this.#checking = undefined
     }))
   }
 
-  /** What the keys depend on has changed: looks again who else uses them. */
+  /** The source of the rows has become known: checks again which processes share the keys. */
   checkAgain(): void {
     if (this.#trusted && this.#connection.ready) void this.#check()
   }
@@ -187,7 +187,7 @@ export class Health {
     const { renewMs, isUsed } = this.#options.fleet
     if (!this.#trusted || !this.#connection.ready || !isUsed) return this.#renewLater(renewMs)
     const checked = await this.#check()
-    // Or the next process would take the server for an unknown one, when a week is over, and drop all entries.
+    // Otherwise, after a week, the next process would take the server for an unknown one and invalidate all entries.
     if (this.#trusted) await this.#server.renewMark()
     if (!checked) this.#options.fleet.touch()
     this.#renewLater(checked ? renewMs : Math.min(renewMs, LONGEST_RETRY_MS))
@@ -195,7 +195,7 @@ export class Health {
 
   /** A round trip of a read came back in time. */
   succeeded(): void {
-    // Not when trust comes back: a Redis that answers us but no read in time would be trusted again every 50 ms.
+    // Reset the back-off here, and not when the cache is used again: a Redis that answers probes but not reads would flap every 50 ms.
     this.#retryMs = FIRST_RETRY_MS
   }
 
@@ -212,7 +212,7 @@ export class Health {
     this.#schedule()
   }
 
-  /** Keeps what Redis did not acknowledge: it is done before this process trusts the cache again. */
+  /** Queues what Redis did not acknowledge: it is replayed before this process uses the cache again. */
   queue(holds: readonly string[], keys: readonly string[]): void {
     if (this.#connection.ready) this.#hanging = true
     this.#journal.add(holds, keys)
@@ -221,8 +221,8 @@ export class Health {
   }
 
   /**
-   * Ends the trust for good and repays what can be repaid within `ms`; answers what can't. What is owed after that by writes
-   * to come is repaid as always.
+   * Stops using the cache for good and replays what it can within `ms`; answers how many invalidations are left. Those of later
+   * writes are queued and replayed as always.
    */
   async close(ms: number): Promise<number> {
     this.#closed = true
@@ -248,7 +248,7 @@ export class Health {
       const which = command === undefined ? 'a command' : `a command (${command})`
       this.#options.emit({ type: 'error', code: 'REDIS_REFUSED', message: `Redis refused ${which}: ${code}.` })
     }
-    // It has become a replica, and may no longer be told what others drop.
+    // It has become a replica: invalidations of other processes may go to another server now.
     if (code === 'READONLY' && this.#trusted) {
       this.#suspend()
       this.#schedule()
@@ -271,7 +271,7 @@ export class Health {
     this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
   }
 
-  /** Whether another attempt is worth it. A cache that was closed still repays what its writes owe. */
+  /** Whether another attempt is worth it. A cache that was closed still replays the invalidations of its writes. */
   get #wanted(): boolean {
     return !this.#closed || this.pending > 0
   }
@@ -282,7 +282,7 @@ export class Health {
     this.#recovering = this.#recoverOnce().then(isRecovered => {
       this.#recovering = undefined
       if (!this.#wanted) return
-      // A reconnect while we were at it may have brought another server, a write another debt: once more.
+      // A reconnect in the meantime may have brought another server, or a write another invalidation: once more.
       if (connects !== this.#connects || (isRecovered && this.pending > 0)) return this.#recover()
       if (!isRecovered || !this.#connection.sameServers) {
         this.#connection.refreshSlots()
@@ -301,18 +301,18 @@ export class Health {
     this.#options.emit({ type: 'trust', trusted: true })
   }
 
-  /** Who the server is, who else uses the keys, what we owe, whether the server is known: answers whether all is settled. */
+  /** Checks which server it is and which processes share the keys, replays the journal, and checks whether the server is known. */
   async #recoverOnce(): Promise<boolean> {
     this.#connection.rememberServers()
     const identities = await this.#server.identify()
     if (identities === undefined || !(await this.#check())) return false
-    // Redis answers: what is dropped from here on goes out at once, or debts would grow while we repay them.
+    // Redis answers: invalidations go out at once from here on, or the journal would grow while it is replayed.
     this.#hanging = false
     if (!(await this.#journal.replay())) {
       this.#hanging = true
       return false
     }
-    // Last, because a process that never gets to know the server still has to tell the others what it has changed.
+    // Last, because a process that can't use the server still has to invalidate what it has written.
     if (this.#closed || !(await this.#server.isKnown(identities, this.#connects))) return this.#closed
     this.#renewLater(this.#options.fleet.renewMs)
     return true

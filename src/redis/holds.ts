@@ -1,38 +1,38 @@
 /**
  * The holds that this process has set, for writes of unknown outcome, until they end. Redis may evict a hold like any key: so
- * it is set again while it lasts. The server may have committed right up to its end, and a load before it may have filled: so
- * what the write may have changed is then invalidated once more.
+ * it is set again until its time is over. In between, a load may have filled what Postgres changes when it commits after all. So what
+ * the write may have changed is invalidated once more at the end.
  */
 import type { Invalidation } from '../wire/keys.js'
 import type { Connection } from './connection.js'
 
-/** So many times while it lasts, a hold is looked at. */
+/** How many times a hold is set again during its time. */
 const LOOKS = 30
 
 export class Holds {
   readonly #connection: Connection
   readonly #holdMs: number
-  readonly #repeat: (drops: Invalidation) => void
+  readonly #repeat: (stale: Invalidation) => void
   /** Of each that has not ended: when it does, and when it is looked at. */
   readonly #timers = new Map<NodeJS.Timeout, NodeJS.Timeout>()
 
   /** @param repeat - invalidates at the end of a hold */
-  constructor(connection: Connection, holdMs: number, repeat: (drops: Invalidation) => void) {
+  constructor(connection: Connection, holdMs: number, repeat: (stale: Invalidation) => void) {
     this.#connection = connection
     this.#holdMs = holdMs
     this.#repeat = repeat
   }
 
   /** From here on they last for the time of a hold. */
-  open(drops: Invalidation): void {
-    if (drops.holds.length === 0) return
+  open(stale: Invalidation): void {
+    if (stale.holds.length === 0) return
     const everyMs = this.#holdMs / LOOKS
     const until = performance.now() + this.#holdMs
-    const looks = setInterval(() => void this.keep(drops.holds, until - performance.now(), everyMs), everyMs)
+    const looks = setInterval(() => void this.keep(stale.holds, until - performance.now(), everyMs), everyMs)
     const end = setTimeout(() => {
       clearInterval(looks)
       this.#timers.delete(end)
-      this.#repeat(drops)
+      this.#repeat(stale)
     }, this.#holdMs)
     looks.unref()
     end.unref()

@@ -3,7 +3,7 @@ import type { Connection } from './connection.js'
 import type { Emit } from '../events.js'
 
 export interface JournalOptions {
-  /** Dropping them leaves no entry valid. */
+  /** Invalidating them leaves no entry valid. */
   readonly epochs: readonly string[]
   readonly deadlineMs: number
   readonly holdMs: number
@@ -20,17 +20,17 @@ export class Journal {
   readonly #keys = new Set<string>()
   readonly #holds = new Set<string>()
   #overflow = false
-  /** What is being repaid, and not acknowledged yet. */
-  #repaying = 0
+  /** What is being replayed, and not acknowledged yet. */
+  #replaying = 0
 
   constructor(connection: Connection, options: JournalOptions) {
     this.#connection = connection
     this.#options = options
   }
 
-  /** How many keys and holds are owed. */
+  /** How many keys and holds are not acknowledged. */
   get size(): number {
-    return this.#repaying + this.#keys.size + this.#holds.size + (this.#overflow ? this.#options.epochs.length : 0)
+    return this.#replaying + this.#keys.size + this.#holds.size + (this.#overflow ? this.#options.epochs.length : 0)
   }
 
   add(holds: readonly string[], keys: readonly string[]): void {
@@ -39,30 +39,30 @@ export class Journal {
     if (this.#keys.size <= LIMIT) return
     this.#keys.clear()
     this.#overflow = true
-    const message = `More than ${LIMIT} invalidations wait for Redis: all entries will be dropped instead.`
+    const message = `More than ${LIMIT} invalidations wait for Redis: all entries will be invalidated instead.`
     this.#options.emit({ type: 'error', code: 'JOURNAL_OVERFLOW', message })
   }
 
-  /** Holds before keys, like the writes that owe them. Answers whether nothing is owed any more. */
+  /** Replays holds before keys, in the order of a write. Answers whether nothing is left. */
   async replay(): Promise<boolean> {
     const { epochs, deadlineMs, holdMs, instead, emit } = this.#options
     while (this.size > 0) {
       const holds = [...this.#holds]
       const keys = instead() ?? (this.#overflow ? epochs : [...this.#keys])
-      // Taken out before, put back on failure: what other writes owe in the meantime is not lost.
+      // Taken out before, put back on failure: what other writes add in the meantime is not lost.
       this.#holds.clear()
       this.#keys.clear()
       this.#overflow = false
-      this.#repaying = holds.length + keys.length
+      this.#replaying = holds.length + keys.length
       const held = await this.#connection.hold(holds, holdMs, deadlineMs)
-      const dropped = await this.#connection.del(keys, deadlineMs)
-      const repaid = this.#repaying
-      this.#repaying = 0
-      if (!held || !dropped) {
+      const deleted = await this.#connection.del(keys, deadlineMs)
+      const replayed = this.#replaying
+      this.#replaying = 0
+      if (!held || !deleted) {
         this.add(holds, keys)
         return false
       }
-      emit({ type: 'repaid', invalidations: repaid })
+      emit({ type: 'repaid', invalidations: replayed })
     }
     return true
   }

@@ -1,6 +1,6 @@
 /** Which keys one command may name: chunks of all keys, or on a Cluster the keys of one hash tag. */
 
-/** The most keys of one command, and commands of one pipeline: what comes in parts is seen to come. */
+/** Limit of keys in one command, and of commands in one pipeline: partial replies show progress. */
 export const CHUNK = 256
 /** How long the keys of a hash tag are sent one by one after they were not answered together. */
 const SPLIT_MS = 60_000

@@ -57,8 +57,8 @@ export class KnownServers {
     this.#markedAt = Number.NEGATIVE_INFINITY
     if (isKnown && !isAnother && !identities.includes('')) return 'known'
     // First, because a process that can't mark the server would invalidate the entries of all others again at each attempt.
-    const mayMark = isKnown ? 'known' : await this.#set(TRIED, TRIED_MS, 'NX')
-    if (mayMark !== 'known') return mayMark
+    const marked = isKnown ? 'known' : await this.#set(TRIED, TRIED_MS, 'NX')
+    if (marked !== 'known') return marked
     const server = `${identities.join()} ${connects}`
     if (this.#invalidated !== server) {
       if (!(await this.#connection.del(epochs, deadlineMs))) return 'unanswered'

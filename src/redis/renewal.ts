@@ -32,7 +32,7 @@ export class Renewals {
     const renewed = { key, token, since: performance.now() }
     this.#running.add(renewed)
     load.atEnd(() => this.#running.delete(renewed))
-    // One for all loads, and one miss does not make it anew: it ends when it finds nothing to do.
+    // One timer serves all loads. It stops when it has nothing to renew.
     this.#timer ??= setInterval(() => this.#renew(), this.#tokenMs / 3).unref()
   }
 

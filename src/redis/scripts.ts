@@ -19,7 +19,7 @@ return 1`
  * Lets a token live on, only if it is still the very one, and alone: one that was deleted, or replaced, belongs to a load that
  * may not fill any more, and an entry ends at its own TTL.
  *
- * KEYS[1] key under load · ARGV[1] token (20 bytes) · ARGV[2] life in ms · answers 1 if it lives on, else 0
+ * KEYS[1] key under load · ARGV[1] token alone (20 bytes; one byte more is read, so that an entry, which is longer, does not match) · ARGV[2] life in ms · answers 1 if it lives on, else 0
  */
 export const RENEW = `
 if redis.call('GETRANGE', KEYS[1], 0, 20) ~= ARGV[1] then return 0 end

@@ -117,7 +117,7 @@ export class Store {
     this.#health = health
     this.#options = options
     this.#tokenMs = options.tokenMs ?? TOKEN_MS
-    this.#lives = new EpochLives(options.tagMs, TOKEN_MS)
+    this.#lives = new EpochLives(options.tagMs, this.#tokenMs)
     this.#renewals = new Renewals(this.#tokenMs, commands => {
       if (health.usable) void connection.send(commands, options.deadlineMs)
     })
@@ -134,12 +134,12 @@ export class Store {
     return this.#health.started(this.#options.deadlineMs)
   }
 
-  /** The time that Redis has taken. */
-  now(): number {
+  /** The time that all reads together have waited for Redis, in ms. */
+  redisTime(): number {
     return this.#clock.now()
   }
 
-  /** When a read that starts now has to stop waiting for Redis, by `now`. */
+  /** When a read that starts now has to stop waiting for Redis, by `redisTime`. */
   deadline(): number {
     return this.#clock.now() + this.#options.deadlineMs
   }
@@ -194,8 +194,8 @@ export class Store {
     const token = readableToken(snapshot.entry)
     const known = snapshot.epochs.map(readableToken)
     const epochsKnown = known.every(epoch => epoch !== undefined)
-    // The look-up already returned every token, and it ran before the load. A hold that was set after it has deleted the epochs
-    // that the fill will be stamped with.
+    // The look-up already returned every token, and it ran before the load. A write that sets a hold after it deletes these epochs
+    // as well, so that what is filled here is stale from the start.
     if (epochsKnown) this.#lives.seen(dependsOn, known)
     if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known }
 

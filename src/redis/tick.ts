@@ -1,5 +1,5 @@
 /**
- * Collects what is asked for in one tick of the event loop into one batch. It is sent by `process.nextTick`, after all
+ * Collects what happens in one tick of the event loop into one batch. It is sent by `process.nextTick`, after all
  * microtasks: queries that the application starts together reach us in different microtasks of the same tick.
  */
 export class TickBatcher<Batch extends { done: Promise<boolean> }> {
@@ -8,7 +8,7 @@ export class TickBatcher<Batch extends { done: Promise<boolean> }> {
   readonly #later: (task: () => void) => void
   #batch: Batch | undefined
 
-  /** @param later - `queueMicrotask` for what has to be sent before the caller goes on: he may close his client */
+  /** @param later - `queueMicrotask` for what has to be sent before the caller goes on, which may close the client next */
   constructor(
     open: () => Batch,
     send: (batch: Batch) => Promise<boolean>,

@@ -13,7 +13,7 @@ export type Canonicalize = (value: unknown) => string | undefined
  * How a field's values can name a row.
  * - `exact`: equal in JavaScript if and only if equal in the database
  * - `text`: as a rule exact, but a non-deterministic collation, which the schema does not show, may equate more; so a row
- *   has to prove itself (its own value must give the same text) and "no such row" is believed only if asked for alone
+ *   has to prove itself (its own value must give the same text), and "no such row" is believed only of a query that was in no batch
  * - `never`: no exact text; the field is never part of a key
  */
 export type Equality = 'exact' | 'text' | 'never'
@@ -128,7 +128,7 @@ const canons = new WeakMap<ScalarField, Canonicalize>()
 
 /**
  * Whether a column that is given this value will hold just that value. Not one that it cuts, pads or rounds: what the
- * column then holds, only the database tells.
+ * column then holds, only the database knows.
  */
 export function isStoredAsGiven(field: ScalarField, value: unknown): boolean {
   if (value === null) return true

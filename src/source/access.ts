@@ -10,7 +10,7 @@ import type { Database, DatabaseFacts } from './database.js'
 export class Access {
   readonly #catalog: Catalog
   readonly #database: Pick<Database, 'facts'>
-  /** By what a plan lists in `models`: a model, or the links of an implicit many-to-many relation. */
+  /** Key: a name from `plan.models`, of a model or of the links of a many-to-many relation. Value: why it is not cached. */
   #closed: ReadonlyMap<string, string> | undefined
 
   constructor(catalog: Catalog, database: Pick<Database, 'facts'>) {

@@ -1,8 +1,8 @@
-/** What the database is asked, once per adapter: one statement, and the same without what a database user may be denied. */
+/** The statement that queries the database about itself, and the same without what a database user may be denied. */
 
 /**
  * `identifier`: of the cluster of databases, the same through a pooler, under another host name and on a replica.
- * Not every user may call the function that tells it.
+ * Not every user may call that function.
  */
 const IDENTIFIER = '(SELECT system_identifier::text FROM pg_control_system())'
 

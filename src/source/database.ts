@@ -1,7 +1,7 @@
 /**
- * The database that a client reads, as the database itself tells it: which one it is, what the client's database user may
- * see, and how columns compare text. The schema shows none of this. It is asked once per driver adapter, on a connection of
- * its own. Until it has answered, reads go to the database.
+ * The database that a client reads, as the database itself describes it: which one it is, what the client's database user may
+ * see, and how columns compare text. The schema shows none of this. It is queried once per driver adapter, on a connection of
+ * its own. Until it has answered, reads use the database.
  */
 import { patiently } from '../waiting.js'
 import { questionOf } from './database-sql.js'
@@ -37,11 +37,11 @@ export interface DatabaseFacts {
 }
 
 /** Why reads are not cached until then. */
-export const NOT_KNOWN = 'the database has not told yet which one it is'
+export const NOT_KNOWN = 'the database has not said yet which one it is'
 
 /** Reads of a new process wait so long for the first answer, and no read ever waits longer. */
 const FIRST_WAIT_MS = 500
-/** A question without an answer is asked again on another connection: after this time, then twice that, and so on. */
+/** A query without an answer is sent again on another connection: after this time, then twice that, and so on. */
 const FIRST_RETRY_MS = 500
 const LONGEST_RETRY_MS = 15_000
 
@@ -56,7 +56,7 @@ export class Database implements Collations {
   #nextAskAt = Number.NEGATIVE_INFINITY
   #retryMs = FIRST_RETRY_MS
 
-  /** The one of an adapter and the schemas that are asked about, which all clients with them share. */
+  /** All clients with the same adapter and Postgres schemas share one. */
   static of(query: DatabaseQuery): Database {
     const ofAdapter = databases.get(query.adapter) ?? new Map<string, Database>()
     databases.set(query.adapter, ofAdapter)
@@ -91,20 +91,20 @@ export class Database implements Collations {
     else this.#waiting.push(then)
   }
 
-  /** Asks, if it is time to. Does not wait. */
-  ask(): void {
+  /** Queries the database, if it is time to. Does not wait. */
+  query(): void {
     const now = performance.now()
     if (this.#facts !== undefined || now < this.#nextAskAt) return
     this.#firstAskedAt ??= now
     this.#nextAskAt = now + this.#retryMs
     this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS)
-    // A question that hangs is not waited for; if its answer comes late, it is as good.
+    // A query that hangs is not waited for; a late answer is as good.
     void this.#find()
   }
 
-  /** Asks, and waits for the answer while the process is new; later it does not wait. */
+  /** Queries the database, and waits for the answer while the process is new; later it does not wait. */
   async known(): Promise<void> {
-    this.ask()
+    this.query()
     if (this.#facts !== undefined) return
     const left = (this.#firstAskedAt ?? 0) + FIRST_WAIT_MS - performance.now()
     if (left > 0) await patiently(this.#answered, left)
@@ -114,7 +114,7 @@ export class Database implements Collations {
     try {
       this.#learn(await this.#answer())
     } catch {
-      // The caller's own query meets whatever is wrong, too.
+      // The caller's own query meets the same problem, and reports it.
     }
   }
 

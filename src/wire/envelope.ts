@@ -6,7 +6,7 @@
  *  0  97                fixarray(7); 92 for an entry that is only a token
  *  1  01                format
  *  2  c4 10 <16 bytes>  token: what a fill must find unchanged
- * 20  c4 08 <8 bytes>   fingerprint of the schema that the payload was written by
+ * 20  c4 08 <8 bytes>   fingerprint of the model's fields and of the source (`assemble.ts` mixes the source in)
  * 30  c4 10 <16 bytes>  stamp: the epoch that the entry was made under
  * 48  ce <4 bytes>      crc32 over kind and payload
  * 53  kind              small integer
@@ -44,13 +44,13 @@ export const Kind = {
   rowUnderAny: 3,
   /** The id of a row that had a value of a unique; proves itself by the row. */
   pointer: 4,
-  /** A value of `getOrSet`; stamped with a digest of all epochs that it depends on. */
+  /** A value of `getOrSet`; stamped with the sum of all epochs that it depends on. */
   value: 5,
-  /** Related rows, or their number; stamped with a digest of their relation tags, list epochs and unnamed-writes epochs. */
+  /** Related rows, or their number; stamped with the sum of their relation tags, list epochs and unnamed-writes epochs. */
   related: 6,
-  /** The same, stamped with a digest of every-write epochs: the tag was not known before the load. */
+  /** The same, stamped with the sum of every-write epochs: the tag was not known before the load. */
   relatedUnderAny: 7,
-  /** The result of a query; stamped with a digest of all that it depends on. */
+  /** The result of a query; stamped with the sum of all that it depends on. */
   result: 8,
 } as const
 

@@ -16,7 +16,7 @@ export const TYPES_OF_VALUES: ReadonlySet<number> = new Set([0x00, 0x42, 0x73, 0
 /** Extensions that are followed by one more value. */
 const FOLLOWED: ReadonlySet<number> = new Set([0x73, 0x78])
 
-/** How many bytes a head has behind it that are no value: by token from 0xc0; 0, none; undefined, not ours. */
+/** Bytes that follow a head of fixed width, by its first byte from 0xc0; undefined: a type that is never written here. */
 const FIXED: readonly (number | undefined)[] = [0, undefined, 0, 0]
 
 /** Whether bytes can be given to the reader of msgpack, when each value of what it makes is checked. */

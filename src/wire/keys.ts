@@ -41,13 +41,13 @@ export interface ModelKeys extends Dependencies {
   row(id: string): string
   /** Where the values of a unique point to the id of their row. */
   pointer(columns: readonly string[], id: string): string
-  /** Where "the first posts of user 42" and the like are kept, one per shape. */
-  query(shape: string): string
-  /** Unnamed-writes epoch: every entry about a row of the model was made under it. `epochs[ROWS]`. */
+  /** Where "the first posts of user 42" and the like are stored, one per query. */
+  query(name: string): string
+  /** Unnamed-writes epoch: rows that were loaded by primary key are stamped with it. `epochs[UNNAMED_WRITES]`. */
   readonly unnamedWrites: string
-  /** Every-write epoch: what negative entries, and rows whose id was not known before the load, depend on. `epochs[ANY]`. */
+  /** Every-write epoch: what negative entries, and rows whose id was not known before the load, depend on. `epochs[EVERY_WRITE]`. */
   readonly everyWrite: string
-  /** List epoch: what lists under relation tags depend on besides; bumped when a foreign key changes and nobody knows from what. */
+  /** List epoch: what lists under relation tags depend on besides; invalidated when a foreign key changes and its old value is not known. */
   readonly lists: string
   /** While it is there, the model's reads go to the database and fill nothing. */
   readonly hold: string
@@ -70,7 +70,7 @@ export function modelKeys(prefix: string, model: string, table: readonly string[
     name,
     row: id => `${prefix}${model}:${id}`,
     pointer: (columns, id) => `${prefix}${model}.${columns.map(encodePart).join(',')}:${id}`,
-    query: shape => `${prefix}${model}?${shape}`,
+    query: name => `${prefix}${model}?${name}`,
     unnamedWrites,
     everyWrite,
     lists: `${tagged}@lists`,
@@ -80,9 +80,9 @@ export function modelKeys(prefix: string, model: string, table: readonly string[
   }
 }
 
-/** What is kept under a row, such as a list or a count: `of` is the key of the row. */
-export function relationKey(rowKey: string, field: string, shape?: string): string {
-  return shape === undefined ? `${rowKey}:${field}` : `${rowKey}:${field}?${shape}`
+/** What is kept under a row, such as a list or a count: by the key of the row. */
+export function relationKey(rowKey: string, field: string, query?: string): string {
+  return query === undefined ? `${rowKey}:${field}` : `${rowKey}:${field}?${query}`
 }
 
 /**
@@ -99,7 +99,7 @@ export function linkKey(prefix: string, { name }: ModelKeys, joinTable: string):
   return `${prefix}{${name}}.${encodePart(joinTable)}@links`
 }
 
-/** The name of a shape of a query in keys: no two shapes share one. */
+/** A name for a canonical text in keys: no two texts share one. */
 export function hashName(text: string): string {
   return hash('sha256', text, 'base64url')
 }
@@ -130,9 +130,9 @@ export function tagKey(prefix: string, tag: string): string {
 }
 
 /**
- * Marks a Redis server (by its process and history) whose epochs were dropped once by somebody who met it first.
+ * Marks a Redis server (by its process and history) whose epochs were invalidated once by the process that met it first.
  *
- * @param digest - of the names of these epochs: a service with fewer models has dropped fewer
+ * @param digest - of the names of these epochs: a service with fewer models has invalidated fewer
  */
 export function knownServerKey(prefix: string, identity: string, digest: string): string {
   return `${prefix}@seen:${identity}:${digest}`

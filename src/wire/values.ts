@@ -17,7 +17,7 @@ export function packValue(value: unknown): Buffer | undefined {
 
 /** @throws when the bytes are not such a payload */
 export function unpackValue(bytes: Buffer, start: number): unknown {
-  // Small ones too: what is read becomes the answer as it is, and the reader knows errors, cycles, and one that is a function.
+  // Small ones too: the result becomes the answer as it is, and msgpackr can make errors, cycles and functions.
   if (!isDocument(bytes, start, TYPES_OF_VALUES)) throw new TypeError('not a value of getOrSet')
   return packr.unpack(bytes, { start, end: bytes.length })
 }

@@ -46,10 +46,11 @@ export async function writeInTransaction(
   context: Context,
   id: string,
   plan: WritePlan,
+  hasHooksBehind: boolean,
   run: () => Promise<unknown>,
 ): Promise<unknown> {
   const scope = context.scopes.of(id)
-  if (scope === undefined) return writeInForeignTransaction(context, plan, run)
+  if (scope === undefined) return writeInForeignTransaction(context, plan, hasHooksBehind, run)
   return scope.run(async () => {
     try {
       return await run()
@@ -67,13 +68,14 @@ export async function writeInTransaction(
 async function writeInForeignTransaction(
   context: Context,
   plan: WritePlan,
+  hasHooksBehind: boolean,
   run: () => Promise<unknown>,
 ): Promise<unknown> {
   let isClosed = false
   try {
     return await run()
   } catch (error) {
-    isClosed = isTransactionClosed(error)
+    isClosed = !hasHooksBehind && isTransactionClosed(error)
     throw error
   } finally {
     addResult(plan, undefined)

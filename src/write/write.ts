@@ -14,10 +14,19 @@ import { invalidate } from './invalidate.js'
 import { type WithKeys, withKeys } from './returning.js'
 import { writeInTransaction } from './transaction.js'
 
-/** A write operation on a model. */
-export function writeModel(context: Context, client: ClientTraits, operation: Operation): Promise<unknown> {
+/**
+ * A write operation on a model.
+ *
+ * @param hasHooksBehind - whether query hooks that are not ours run behind this one
+ */
+export function writeModel(
+  context: Context,
+  client: ClientTraits,
+  operation: Operation,
+  hasHooksBehind: boolean,
+): Promise<unknown> {
   const { plan, args, isNamed, removeKeys } = prepare(context, client, operation)
-  return write(context, operation, plan, async () => {
+  return write(context, operation, plan, hasHooksBehind, async () => {
     let result: unknown
     try {
       result = await queryWith(operation, args)
@@ -36,27 +45,28 @@ export function writeModel(context: Context, client: ClientTraits, operation: Op
 }
 
 /** A raw operation: a write of the tables that it names, or of anything, unless its text plainly reads. */
-export async function writeRaw(context: Context, operation: Operation): Promise<unknown> {
+export async function writeRaw(context: Context, operation: Operation, hasHooksBehind: boolean): Promise<unknown> {
   const text = rawTextOf(operation.args)
   if (text !== undefined && isPlainRead(text)) return operation.query(operation.args)
   const plan = planRaw(context.catalog, text, context.newEffects())
-  return write(context, operation, plan, async () => await operation.query(operation.args))
+  return write(context, operation, plan, hasHooksBehind, async () => await operation.query(operation.args))
 }
 
 async function write(
   context: Context,
   operation: Operation,
   plan: WritePlan,
+  hasHooksBehind: boolean,
   run: () => Promise<unknown>,
 ): Promise<unknown> {
   const transaction = context.transactionOf(operation)
-  if (transaction?.kind === 'interactive') return writeInTransaction(context, transaction.id, plan, run)
+  if (transaction?.kind === 'interactive') return writeInTransaction(context, transaction.id, plan, hasHooksBehind, run)
   let result: unknown
   try {
     // In a batch transaction this settles after COMMIT or ROLLBACK, like everywhere.
     result = await run()
   } catch (error) {
-    await invalidateAfterFailure(context, operation, plan, error)
+    await invalidateAfterFailure(context, operation, plan, hasHooksBehind, error)
     throw error
   }
   await invalidate(context, plan.effects, 'write')
@@ -67,6 +77,7 @@ async function invalidateAfterFailure(
   context: Context,
   operation: Operation,
   plan: WritePlan,
+  hasHooksBehind: boolean,
   error: unknown,
 ): Promise<void> {
   const outcome = outcomeOf(error)
@@ -74,9 +85,13 @@ async function invalidateAfterFailure(
     await invalidate(context, plan.effects, 'write', { isOutcomeKnown: false })
     return
   }
-  // A refused statement was rolled back or never ran. Rows with a name are invalidated anyway: it is one key each. Raw SQL may
-  // have committed by itself before it failed.
-  if (outcome === 'failed' || operation.model === undefined) addResult(plan, undefined)
+  // A hook behind this one may have failed after the write was done: then the error is about something else.
+  if (outcome === 'failed' || hasHooksBehind) addResult(plan, undefined)
+  // A database that has no connection to spare has none for loading the row again either.
+  else if (outcome === 'unsent') return
+  // A refused statement was rolled back. Rows with a name are invalidated anyway: it is one key each. Raw SQL may have committed
+  // by itself before it failed.
+  else if (operation.model === undefined) addResult(plan, undefined)
   else plan.effects.keepNamedOnly()
   await invalidate(context, plan.effects, 'write')
 }

@@ -4,7 +4,7 @@
  *
  * `--versions`: two versions of a random schema at once on one database and one Redis, pair after pair, as at a deploy.
  *
- * `--schemas`: the same over random schemas, one after the other; `--no FEATURE` (more than once): schemas without it,
+ * `--schemas`: the same over random schemas, one after the other, `--rules` too; `--no FEATURE` (more than once): schemas without it,
  * `--keep-going`: goes on after a mismatch, `--features`: what they may have.
  */
 import { parseArgs } from 'node:util'
@@ -23,8 +23,9 @@ import { withoutRule } from '../support/without-rule.js'
 /** In 600 s, each kind of write meets each shape of read so often. */
 const LEAST = 100
 const LEAST_HITS = 0.3
-/** A rule whose absence is not noticed for so long is none. */
+/** A rule whose absence is not noticed for so long, or over so many schemas, is none. */
 const SECONDS_WITHOUT = 120
+const SCHEMAS_WITHOUT = 60
 
 const { values } = parseArgs({
   options: {
@@ -87,17 +88,44 @@ async function once(on: Servers): Promise<number> {
 }
 
 async function withoutEach(on: Servers): Promise<number> {
-  let unnoticed = 0
+  const began = performance.now()
+  const unnoticed: string[] = []
+  let longest = 0
   for (const rule of Object.keys(rules())) {
-    const options = { seed, seconds: SECONDS_WITHOUT, secondsToShrink: 0 }
-    const failure = values.schemas
-      ? (await fuzzedSchemas(on, { ...options, without: values.no }, withoutRule(rule))).failures[0]
-      : (await fuzzed(on, options, withoutRule(rule))).failure
-    if (failure === undefined) unnoticed++
-    const took = failure === undefined ? `not in ${SECONDS_WITHOUT}` : failure.seconds.toFixed(1)
-    console.log(`without ${rule.padEnd(12)} ${took.padStart(12)} s`)
+    const found = values.schemas ? await overSchemasWithout(on, rule) : await overOwnWithout(on, rule)
+    if (found.seconds === undefined) unnoticed.push(rule)
+    longest = Math.max(longest, found.seconds ?? 0)
+    console.log(`without ${rule.padEnd(12)} ${found.text}`)
   }
-  return unnoticed === 0 ? 0 : 1
+  await recordRun({
+    command: ['npm run fuzz --', ...process.argv.slice(2)].join(' '),
+    seed,
+    seconds: (performance.now() - began) / 1000,
+    result: `${Object.keys(rules()).length} rules, each left out; found in ${longest.toFixed(0)} s or less; not found: ${unnoticed.join(', ') || 'none'}`,
+  })
+  return unnoticed.length === 0 ? 0 : 1
+}
+
+interface Found {
+  /** Undefined: not at all. */
+  readonly seconds: number | undefined
+  readonly text: string
+}
+
+async function overOwnWithout(on: Servers, rule: string): Promise<Found> {
+  const { failure } = await fuzzed(on, { seed, seconds: SECONDS_WITHOUT, secondsToShrink: 0 }, withoutRule(rule))
+  if (failure === undefined) return { seconds: undefined, text: `not found in ${SECONDS_WITHOUT} s` }
+  return { seconds: failure.seconds, text: `found in ${failure.seconds.toFixed(1)} s` }
+}
+
+async function overSchemasWithout(on: Servers, rule: string): Promise<Found> {
+  const seeds = Array.from({ length: SCHEMAS_WITHOUT }, (_, n) => seed + n)
+  const options = { seed, seconds: 0, seeds, secondsToShrink: 0, without: values.no }
+  const { failures, schemas, seconds: took } = await fuzzedSchemas(on, options, withoutRule(rule))
+  const [failure] = failures
+  if (failure === undefined)
+    return { seconds: undefined, text: `not found in ${schemas} schemas, ${took.toFixed(1)} s` }
+  return { seconds: failure.seconds, text: `found in ${failure.seconds.toFixed(1)} s, with schema ${schemas}` }
 }
 
 async function fuzzed(on: Servers, options: Options, parts: Partial<Overrides>): Promise<Report> {
@@ -134,7 +162,17 @@ async function overSchemas(on: Servers, parts: Partial<Overrides>): Promise<numb
   }
   const missing = seconds >= 600 ? coverage.missing(values.no) : []
   for (const feature of missing) console.log(`${feature}: not met`)
+  const verdict =
+    failures.length === 0
+      ? 'no mismatch'
+      : `a cached client was wrong, with schemas of seeds ${failures.map(each => each.seed).join(', ')}`
   if (failures.length > 0) console.log(`A cached client was wrong, with ${failures.length} schemas.`)
+  await recordRun({
+    command: ['npm run fuzz --', ...process.argv.slice(2)].join(' '),
+    seed,
+    seconds: took,
+    result: `${verdict}: ${schemas} schemas, ${refused.length} more that Prisma refuses, ${writes} writes, ${reads} reads, ${share} % hits; ${missing.length} features not met`,
+  })
   return failures.length + refused.length + missing.length === 0 ? 0 : 1
 }
 

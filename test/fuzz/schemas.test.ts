@@ -32,6 +32,13 @@ it('random schemas with every feature: cached clients answer what the plain clie
   expect(numbers.hits / numbers.reads).toBeGreaterThan(0.3)
 }, 240_000)
 
+it('links whose models are in two Postgres schemas, the second by name declared first', async () => {
+  const { failures, refused, hits } = await fuzzed({ seeds: [20_059], without: [], steps: 20 })
+  expect(failures.map(({ message, text }) => `${message}\n${text}`)).toEqual([])
+  expect(refused).toEqual([])
+  expect(hits).toBeGreaterThan(0)
+}, 60_000)
+
 /** Drops nothing. */
 class NoDrop extends Store {
   override async invalidate(): ReturnType<Store['invalidate']> {

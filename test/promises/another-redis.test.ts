@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { useProxy, useRedis } from '../support/hooks.js'
+import { startProxy } from '../support/proxy.js'
 import { type RedisServer, startRedis } from '../support/servers.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
@@ -84,6 +85,39 @@ describe('Redis that was restored', () => {
     expect(await world.redis.exists(rowKey(id))).toBe(1) // it is back,
     for (const one of cached) expect(await nameOf(one, id)).toBe('v1') // and nobody believes it
     await rm(join(server.dir, 'dump.rdb'))
+  })
+
+  it('while a read is under way, which the client asks again of the server that comes back: its reply is not used', async () => {
+    // Of its own: another process would meet the server first, and drop the epochs of what must not be believed.
+    const restored = await startRedis()
+    const proxy = await startProxy(restored.url)
+    const redis = new Redis(proxy.url, { retryStrategy: () => 20, maxRetriesPerRequest: null })
+    const reader = world.process({ deadlineMs: 20_000, redis })
+    const writer = processOn(restored.url)
+    const onServer = new Redis(restored.url)
+    const id = await newUser()
+    for (const one of [reader, writer]) await inUse(one, id)
+    await onServer.save()
+    await copyFile(join(restored.dir, 'dump.rdb'), join(restored.dir, 'old.rdb'))
+    await rename(writer, id, 'v1')
+    expect(writer.prisma.$cache.stats().invalidationsDeferred).toBe(0)
+    await writer.end()
+    onServer.disconnect()
+
+    proxy.keep('requests')
+    const asked = proxy.arrival('requests')
+    const read = nameOf(reader, id)
+    await asked
+    const back = nextTrust(reader)
+    await restored.kill('SIGKILL')
+    await proxy.mend()
+    await copyFile(join(restored.dir, 'old.rdb'), join(restored.dir, 'dump.rdb'))
+    await restored.restart()
+    expect(await read).toBe('v1')
+    await back
+    await reader.end()
+    await proxy.stop()
+    await restored.stop()
   })
 
   it('empty: everything is loaded again', async () => {

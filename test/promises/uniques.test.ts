@@ -1,5 +1,5 @@
 /** Reads by a unique other than the primary key: by way of a pointer that proves itself by the row it leads to. */
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { Recent } from '../../src/memo.js'
 import { newToken } from '../../src/wire/envelope.js'
@@ -309,6 +309,39 @@ describe('where a pointer led before', () => {
     recent.delete('d')
     recent.delete('e')
     expect(known()).toEqual([undefined, undefined, 12, undefined, undefined])
+  })
+})
+
+describe('a unique under a collation that ignores case', () => {
+  beforeAll(async () => {
+    await world.plain.$executeRaw`ALTER TABLE "User" ALTER COLUMN email TYPE text COLLATE "case_insensitive"`
+  })
+  afterAll(async () => {
+    await world.plain.$executeRaw`ALTER TABLE "User" ALTER COLUMN email TYPE text`
+  })
+
+  it('keeps nothing for a spelling that the row does not have: no pointer to it could prove itself', async () => {
+    const user = await newUser({ email: fresh('ada') })
+    const fills: string[] = []
+    const off = cached.prisma.$cache.on(event => {
+      if (event.type === 'fill') fills.push(event.outcome)
+    })
+    for (let i = 0; i < 2; i++) {
+      expect(await cached.prisma.user.findUnique({ where: { email: user.email.toUpperCase() } })).toStrictEqual(user)
+      await filled(cached)
+    }
+    expect(fills).toEqual(['other-id', 'other-id'])
+    expect((await world.keys()).filter(key => key.includes('ADA'))).toEqual([])
+    expect(await world.redis.exists(`${world.prefix}User:${user.id}`)).toBe(0)
+
+    // Under its own spelling it is kept, and it is served.
+    expect(await cached.prisma.user.findUnique({ where: { email: user.email } })).toStrictEqual(user)
+    await filled(cached)
+    off()
+    expect(fills.at(-1)).toBe('sent')
+    const { hits } = cached.prisma.$cache.stats()
+    expect(await cached.prisma.user.findUnique({ where: { email: user.email } })).toStrictEqual(user)
+    expect(cached.prisma.$cache.stats().hits).toBe(hits + 1)
   })
 })
 

@@ -132,7 +132,8 @@ export const nameOf = ({ fields, name }: Key): string => name ?? fields.map(fiel
 /** Where a table is, in SQL. */
 export const tableOf = ({ schema, table }: Model): string => `"${schema ?? 'public'}"."${table}"`
 
+/** Prisma looks for it in the schema of the first of the two models by name, whichever is declared first. */
 export function joinTableOf({ name, a, b }: Links): string {
-  const [first, second] = [a.name, b.name].toSorted()
-  return `"${a.schema ?? 'public'}"."_${name ?? `${first}To${second}`}"`
+  const [first, second] = a.name < b.name ? [a, b] : [b, a]
+  return `"${first.schema ?? 'public'}"."_${name ?? `${first.name}To${second.name}`}"`
 }

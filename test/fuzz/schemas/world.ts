@@ -219,10 +219,14 @@ export class SchemaWorld {
   }
 }
 
-/** Prisma's compiler is one for all clients of a process, and of no use after a panic: what follows would say nothing. */
+/**
+ * Prisma's compiler is one for all clients of a process, and of no use after a panic: what follows would say nothing. A table
+ * or a column that Prisma does not find is a fault of the generator: answers from the cache need neither.
+ */
 function sound(answer: Answer, query: () => string): Answer {
-  if (/RustPanic|^RuntimeError/.test(answer.error ?? ''))
-    throw new Error(`Prisma panicked (${answer.error}) at ${query()}`)
+  const { error = '' } = answer
+  if (/RustPanic|^RuntimeError/.test(error)) throw new Error(`Prisma panicked (${error}) at ${query()}`)
+  if (/P202[12]$/.test(error)) throw new Error(`The generated SQL lacks a table or a column (${error}) for ${query()}`)
   return answer
 }
 
