@@ -148,16 +148,21 @@ describe('what is cached of which relation', () => {
     expect(explained).toEqual({ cached: false, why })
   })
 
-  it('a view with the rights of an owner whom no policy binds shows everybody the same, and is', () => {
+  it('a view with the rights of an owner whom no policy binds is cached: it shows the same to all users', () => {
     expect(user.prisma.$cache.explain('Brand', 'findUnique', { where: { slug: 'a' } })).toMatchObject({ cached: true })
   })
 
-  it.each(['Post', 'Category', 'AliasInt', 'Order'] as const)("with rowSecurity: 'same-for-all', %s is", model => {
-    const explained = declared.prisma.$cache.explain(model, 'findUnique', { where: { id: model === 'Order' ? 1n : 1 } })
-    expect(explained).toMatchObject({ cached: true })
-  })
+  it.each(['Post', 'Category', 'AliasInt', 'Order'] as const)(
+    "%s is cached with rowSecurity: 'same-for-all'",
+    model => {
+      const explained = declared.prisma.$cache.explain(model, 'findUnique', {
+        where: { id: model === 'Order' ? 1n : 1 },
+      })
+      expect(explained).toMatchObject({ cached: true })
+    },
+  )
 
-  it('links are where both ends are declared to be the same for all', () => {
+  it('links are cached where both ends are declared to be the same for all', () => {
     const args = { where: { id: 1 }, include: { tags: true } }
     expect(declared.prisma.$cache.explain('Post', 'findUnique', args)).toMatchObject({ cached: true })
     const why = 'links between Tag and Post are not the same for every user: row-level security'

@@ -151,7 +151,7 @@ describe.each([
     await own.prisma.$cache.close()
   })
 
-  it('a column that may not be read is told from other errors', async () => {
+  it('a column that may not be read is distinguished from other errors', async () => {
     const base = newClient(kind.adapterAt(kind.port()))
     await world.plain.$executeRawUnsafe(`DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'blind') THEN
       CREATE ROLE blind; END IF; END $$`)
@@ -376,7 +376,7 @@ describe('a hook behind the cache that fails when the write is done', () => {
         return newUser(world.plain, 'twice@x.org')
       },
     ],
-  ])('by %s says nothing of the write: what is stale is invalidated', async (_, fail) => {
+  ])('a hook that fails after the write by %s says nothing of it: what is stale is invalidated', async (_, fail) => {
     const { id } = await newUser(world.plain)
     await world.evict()
     const [reader, writer] = [world.process(), world.process()]
@@ -399,8 +399,11 @@ describe('a hook behind the cache that fails when the write is done', () => {
 })
 
 describe('what Prisma says of a transaction in words that are not known', () => {
-  it.each(['Internal Consistency Error: Missing savepoint', 'something newer'])('(%s) is unknown', text => {
-    const error = { name: 'PrismaClientKnownRequestError', code: 'P2028', message: `Transaction API error: ${text}` }
-    expect([outcomeOf(error), isTransactionClosed(error)]).toEqual(['unknown', false])
-  })
+  it.each(['Internal Consistency Error: Missing savepoint', 'something newer'])(
+    'an unknown message of Prisma about a transaction (%s) is an unknown outcome',
+    text => {
+      const error = { name: 'PrismaClientKnownRequestError', code: 'P2028', message: `Transaction API error: ${text}` }
+      expect([outcomeOf(error), isTransactionClosed(error)]).toEqual(['unknown', false])
+    },
+  )
 })

@@ -69,7 +69,7 @@ const nextTrust = (cached: CachedProcess) =>
   })
 
 describe('Redis that was restored', () => {
-  it('from a snapshot that is older than writes which were acknowledged: nothing of it is served', async () => {
+  it('a Redis restored from a snapshot older than acknowledged writes serves nothing of the snapshot', async () => {
     const cached = [processOn(), processOn()] as const
     const id = await newUser()
     for (const one of cached) await inUse(one, id)
@@ -87,7 +87,7 @@ describe('Redis that was restored', () => {
     await rm(join(server.dir, 'dump.rdb'))
   })
 
-  it('while a read is under way, which the client asks again of the server that comes back: its reply is not used', async () => {
+  it('the reply to a read that the client repeats on a server that came back meanwhile is not used', async () => {
     // Of its own: another process would meet the server first, and drop the epochs of what must not be believed.
     const restored = await startRedis()
     const proxy = await startProxy(restored.url)
@@ -120,7 +120,7 @@ describe('Redis that was restored', () => {
     await restored.stop()
   })
 
-  it('empty: everything is loaded again', async () => {
+  it('after a restart of an empty Redis, everything is loaded again', async () => {
     const cached = processOn()
     const id = await newUser()
     await inUse(cached, id)
@@ -134,7 +134,7 @@ describe('Redis that was restored', () => {
     await inUse(cached, id)
   })
 
-  it('and is still loading (LOADING): the database answers until it is done', async () => {
+  it('while Redis is still loading (LOADING), the database answers', async () => {
     const cached = processOn(server.url, { enableReadyCheck: false })
     const id = await newUser()
     await inUse(cached, id)
@@ -186,7 +186,7 @@ describe('Redis that failed over', () => {
     await cached.redis.connect()
   }
 
-  it('to a replica that had not heard of the last drops: nothing old is served', async () => {
+  it('a failover to a replica that missed the last invalidations serves nothing stale', async () => {
     const [writer, reader] = [processOn(), processOn()]
     const id = await newUser()
     await inUse(writer, id)
@@ -203,7 +203,7 @@ describe('Redis that failed over', () => {
     expect(await nameOf(reader, id)).toBe('v1')
   })
 
-  it('and is a replica now (READONLY): it is not trusted, though it is the process that we knew', async () => {
+  it('a master that became a replica (READONLY) is not trusted, though it is the process that we knew', async () => {
     const cached = processOn()
     const id = await newUser()
     await inUse(cached, id)
@@ -230,7 +230,7 @@ describe('Redis that failed over', () => {
     await inUse(late, other)
   })
 
-  it('and back, with data of the other: that it is the same process does not make it known', async () => {
+  it('a server that comes back with the data of another one is unknown, though it is the same process', async () => {
     const cached = processOn()
     const id = await newUser()
     await inUse(cached, id)
@@ -246,7 +246,7 @@ describe('Redis that failed over', () => {
     expect(await nameOf(cached, id)).toBe('v0')
   })
 
-  it('to a server that could not be used, and back: what was invalidated there is not served from the first one', async () => {
+  it('after a failover to a server that could not be used, and back, the first one serves nothing that was invalidated meanwhile', async () => {
     const cached = processOn()
     const id = await newUser()
     await inUse(cached, id)
@@ -266,7 +266,7 @@ describe('Redis that failed over', () => {
 })
 
 describe('Redis that refuses', () => {
-  it('everything (NOAUTH), and then no longer: the database answers meanwhile', async () => {
+  it('while Redis refuses everything (NOAUTH), the database answers', async () => {
     const cached = processOn(server.url, { enableReadyCheck: false })
     const checked = processOn()
     const id = await newUser()
@@ -293,7 +293,7 @@ describe('Redis that refuses', () => {
     expect([await nameOf(cached, id), await nameOf(checked, id)]).toEqual(['v1', 'v1'])
   })
 
-  it('some commands or keys to this user (NOPERM): right answers all the same', async () => {
+  it('answers are still correct when Redis refuses some commands or keys to this user (NOPERM)', async () => {
     const forbidden: [string, string][] = [
       ['mget', '-mget'],
       ['set', '-set'],
@@ -317,7 +317,7 @@ describe('Redis that refuses', () => {
     }
   })
 
-  it('to take more (OOM): hits go on, drops hold, an event says so, once and not per command', async () => {
+  it('a full Redis (OOM) still has hits and invalidations, and one event says so, not one per command', async () => {
     const cached = processOn()
     const [warm, ...cold] = await Promise.all(Array.from({ length: 10 }, newUser))
     await inUse(cached, warm as number)
@@ -339,7 +339,7 @@ describe('Redis that refuses', () => {
     await inUse(cached, warm as number)
   })
 
-  it('scripts that it forgot (SCRIPT FLUSH): fills go on', async () => {
+  it('fills go on after Redis has forgotten its scripts (SCRIPT FLUSH)', async () => {
     const cached = processOn()
     await inUse(cached, await newUser())
     await world.redis.script('FLUSH')
@@ -348,7 +348,7 @@ describe('Redis that refuses', () => {
 })
 
 describe('Redis that loses keys by itself', () => {
-  it('evicting at random, epochs and rows alike: never an old row', async () => {
+  it('a Redis that evicts epochs and rows at random never serves a stale row', async () => {
     const cached = [processOn(), processOn()] as const
     const ids = await Promise.all(Array.from({ length: 20 }, newUser))
     const used = Number(/used_memory:(\d+)/.exec(await world.redis.info('memory'))?.[1])
@@ -370,7 +370,7 @@ describe('Redis that loses keys by itself', () => {
     }
   })
 
-  it('flushed while a load is under way: the load fills nothing that a later write would miss', async () => {
+  it('a load during a flush of Redis fills nothing that a later write would miss', async () => {
     const cached = processOn()
     const id = await newUser()
     for (let round = 1; round < 20; round++) {
@@ -392,40 +392,43 @@ describe('keys of ours that hold another type (WRONGTYPE)', () => {
     ['the epoch of values', () => '@values'],
     ['a pointer', id => `User.email:${id}%40x.org`],
   ]
-  it.each(places)('%s: the right answer, and it heals', async (_, keyOf) => {
-    const cached = processOn()
-    const id = await newUser()
-    const email = `${id}@x.org`
-    await world.plain.user.update({ where: { id }, data: { email } })
-    let value = 0
-    const read = async () => [
-      await nameOf(cached, id),
-      (await cached.prisma.user.findUnique({ where: { email } }))?.name,
-      await cached.prisma.$cache.getOrSet('k', () => value, { tags: ['t'] }),
-    ]
-    await read()
-    await inUse(cached, id)
-    const key = world.prefix + keyOf(id)
-    await world.redis.multi().del(key).lpush(key, 'x').exec()
-    value = 1
-    await rename(cached, id, 'v1')
-    await cached.prisma.$cache.invalidateTags(['t'])
-    for (let i = 0; i < 3; i++) expect(await read()).toEqual(['v1', 'v1', 1])
-    const hits = cached.prisma.$cache.stats().hits
-    await expect
-      .poll(async () => {
-        await read()
-        return cached.prisma.$cache.stats().hits - hits
-      })
-      .toBeGreaterThan(3)
-    expect(cached.prisma.$cache.stats().invalidationsDeferred).toBe(0)
-  })
+  it.each(places)(
+    '%s of another type (WRONGTYPE): the answer is correct, and the key is repaired',
+    async (_, keyOf) => {
+      const cached = processOn()
+      const id = await newUser()
+      const email = `${id}@x.org`
+      await world.plain.user.update({ where: { id }, data: { email } })
+      let value = 0
+      const read = async () => [
+        await nameOf(cached, id),
+        (await cached.prisma.user.findUnique({ where: { email } }))?.name,
+        await cached.prisma.$cache.getOrSet('k', () => value, { tags: ['t'] }),
+      ]
+      await read()
+      await inUse(cached, id)
+      const key = world.prefix + keyOf(id)
+      await world.redis.multi().del(key).lpush(key, 'x').exec()
+      value = 1
+      await rename(cached, id, 'v1')
+      await cached.prisma.$cache.invalidateTags(['t'])
+      for (let i = 0; i < 3; i++) expect(await read()).toEqual(['v1', 'v1', 1])
+      const hits = cached.prisma.$cache.stats().hits
+      await expect
+        .poll(async () => {
+          await read()
+          return cached.prisma.$cache.stats().hits - hits
+        })
+        .toBeGreaterThan(3)
+      expect(cached.prisma.$cache.stats().invalidationsDeferred).toBe(0)
+    },
+  )
 })
 
 describe('Redis of another version', () => {
   const proxy = useProxy(() => server.url)
 
-  it('older than 7.0: one event, everything from the database; when it was replaced by a newer one, it is used', async () => {
+  it('a Redis older than 7.0 is one event and is not used, until a newer one replaces it', async () => {
     // What it says of itself is all that we go by.
     proxy.rewrite(`redis_version:${server.version}`, `redis_version:6${server.version.slice(1)}`)
     const cached = processOn(proxy.url)

@@ -127,7 +127,7 @@ describe('a master that stops for some seconds, is replaced, and comes back', ()
     return { cached, id }
   }
 
-  it('is not the end of the cache: reads are hits again, and nothing is owed', async () => {
+  it('reads are hits again after a master is replaced and comes back, and no invalidation is pending', async () => {
     const { cached, id } = await story({})
     await inUse(cached, [id])
     const other = newProcess()
@@ -137,7 +137,7 @@ describe('a master that stops for some seconds, is replaced, and comes back', ()
     expect(cached.prisma.$cache.stats().pendingInvalidations).toBe(0)
   }, 60_000)
 
-  it('would be, if the slots were not looked at again', async () => {
+  it('(without a new look at the slots, the cache stays unused)', async () => {
     const { cached, id } = await story({ Connection: NeverLooksAgain })
     await sleep(2000)
     await nameOf(cached, id)
@@ -176,7 +176,7 @@ describe('a replica that missed an invalidation and takes over without an event'
     }
   }
 
-  it('serves nothing of what it missed, not even in its first reply', async () => {
+  it('a replica that takes over serves nothing of what it missed, not even in its first reply', async () => {
     const { names, reader, writer, id } = await story({})
     expect(names).toEqual(['v1', 'v1'])
     for (const each of [reader, writer]) {
@@ -185,7 +185,7 @@ describe('a replica that missed an invalidation and takes over without an event'
     }
   }, 60_000)
 
-  it('would, if only events were believed', async () => {
+  it('(with events of the client alone, the stale row is served)', async () => {
     const { names, reader, writer } = await story({ Connection: TrustsEvents })
     expect(names).toContain('v0')
     await reader.end()
@@ -238,7 +238,7 @@ describe('slots that move', () => {
   }
 
   // That what is owed under auto-pipelining is repaid was seen in some runs and not in others (README, Limits): no test of it yet.
-  it('under auto-pipelining, if the slots were not looked at again: it would be owed for ever', async () => {
+  it('(without a new look at the slots, an invalidation under auto-pipelining stays pending for ever)', async () => {
     const { cached } = await reshard({ Connection: NeverLooksAgain })
     await sleep(2000)
     expect(cached.prisma.$cache.stats().pendingInvalidations).toBeGreaterThan(0)

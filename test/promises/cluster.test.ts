@@ -35,7 +35,7 @@ async function inUse(cached: CachedProcess, ids: number[]): Promise<void> {
 }
 
 describe('a Redis Cluster', () => {
-  it('serves rows on all nodes, and writes drop them for every process', async () => {
+  it('a Redis Cluster serves rows on all nodes, and writes invalidate them for every process', async () => {
     const [writer, reader] = [process(), process()]
     const ids = await newUsers(30)
     await inUse(writer, ids)
@@ -55,7 +55,7 @@ describe('a Redis Cluster', () => {
     expect(await reader.prisma.$cache.getOrSet('k', () => 2, { tags: ['a', 'b'] })).toBe(2)
   })
 
-  it('of which a node comes back with what it held before is not trusted before its epochs are dropped', async () => {
+  it('a node of a Cluster that comes back with old entries is not trusted before its epochs are deleted', async () => {
     const cached = process()
     const ids = await newUsers(30)
     await inUse(cached, ids)
@@ -71,7 +71,7 @@ describe('a Redis Cluster', () => {
     }
   })
 
-  it('is refused with options that break what is promised', () => {
+  it('a Cluster with options that break a guarantee is refused', () => {
     const models = { User: true } as const
     const replicas = new Cluster([...cluster.addresses], { scaleReads: 'slave', lazyConnect: true })
     expect(() => cacheAside({ redis: replicas, models })).toThrow(/scaleReads/)

@@ -67,7 +67,7 @@ async function becomesCached({ prisma }: CachedProcess): Promise<void> {
 }
 
 describe('a first connection that is never answered', () => {
-  it('keeps no read waiting, and the question is asked again on another connection', async () => {
+  it('a first connection that is never answered keeps no read waiting, and the facts are queried again on another one', async () => {
     // The caller's own pool opens its connection first, or later: the silent one is the first or the second.
     for (const nth of [1, 2]) {
       const proxy = await silentFor(n => n === nth)
@@ -83,7 +83,7 @@ describe('a first connection that is never answered', () => {
     }
   })
 
-  it('holds up no write, and its invalidation is sent', async () => {
+  it('a first connection that is never answered delays no write, and its invalidation is sent', async () => {
     const proxy = await silentFor(n => n === 2)
     const writer = world.process({}, { base: newClient(proxy.url) })
     await writer.base.user.count()
@@ -98,7 +98,7 @@ describe('a first connection that is never answered', () => {
     await proxy.stop()
   })
 
-  it('where the prefix follows from the answer, what was written meanwhile is invalidated when it comes', async () => {
+  it('where the prefix follows from the facts of the database, writes before them are invalidated when they arrive', async () => {
     const prefix = ({ schema }: { schema: string }) => `${world.prefix}${schema}:`
     const proxy = await silentFor(n => n === 2)
     const writer = world.process({ prefix }, { base: newClient(proxy.url) })

@@ -104,7 +104,7 @@ describe('of a read', () => {
     },
   )
 
-  it('says by which key, and under which name', () => {
+  it('explain of a read says which schema key it is cached by, and its Redis key', () => {
     const at = (name: string) => `${world.prefix}${name}`
     expect(explain('User', 'findUnique', { where: { id: 1 } })).toEqual({ cached: true, key: at('User:1'), via: 'id' })
     expect(explain('User', 'findUnique', { where: { email } })).toEqual({
@@ -119,7 +119,7 @@ describe('of a read', () => {
     })
   })
 
-  it('says how relations are kept, and what a result depends on', () => {
+  it('explain of a read says how relations are kept, and what a result depends on', () => {
     const args = { where: { id: 1 }, include: { author: true, tags: true, category: { include: { posts: true } } } }
     expect(explain('Post', 'findUnique', args)).toEqual({
       cached: true,
@@ -139,14 +139,14 @@ describe('of a read', () => {
     })
   })
 
-  it('runs nothing', async () => {
+  it('explain of a read runs no statement', async () => {
     const seen = await watchRedis(world, () =>
       cached.countSql(async () => explain('User', 'delete', { where: { id: 1 } })).then(sql => expect(sql).toBe(0)),
     )
     expect(seen.commands()).toEqual([])
   })
 
-  it('in a transaction, or with the cache turned off: not cached, and why', async () => {
+  it('explain says why a read in a transaction, or with the cache turned off, is not cached', async () => {
     const args = { where: { id: 1 } }
     await cached.prisma.$transaction(async tx => {
       expect(tx.$cache.explain('User', 'findUnique', args)).toEqual({ cached: false, why: 'in a transaction' })
@@ -225,7 +225,7 @@ describe('of a write', () => {
     expect(dropped.some(key => key.startsWith(`${world.prefix}${model}:`))).toBe(true)
   })
 
-  it('says of which models it can’t name the rows', () => {
+  it('explain of a write says for which models it cannot name the rows', () => {
     expect(explain('Post', 'updateMany', { data: { views: 1 } })).toMatchObject({ unnamed: ['Post'] })
     const { unnamed: reached } = explain('User', 'delete', { where: { id: 1 } }) as Dropping
     expect(reached).toEqual(expect.arrayContaining(['Profile', 'Post', 'Comment', 'Bookmark', 'Membership']))
@@ -233,14 +233,17 @@ describe('of a write', () => {
     expect(explain('User', 'update', { where: { id: 1 }, data: { name: 'x' } })).toMatchObject({ unnamed: [] })
   })
 
-  it('of a model that is not cached here names what others may have cached', () => {
+  it('explain of a write to a model that is not cached here names what other processes may have cached', () => {
     const said = explain('Comment', 'update', { where: { id: 'c' }, data: { text: 'x' } })
     expect(said).toMatchObject({ drops: expect.arrayContaining([`${world.prefix}Comment:c`]) as unknown })
   })
 })
 
-it.each(['Usr', 'user', '', 'constructor', undefined, 42])('of a model that is not there (%s): a clear error', name => {
-  const wrong = () => explain(name as string, 'findUnique', { where: { id: 1 } })
-  expect(wrong).toThrow(expect.objectContaining({ name: 'CacheAsideError', code: 'INVALID_CALL' }) as Error)
-  expect(wrong).toThrow(/no model named .*There are: .*User/)
-})
+it.each(['Usr', 'user', '', 'constructor', undefined, 42])(
+  'explain of a model that does not exist (%s) is a clear error',
+  name => {
+    const wrong = () => explain(name as string, 'findUnique', { where: { id: 1 } })
+    expect(wrong).toThrow(expect.objectContaining({ name: 'CacheAsideError', code: 'INVALID_CALL' }) as Error)
+    expect(wrong).toThrow(/no model named .*There are: .*User/)
+  },
+)

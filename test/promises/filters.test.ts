@@ -138,7 +138,7 @@ describe.each(filters)('%s', (_, row, satisfied, unsatisfied) => {
   )
 })
 
-it('of a missing row the absence is kept, whatever filter was asked with', async () => {
+it('the absence of a missing row is kept, whatever filter the query has', async () => {
   const read = (filter: object) => delegate(cached.prisma, 'Task').findUnique({ where: { id: 999n, ...filter } })
   expect(await read({ done: true })).toBeNull()
   expect(await cached.countSql(async () => expect(await read({ done: false })).toBeNull())).toBe(0)
@@ -212,7 +212,7 @@ describe('when the field changes, the answer follows in both processes', () => {
     await check()
   })
 
-  it('a soft-deleted row is gone for those who ask for what is not deleted', async () => {
+  it('a soft-deleted row is gone for queries for rows that are not deleted', async () => {
     const author = await world.plain.user.create({ data: { email: 'soft@x.org' } })
     const { id } = await world.plain.post.create({ data: { title: 't', authorId: author.id } })
     const alive = ({ prisma }: CachedProcess) => prisma.post.findFirst({ where: { id, publishedAt: null } })
@@ -273,7 +273,7 @@ describe('where equal in JavaScript is not equal in the database, the row does n
     }
   })
 
-  it('a uuid in another spelling', async () => {
+  it('a uuid in another spelling is not served', async () => {
     await ask(cached.prisma, 'task', 'findUnique', {})
     for (const tenantId of [TENANT.toUpperCase(), `{${TENANT}}`, TENANT.replaceAll('-', ''), 'no uuid']) {
       for (const operation of OPERATIONS) {
@@ -284,7 +284,7 @@ describe('where equal in JavaScript is not equal in the database, the row does n
     }
   })
 
-  it('text under a collation, or of a type, that the schema does not show', async () => {
+  it('text under a collation or of a type that the schema does not show is not served', async () => {
     await world.plain.$executeRaw`ALTER TABLE "Tenant" ALTER COLUMN "name" TYPE text COLLATE "case_insensitive"`
     await world.plain.$executeRaw`ALTER TABLE "Brand" ALTER COLUMN "name" TYPE citext`
     await world.plain.$executeRaw`ALTER TABLE "Project" ALTER COLUMN "name" TYPE char(5)`
@@ -317,7 +317,7 @@ describe('forms that only findFirst takes are Prisma’s error in findUnique, al
     }
   })
 
-  it('null of a nullable unique', async () => {
+  it('null of a nullable unique is Prisma’s error in findUnique', async () => {
     const user = await world.plain.user.create({ data: { email: 'nullable@x.org' } })
     const { id } = await world.plain.profile.create({ data: { userId: user.id } })
     await cached.prisma.profile.findUnique({ where: { id } })

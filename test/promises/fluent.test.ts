@@ -134,7 +134,7 @@ const chains: [string, Query][] = [
   ['findFirstOrThrow', db => db.post.findFirstOrThrow({ orderBy: { id: 'desc' } }).author()],
 ]
 
-describe('a fluent call answers as Prisma does, and a hit asks no SQL', () => {
+describe('a fluent call answers as Prisma does, and a hit sends no SQL', () => {
   it.each(chains)('%s', (_, query) => sameAnswers(world, [cached, other], query))
 })
 
@@ -145,7 +145,7 @@ it.each([
   sameAnswers(world, [cached, other], query, 'asked'),
 )
 
-it('the same arguments in select have another result shape: neither takes the other’s, also in one tick', async () => {
+it('a fluent call and the same arguments in select never share a result, also in one tick', async () => {
   const queries: Query[] = [
     db => db.user.findUnique({ where: { id: 1 } }).posts({ orderBy: { id } }),
     db => db.user.findUnique({ where: { id: 1 }, select: { posts: { orderBy: { id } } } }),
@@ -173,7 +173,7 @@ it('the same arguments in select have another result shape: neither takes the ot
     expect(await ask(dbOf(cached), query)).toStrictEqual(truth[n])
 })
 
-it('ten of one tick are one query for all, as in a resolver', async () => {
+it('ten fluent calls of one tick are one query for all, as in a resolver', async () => {
   const resolved = (db: ReturnType<typeof dbOf>) =>
     Promise.all([1, 2, 3, 4, 5].map(post => ask(db, d => d.post.findUnique({ where: { id: post } }).author())))
   const truth = await resolved(world.plain)

@@ -105,7 +105,7 @@ describe.each(SETTINGS)('with %s', (_title, options) => {
     await cached.end()
   })
 
-  it('a distrusted Redis is asked nothing but one probe, and neither queues nor timers grow while it hangs', async () => {
+  it('a distrusted Redis is sent nothing but one probe, and neither queues nor timers grow while it hangs', async () => {
     const redis = new Redis(proxy.url, { ...options })
     const cached = world.process({ ...deadlines, redis }, NO_POOL_TIMERS)
     const id = await newUser()
@@ -136,7 +136,7 @@ describe.each(SETTINGS)('with %s', (_title, options) => {
 })
 
 describe('a connection that dies without a word', () => {
-  it('half-open: reads and writes go on, and the journal is repaid on the next connection', async () => {
+  it('reads and writes go on over a half-open connection, and the journal is replayed on the next one', async () => {
     const cached = world.process({ ...deadlines, redis: new Redis(proxy.url) })
     const other = world.process(deadlines)
     const id = await newUser()
@@ -151,7 +151,7 @@ describe('a connection that dies without a word', () => {
     expect([await nameOf(cached, id), await nameOf(other, id)]).toEqual(['v1', 'v1'])
   })
 
-  it('half-open, with the caller’s socketTimeout: the client finds out by itself, and the cache is used again', async () => {
+  it('with the caller’s socketTimeout, the client notices a half-open connection and the cache is used again', async () => {
     const cached = world.process({ ...deadlines, redis: new Redis(proxy.url, { socketTimeout: 300 }) })
     const id = await newUser()
     await inUse(cached, id)
@@ -165,7 +165,7 @@ describe('a connection that dies without a word', () => {
     await cached.end()
   })
 
-  it('cut in the middle of a reply: the database answers', async () => {
+  it('the database answers when the connection is cut in the middle of a reply', async () => {
     const cached = world.process({ ...deadlines, redis: new Redis(proxy.url) })
     const id = await newUser()
     for (const bytes of [1, 5, 30, 60, 100]) {
@@ -179,7 +179,7 @@ describe('a connection that dies without a word', () => {
     await inUse(cached, id)
   })
 
-  it('refused: every reconnect that fails leaves nothing behind', async () => {
+  it('a reconnect that fails leaves nothing behind', async () => {
     const redis = new Redis(proxy.url, { retryStrategy: () => 5 })
     const cached = world.process({ ...deadlines, redis })
     const id = await newUser()
@@ -200,7 +200,7 @@ describe('a connection that dies without a word', () => {
 })
 
 describe('a Redis that is slower than the deadline', () => {
-  it('is not asked more and more: the time between trials grows until a read was answered in time', async () => {
+  it('a Redis slower than the deadline is tried less and less often, until a read is answered in time', async () => {
     const cached = world.process({ ...deadlines, invalidationDeadlineMs: 2000, redis: new Redis(proxy.url) })
     const id = await newUser()
     await inUse(cached, id)
@@ -218,7 +218,7 @@ describe('a Redis that is slower than the deadline', () => {
     await inUse(cached, id)
   })
 
-  it('for its writes alone (CLIENT PAUSE WRITE): writes are deferred, reads right, and all is repaid', async () => {
+  it('when Redis delays writes alone (CLIENT PAUSE WRITE), invalidations are deferred, reads stay correct, and the journal is replayed', async () => {
     const [writer, reader] = [world.process(deadlines), world.process(deadlines)]
     const id = await newUser()
     await inUse(writer, id)
@@ -232,7 +232,7 @@ describe('a Redis that is slower than the deadline', () => {
     expect([await nameOf(writer, id), await nameOf(reader, id)]).toEqual(['v1', 'v1'])
   })
 
-  it('from the start: queries wait for its first answer once, not each of them', async () => {
+  it('when Redis is slow from the start, queries wait for its first reply once, not each of them', async () => {
     proxy.keep()
     const cached = world.process(
       { ...deadlines, invalidationDeadlineMs: 5000, redis: new Redis(proxy.url, { enableReadyCheck: false }) },

@@ -39,7 +39,7 @@ async function inUse(cached: CachedProcess, id: number): Promise<void> {
 }
 
 describe('Redis that is not there', () => {
-  it('from the start: everything is answered by the database, writes are deferred', async () => {
+  it('when Redis is not there from the start, the database answers everything and invalidations are deferred', async () => {
     const redis = new Redis(1, '127.0.0.1', { retryStrategy: () => 1000 })
     const cached = world.process({ ...deadlines, redis })
     const id = await newUser()
@@ -53,7 +53,7 @@ describe('Redis that is not there', () => {
     expect(cached.prisma.$cache.stats().pendingInvalidations).toBeGreaterThan(0)
   })
 
-  it('killed and restarted with its old entries: reads never fail, and nothing from before is served', async () => {
+  it('when Redis is killed and restarted with its old entries, reads never fail and nothing stale is served', async () => {
     const [writer, reader] = [world.process(deadlines), world.process(deadlines)]
     const id = await newUser()
     await inUse(writer, id)
@@ -74,7 +74,7 @@ describe('Redis that is not there', () => {
     expect(writer.prisma.$cache.stats().pendingInvalidations).toBe(0)
   })
 
-  it('restarted from an old snapshot: entries whose invalidation it never saw are not served', async () => {
+  it('when Redis is restarted from an old snapshot, entries whose invalidation it never saw are not served', async () => {
     const cached = world.process(deadlines)
     const id = await newUser()
     await inUse(cached, id)
@@ -92,7 +92,7 @@ describe('Redis that is not there', () => {
     expect(await nameOf(cached, id)).toBe('v1')
   })
 
-  it('for the writer alone: it reads right throughout, others when it is back, by its journal', async () => {
+  it('when Redis is unreachable for the writer alone, its reads stay correct, and other processes are when its journal is replayed', async () => {
     const [writer, reader] = [world.process(deadlines), world.process(deadlines)]
     const id = await newUser()
     await inUse(writer, id)
@@ -112,7 +112,7 @@ describe('Redis that is not there', () => {
 })
 
 describe('Redis that hangs', () => {
-  it('is not waited for: the database’s answer comes while it still hangs, and the write half catches up', async () => {
+  it('a Redis that hangs is not waited for: the database answers meanwhile, and invalidations catch up', async () => {
     const [cached, other] = [world.process(deadlines), world.process(deadlines)]
     const id = await newUser()
     await inUse(cached, id)
@@ -161,7 +161,7 @@ describe('bytes that are not ours', () => {
     )
   }
 
-  it('anything at the hold: the model is read from the database', async () => {
+  it('foreign bytes at the hold: the model is read from the database', async () => {
     const cached = world.process(deadlines)
     const id = await newUser()
     await inUse(cached, id)
@@ -174,7 +174,7 @@ describe('bytes that are not ours', () => {
 })
 
 describe('Redis that is full', () => {
-  it('fills nothing and still drops: invalidation holds', async () => {
+  it('a full Redis fills nothing and still invalidates', async () => {
     const cached = world.process(deadlines)
     const [warm, cold] = [await newUser(), await newUser()]
     await inUse(cached, warm)
@@ -190,7 +190,7 @@ describe('Redis that is full', () => {
     await inUse(cached, warm)
   })
 
-  it('or flushed: everything is loaded again', async () => {
+  it('after a flush of Redis, everything is loaded again', async () => {
     const cached = world.process(deadlines)
     const id = await newUser()
     await inUse(cached, id)
@@ -202,7 +202,7 @@ describe('Redis that is full', () => {
 })
 
 describe('a client that the application closes', () => {
-  it('with quit: queries go on, from the database', async () => {
+  it('after the application quits the client, queries go on from the database', async () => {
     const cached = world.process(deadlines)
     const id = await newUser()
     await inUse(cached, id)
@@ -213,7 +213,7 @@ describe('a client that the application closes', () => {
     expect(await nameOf(cached, id)).toBe('v1')
   })
 
-  it('$cache.close: queries go on, and the client is left alone', async () => {
+  it('after $cache.close, queries go on and the client is left alone', async () => {
     const cached = world.process(deadlines)
     const id = await newUser()
     await inUse(cached, id)
@@ -224,7 +224,7 @@ describe('a client that the application closes', () => {
     expect(cached.redis.status).toBe('ready')
   })
 
-  it('that connects lazily is connected by the first query', async () => {
+  it('a client that connects lazily is connected by the first query', async () => {
     const cached = world.process({ deadlineMs: 2000, redis: new Redis(server.url, { lazyConnect: true }) })
     const id = await newUser()
     await nameOf(cached, id)

@@ -44,32 +44,35 @@ describe('a partition between a writer and Redis', () => {
     ['that refuses its connections', () => proxy.refuse(), false],
     ['half-open', () => proxy.abandon(), false],
   ]
-  it.each(partitions)('%s: the writer reads right throughout, others when it is back', async (_, part, sawIt) => {
-    const [writer, reader] = [behindProxy(), world.process()]
-    const id = await newUser()
-    await inUse(writer, id)
-    await inUse(reader, id)
-    await part()
-    await rename(writer, id, 'v1')
-    expect(await nameOf(writer, id)).toBe('v1')
-    expect(writer.prisma.$cache.stats()).toMatchObject({ invalidationsDeferred: 1 })
-    expect(pending(writer)).toBeGreaterThan(0)
-    expect(await nameOf(reader, id)).toBe(sawIt ? 'v1' : 'v0') // the bound that the docs state
-    await rename(writer, id, 'v2')
-    for (let i = 0; i < 3; i++) expect(await nameOf(writer, id)).toBe('v2')
+  it.each(partitions)(
+    'a partition %s: the writer’s reads stay correct, other processes’ when it is back',
+    async (_, part, sawIt) => {
+      const [writer, reader] = [behindProxy(), world.process()]
+      const id = await newUser()
+      await inUse(writer, id)
+      await inUse(reader, id)
+      await part()
+      await rename(writer, id, 'v1')
+      expect(await nameOf(writer, id)).toBe('v1')
+      expect(writer.prisma.$cache.stats()).toMatchObject({ invalidationsDeferred: 1 })
+      expect(pending(writer)).toBeGreaterThan(0)
+      expect(await nameOf(reader, id)).toBe(sawIt ? 'v1' : 'v0') // the bound that the docs state
+      await rename(writer, id, 'v2')
+      for (let i = 0; i < 3; i++) expect(await nameOf(writer, id)).toBe('v2')
 
-    const repaid = new Promise<number>(resolve => {
-      writer.prisma.$cache.on(event => event.type === 'repaid' && resolve(event.invalidations))
-    })
-    await proxy.mend()
-    expect(await repaid).toBeGreaterThan(0)
-    await inUse(writer, id)
-    expect([await nameOf(writer, id), await nameOf(reader, id)]).toEqual(['v2', 'v2'])
-    expect(pending(writer)).toBe(0)
-    await writer.end()
-  })
+      const repaid = new Promise<number>(resolve => {
+        writer.prisma.$cache.on(event => event.type === 'repaid' && resolve(event.invalidations))
+      })
+      await proxy.mend()
+      expect(await repaid).toBeGreaterThan(0)
+      await inUse(writer, id)
+      expect([await nameOf(writer, id), await nameOf(reader, id)]).toEqual(['v2', 'v2'])
+      expect(pending(writer)).toBe(0)
+      await writer.end()
+    },
+  )
 
-  it('in which the writer dies as well: others are right at the latest at the TTL', async () => {
+  it('a partition in which the writer dies as well: other processes read nothing stale after the TTL', async () => {
     const models = { User: { ttl: '2s' } } as const
     const [writer, reader] = [behindProxy({ models }), world.process({ models })]
     const id = await newUser()
@@ -84,7 +87,7 @@ describe('a partition between a writer and Redis', () => {
     await expect.poll(() => nameOf(reader, id)).toBe('v1')
   })
 
-  it('of a reader alone: it reads from the database, and what it missed is not served afterwards', async () => {
+  it('a partition of a reader alone: it reads from the database, and what it missed is not served afterwards', async () => {
     const [writer, reader] = [world.process(), behindProxy()]
     const id = await newUser()
     await inUse(reader, id)
@@ -99,7 +102,7 @@ describe('a partition between a writer and Redis', () => {
 })
 
 describe('debts', () => {
-  it('that grow while they are repaid are all repaid before trust', async () => {
+  it('pending invalidations that grow while they are replayed are all replayed before trust', async () => {
     const [writer, reader] = [behindProxy(), world.process()]
     const ids = await Promise.all(Array.from({ length: 6 }, newUser))
     for (const id of ids) await inUse(reader, id)
@@ -134,7 +137,7 @@ describe('debts', () => {
     await writer.end()
   })
 
-  it('whose repayment is cut off are kept, and repaid by the next connection', async () => {
+  it('pending invalidations whose replay is cut off are kept, and replayed on the next connection', async () => {
     const [writer, reader] = [behindProxy(), world.process()]
     const id = await newUser()
     await inUse(writer, id)
@@ -156,7 +159,7 @@ describe('debts', () => {
     await writer.end()
   })
 
-  it('that are too many become “all epochs”: one event, a journal of bounded size, and nothing old afterwards', async () => {
+  it('too many pending invalidations become “all epochs”: one event, a journal of bounded size, and nothing stale afterwards', async () => {
     const [writer, reader] = [behindProxy(), world.process()]
     const id = await newUser()
     await inUse(writer, id)

@@ -65,7 +65,7 @@ async function everythingWorks(cached: CachedProcess): Promise<void> {
 }
 
 describe('a Redis user with the permissions of the docs', () => {
-  it('on one Redis: all is cached, and nothing is refused', async () => {
+  it('the permissions of the docs are enough on one Redis: all is cached, and nothing is refused', async () => {
     await allow(world.redis, 'exact', always)
     const redis = new Redis(server.url, { username: 'exact', password: 'x' })
     const cached = world.process({ ...deadlines, redis })
@@ -85,14 +85,14 @@ describe('a Redis user with the permissions of the docs', () => {
     return world.process({ ...deadlines, redis })
   }
 
-  it('on a Cluster: all is cached, and nothing is refused', async () => {
+  it('the permissions of the docs are enough on a Cluster: all is cached, and nothing is refused', async () => {
     const cached = await onCluster('exact', onClusters)
     const refusals = refusalsOf(cached)
     await everythingWorks(cached)
     expect(refusals).toEqual([])
   })
 
-  it('on a Cluster without CLUSTER|SLOTS: an event names it', async () => {
+  it('a missing permission for CLUSTER|SLOTS on a Cluster is named by an event', async () => {
     const cached = await onCluster(
       'blind',
       onClusters.filter(name => name !== 'cluster|slots'),
@@ -104,25 +104,28 @@ describe('a Redis user with the permissions of the docs', () => {
     await cached.end()
   })
 
-  it.each(['mget', 'set', 'del', 'eval', 'get', 'getrange', 'time'])('without %s: an event names it', async missing => {
-    const user = `no-${missing}`
-    await allow(
-      world.redis,
-      user,
-      always.filter(name => name !== missing),
-    )
-    const cached = world.process({ ...deadlines, redis: new Redis(server.url, { username: user, password: 'x' }) })
-    const refusals = refusalsOf(cached)
-    await expect
-      .poll(async () => {
-        const id = await newUser()
-        for (let i = 0; i < 3; i++) expect(await nameOf(cached, id)).toBe('v0')
-        await cached.prisma.user.update({ where: { id }, data: { name: 'v1' } })
-        expect(await nameOf(cached, id)).toBe('v1')
-        if (missing === 'get') await world.redis.del(`${world.prefix}{User}@any`)
-        return refusals.some(message => message.includes('NOPERM') && message.includes(missing))
-      })
-      .toBe(true)
-    for (const message of refusals) expect(message).not.toContain(world.prefix)
-  })
+  it.each(['mget', 'set', 'del', 'eval', 'get', 'getrange', 'time'])(
+    'a missing permission for %s is named by an event',
+    async missing => {
+      const user = `no-${missing}`
+      await allow(
+        world.redis,
+        user,
+        always.filter(name => name !== missing),
+      )
+      const cached = world.process({ ...deadlines, redis: new Redis(server.url, { username: user, password: 'x' }) })
+      const refusals = refusalsOf(cached)
+      await expect
+        .poll(async () => {
+          const id = await newUser()
+          for (let i = 0; i < 3; i++) expect(await nameOf(cached, id)).toBe('v0')
+          await cached.prisma.user.update({ where: { id }, data: { name: 'v1' } })
+          expect(await nameOf(cached, id)).toBe('v1')
+          if (missing === 'get') await world.redis.del(`${world.prefix}{User}@any`)
+          return refusals.some(message => message.includes('NOPERM') && message.includes(missing))
+        })
+        .toBe(true)
+      for (const message of refusals) expect(message).not.toContain(world.prefix)
+    },
+  )
 })

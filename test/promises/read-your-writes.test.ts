@@ -645,7 +645,7 @@ describe('after a write that failed', () => {
     await oracle.check(writer, other)
   })
 
-  it('swallowed in a transaction, which Postgres then rolls back without a word: nothing of it is read', async () => {
+  it('a failed write that is swallowed in a transaction, which Postgres then rolls back silently, leaves nothing to be read', async () => {
     const { user } = await author()
     await oracle.warm(writer, other)
     await writer.prisma.$transaction(async tx => {

@@ -86,7 +86,7 @@ describe('a list has all arguments that Prisma gives it', () => {
     )
   })
 
-  it('all of them in one tick: no shape gets the answer of another', async () => {
+  it('all lists in one tick: none gets the answer of another', async () => {
     await cold(world, cached, other)
     const queries = args.flatMap(([, posts]): Query[] => [
       db => db.user.findUnique({ where: { id: 1 }, include: { posts } }),
@@ -314,11 +314,11 @@ const relations: [string, Query][] = [
   ],
 ]
 
-describe('with related rows the answer is Prisma’s, and a hit asks no SQL', () => {
+describe('with related rows the answer is Prisma’s, and a hit sends no SQL', () => {
   it.each(relations)('%s', (_, query) => sameAnswers(world, [cached, other], query))
 })
 
-describe('one entry serves all orders in which the same is asked for', () => {
+describe('one entry serves all orders in which the same is selected', () => {
   const both: [string, (turned: boolean) => Query][] = [
     [
       'counts',
@@ -420,7 +420,7 @@ describe('what the cache can’t judge is Prisma’s to answer', () => {
     for (let i = 0; i < 3; i++) expect(await ask(dbOf(cached), query)).toStrictEqual(truth)
   })
 
-  it('a cursor that is not in the list, which Prisma answers differently alone and among others', async () => {
+  it('a cursor that is not in the list gets Prisma’s answer, which differs alone and among others', async () => {
     await cold(world, cached, other)
     const after =
       (of: number): Query =>
@@ -499,20 +499,20 @@ describe('a user with 50 posts', () => {
     }
   })
 
-  it('is one round trip and no SQL, when it is warm', async () => {
+  it('a warm user with 50 posts is one round trip and no SQL', async () => {
     const seen = await watchRedis(world, async () => {
       expect(await sqlOf(cached, withPosts)).toBe(0)
     })
     expect(seen.commands()).toEqual(['mget'])
   })
 
-  it.each(othersPosts)('stays warm when somebody else’s posts change: %s', async (_, write) => {
+  it.each(othersPosts)('a user with posts stays warm when the posts of another change: %s', async (_, write) => {
     await ask(dbOf(cached), db => db.tag.findFirst()) // nothing but an entry that is in nobody's way
     expect(await ask(dbOf(other), write)).toHaveProperty('value')
     expect([await sqlOf(cached, withPosts), await sqlOf(other, withPosts)]).toEqual([0, 0])
   })
 
-  it.each(ownPosts)('is fresh at once when his own change: %s', async (_, write) => {
+  it.each(ownPosts)('a user with posts is fresh at once when the posts change: %s', async (_, write) => {
     const before = await ask(world.plain, withPosts)
     expect(await ask(dbOf(other), write)).toHaveProperty('value')
     const [first, second] = [await ask(dbOf(cached), withPosts), await ask(dbOf(other), withPosts)]
@@ -522,7 +522,7 @@ describe('a user with 50 posts', () => {
     expect(second).toStrictEqual(truth)
   })
 
-  it('keeps his posts when his name changes, and has the new name', async () => {
+  it('a user with posts keeps the posts when the name changes, and has the new name', async () => {
     await other.prisma.user.update({ where: { id: 3 }, data: { name: 'Cy' } })
     const user = await ask(dbOf(cached), withPosts)
     expect(user).toMatchObject({ value: { name: 'Cy', posts: { length: 50 } } })

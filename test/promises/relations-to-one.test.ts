@@ -156,12 +156,12 @@ const shapes: [string, Query][] = [
   ],
 ]
 
-describe('with a related row the answer is Prisma’s, and a hit asks no SQL', () => {
+describe('with a related row the answer is Prisma’s, and a hit sends no SQL', () => {
   it.each(shapes)('%s', (_, query) => sameAnswers(world, [cached, other], query))
 })
 
 describe('where a relation led before is a guess', () => {
-  it.each(shapes)('that is found out when it is wrong: %s', async (_, query) => {
+  it.each(shapes)('a guess of where a relation leads is noticed when it is wrong: %s', async (_, query) => {
     const [one, two] = ['1', '2'].map(id => world.process({ models: ALL }, { parts: { Guesses: wrongGuesses(id) } }))
     const truth = await ask(world.plain, query)
     await cold(world, cached, other)
@@ -195,7 +195,7 @@ describe('where a relation led before is a guess', () => {
     expect([await sql(cached), await sql(other)]).toEqual([0, 0])
   }
 
-  it('that is given up when the foreign key moves to another row', async () => {
+  it('a guess of where a relation leads is given up when the foreign key moves to another row', async () => {
     const { user, post } = world.plain
     const [a, b] = await user.createManyAndReturn({ data: [{ email: 'a@moves' }, { email: 'b@moves' }] })
     const { id } = await post.create({ data: { title: 't', authorId: a!.id } })
@@ -205,7 +205,7 @@ describe('where a relation led before is a guess', () => {
     )
   })
 
-  it('that is given up when the foreign key moves to none, and back', async () => {
+  it('a guess of where a relation leads is given up when the foreign key becomes null, and back', async () => {
     const { id } = await world.plain.post.create({ data: { title: 't', authorId: 1, categoryId: 2 } })
     await followed(
       db => db.post.findUnique({ where: { id }, include: { category: { include: { parent: true } } } }),
@@ -213,7 +213,7 @@ describe('where a relation led before is a guess', () => {
     )
   })
 
-  it('that is wrong leaves no token behind, which would keep others from filling that row', async () => {
+  it('a wrong guess leaves no token behind, which would keep other processes from filling that row', async () => {
     const { user, post } = world.plain
     const [a, b] = await user.createManyAndReturn({ data: [{ email: 'c@moves' }, { email: 'd@moves' }] })
     const { id } = await post.create({ data: { title: 't', authorId: a!.id } })
@@ -228,7 +228,7 @@ describe('where a relation led before is a guess', () => {
     expect(await cached.countSql(() => ask(dbOf(cached), query))).toBe(0)
   })
 
-  it('saves what it found, when the row before it has to be loaded', async () => {
+  it('a guess saves what it found when the row before it has to be loaded', async () => {
     const query: Query = db => db.post.findUnique({ where: { id: 1 }, include: { author: true } })
     await cold(world, cached)
     await ask(dbOf(cached), query)
@@ -263,7 +263,7 @@ describe('what is wrong gets Prisma’s error', () => {
     await sameAnswers(world, [cached, other], query, 'refused')
   })
 
-  it('a missing row, OrThrow', () =>
+  it('a missing row is Prisma’s error with OrThrow', () =>
     sameAnswers(
       world,
       [cached, other],
@@ -273,7 +273,7 @@ describe('what is wrong gets Prisma’s error', () => {
 })
 
 describe('what is not meant to be cached', () => {
-  it('relations to a model that is not configured', async () => {
+  it('relations to a model that is not configured are not cached', async () => {
     const { User: _, ...models } = ALL
     const partly = [world.process({ models }), world.process({ models })] as const
     const query: Query = db => db.post.findUnique({ where: { id: 1 }, include: { author: true, category: true } })
@@ -299,7 +299,7 @@ describe('what it costs', () => {
   }
   beforeEach(() => cold(world, cached, other))
 
-  it('a warm read is one round trip, and per level one where nobody knows where the relations lead', async () => {
+  it('a warm read is one round trip, and one per level where it is not known where the relations lead', async () => {
     const levels: [number, Query][] = [
       [2, db => db.post.findUnique({ where: { id: 1 }, include: { author: true, category: true } })],
       [
@@ -319,7 +319,7 @@ describe('what it costs', () => {
     }
   })
 
-  it('…for any number of rows that are read in one tick', async () => {
+  it('a warm read is as many round trips for any number of rows in one tick', async () => {
     const query = (id: number) => (db: Db) => db.post.findUnique({ where: { id }, include: { author: true } })
     const all = () => Promise.all([1, 2, 3, 4, 5].map(id => ask(dbOf(cached), query(id))))
     await all()

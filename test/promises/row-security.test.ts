@@ -33,7 +33,7 @@ afterAll(async () => {
   await world.plain.$executeRawUnsafe(`DROP ROLE "${ROLE}"`)
 })
 
-it('a user under row-level security gets nothing that was cached for one who is not, by key, in a list, or as a first match', async () => {
+it('a user under row-level security gets nothing that was cached for one without it, by key, in a list, or as a first match', async () => {
   const reads = [
     (p: CachedProcess) => p.prisma.post.findUnique({ where: { id: 1 } }),
     (p: CachedProcess) => p.prisma.post.findFirst({ where: { title: 'of 1' } }),

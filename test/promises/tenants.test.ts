@@ -148,13 +148,13 @@ describe.each(Object.entries(KINDS))(
       }
     })
 
-    it('with the checks taken out, each is given rows of the other', async () => {
+    it('(without the checks, each tenant is given rows of the other)', async () => {
       const found = async () => (await crossings('one extension object', 400, UNGUARDED)).found
       await expect.poll(found, { timeout: 60_000 }).toBeGreaterThan(0)
     })
 
     if (kind === 'schema' || kind === 'database') {
-      it('with a prefix for each, both are served from the cache', async () => {
+      it('both tenants are served from the cache with a prefix for each', async () => {
         const { hits } = await crossings('a prefix for each', 1_000)
         for (const count of hits) expect(count).toBeGreaterThan(100)
       })

@@ -70,7 +70,7 @@ describe('a process that can’t write to Redis', () => {
     return other
   }
 
-  it('because Redis is full takes no hit from the others, and caches as soon as it can', async () => {
+  it('a process that cannot write because Redis is full takes no hit from the others, and caches as soon as it can', async () => {
     const [id] = (await newUsers(1)) as [number]
     const trusted = world.process(deadlines)
     await inUse(trusted, id)
@@ -85,7 +85,7 @@ describe('a process that can’t write to Redis', () => {
     await inUse(other, id)
   })
 
-  it('because its user may not SET takes no hit from the others', async () => {
+  it('a process whose user may not SET takes no hit from the others', async () => {
     const [id] = (await newUsers(1)) as [number]
     const trusted = world.process(deadlines)
     await world.redis.call('ACL', 'SETUSER', 'reader', 'on', 'nopass', '~*', '+@all', '-set')
@@ -93,7 +93,7 @@ describe('a process that can’t write to Redis', () => {
     await harmless(trusted, id, () => world.process({ ...deadlines, redis: redis() }))
   })
 
-  it('still invalidates what it writes', async () => {
+  it('a process that cannot write to Redis still invalidates what it writes to the database', async () => {
     const [id] = (await newUsers(1)) as [number]
     const trusted = world.process(deadlines)
     await world.redis.call('ACL', 'SETUSER', 'reader', 'on', 'nopass', '~*', '+@all', '-set')
@@ -104,7 +104,7 @@ describe('a process that can’t write to Redis', () => {
     expect(await nameOf(trusted, id)).toBe('v1')
   })
 
-  it('keeps its mark: a mark that is gone is set again by who trusts the server', async () => {
+  it('the mark of a process that cannot write is kept: a mark that is gone is set again by a process that trusts the server', async () => {
     const [id] = (await newUsers(1)) as [number]
     const parts = { fleetTimes: { leaseMs: 4000, freshMs: 2000, renewMs: 50 } }
     const cached = world.process(deadlines, { parts })
@@ -120,7 +120,7 @@ describe('a process that can’t write to Redis', () => {
 })
 
 describe('a server that a service with fewer models has met first', () => {
-  it('is not known to one with more: its old entries are not served', async () => {
+  it('a server that a service with fewer models has met first is unknown to one with more: its stale entries are not served', async () => {
     const [id] = (await newUsers(1)) as [number]
     const first = world.process(deadlines)
     await inUse(first, id)
@@ -198,7 +198,7 @@ describe('processes with other TTLs', () => {
 })
 
 describe('a tick of thousands of lookups', () => {
-  it('is kept with the default deadline, and each of them is a hit the next time', async () => {
+  it('a tick of thousands of lookups is kept with the default deadline, and each of them is a hit the next time', async () => {
     const ids = await newUsers(5000)
     const cached = world.process({ deadlineMs: 50, invalidationDeadlineMs: 5000 }, { pool: { max: 10 } })
     await inUse(cached, ids[0] as number)
@@ -212,7 +212,7 @@ describe('a tick of thousands of lookups', () => {
 })
 
 describe('$cache.close()', () => {
-  it('replays what is owed, and says that nothing is left', async () => {
+  it('$cache.close() replays pending invalidations, and says that none is left', async () => {
     const [id] = (await newUsers(1)) as [number]
     const [writer, reader] = [world.process({ ...deadlines, redis: new Redis(proxy.url) }), world.process(deadlines)]
     await inUse(writer, id)
@@ -225,7 +225,7 @@ describe('$cache.close()', () => {
     expect(await nameOf(reader, id)).toBe('v1')
   })
 
-  it('says what it had to leave, also by an event, when Redis is out of reach', async () => {
+  it('$cache.close() says what it had to leave, also by an event, when Redis is out of reach', async () => {
     const [id] = (await newUsers(1)) as [number]
     const writer = world.process({ ...deadlines, redis: new Redis(proxy.url, { retryStrategy: () => 20 }) })
     await inUse(writer, id)
@@ -239,7 +239,7 @@ describe('$cache.close()', () => {
     await proxy.mend()
   })
 
-  it('ends no write: one that comes later still invalidates, long after what was known of others is old', async () => {
+  it('$cache.close() ends no write: a later one still invalidates, long after what was known of other processes has expired', async () => {
     const [id] = (await newUsers(1)) as [number]
     const parts = { fleetTimes: { leaseMs: 400, freshMs: 100, renewMs: 50 } }
     const [writer, reader] = [world.process(deadlines, { parts }), world.process(deadlines)]
@@ -279,7 +279,7 @@ describe.each([
     return { writer, reader, id, codes, deferred }
   }
 
-  it('is noticed: invalidations wait until it is back, and an event says so once', async () => {
+  it('a SELECT on the shared client is noticed: invalidations wait until it is back, and an event says so once', async () => {
     const { writer, reader, id, codes, deferred } = await story()
     expect(deferred).toBe(1)
     await expect.poll(() => writer.prisma.$cache.stats().pendingInvalidations).toBe(0)
@@ -288,7 +288,7 @@ describe.each([
     expect(await world.redis.call('INFO', 'keyspace')).not.toContain('db1')
   })
 
-  it('if it were not, others would read what was before', async () => {
+  it('(without that check, other processes read the stale row)', async () => {
     const { writer, reader, id } = await story({ Connection: StaysHere })
     expect(await nameOf(reader, id)).toBe('v0')
     await writer.redis.select(1)
@@ -298,7 +298,7 @@ describe.each([
 })
 
 describe('a client whose listeners the application takes away', () => {
-  it('is noticed to be on another connection, and the cache comes back by itself', async () => {
+  it('a client without its listeners is noticed to be on another connection, and the cache comes back by itself', async () => {
     const [id] = (await newUsers(1)) as [number]
     const cached = world.process({ ...deadlines, redis: new Redis(server.url, { retryStrategy: () => 20 }) })
     await inUse(cached, id)
@@ -314,7 +314,7 @@ describe('a client whose listeners the application takes away', () => {
     expect(trust).toEqual([false, true])
   })
 
-  it('that was quit and is connected again is used again', async () => {
+  it('a client that was quit and is connected again is used again', async () => {
     const [id] = (await newUsers(1)) as [number]
     const cached = world.process(deadlines)
     await inUse(cached, id)
@@ -346,7 +346,7 @@ describe('a hold that Redis evicts', () => {
     return { key, kept, ttl, repeated: () => repeated }
   }
 
-  it('is set again for the rest of its time, while the process that owes it lives', async () => {
+  it('a hold that Redis evicts is set again for the rest of its time, while its process lives', async () => {
     const { key, ttl, repeated } = await story()
     expect(ttl).toBeGreaterThan(0)
     expect(ttl).toBeLessThanOrEqual(3000)
@@ -354,7 +354,7 @@ describe('a hold that Redis evicts', () => {
     expect(await world.redis.exists(key)).toBe(0)
   })
 
-  it('never shortens a longer one of another process', async () => {
+  it('a hold that is set again never shortens a longer one of another process', async () => {
     const { key, kept } = await story()
     await world.redis.set(key, 1, 'PX', 60_000)
     await sleep(300)
@@ -363,7 +363,7 @@ describe('a hold that Redis evicts', () => {
     expect(kept.close()).toBe(1)
   })
 
-  it('would be gone, if it were left to Redis', async () => {
+  it('(without setting it again, an evicted hold is gone)', async () => {
     const { ttl, kept } = await story(LeftToRedis)
     expect(ttl).toBe(-2)
     kept.close()

@@ -60,7 +60,7 @@ it('an entry outlives no epoch: a fill extends those it was made under when they
   for (const epoch of epochs) expect(await world.redis.pttl(epoch)).toBeGreaterThan(entry - 1000)
 })
 
-it('nor one that was dropped meanwhile, and made anew by an entry with a shorter life', async () => {
+it('an entry outlives no epoch that was deleted meanwhile and made anew by an entry with a shorter life', async () => {
   const cached = world.process({
     ttl: '2s',
     models: { User: { ttl: '2s', negativeTtl: '1s', queries: { ttl: '1h' } } },

@@ -121,12 +121,12 @@ function gate(): { open: () => void; opened: Promise<void> } {
 }
 
 describe.each(Object.entries(SCHEDULES))('%s', (_, schedule) => {
-  it('is not kept as it was', async () => {
+  it('a row or list that a write changes during its load is not kept stale', async () => {
     const { cached, truth } = await play(schedule, writer)
     expect(cached).toEqual(truth)
   })
 
-  it(`(without the rule it would: ${schedule.rule})`, async () => {
+  it(`(without the rule ${schedule.rule}, it is kept stale)`, async () => {
     const { cached, truth } = await play(schedule, unguarded[schedule.rule])
     expect(cached).not.toEqual(truth)
   })

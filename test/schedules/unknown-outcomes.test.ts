@@ -146,21 +146,21 @@ async function locked(run: () => Promise<void>): Promise<{ lock: Client; release
 }
 
 describe.each(WRITES)('%s', (_, write, models) => {
-  it('whose reply does not come is seen, if the server did it', async () => {
+  it('a write whose reply does not come is seen, if the server did it', async () => {
     proxy.keep('replies')
     await expect(write(writer.prisma)).rejects.toThrow()
     await expectHeld(models)
     await expectFresh()
   })
 
-  it('that never reaches the server leaves everything as it is', async () => {
+  it('a write that never reaches the server leaves everything as it is', async () => {
     proxy.lose('requests')
     await expect(write(writer.prisma)).rejects.toThrow()
     await expectHeld(models)
     await expectFresh()
   })
 
-  it('whose connection is cut when it has been sent', async () => {
+  it('a write whose connection is cut after it was sent leaves nothing stale', async () => {
     const sent = proxy.arrival('requests')
     const outcome = write(writer.prisma).then(
       () => 'done',
@@ -173,7 +173,7 @@ describe.each(WRITES)('%s', (_, write, models) => {
     await expectFresh()
   })
 
-  it('that waits for a lock until its time is over, and is done when the lock is released', async () => {
+  it('a write that times out at a lock, and is done when the lock is released, is seen', async () => {
     const { release } = await locked(() => expect(write(writer.prisma)).rejects.toThrow())
     await expectHeld(models)
     await expectFresh()
@@ -182,7 +182,7 @@ describe.each(WRITES)('%s', (_, write, models) => {
     await expectFresh()
   })
 
-  it('whose backend is killed while it waits', async () => {
+  it('a write whose backend is killed while it waits leaves nothing stale', async () => {
     let outcome: Promise<void> | undefined
     const { lock, release } = await locked(async () => {
       outcome = expect(write(writer.prisma)).rejects.toThrow()
@@ -201,29 +201,35 @@ describe.each(WRITES)('%s', (_, write, models) => {
 const UNDONE = ['links', 'a nested write', 'a batch']
 const COMMITTED_LATER = WRITES.filter(([name]) => !UNDONE.includes(name))
 
-describe('(without a hold', () => {
+describe('without a hold', () => {
   beforeAll(() => cast({ Store: NoHold }))
   afterAll(() => cast({}))
 
-  it.each(COMMITTED_LATER)('%s that is done when a lock is released would not be seen)', async (_, write) => {
-    const { release } = await locked(() => expect(write(writer.prisma)).rejects.toThrow())
-    await expectFresh()
-    await release()
-    await settled()
-    expect(await isFresh()).toBe(false)
-  })
+  it.each(COMMITTED_LATER)(
+    '(without the hold, %s that is done when a lock is released is not seen)',
+    async (_, write) => {
+      const { release } = await locked(() => expect(write(writer.prisma)).rejects.toThrow())
+      await expectFresh()
+      await release()
+      await settled()
+      expect(await isFresh()).toBe(false)
+    },
+  )
 })
 
-describe('(without a drop after a failure', () => {
+describe('without an invalidation after a failure', () => {
   beforeAll(() => cast({ Store: NoDrop }))
   afterAll(() => cast({}))
 
-  it.each(COMMITTED_LATER)('%s whose reply does not come would not be seen)', async (_, write) => {
-    proxy.keep('replies')
-    await expect(write(writer.prisma)).rejects.toThrow()
-    await settled()
-    expect(await isFresh()).toBe(false)
-  })
+  it.each(COMMITTED_LATER)(
+    '(without an invalidation after a failure, %s whose reply does not come is not seen)',
+    async (_, write) => {
+      proxy.keep('replies')
+      await expect(write(writer.prisma)).rejects.toThrow()
+      await settled()
+      expect(await isFresh()).toBe(false)
+    },
+  )
 })
 
 describe('the COMMIT of a transaction', () => {
@@ -234,7 +240,7 @@ describe('the COMMIT of a transaction', () => {
       before()
     })
 
-  it('whose reply does not come', async () => {
+  it('a COMMIT whose reply does not come is seen', async () => {
     await expect(transaction(() => proxy.keep('replies'))).rejects.toThrow()
     await expectHeld(['User', 'Post'])
     await expectFresh()
@@ -242,7 +248,7 @@ describe('the COMMIT of a transaction', () => {
     await expectFresh()
   })
 
-  it('that never reaches the server', async () => {
+  it('a COMMIT that never reaches the server leaves nothing stale', async () => {
     await expect(transaction(() => proxy.lose('requests'))).rejects.toThrow()
     await expectHeld(['User', 'Post'])
     await expectFresh()
@@ -251,7 +257,7 @@ describe('the COMMIT of a transaction', () => {
     await expectFresh()
   })
 
-  it('that is cut when it has been sent', async () => {
+  it('a COMMIT that is cut after it was sent leaves nothing stale', async () => {
     await transaction(() => void proxy.arrival('requests').then(() => proxy.cut())).then(
       () => undefined,
       () => expectHeld(['User', 'Post']),
