@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { useProxy, useRedis } from '../support/hooks.js'
 import { startProxy } from '../support/proxy.js'
 import { type RedisServer, startRedis } from '../support/servers.js'
+import { inUse, nameOf, newUser, rename } from '../support/users.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
 // Slow to load, and responsive meanwhile, when it has something to load.
@@ -27,27 +28,7 @@ interface Settings {
 const processOn = (url = server.url, settings: Settings = {}) =>
   world.process({ ...deadlines, redis: new Redis(url, { retryStrategy: () => 20, ...settings }) })
 
-async function newUser(): Promise<number> {
-  return (await world.plain.user.create({ data: { email: `${Math.random()}@x.org`, name: 'v0' } })).id
-}
-
-const nameOf = async (cached: CachedProcess, id: number) =>
-  (await cached.prisma.user.findUnique({ where: { id } }))?.name
-
-const rename = (cached: CachedProcess, id: number, name: string) =>
-  cached.prisma.user.update({ where: { id }, data: { name } })
-
 const rowKey = (id: number) => `${world.prefix}User:${id}`
-
-async function inUse(cached: CachedProcess, id: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { hits } = cached.prisma.$cache.stats()
-      await nameOf(cached, id)
-      return cached.prisma.$cache.stats().hits > hits
-    })
-    .toBe(true)
-}
 
 /** What this process has said since: `trust`, `distrust`, or the code of an error with what Redis said. */
 function said(cached: CachedProcess): string[] {
@@ -71,7 +52,7 @@ const nextTrust = (cached: CachedProcess) =>
 describe('Redis that was restored', () => {
   it('a Redis restored from a snapshot older than acknowledged writes serves nothing of the snapshot', async () => {
     const cached = [processOn(), processOn()] as const
-    const id = await newUser()
+    const id = await newUser(world)
     for (const one of cached) await inUse(one, id)
     await world.redis.save() // with the row at v0, and with the mark that this process of Redis is known
     await copyFile(join(server.dir, 'dump.rdb'), join(server.dir, 'old.rdb'))
@@ -95,7 +76,7 @@ describe('Redis that was restored', () => {
     const reader = world.process({ deadlineMs: 20_000, redis })
     const writer = processOn(restored.url)
     const onServer = new Redis(restored.url)
-    const id = await newUser()
+    const id = await newUser(world)
     for (const one of [reader, writer]) await inUse(one, id)
     await onServer.save()
     await copyFile(join(restored.dir, 'dump.rdb'), join(restored.dir, 'old.rdb'))
@@ -122,7 +103,7 @@ describe('Redis that was restored', () => {
 
   it('after a restart of an empty Redis, everything is loaded again', async () => {
     const cached = processOn()
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     const words = said(cached)
     const back = nextTrust(cached)
@@ -136,7 +117,7 @@ describe('Redis that was restored', () => {
 
   it('while Redis is still loading (LOADING), the database answers', async () => {
     const cached = processOn(server.url, { enableReadyCheck: false })
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     const fillers = Array.from({ length: 1000 }, (_, i) => [`${world.prefix}filler:${i}`, 'x'.repeat(100)]).flat()
     await world.redis.mset(fillers)
@@ -188,7 +169,7 @@ describe('Redis that failed over', () => {
 
   it('a failover to a replica that missed the last invalidations serves nothing stale', async () => {
     const [writer, reader] = [processOn(), processOn()]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(writer, id)
     await inUse(reader, id)
     await follow(onReplica, server)
@@ -205,12 +186,12 @@ describe('Redis that failed over', () => {
 
   it('a master that became a replica (READONLY) is not trusted, though it is the process that we knew', async () => {
     const cached = processOn()
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     const words = said(cached)
     await follow(world.redis, replica)
     // A miss says so: its token is refused.
-    const other = await newUser()
+    const other = await newUser(world)
     expect(await nameOf(cached, other)).toBe('v0')
     expect(words).toEqual(['READONLY', 'distrust'])
     await rename(cached, other, 'v1')
@@ -232,7 +213,7 @@ describe('Redis that failed over', () => {
 
   it('a server that comes back with the data of another one is unknown, though it is the same process', async () => {
     const cached = processOn()
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     const epoch = await world.redis.getBuffer(`${world.prefix}{User}@rows`)
     await follow(onReplica, server)
@@ -248,7 +229,7 @@ describe('Redis that failed over', () => {
 
   it('after a failover to a server that could not be used, and back, the first one serves nothing that was invalidated meanwhile', async () => {
     const cached = processOn()
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await onReplica.config('SET', 'maxmemory', '1') // it takes a DEL, and no mark
     const words = said(cached)
@@ -269,7 +250,7 @@ describe('Redis that refuses', () => {
   it('while Redis refuses everything (NOAUTH), the database answers', async () => {
     const cached = processOn(server.url, { enableReadyCheck: false })
     const checked = processOn()
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await inUse(checked, id)
     const words = said(cached)
@@ -306,7 +287,7 @@ describe('Redis that refuses', () => {
       await world.redis.call('ACL', 'SETUSER', user, 'on', 'nopass', '~*', '+@all', ...rule.split(' '))
       const cached = processOn(server.url, { username: user, password: 'x', enableReadyCheck: false })
       const words = said(cached)
-      const id = await newUser()
+      const id = await newUser(world)
       for (let i = 1; i < 4; i++) {
         await nameOf(cached, id)
         await rename(cached, id, `v${i}`)
@@ -341,9 +322,9 @@ describe('Redis that refuses', () => {
 
   it('fills go on after Redis has forgotten its scripts (SCRIPT FLUSH)', async () => {
     const cached = processOn()
-    await inUse(cached, await newUser())
+    await inUse(cached, await newUser(world))
     await world.redis.script('FLUSH')
-    await inUse(cached, await newUser())
+    await inUse(cached, await newUser(world))
   })
 })
 
@@ -372,7 +353,7 @@ describe('Redis that loses keys by itself', () => {
 
   it('a load during a flush of Redis fills nothing that a later write would miss', async () => {
     const cached = processOn()
-    const id = await newUser()
+    const id = await newUser(world)
     for (let round = 1; round < 20; round++) {
       const [first] = await Promise.all([nameOf(cached, id), world.redis.flushall(), rename(cached, id, `v${round}`)])
       expect([`v${round - 1}`, `v${round}`]).toContain(first)
@@ -396,7 +377,7 @@ describe('keys of ours that hold another type (WRONGTYPE)', () => {
     '%s of another type (WRONGTYPE): the answer is correct, and the key is repaired',
     async (_, keyOf) => {
       const cached = processOn()
-      const id = await newUser()
+      const id = await newUser(world)
       const email = `${id}@x.org`
       await world.plain.user.update({ where: { id }, data: { email } })
       let value = 0
@@ -433,7 +414,7 @@ describe('Redis of another version', () => {
     proxy.rewrite(`redis_version:${server.version}`, `redis_version:6${server.version.slice(1)}`)
     const cached = processOn(proxy.url)
     const words = said(cached)
-    const id = await newUser()
+    const id = await newUser(world)
     for (let i = 1; i < 4; i++) {
       expect(await nameOf(cached, id)).toBe(`v${i - 1}`)
       await rename(cached, id, `v${i}`)

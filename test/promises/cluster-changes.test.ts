@@ -7,6 +7,7 @@ import { Cluster, Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Connection } from '../../src/redis/connection.js'
 import { useCluster } from '../support/hooks.js'
+import { nameOf, newUsers, rename } from '../support/users.js'
 import { type CachedProcess, type ProcessOptions, useWorld } from '../support/world.js'
 
 const args = ['--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0']
@@ -64,19 +65,6 @@ function newProcess(
   return world.process({ redis, deadlineMs: 200, invalidationDeadlineMs: 500 }, { parts })
 }
 
-async function newUsers(count: number): Promise<number[]> {
-  const made = await world.plain.user.createManyAndReturn({
-    data: Array.from({ length: count }, () => ({ email: `${Math.random()}@x.org`, name: 'v0' })),
-  })
-  return made.map(user => user.id)
-}
-
-const nameOf = async (cached: CachedProcess, id: number) =>
-  (await cached.prisma.user.findUnique({ where: { id } }))?.name
-
-const rename = (cached: CachedProcess, id: number, name: string) =>
-  cached.prisma.user.update({ where: { id }, data: { name } })
-
 async function inUse(cached: CachedProcess, ids: number[]): Promise<void> {
   await expect
     .poll(async () => {
@@ -107,7 +95,7 @@ class NeverSplits extends Connection {
 describe('a master that stops for some seconds, is replaced, and comes back', () => {
   const story = async (parts: ProcessOptions['parts']) => {
     const eyes = nodes()
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const cached = newProcess({}, parts)
     await inUse(cached, [id])
     const stopped = await eyes.masterOf(`${world.prefix}{User}@rows`)
@@ -150,7 +138,7 @@ describe('a master that stops for some seconds, is replaced, and comes back', ()
 describe('a replica that missed an invalidation and takes over without an event', () => {
   const story = async (parts: ProcessOptions['parts']) => {
     const eyes = nodes()
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const [writer, reader] = [newProcess({}, parts), newProcess({}, parts)]
     for (const each of [writer, reader]) {
       await inUse(each, [id])
@@ -226,7 +214,7 @@ describe('slots that move', () => {
 
   const reshard = async (parts: ProcessOptions['parts']) => {
     const eyes = nodes()
-    const ids = await newUsers(30)
+    const ids = await newUsers(world, 30)
     const cached = newProcess({ enableAutoPipelining: true }, parts)
     const reader = newProcess()
     await inUse(cached, ids)
@@ -252,7 +240,7 @@ describe('slots that move', () => {
     'and one that stays half moved (TRYAGAIN) %s',
     async (_title, parts, used) => {
       const eyes = nodes()
-      const [id] = (await newUsers(1)) as [number]
+      const [id] = (await newUsers(world, 1)) as [number]
       const tag = await world.plain.tag.create({ data: { name: `t${Math.random()}` } })
       const cached = newProcess({}, parts)
       await inUse(cached, [id])

@@ -3,6 +3,7 @@ import { Cluster } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { cacheAside } from '../../src/index.js'
 import { useCluster } from '../support/hooks.js'
+import { newUsers } from '../support/users.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
 const cluster = useCluster({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
@@ -12,13 +13,6 @@ function process(): CachedProcess {
   const redis = new Cluster([...cluster.addresses])
   redis.on('error', () => {})
   return world.process({ redis, deadlineMs: 2000, invalidationDeadlineMs: 5000 })
-}
-
-async function newUsers(count: number): Promise<number[]> {
-  const made = await world.plain.user.createManyAndReturn({
-    data: Array.from({ length: count }, () => ({ email: `${Math.random()}@x.org`, name: 'v0' })),
-  })
-  return made.map(user => user.id)
 }
 
 const namesOf = (cached: CachedProcess, ids: number[]) =>
@@ -37,7 +31,7 @@ async function inUse(cached: CachedProcess, ids: number[]): Promise<void> {
 describe('a Redis Cluster', () => {
   it('a Redis Cluster serves rows on all nodes, and writes invalidate them for every process', async () => {
     const [writer, reader] = [process(), process()]
-    const ids = await newUsers(30)
+    const ids = await newUsers(world, 30)
     await inUse(writer, ids)
     await inUse(reader, ids)
     expect(await reader.countSql(() => namesOf(reader, ids))).toBe(0)
@@ -57,7 +51,7 @@ describe('a Redis Cluster', () => {
 
   it('a node of a Cluster that comes back with old entries is not trusted before its epochs are deleted', async () => {
     const cached = process()
-    const ids = await newUsers(30)
+    const ids = await newUsers(world, 30)
     await inUse(cached, ids)
     // Each node in turn: whichever holds a row, another one may hold the epochs.
     for (const [round, node] of cluster.nodes.entries()) {

@@ -1,16 +1,8 @@
 /** `findUnique(…).posts()` and the like: cached as the relation that it asks for, in the shape that Prisma gives it. */
-import { beforeAll, describe, expect, it } from 'vitest'
-import { ALL, ask, cold, dbOf, P1, type Query, sameAnswers, smallWorld, T1 } from '../support/readings.js'
-import { type CachedProcess, useWorld } from '../support/world.js'
+import { describe, expect, it } from 'vitest'
+import { ask, cold, dbOf, P1, type Query, sameAnswers, smallWorld, useSmallWorld, T1 } from '../support/readings.js'
 
-const world = useWorld()
-let cached: CachedProcess
-let other: CachedProcess
-beforeAll(async () => {
-  cached = world.process({ models: ALL })
-  other = world.process({ models: ALL })
-  await smallWorld(world)
-})
+const { world, cached, other } = useSmallWorld()
 
 const id = 'asc' as const
 

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { useRedis } from '../support/hooks.js'
+import { inUse, nameOf, newUser } from '../support/users.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
 // Its own, because it is killed, stopped and filled; with a log, so that a restart brings old entries back.
@@ -10,13 +11,6 @@ const server = useRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always
 const world = useWorld({ redisUrl: () => server.url })
 
 const deadlines = { deadlineMs: 50, invalidationDeadlineMs: 200 }
-
-async function newUser(): Promise<number> {
-  return (await world.plain.user.create({ data: { email: `${Math.random()}@x.org`, name: 'v0' } })).id
-}
-
-const nameOf = async (cached: CachedProcess, id: number) =>
-  (await cached.prisma.user.findUnique({ where: { id } }))?.name
 
 const trusts = (cached: CachedProcess, trusted: boolean) =>
   new Promise<void>(resolve => {
@@ -27,22 +21,11 @@ const trusts = (cached: CachedProcess, trusted: boolean) =>
     })
   })
 
-/** Reads until a read is a hit: the cache is in use (again). */
-async function inUse(cached: CachedProcess, id: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { hits } = cached.prisma.$cache.stats()
-      await nameOf(cached, id)
-      return cached.prisma.$cache.stats().hits > hits
-    })
-    .toBe(true)
-}
-
 describe('Redis that is not there', () => {
   it('when Redis is not there from the start, the database answers everything and invalidations are deferred', async () => {
     const redis = new Redis(1, '127.0.0.1', { retryStrategy: () => 1000 })
     const cached = world.process({ ...deadlines, redis })
-    const id = await newUser()
+    const id = await newUser(world)
     expect(await nameOf(cached, id)).toBe('v0')
     await cached.prisma.user.update({ where: { id }, data: { name: 'v1' } })
     await cached.prisma.$transaction(async tx => {
@@ -55,7 +38,7 @@ describe('Redis that is not there', () => {
 
   it('when Redis is killed and restarted with its old entries, reads never fail and nothing stale is served', async () => {
     const [writer, reader] = [world.process(deadlines), world.process(deadlines)]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(writer, id)
     await inUse(reader, id)
     const lost = Promise.all([trusts(writer, false), trusts(reader, false)])
@@ -76,7 +59,7 @@ describe('Redis that is not there', () => {
 
   it('when Redis is restarted from an old snapshot, entries whose invalidation it never saw are not served', async () => {
     const cached = world.process(deadlines)
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     const key = `${world.prefix}User:${id}`
     const old = await world.redis.getBuffer(key)
@@ -94,7 +77,7 @@ describe('Redis that is not there', () => {
 
   it('when Redis is unreachable for the writer alone, its reads stay correct, and other processes are when its journal is replayed', async () => {
     const [writer, reader] = [world.process(deadlines), world.process(deadlines)]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(writer, id)
     await inUse(reader, id)
     const lost = trusts(writer, false)
@@ -114,7 +97,7 @@ describe('Redis that is not there', () => {
 describe('Redis that hangs', () => {
   it('a Redis that hangs is not waited for: the database answers meanwhile, and invalidations catch up', async () => {
     const [cached, other] = [world.process(deadlines), world.process(deadlines)]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await inUse(other, id)
     await server.kill('SIGSTOP')
@@ -150,7 +133,7 @@ describe('bytes that are not ours', () => {
       `${title} at %s: the database answers, and the key heals`,
       async name => {
         const cached = world.process(deadlines)
-        const id = await newUser()
+        const id = await newUser(world)
         await inUse(cached, id)
         await put(world.prefix + name.replace('%', String(id)))
         for (let i = 0; i < 3; i++) expect(await nameOf(cached, id)).toBe('v0')
@@ -163,7 +146,7 @@ describe('bytes that are not ours', () => {
 
   it('foreign bytes at the hold: the model is read from the database', async () => {
     const cached = world.process(deadlines)
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await world.redis.set(`${world.prefix}{User}@hold`, 'x', 'PX', 60_000)
     expect(await cached.countSql(() => nameOf(cached, id))).toBe(1)
@@ -176,7 +159,7 @@ describe('bytes that are not ours', () => {
 describe('Redis that is full', () => {
   it('a full Redis fills nothing and still invalidates', async () => {
     const cached = world.process(deadlines)
-    const [warm, cold] = [await newUser(), await newUser()]
+    const [warm, cold] = [await newUser(world), await newUser(world)]
     await inUse(cached, warm)
     await world.redis.config('SET', 'maxmemory-policy', 'noeviction')
     await world.redis.config('SET', 'maxmemory', '1mb')
@@ -192,7 +175,7 @@ describe('Redis that is full', () => {
 
   it('after a flush of Redis, everything is loaded again', async () => {
     const cached = world.process(deadlines)
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await world.redis.flushall()
     expect(await cached.countSql(() => nameOf(cached, id))).toBe(1)
@@ -204,7 +187,7 @@ describe('Redis that is full', () => {
 describe('a client that the application closes', () => {
   it('after the application quits the client, queries go on from the database', async () => {
     const cached = world.process(deadlines)
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await cached.redis.quit()
     await nextTurn()
@@ -215,7 +198,7 @@ describe('a client that the application closes', () => {
 
   it('after $cache.close, queries go on and the client is left alone', async () => {
     const cached = world.process(deadlines)
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await cached.prisma.$cache.close()
     expect(await nameOf(cached, id)).toBe('v0')
@@ -226,7 +209,7 @@ describe('a client that the application closes', () => {
 
   it('a client that connects lazily is connected by the first query', async () => {
     const cached = world.process({ deadlineMs: 2000, redis: new Redis(server.url, { lazyConnect: true }) })
-    const id = await newUser()
+    const id = await newUser(world)
     await nameOf(cached, id)
     await cached.flushed()
     expect(await cached.countSql(() => nameOf(cached, id))).toBe(0)

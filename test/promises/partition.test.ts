@@ -2,6 +2,7 @@
 import { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { useProxy } from '../support/hooks.js'
+import { inUse, nameOf, newUser, rename } from '../support/users.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
 const world = useWorld()
@@ -13,27 +14,7 @@ const deadlines = { deadlineMs: 500, invalidationDeadlineMs: 500 }
 const behindProxy = (options = {}) =>
   world.process({ ...deadlines, redis: new Redis(proxy.url, { retryStrategy: () => 10 }), ...options })
 
-async function newUser(): Promise<number> {
-  return (await world.plain.user.create({ data: { email: `${Math.random()}@x.org`, name: 'v0' } })).id
-}
-
-const nameOf = async (cached: CachedProcess, id: number) =>
-  (await cached.prisma.user.findUnique({ where: { id } }))?.name
-
-const rename = (cached: CachedProcess, id: number, name: string) =>
-  cached.prisma.user.update({ where: { id }, data: { name } })
-
 const pending = (cached: CachedProcess) => cached.prisma.$cache.stats().pendingInvalidations
-
-async function inUse(cached: CachedProcess, id: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { hits } = cached.prisma.$cache.stats()
-      await nameOf(cached, id)
-      return cached.prisma.$cache.stats().hits > hits
-    })
-    .toBe(true)
-}
 
 describe('a partition between a writer and Redis', () => {
   const partitions: [string, () => void | Promise<void>, sawIt: boolean][] = [
@@ -48,7 +29,7 @@ describe('a partition between a writer and Redis', () => {
     'a partition %s: the writer’s reads stay correct, other processes’ when it is back',
     async (_, part, sawIt) => {
       const [writer, reader] = [behindProxy(), world.process()]
-      const id = await newUser()
+      const id = await newUser(world)
       await inUse(writer, id)
       await inUse(reader, id)
       await part()
@@ -75,7 +56,7 @@ describe('a partition between a writer and Redis', () => {
   it('a partition in which the writer dies as well: other processes read nothing stale after the TTL', async () => {
     const models = { User: { ttl: '2s' } } as const
     const [writer, reader] = [behindProxy({ models }), world.process({ models })]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(reader, id)
     await inUse(writer, id)
     await proxy.refuse()
@@ -89,7 +70,7 @@ describe('a partition between a writer and Redis', () => {
 
   it('a partition of a reader alone: it reads from the database, and what it missed is not served afterwards', async () => {
     const [writer, reader] = [world.process(), behindProxy()]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(reader, id)
     proxy.lose()
     await rename(writer, id, 'v1')
@@ -139,7 +120,7 @@ describe('debts', () => {
 
   it('pending invalidations whose replay is cut off are kept, and replayed on the next connection', async () => {
     const [writer, reader] = [behindProxy(), world.process()]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(writer, id)
     await inUse(reader, id)
     await proxy.refuse()
@@ -161,7 +142,7 @@ describe('debts', () => {
 
   it('too many pending invalidations become “all epochs”: one event, a journal of bounded size, and nothing stale afterwards', async () => {
     const [writer, reader] = [behindProxy(), world.process()]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(writer, id)
     await inUse(reader, id)
     await reader.prisma.$cache.getOrSet('rates', () => 1, { tags: ['rates'] })

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { Cluster, Redis } from 'ioredis'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { useCluster, useRedis } from '../support/hooks.js'
+import { inUse, nameOf, newUser } from '../support/users.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
 const server = useRedis()
@@ -21,23 +22,6 @@ beforeAll(async () => {
 
 const deadlines = { deadlineMs: 500, invalidationDeadlineMs: 1000 }
 
-const nameOf = async (cached: CachedProcess, id: number) =>
-  (await cached.prisma.user.findUnique({ where: { id } }))?.name
-
-async function newUser(): Promise<number> {
-  return (await world.plain.user.create({ data: { email: `${Math.random()}@x.org`, name: 'v0' } })).id
-}
-
-async function inUse(cached: CachedProcess, id: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { hits } = cached.prisma.$cache.stats()
-      await nameOf(cached, id)
-      return cached.prisma.$cache.stats().hits > hits
-    })
-    .toBe(true)
-}
-
 async function allow(admin: Redis, user: string, commands: readonly string[]): Promise<void> {
   const rules = commands.map(name => `+${name}`)
   await admin.call('ACL', 'SETUSER', user, 'reset', 'on', '>x', `~${world.prefix}*`, ...rules)
@@ -52,7 +36,7 @@ function refusalsOf(cached: CachedProcess): string[] {
 }
 
 async function everythingWorks(cached: CachedProcess): Promise<void> {
-  const id = await newUser()
+  const id = await newUser(world)
   await inUse(cached, id)
   const posts = () => cached.prisma.user.findUnique({ where: { id }, include: { posts: true } })
   await posts()
@@ -99,7 +83,7 @@ describe('a Redis user with the permissions of the docs', () => {
     )
     const refusals = refusalsOf(cached)
     await expect.poll(() => refusals.join('\n')).toContain('cluster|slots')
-    const id = await newUser()
+    const id = await newUser(world)
     expect(await nameOf(cached, id)).toBe('v0')
     await cached.end()
   })
@@ -117,7 +101,7 @@ describe('a Redis user with the permissions of the docs', () => {
       const refusals = refusalsOf(cached)
       await expect
         .poll(async () => {
-          const id = await newUser()
+          const id = await newUser(world)
           for (let i = 0; i < 3; i++) expect(await nameOf(cached, id)).toBe('v0')
           await cached.prisma.user.update({ where: { id }, data: { name: 'v1' } })
           expect(await nameOf(cached, id)).toBe('v1')

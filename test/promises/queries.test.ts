@@ -1,17 +1,20 @@
 /** First matches, lists and numbers: kept as a whole, until something changes that they looked at. */
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { watchRedis } from '../support/monitor.js'
-import { ALL, ask, cold, type Db, dbOf, type Query, sameAnswers, smallWorld, T1 } from '../support/readings.js'
-import { type CachedProcess, useWorld } from '../support/world.js'
+import {
+  ask,
+  cold,
+  type Db,
+  dbOf,
+  type Query,
+  sameAnswers,
+  smallWorld,
+  useSmallWorld,
+  T1,
+} from '../support/readings.js'
+import { type CachedProcess } from '../support/world.js'
 
-const world = useWorld()
-let cached: CachedProcess
-let other: CachedProcess
-beforeAll(async () => {
-  cached = world.process({ models: ALL })
-  other = world.process({ models: ALL })
-  await smallWorld(world)
-})
+const { world, cached, other } = useSmallWorld()
 
 const id = 'asc' as const
 const desc = { id: 'desc' as const }

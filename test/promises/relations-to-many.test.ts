@@ -1,18 +1,22 @@
 /** Rows with the rows that point to them: lists under relation tags, many to many, counts. */
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { watchRedis } from '../support/monitor.js'
-import { ALL, ask, cold, dbOf, expectSame, P1, type Query, sameAnswers, smallWorld, T1 } from '../support/readings.js'
-import { type CachedProcess, useWorld } from '../support/world.js'
+import {
+  ask,
+  cold,
+  dbOf,
+  expectSame,
+  P1,
+  type Query,
+  sameAnswers,
+  smallWorld,
+  useSmallWorld,
+  T1,
+} from '../support/readings.js'
+import { type CachedProcess } from '../support/world.js'
 
-const world = useWorld()
-let cached: CachedProcess
-let other: CachedProcess
-beforeAll(async () => {
-  cached = world.process({ models: ALL })
-  other = world.process({ models: ALL })
-  await smallWorld(world)
-})
+const { world, cached, other } = useSmallWorld()
 
 const id = 'asc' as const
 

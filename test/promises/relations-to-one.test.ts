@@ -1,5 +1,5 @@
 /** Rows with the rows they point to, or that point to them one to one: each from its own entry. */
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { delegate } from '../support/delegates.js'
 import { NoGuesses, wrongGuesses } from '../support/guesses.js'
 import { watchRedis } from '../support/monitor.js'
@@ -13,20 +13,13 @@ import {
   P1,
   type Query,
   sameAnswers,
-  smallWorld,
+  useSmallWorld,
   T1,
   T2,
 } from '../support/readings.js'
-import { type CachedProcess, useWorld } from '../support/world.js'
+import { type CachedProcess } from '../support/world.js'
 
-const world = useWorld()
-let cached: CachedProcess
-let other: CachedProcess
-beforeAll(async () => {
-  cached = world.process({ models: ALL })
-  other = world.process({ models: ALL }, { parts: { Guesses: NoGuesses } })
-  await smallWorld(world)
-})
+const { world, cached, other } = useSmallWorld({ parts: { Guesses: NoGuesses } })
 
 const shapes: [string, Query][] = [
   ['the other side of a foreign key', db => db.post.findUnique({ where: { id: 1 }, include: { author: true } })],

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { Connection } from '../../src/redis/connection.js'
 import { Holds } from '../../src/redis/holds.js'
 import { useProxy, useRedis } from '../support/hooks.js'
+import { inUse, nameOf, newUsers, rename } from '../support/users.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
 const server = useRedis()
@@ -13,29 +14,6 @@ const proxy = useProxy(() => server.url)
 const world = useWorld({ redisUrl: () => server.url })
 
 const deadlines = { deadlineMs: 500, invalidationDeadlineMs: 1000 }
-
-async function newUsers(count: number): Promise<number[]> {
-  const made = await world.plain.user.createManyAndReturn({
-    data: Array.from({ length: count }, () => ({ email: `${Math.random()}@x.org`, name: 'v0' })),
-  })
-  return made.map(user => user.id)
-}
-
-const nameOf = async (cached: CachedProcess, id: number) =>
-  (await cached.prisma.user.findUnique({ where: { id } }))?.name
-
-const rename = (cached: CachedProcess, id: number, name: string) =>
-  cached.prisma.user.update({ where: { id }, data: { name } })
-
-async function inUse(cached: CachedProcess, id: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { hits } = cached.prisma.$cache.stats()
-      await nameOf(cached, id)
-      return cached.prisma.$cache.stats().hits > hits
-    })
-    .toBe(true)
-}
 
 function codesOf(cached: CachedProcess): string[] {
   const codes: string[] = []
@@ -71,7 +49,7 @@ describe('a process that can’t write to Redis', () => {
   }
 
   it('a process that cannot write because Redis is full takes no hit from the others, and caches as soon as it can', async () => {
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const trusted = world.process(deadlines)
     await inUse(trusted, id)
     await world.redis.config('SET', 'maxmemory-policy', 'noeviction')
@@ -86,7 +64,7 @@ describe('a process that can’t write to Redis', () => {
   })
 
   it('a process whose user may not SET takes no hit from the others', async () => {
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const trusted = world.process(deadlines)
     await world.redis.call('ACL', 'SETUSER', 'reader', 'on', 'nopass', '~*', '+@all', '-set')
     const redis = () => new Redis(server.url, { username: 'reader', password: 'x' })
@@ -94,7 +72,7 @@ describe('a process that can’t write to Redis', () => {
   })
 
   it('a process that cannot write to Redis still invalidates what it writes to the database', async () => {
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const trusted = world.process(deadlines)
     await world.redis.call('ACL', 'SETUSER', 'reader', 'on', 'nopass', '~*', '+@all', '-set')
     const redis = new Redis(server.url, { username: 'reader', password: 'x' })
@@ -105,7 +83,7 @@ describe('a process that can’t write to Redis', () => {
   })
 
   it('the mark of a process that cannot write is kept: a mark that is gone is set again by a process that trusts the server', async () => {
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const parts = { fleetTimes: { leaseMs: 4000, freshMs: 2000, renewMs: 50 } }
     const cached = world.process(deadlines, { parts })
     await inUse(cached, id)
@@ -121,7 +99,7 @@ describe('a process that can’t write to Redis', () => {
 
 describe('a server that a service with fewer models has met first', () => {
   it('a server that a service with fewer models has met first is unknown to one with more: its stale entries are not served', async () => {
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const first = world.process(deadlines)
     await inUse(first, id)
     await first.end()
@@ -160,7 +138,7 @@ describe('processes with other TTLs', () => {
   ] as const)('%s of 1 h outlives epochs and tags that one with 1 s has made', async (_title, read) => {
     const short = world.process({ ...deadlines, ttl: 1, models: { User: { ttl: 1 }, Post: { ttl: 1 } } })
     const long = world.process({ ...deadlines, ttl: '1h', models: { User: { ttl: '1h' }, Post: { ttl: '1h' } } })
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const renew = async () => {
       await short.prisma.$cache.invalidateModel('User')
       await short.prisma.$cache.invalidateModel('Post')
@@ -199,7 +177,7 @@ describe('processes with other TTLs', () => {
 
 describe('a tick of thousands of lookups', () => {
   it('a tick of thousands of lookups is kept with the default deadline, and each of them is a hit the next time', async () => {
-    const ids = await newUsers(5000)
+    const ids = await newUsers(world, 5000)
     const cached = world.process({ deadlineMs: 50, invalidationDeadlineMs: 5000 }, { pool: { max: 10 } })
     await inUse(cached, ids[0] as number)
     const all = () => Promise.all(ids.map(id => nameOf(cached, id)))
@@ -213,7 +191,7 @@ describe('a tick of thousands of lookups', () => {
 
 describe('$cache.close()', () => {
   it('$cache.close() replays pending invalidations, and says that none is left', async () => {
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const [writer, reader] = [world.process({ ...deadlines, redis: new Redis(proxy.url) }), world.process(deadlines)]
     await inUse(writer, id)
     await inUse(reader, id)
@@ -226,7 +204,7 @@ describe('$cache.close()', () => {
   })
 
   it('$cache.close() says what it had to leave, also by an event, when Redis is out of reach', async () => {
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const writer = world.process({ ...deadlines, redis: new Redis(proxy.url, { retryStrategy: () => 20 }) })
     await inUse(writer, id)
     await proxy.refuse()
@@ -240,7 +218,7 @@ describe('$cache.close()', () => {
   })
 
   it('$cache.close() ends no write: a later one still invalidates, long after what was known of other processes has expired', async () => {
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const parts = { fleetTimes: { leaseMs: 400, freshMs: 100, renewMs: 50 } }
     const [writer, reader] = [world.process(deadlines, { parts }), world.process(deadlines)]
     await inUse(writer, id)
@@ -265,7 +243,7 @@ describe.each([
   ['ioredis 5', () => new Redis5(server.url) as never as Redis],
 ])('a SELECT on the shared client of %s', (_title, connect) => {
   const story = async (parts = {}) => {
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const [writer, reader] = [world.process({ ...deadlines, redis: connect() }, { parts }), world.process(deadlines)]
     await inUse(writer, id)
     await inUse(reader, id)
@@ -299,7 +277,7 @@ describe.each([
 
 describe('a client whose listeners the application takes away', () => {
   it('a client without its listeners is noticed to be on another connection, and the cache comes back by itself', async () => {
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const cached = world.process({ ...deadlines, redis: new Redis(server.url, { retryStrategy: () => 20 }) })
     await inUse(cached, id)
     for (const event of ['ready', 'close', 'end']) cached.redis.removeAllListeners(event)
@@ -315,7 +293,7 @@ describe('a client whose listeners the application takes away', () => {
   })
 
   it('a client that was quit and is connected again is used again', async () => {
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const cached = world.process(deadlines)
     await inUse(cached, id)
     await cached.redis.quit()
