@@ -300,7 +300,7 @@ describe('Redis that refuses', () => {
 
   it('a full Redis (OOM) still has hits and invalidations, and one event says so, not one per command', async () => {
     const cached = processOn()
-    const [warm, ...cold] = await Promise.all(Array.from({ length: 10 }, newUser))
+    const [warm, ...cold] = await Promise.all(Array.from({ length: 10 }, () => newUser(world)))
     await inUse(cached, warm as number)
     const words = said(cached)
     await world.redis.config('SET', 'maxmemory-policy', 'noeviction')
@@ -331,7 +331,7 @@ describe('Redis that refuses', () => {
 describe('Redis that loses keys by itself', () => {
   it('a Redis that evicts epochs and rows at random never serves a stale row', async () => {
     const cached = [processOn(), processOn()] as const
-    const ids = await Promise.all(Array.from({ length: 20 }, newUser))
+    const ids = await Promise.all(Array.from({ length: 20 }, () => newUser(world)))
     const used = Number(/used_memory:(\d+)/.exec(await world.redis.info('memory'))?.[1])
     await world.redis.config('SET', 'maxmemory-policy', 'allkeys-random')
     await world.redis.config('SET', 'maxmemory', String(used + 300_000))

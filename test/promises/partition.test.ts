@@ -85,7 +85,7 @@ describe('a partition between a writer and Redis', () => {
 describe('debts', () => {
   it('pending invalidations that grow while they are replayed are all replayed before trust', async () => {
     const [writer, reader] = [behindProxy(), world.process()]
-    const ids = await Promise.all(Array.from({ length: 6 }, newUser))
+    const ids = await Promise.all(Array.from({ length: 6 }, () => newUser(world)))
     for (const id of ids) await inUse(reader, id)
     await inUse(writer, ids[0] as number)
     await proxy.refuse()
