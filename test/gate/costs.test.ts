@@ -3,18 +3,17 @@
  * A number that goes up is a regression, one that goes down is to be recorded: `npx vitest run -u test/gate`.
  */
 import { createHook } from 'node:async_hooks'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { watchRedis } from '../support/monitor.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
 /** How many bytes a date takes depends on how far it is from the others. */
 const FIXED = { createdAt: new Date('2026-01-01T00:00:00Z'), updatedAt: new Date('2026-01-01T00:00:00Z') }
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process({ models: { User: true, Post: true } })
   await world.plain.user.create({ data: { id: 1, email: 'ada@example.com', name: 'Ada' } })
   const posts = Array.from({ length: 50 }, (_, i) => ({ id: i + 1, title: `Post ${i + 1}`, authorId: 1, ...FIXED }))
@@ -24,7 +23,6 @@ beforeAll(async () => {
   await cached.prisma.user.findUnique({ where: { email: 'ada@example.com' } })
   await cached.flushed()
 })
-afterAll(() => world.close())
 
 const operations: Record<string, (db: CachedProcess['prisma']) => Promise<unknown>> = {
   'hit by key': async db => db.user.findUnique({ where: { id: 1 } }),

@@ -171,7 +171,7 @@ const sharing: readonly Guard[] = [
     file: 'local/flights.ts',
     find: 'const outcome = await Promise.race([...outcomes, late])',
     instead: 'const outcome = await Promise.race(outcomes)',
-    tests: ['core/flight.test.ts', 'promises/hanging.test.ts'],
+    tests: ['local/flights.test.ts', 'promises/hanging.test.ts'],
   },
 ]
 
@@ -348,7 +348,7 @@ const bytes: readonly Guard[] = [
     file: 'wire/envelope.ts',
     find: 'if (bytes.readUInt32BE(CRC_AT) !== crc32(bytes.subarray(KIND_AT))) return undefined',
     instead: '',
-    tests: ['core/envelope.test.ts', 'promises/hostile.test.ts'],
+    tests: ['wire/envelope.test.ts', 'promises/hostile.test.ts'],
   },
   {
     name: 'fingerprint',
@@ -356,7 +356,7 @@ const bytes: readonly Guard[] = [
     file: 'wire/envelope.ts',
     find: 'if (!same(bytes, FINGERPRINT_AT, fingerprint, 0, 8)) return undefined',
     instead: '',
-    tests: ['core/envelope.test.ts', 'promises/schema-change.test.ts'],
+    tests: ['wire/envelope.test.ts', 'promises/schema-change.test.ts'],
   },
   {
     name: 'encoded ids',
@@ -364,7 +364,7 @@ const bytes: readonly Guard[] = [
     file: 'wire/keys.ts',
     find: "parts.map(encodePart).join(':')",
     instead: "parts.join(':')",
-    tests: ['core/keys.test.ts', 'promises/aliases.test.ts'],
+    tests: ['wire/keys.test.ts', 'promises/aliases.test.ts'],
   },
   {
     name: 'further filters',
@@ -423,7 +423,7 @@ const rules = (Object.keys(RULES) as Rule[]).map(
     without: RULES[rule],
     file: 'plan/effects.ts',
     ...withoutRule(rule),
-    tests: ['core/effects.test.ts'],
+    tests: ['plan/write.test.ts'],
   }),
 )
 

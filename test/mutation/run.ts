@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const COPIED = ['src', 'test/mutation', 'test/core/catalog.ts', 'test/support/random.ts', 'prisma', 'package.json']
+const COPIED = ['src', 'test/mutation', 'test/support/catalog.ts', 'test/support/random.ts', 'prisma', 'package.json']
 const HEAP_MB = 64
 
 /** A guard that is taken out: in this file, this text for that one. */

@@ -15,7 +15,7 @@ import {
 } from '../../src/wire/envelope.js'
 import { packValue, unpackValue } from '../../src/wire/values.js'
 import { valueCodec, countCodec, listCodec, type ResultCodec, rowOrNullCodec } from '../../src/wire/results.js'
-import { modelNamed } from '../core/catalog.js'
+import { modelNamed } from '../support/catalog.js'
 import {
   type Check,
   isCountOrZero,

@@ -14,7 +14,7 @@ import { createExtension } from '../../src/extension.js'
 import type * as Package from '../../src/index.js'
 import { Store } from '../../src/redis/store.js'
 import { run } from '../support/commands.js'
-import { createWorld, newClient, type World } from '../support/world.js'
+import { newClient, useWorld } from '../support/world.js'
 
 const NAME = 'prisma-extension-cache-aside'
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -24,7 +24,7 @@ interface Manifest {
   peerDependencies: Record<string, string>
 }
 
-let world: World
+const world = useWorld()
 let temporary: string
 let tarball: string
 let manifest: Manifest
@@ -33,7 +33,6 @@ let bare: string
 let published: string[]
 
 beforeAll(async () => {
-  world = await createWorld()
   temporary = await realpath(await mkdtemp(join(tmpdir(), 'prisma-cache-aside-tarball-')))
   if (!existsSync(join(root, 'dist')))
     await run(process.execPath, ['scripts/build.mjs'], { cwd: root, withinMs: 60_000 })
@@ -53,7 +52,6 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await rm(temporary, { recursive: true, force: true })
-  await world.close()
 })
 
 /** A folder with the unpacked package in its node_modules, beside links to what this repository has installed. */

@@ -3,11 +3,11 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PrismaClient } from '../../generated/prisma/client.js'
 import { createExtension } from '../../src/extension.js'
-import { type CachedProcess, createWorld, newClient, type World } from '../support/world.js'
+import { type CachedProcess, newClient, useWorld } from '../support/world.js'
 
 const ROLE = `reader_${process.pid}`
 
-let world: World
+const world = useWorld()
 let userUrl: string
 const run = (...statements: string[]) =>
   statements.reduce<Promise<unknown>>(
@@ -16,7 +16,6 @@ const run = (...statements: string[]) =>
   )
 
 beforeAll(async () => {
-  world = await createWorld()
   const db = world.plain
   await db.user.createMany({ data: [1, 2].map(id => ({ id, email: `u${id}@x.org` })) })
   await db.post.createMany({ data: [1, 2].map(id => ({ id, title: `of ${id}`, authorId: id })) })
@@ -63,7 +62,6 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await run(`DROP OWNED BY "${ROLE}"`, `DROP ROLE "${ROLE}"`)
-  await world.close()
 })
 
 const MODELS = {
@@ -150,16 +148,21 @@ describe('what is cached of which relation', () => {
     expect(explained).toEqual({ cached: false, why })
   })
 
-  it('a view with the rights of an owner whom no policy binds shows everybody the same, and is', () => {
+  it('a view with the rights of an owner whom no policy binds is cached: it shows the same to all users', () => {
     expect(user.prisma.$cache.explain('Brand', 'findUnique', { where: { slug: 'a' } })).toMatchObject({ cached: true })
   })
 
-  it.each(['Post', 'Category', 'AliasInt', 'Order'] as const)("with rowSecurity: 'same-for-all', %s is", model => {
-    const explained = declared.prisma.$cache.explain(model, 'findUnique', { where: { id: model === 'Order' ? 1n : 1 } })
-    expect(explained).toMatchObject({ cached: true })
-  })
+  it.each(['Post', 'Category', 'AliasInt', 'Order'] as const)(
+    "%s is cached with rowSecurity: 'same-for-all'",
+    model => {
+      const explained = declared.prisma.$cache.explain(model, 'findUnique', {
+        where: { id: model === 'Order' ? 1n : 1 },
+      })
+      expect(explained).toMatchObject({ cached: true })
+    },
+  )
 
-  it('links are where both ends are declared to be the same for all', () => {
+  it('links are cached where both ends are declared to be the same for all', () => {
     const args = { where: { id: 1 }, include: { tags: true } }
     expect(declared.prisma.$cache.explain('Post', 'findUnique', args)).toMatchObject({ cached: true })
     const why = 'links between Tag and Post are not the same for every user: row-level security'

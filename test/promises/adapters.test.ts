@@ -13,11 +13,11 @@ import { WebSocket } from 'ws'
 import { PrismaClient } from '../../generated/prisma/client.js'
 import { isPermissionDenied, outcomeOf, isTransactionClosed } from '../../src/prisma7/errors.js'
 import { type Gateway, startNeonGateway, startPrismaPostgres } from '../support/gateways.js'
-import { createWorld, type World } from '../support/world.js'
+import { useWorld } from '../support/world.js'
 
 type Adapter = NonNullable<ConstructorParameters<typeof PrismaClient>[0]['adapter']>
 
-let world: World
+const world = useWorld()
 let neon: Gateway
 let prismaPostgres: Gateway
 /** Nothing listens there. */
@@ -27,7 +27,6 @@ const silent = createServer(() => {})
 const clients: PrismaClient[] = []
 
 beforeAll(async () => {
-  world = await createWorld()
   neon = await startNeonGateway(world.databaseUrl)
   prismaPostgres = await startPrismaPostgres(world.databaseUrl)
   silent.listen(0, '127.0.0.1')
@@ -55,7 +54,6 @@ afterAll(async () => {
   silent.close()
   await neon.stop()
   await prismaPostgres.stop()
-  await world.close()
 })
 
 function newClient(adapter: Adapter, options: object = {}): PrismaClient {
@@ -153,7 +151,7 @@ describe.each([
     await own.prisma.$cache.close()
   })
 
-  it('a column that may not be read is told from other errors', async () => {
+  it('a column that may not be read is distinguished from other errors', async () => {
     const base = newClient(kind.adapterAt(kind.port()))
     await world.plain.$executeRawUnsafe(`DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'blind') THEN
       CREATE ROLE blind; END IF; END $$`)
@@ -378,7 +376,7 @@ describe('a hook behind the cache that fails when the write is done', () => {
         return newUser(world.plain, 'twice@x.org')
       },
     ],
-  ])('by %s says nothing of the write: what is stale is invalidated', async (_, fail) => {
+  ])('a hook that fails after the write by %s says nothing of it: what is stale is invalidated', async (_, fail) => {
     const { id } = await newUser(world.plain)
     await world.evict()
     const [reader, writer] = [world.process(), world.process()]
@@ -401,8 +399,11 @@ describe('a hook behind the cache that fails when the write is done', () => {
 })
 
 describe('what Prisma says of a transaction in words that are not known', () => {
-  it.each(['Internal Consistency Error: Missing savepoint', 'something newer'])('(%s) is unknown', text => {
-    const error = { name: 'PrismaClientKnownRequestError', code: 'P2028', message: `Transaction API error: ${text}` }
-    expect([outcomeOf(error), isTransactionClosed(error)]).toEqual(['unknown', false])
-  })
+  it.each(['Internal Consistency Error: Missing savepoint', 'something newer'])(
+    'an unknown message of Prisma about a transaction (%s) is an unknown outcome',
+    text => {
+      const error = { name: 'PrismaClientKnownRequestError', code: 'P2028', message: `Transaction API error: ${text}` }
+      expect([outcomeOf(error), isTransactionClosed(error)]).toEqual(['unknown', false])
+    },
+  )
 })

@@ -1,8 +1,8 @@
 /** Postgres finds one row under many texts. Whatever the spelling, the answer is the one that plain Prisma gives to it alone. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { delegate, outcome } from '../support/delegates.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
 const { Decimal } = Prisma
 const UUID = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
@@ -78,17 +78,15 @@ const types: [model: string, id: unknown, spellings: unknown[]][] = [
   ['AliasVarBit', '1010', ['1010', 'b1010', '10100']],
 ]
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let other: CachedProcess
 
 beforeAll(async () => {
-  world = await createWorld()
   const models = Object.fromEntries(types.map(([model]) => [model, true as const]))
   cached = world.process({ models })
   other = world.process({ models })
 })
-afterAll(() => world.close())
 
 const whereOf = (model: string, id: unknown) => ({ where: model === 'AliasBoolean' ? { id_part: id } : { id } })
 const read = (client: object, model: string, id: unknown) =>
@@ -123,7 +121,7 @@ describe.each(types)('%s %o', (model, id, spellings) => {
     await delegate(world.plain, model).create({ data: { ...key, v: 0 } })
   })
 
-  it('each spelling alone, in this order and in the other, cold and warm', async () => {
+  it('each spelling alone gets Prisma’s answer, in this order and the other, cold and warm', async () => {
     expect((await truths()).some(isRow)).toBe(true)
     await check()
     await cached.flushed()
@@ -133,7 +131,7 @@ describe.each(types)('%s %o', (model, id, spellings) => {
     spellings.reverse()
   })
 
-  it('in one tick: none is answered worse than by Prisma, and what Prisma makes of a batch is not kept', async () => {
+  it('all spellings in one tick get no worse answer than from Prisma, and what Prisma’s batching makes up is not kept', async () => {
     const truth = await truths()
     const asked = spellings.filter((_, i) => !isRefused(truth[i])) // one that is refused fails the whole batch
     const byPrisma = await Promise.all(asked.map(spelling => read(world.plain, model, spelling)))
@@ -160,7 +158,7 @@ describe.each(types)('%s %o', (model, id, spellings) => {
     }
   })
 
-  it('that there is none is kept for no spelling under which a row comes later', async () => {
+  it('an absence is kept for no spelling under which a row is created later', async () => {
     const before = (await delegate(world.plain, model).findFirst({})) as object
     await delegate(cached.prisma, model).deleteMany({})
     await check()
@@ -173,7 +171,7 @@ describe.each(types)('%s %o', (model, id, spellings) => {
 })
 
 describe('what Prisma’s batching makes up is not kept', () => {
-  it('when a query that the cache hands back to Prisma is in the batch', async () => {
+  it('what Prisma’s batching makes up is not kept when a query that bypasses the cache is in the batch', async () => {
     await delegate(world.plain, 'AliasCollated').deleteMany({})
     await world.evict()
     await world.plain.aliasCollated.create({ data: { id: 'Ada', v: 1 } })
@@ -186,7 +184,7 @@ describe('what Prisma’s batching makes up is not kept', () => {
     expect(await cached.prisma.aliasCollated.findUnique({ where: { id: 'ada' } })).toEqual({ id: 'Ada', v: 1 })
   })
 
-  it('nor when a query without the cache is', async () => {
+  it('what Prisma’s batching makes up is not kept when a query of $uncached is in the batch', async () => {
     await world.evict()
     const find = (client: object) => delegate(client, 'AliasCollated').findUnique({ where: { id: 'ada' } })
     await find(cached.prisma)

@@ -6,22 +6,16 @@ import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Proxy, startProxy } from '../support/proxy.js'
+import { useProxy, useRedis } from '../support/hooks.js'
+import { startProxy } from '../support/proxy.js'
 import { type RedisServer, startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { inUse, nameOf, newUser, rename } from '../support/users.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let server: RedisServer
-let world: World
-beforeAll(async () => {
-  // Slow to load, and responsive meanwhile, when it has something to load.
-  const slow = ['--key-load-delay', '2000', '--loading-process-events-interval-bytes', '1024']
-  server = await startRedis({ args: slow })
-  world = await createWorld({ redisUrl: server.url })
-})
-afterAll(async () => {
-  await world.close()
-  await server.stop()
-})
+// Slow to load, and responsive meanwhile, when it has something to load.
+const slow = ['--key-load-delay', '2000', '--loading-process-events-interval-bytes', '1024']
+const server = useRedis({ args: slow })
+const world = useWorld({ redisUrl: () => server.url })
 
 const deadlines = { deadlineMs: 200, invalidationDeadlineMs: 500 }
 
@@ -34,27 +28,7 @@ interface Settings {
 const processOn = (url = server.url, settings: Settings = {}) =>
   world.process({ ...deadlines, redis: new Redis(url, { retryStrategy: () => 20, ...settings }) })
 
-async function newUser(): Promise<number> {
-  return (await world.plain.user.create({ data: { email: `${Math.random()}@x.org`, name: 'v0' } })).id
-}
-
-const nameOf = async (cached: CachedProcess, id: number) =>
-  (await cached.prisma.user.findUnique({ where: { id } }))?.name
-
-const rename = (cached: CachedProcess, id: number, name: string) =>
-  cached.prisma.user.update({ where: { id }, data: { name } })
-
 const rowKey = (id: number) => `${world.prefix}User:${id}`
-
-async function inUse(cached: CachedProcess, id: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { hits } = cached.prisma.$cache.stats()
-      await nameOf(cached, id)
-      return cached.prisma.$cache.stats().hits > hits
-    })
-    .toBe(true)
-}
 
 /** What this process has said since: `trust`, `distrust`, or the code of an error with what Redis said. */
 function said(cached: CachedProcess): string[] {
@@ -76,9 +50,9 @@ const nextTrust = (cached: CachedProcess) =>
   })
 
 describe('Redis that was restored', () => {
-  it('from a snapshot that is older than writes which were acknowledged: nothing of it is served', async () => {
+  it('a Redis restored from a snapshot older than acknowledged writes serves nothing of the snapshot', async () => {
     const cached = [processOn(), processOn()] as const
-    const id = await newUser()
+    const id = await newUser(world)
     for (const one of cached) await inUse(one, id)
     await world.redis.save() // with the row at v0, and with the mark that this process of Redis is known
     await copyFile(join(server.dir, 'dump.rdb'), join(server.dir, 'old.rdb'))
@@ -94,7 +68,7 @@ describe('Redis that was restored', () => {
     await rm(join(server.dir, 'dump.rdb'))
   })
 
-  it('while a read is under way, which the client asks again of the server that comes back: its reply is not used', async () => {
+  it('the reply to a read that the client repeats on a server that came back meanwhile is not used', async () => {
     // Of its own: another process would meet the server first, and drop the epochs of what must not be believed.
     const restored = await startRedis()
     const proxy = await startProxy(restored.url)
@@ -102,7 +76,7 @@ describe('Redis that was restored', () => {
     const reader = world.process({ deadlineMs: 20_000, redis })
     const writer = processOn(restored.url)
     const onServer = new Redis(restored.url)
-    const id = await newUser()
+    const id = await newUser(world)
     for (const one of [reader, writer]) await inUse(one, id)
     await onServer.save()
     await copyFile(join(restored.dir, 'dump.rdb'), join(restored.dir, 'old.rdb'))
@@ -127,9 +101,9 @@ describe('Redis that was restored', () => {
     await restored.stop()
   })
 
-  it('empty: everything is loaded again', async () => {
+  it('after a restart of an empty Redis, everything is loaded again', async () => {
     const cached = processOn()
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     const words = said(cached)
     const back = nextTrust(cached)
@@ -141,9 +115,9 @@ describe('Redis that was restored', () => {
     await inUse(cached, id)
   })
 
-  it('and is still loading (LOADING): the database answers until it is done', async () => {
+  it('while Redis is still loading (LOADING), the database answers', async () => {
     const cached = processOn(server.url, { enableReadyCheck: false })
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     const fillers = Array.from({ length: 1000 }, (_, i) => [`${world.prefix}filler:${i}`, 'x'.repeat(100)]).flat()
     await world.redis.mset(fillers)
@@ -193,9 +167,9 @@ describe('Redis that failed over', () => {
     await cached.redis.connect()
   }
 
-  it('to a replica that had not heard of the last drops: nothing old is served', async () => {
+  it('a failover to a replica that missed the last invalidations serves nothing stale', async () => {
     const [writer, reader] = [processOn(), processOn()]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(writer, id)
     await inUse(reader, id)
     await follow(onReplica, server)
@@ -210,14 +184,14 @@ describe('Redis that failed over', () => {
     expect(await nameOf(reader, id)).toBe('v1')
   })
 
-  it('and is a replica now (READONLY): it is not trusted, though it is the process that we knew', async () => {
+  it('a master that became a replica (READONLY) is not trusted, though it is the process that we knew', async () => {
     const cached = processOn()
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     const words = said(cached)
     await follow(world.redis, replica)
     // A miss says so: its token is refused.
-    const other = await newUser()
+    const other = await newUser(world)
     expect(await nameOf(cached, other)).toBe('v0')
     expect(words).toEqual(['READONLY', 'distrust'])
     await rename(cached, other, 'v1')
@@ -237,9 +211,9 @@ describe('Redis that failed over', () => {
     await inUse(late, other)
   })
 
-  it('and back, with data of the other: that it is the same process does not make it known', async () => {
+  it('a server that comes back with the data of another one is unknown, though it is the same process', async () => {
     const cached = processOn()
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     const epoch = await world.redis.getBuffer(`${world.prefix}{User}@rows`)
     await follow(onReplica, server)
@@ -253,9 +227,9 @@ describe('Redis that failed over', () => {
     expect(await nameOf(cached, id)).toBe('v0')
   })
 
-  it('to a server that could not be used, and back: what was invalidated there is not served from the first one', async () => {
+  it('after a failover to a server that could not be used, and back, the first one serves nothing that was invalidated meanwhile', async () => {
     const cached = processOn()
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await onReplica.config('SET', 'maxmemory', '1') // it takes a DEL, and no mark
     const words = said(cached)
@@ -273,10 +247,10 @@ describe('Redis that failed over', () => {
 })
 
 describe('Redis that refuses', () => {
-  it('everything (NOAUTH), and then no longer: the database answers meanwhile', async () => {
+  it('while Redis refuses everything (NOAUTH), the database answers', async () => {
     const cached = processOn(server.url, { enableReadyCheck: false })
     const checked = processOn()
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await inUse(checked, id)
     const words = said(cached)
@@ -300,7 +274,7 @@ describe('Redis that refuses', () => {
     expect([await nameOf(cached, id), await nameOf(checked, id)]).toEqual(['v1', 'v1'])
   })
 
-  it('some commands or keys to this user (NOPERM): right answers all the same', async () => {
+  it('answers are still correct when Redis refuses some commands or keys to this user (NOPERM)', async () => {
     const forbidden: [string, string][] = [
       ['mget', '-mget'],
       ['set', '-set'],
@@ -313,7 +287,7 @@ describe('Redis that refuses', () => {
       await world.redis.call('ACL', 'SETUSER', user, 'on', 'nopass', '~*', '+@all', ...rule.split(' '))
       const cached = processOn(server.url, { username: user, password: 'x', enableReadyCheck: false })
       const words = said(cached)
-      const id = await newUser()
+      const id = await newUser(world)
       for (let i = 1; i < 4; i++) {
         await nameOf(cached, id)
         await rename(cached, id, `v${i}`)
@@ -324,9 +298,9 @@ describe('Redis that refuses', () => {
     }
   })
 
-  it('to take more (OOM): hits go on, drops hold, an event says so, once and not per command', async () => {
+  it('a full Redis (OOM) still has hits and invalidations, and one event says so, not one per command', async () => {
     const cached = processOn()
-    const [warm, ...cold] = await Promise.all(Array.from({ length: 10 }, newUser))
+    const [warm, ...cold] = await Promise.all(Array.from({ length: 10 }, () => newUser(world)))
     await inUse(cached, warm as number)
     const words = said(cached)
     await world.redis.config('SET', 'maxmemory-policy', 'noeviction')
@@ -346,18 +320,18 @@ describe('Redis that refuses', () => {
     await inUse(cached, warm as number)
   })
 
-  it('scripts that it forgot (SCRIPT FLUSH): fills go on', async () => {
+  it('fills go on after Redis has forgotten its scripts (SCRIPT FLUSH)', async () => {
     const cached = processOn()
-    await inUse(cached, await newUser())
+    await inUse(cached, await newUser(world))
     await world.redis.script('FLUSH')
-    await inUse(cached, await newUser())
+    await inUse(cached, await newUser(world))
   })
 })
 
 describe('Redis that loses keys by itself', () => {
-  it('evicting at random, epochs and rows alike: never an old row', async () => {
+  it('a Redis that evicts epochs and rows at random never serves a stale row', async () => {
     const cached = [processOn(), processOn()] as const
-    const ids = await Promise.all(Array.from({ length: 20 }, newUser))
+    const ids = await Promise.all(Array.from({ length: 20 }, () => newUser(world)))
     const used = Number(/used_memory:(\d+)/.exec(await world.redis.info('memory'))?.[1])
     await world.redis.config('SET', 'maxmemory-policy', 'allkeys-random')
     await world.redis.config('SET', 'maxmemory', String(used + 300_000))
@@ -377,9 +351,9 @@ describe('Redis that loses keys by itself', () => {
     }
   })
 
-  it('flushed while a load is under way: the load fills nothing that a later write would miss', async () => {
+  it('a load during a flush of Redis fills nothing that a later write would miss', async () => {
     const cached = processOn()
-    const id = await newUser()
+    const id = await newUser(world)
     for (let round = 1; round < 20; round++) {
       const [first] = await Promise.all([nameOf(cached, id), world.redis.flushall(), rename(cached, id, `v${round}`)])
       expect([`v${round - 1}`, `v${round}`]).toContain(first)
@@ -399,49 +373,48 @@ describe('keys of ours that hold another type (WRONGTYPE)', () => {
     ['the epoch of values', () => '@values'],
     ['a pointer', id => `User.email:${id}%40x.org`],
   ]
-  it.each(places)('%s: the right answer, and it heals', async (_, keyOf) => {
-    const cached = processOn()
-    const id = await newUser()
-    const email = `${id}@x.org`
-    await world.plain.user.update({ where: { id }, data: { email } })
-    let value = 0
-    const read = async () => [
-      await nameOf(cached, id),
-      (await cached.prisma.user.findUnique({ where: { email } }))?.name,
-      await cached.prisma.$cache.getOrSet('k', () => value, { tags: ['t'] }),
-    ]
-    await read()
-    await inUse(cached, id)
-    const key = world.prefix + keyOf(id)
-    await world.redis.multi().del(key).lpush(key, 'x').exec()
-    value = 1
-    await rename(cached, id, 'v1')
-    await cached.prisma.$cache.invalidateTags(['t'])
-    for (let i = 0; i < 3; i++) expect(await read()).toEqual(['v1', 'v1', 1])
-    const hits = cached.prisma.$cache.stats().hits
-    await expect
-      .poll(async () => {
-        await read()
-        return cached.prisma.$cache.stats().hits - hits
-      })
-      .toBeGreaterThan(3)
-    expect(cached.prisma.$cache.stats().invalidationsQueued).toBe(0)
-  })
+  it.each(places)(
+    '%s of another type (WRONGTYPE): the answer is correct, and the key is repaired',
+    async (_, keyOf) => {
+      const cached = processOn()
+      const id = await newUser(world)
+      const email = `${id}@x.org`
+      await world.plain.user.update({ where: { id }, data: { email } })
+      let value = 0
+      const read = async () => [
+        await nameOf(cached, id),
+        (await cached.prisma.user.findUnique({ where: { email } }))?.name,
+        await cached.prisma.$cache.getOrSet('k', () => value, { tags: ['t'] }),
+      ]
+      await read()
+      await inUse(cached, id)
+      const key = world.prefix + keyOf(id)
+      await world.redis.multi().del(key).lpush(key, 'x').exec()
+      value = 1
+      await rename(cached, id, 'v1')
+      await cached.prisma.$cache.invalidateTags(['t'])
+      for (let i = 0; i < 3; i++) expect(await read()).toEqual(['v1', 'v1', 1])
+      const hits = cached.prisma.$cache.stats().hits
+      await expect
+        .poll(async () => {
+          await read()
+          return cached.prisma.$cache.stats().hits - hits
+        })
+        .toBeGreaterThan(3)
+      expect(cached.prisma.$cache.stats().invalidationsQueued).toBe(0)
+    },
+  )
 })
 
 describe('Redis of another version', () => {
-  let proxy: Proxy
-  beforeAll(async () => {
-    proxy = await startProxy(server.url)
-  })
-  afterAll(() => proxy.stop())
+  const proxy = useProxy(() => server.url)
 
-  it('older than 7.0: one event, everything from the database; when it was replaced by a newer one, it is used', async () => {
+  it('a Redis older than 7.0 is one event and is not used, until a newer one replaces it', async () => {
     // What it says of itself is all that we go by.
     proxy.rewrite(`redis_version:${server.version}`, `redis_version:6${server.version.slice(1)}`)
     const cached = processOn(proxy.url)
     const words = said(cached)
-    const id = await newUser()
+    const id = await newUser(world)
     for (let i = 1; i < 4; i++) {
       expect(await nameOf(cached, id)).toBe(`v${i - 1}`)
       await rename(cached, id, `v${i}`)

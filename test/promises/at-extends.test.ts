@@ -8,7 +8,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PrismaClient } from '../../generated/prisma/client.js'
 import type { CacheAsideOptions } from '../../src/index.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 import { withoutRule } from '../support/without-rule.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -58,7 +58,7 @@ CREATE TABLE "Page" ("id" INT PRIMARY KEY, "text" TEXT NOT NULL, "bookId" INT NO
 CREATE VIEW "Shelf" AS SELECT "authorId", count(*)::int AS "books" FROM "Book" WHERE "authorId" IS NOT NULL GROUP BY "authorId";
 `
 
-let world: World
+const world = useWorld()
 /** Its types are those of another schema. */
 let newLibrary: () => PrismaClient
 beforeAll(async () => {
@@ -66,7 +66,6 @@ beforeAll(async () => {
   await writeFile(`${folder}/prisma/schema.prisma`, SCHEMA)
   generate(`${folder}/prisma/schema.prisma`)
   const generated = (await import(`${folder}/generated/client.ts`)) as { PrismaClient: typeof PrismaClient }
-  world = await createWorld()
   for (const statement of TABLES.split(';').filter(text => text.trim() !== '')) {
     await world.plain.$executeRawUnsafe(statement)
   }
@@ -77,7 +76,6 @@ beforeAll(async () => {
     })
 })
 afterAll(async () => {
-  await world?.close()
   await rm(folder, { recursive: true, force: true })
 })
 

@@ -6,24 +6,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Connection } from '../../src/redis/connection.js'
-import { type RedisCluster, startCluster } from '../support/cluster.js'
-import { type CachedProcess, createWorld, type ProcessOptions, type World } from '../support/world.js'
+import { useCluster } from '../support/hooks.js'
+import { nameOf, newUsers, rename } from '../support/users.js'
+import { type CachedProcess, type ProcessOptions, useWorld } from '../support/world.js'
 
-let cluster: RedisCluster
-let world: World
+const args = ['--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0']
+const cluster = useCluster({ replicas: true, nodeTimeoutMs: 1000, args })
+const world = useWorld()
 let admin: Cluster
-beforeAll(async () => {
-  const args = ['--cluster-replica-validity-factor', '0', '--repl-diskless-sync-delay', '0']
-  cluster = await startCluster({ replicas: true, nodeTimeoutMs: 1000, args })
-  world = await createWorld()
+beforeAll(() => {
   admin = new Cluster([...cluster.addresses])
   admin.on('error', () => {})
-}, 60_000)
-afterAll(async () => {
-  admin.disconnect()
-  await world.close()
-  await cluster.stop()
 })
+afterAll(() => admin.disconnect())
 
 interface Nodes {
   /** The server of the master that holds a key. */
@@ -70,19 +65,6 @@ function newProcess(
   return world.process({ redis, deadlineMs: 200, invalidationDeadlineMs: 500 }, { parts })
 }
 
-async function newUsers(count: number): Promise<number[]> {
-  const made = await world.plain.user.createManyAndReturn({
-    data: Array.from({ length: count }, () => ({ email: `${Math.random()}@x.org`, name: 'v0' })),
-  })
-  return made.map(user => user.id)
-}
-
-const nameOf = async (cached: CachedProcess, id: number) =>
-  (await cached.prisma.user.findUnique({ where: { id } }))?.name
-
-const rename = (cached: CachedProcess, id: number, name: string) =>
-  cached.prisma.user.update({ where: { id }, data: { name } })
-
 async function inUse(cached: CachedProcess, ids: number[]): Promise<void> {
   await expect
     .poll(async () => {
@@ -113,7 +95,7 @@ class NeverSplits extends Connection {
 describe('a master that stops for some seconds, is replaced, and comes back', () => {
   const story = async (parts: ProcessOptions['parts']) => {
     const eyes = nodes()
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const cached = newProcess({}, parts)
     await inUse(cached, [id])
     const stopped = await eyes.masterOf(`${world.prefix}{User}@rows`)
@@ -133,7 +115,7 @@ describe('a master that stops for some seconds, is replaced, and comes back', ()
     return { cached, id }
   }
 
-  it('is not the end of the cache: reads are hits again, and nothing is owed', async () => {
+  it('reads are hits again after a master is replaced and comes back, and no invalidation is pending', async () => {
     const { cached, id } = await story({})
     await inUse(cached, [id])
     const other = newProcess()
@@ -143,7 +125,7 @@ describe('a master that stops for some seconds, is replaced, and comes back', ()
     expect(cached.prisma.$cache.stats().pendingInvalidations).toBe(0)
   }, 60_000)
 
-  it('would be, if the slots were not looked at again', async () => {
+  it('(without a new look at the slots, the cache stays unused)', async () => {
     const { cached, id } = await story({ Connection: NeverLooksAgain })
     await sleep(2000)
     await nameOf(cached, id)
@@ -156,7 +138,7 @@ describe('a master that stops for some seconds, is replaced, and comes back', ()
 describe('a replica that missed an invalidation and takes over without an event', () => {
   const story = async (parts: ProcessOptions['parts']) => {
     const eyes = nodes()
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const [writer, reader] = [newProcess({}, parts), newProcess({}, parts)]
     for (const each of [writer, reader]) {
       await inUse(each, [id])
@@ -182,7 +164,7 @@ describe('a replica that missed an invalidation and takes over without an event'
     }
   }
 
-  it('serves nothing of what it missed, not even in its first reply', async () => {
+  it('a replica that takes over serves nothing of what it missed, not even in its first reply', async () => {
     const { names, reader, writer, id } = await story({})
     expect(names).toEqual(['v1', 'v1'])
     for (const each of [reader, writer]) {
@@ -191,7 +173,7 @@ describe('a replica that missed an invalidation and takes over without an event'
     }
   }, 60_000)
 
-  it('would, if only events were believed', async () => {
+  it('(with events of the client alone, the stale row is served)', async () => {
     const { names, reader, writer } = await story({ Connection: TrustsEvents })
     expect(names).toContain('v0')
     await reader.end()
@@ -232,7 +214,7 @@ describe('slots that move', () => {
 
   const reshard = async (parts: ProcessOptions['parts']) => {
     const eyes = nodes()
-    const ids = await newUsers(30)
+    const ids = await newUsers(world, 30)
     const cached = newProcess({ enableAutoPipelining: true }, parts)
     const reader = newProcess()
     await inUse(cached, ids)
@@ -244,7 +226,7 @@ describe('slots that move', () => {
   }
 
   // That what is owed under auto-pipelining is replayed was seen in some runs and not in others (docs/limits.md): no test of it yet.
-  it('under auto-pipelining, if the slots were not looked at again: it would be owed for ever', async () => {
+  it('(without a new look at the slots, an invalidation under auto-pipelining stays pending for ever)', async () => {
     const { cached } = await reshard({ Connection: NeverLooksAgain })
     await sleep(2000)
     expect(cached.prisma.$cache.stats().pendingInvalidations).toBeGreaterThan(0)
@@ -258,7 +240,7 @@ describe('slots that move', () => {
     'and one that stays half moved (TRYAGAIN) %s',
     async (_title, parts, used) => {
       const eyes = nodes()
-      const [id] = (await newUsers(1)) as [number]
+      const [id] = (await newUsers(world, 1)) as [number]
       const tag = await world.plain.tag.create({ data: { name: `t${Math.random()}` } })
       const cached = newProcess({}, parts)
       await inUse(cached, [id])

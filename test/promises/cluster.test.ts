@@ -1,32 +1,18 @@
 /** On a Redis Cluster keys live on different nodes: the promises are the same. */
 import { Cluster } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { cacheAside } from '../../src/index.js'
-import { type RedisCluster, startCluster } from '../support/cluster.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { useCluster } from '../support/hooks.js'
+import { newUsers } from '../support/users.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let cluster: RedisCluster
-let world: World
-beforeAll(async () => {
-  cluster = await startCluster({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
-  world = await createWorld()
-})
-afterAll(async () => {
-  await world.close()
-  await cluster.stop()
-})
+const cluster = useCluster({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+const world = useWorld()
 
 function process(): CachedProcess {
   const redis = new Cluster([...cluster.addresses])
   redis.on('error', () => {})
   return world.process({ redis, deadlineMs: 2000, invalidationDeadlineMs: 5000 })
-}
-
-async function newUsers(count: number): Promise<number[]> {
-  const made = await world.plain.user.createManyAndReturn({
-    data: Array.from({ length: count }, () => ({ email: `${Math.random()}@x.org`, name: 'v0' })),
-  })
-  return made.map(user => user.id)
 }
 
 const namesOf = (cached: CachedProcess, ids: number[]) =>
@@ -43,9 +29,9 @@ async function inUse(cached: CachedProcess, ids: number[]): Promise<void> {
 }
 
 describe('a Redis Cluster', () => {
-  it('serves rows on all nodes, and writes drop them for every process', async () => {
+  it('a Redis Cluster serves rows on all nodes, and writes invalidate them for every process', async () => {
     const [writer, reader] = [process(), process()]
-    const ids = await newUsers(30)
+    const ids = await newUsers(world, 30)
     await inUse(writer, ids)
     await inUse(reader, ids)
     expect(await reader.countSql(() => namesOf(reader, ids))).toBe(0)
@@ -63,9 +49,9 @@ describe('a Redis Cluster', () => {
     expect(await reader.prisma.$cache.getOrSet('k', () => 2, { tags: ['a', 'b'] })).toBe(2)
   })
 
-  it('of which a node comes back with what it held before is not trusted before its epochs are dropped', async () => {
+  it('a node of a Cluster that comes back with old entries is not trusted before its epochs are deleted', async () => {
     const cached = process()
-    const ids = await newUsers(30)
+    const ids = await newUsers(world, 30)
     await inUse(cached, ids)
     // Each node in turn: whichever holds a row, another one may hold the epochs.
     for (const [round, node] of cluster.nodes.entries()) {
@@ -79,7 +65,7 @@ describe('a Redis Cluster', () => {
     }
   })
 
-  it('is refused with options that break what is promised', () => {
+  it('a Cluster with options that break a guarantee is refused', () => {
     const models = { User: true } as const
     const replicas = new Cluster([...cluster.addresses], { scaleReads: 'slave', lazyConnect: true })
     expect(() => cacheAside({ redis: replicas, models })).toThrow(/scaleReads/)

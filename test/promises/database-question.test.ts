@@ -5,17 +5,15 @@ import type { AddressInfo } from 'node:net'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { Pool } from 'pg'
 import { PrismaClient } from '../../generated/prisma/client.js'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { NOT_KNOWN } from '../../src/source/database.js'
 import type { CacheEvent } from '../../src/index.js'
-import { type CachedProcess, createWorld, newClient, type World } from '../support/world.js'
+import { type CachedProcess, newClient, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 beforeAll(async () => {
-  world = await createWorld()
   await world.plain.user.createMany({ data: [1, 2, 3].map(id => ({ id, email: `u${id}@x.org` })) })
 })
-afterAll(() => world.close())
 
 /** Before Postgres: some connections, by their number, are accepted and never answered, as by a pooler that waits. */
 async function silentFor(silent: (nth: number) => boolean) {
@@ -69,7 +67,7 @@ async function becomesCached({ prisma }: CachedProcess): Promise<void> {
 }
 
 describe('a first connection that is never answered', () => {
-  it('keeps no read waiting, and the question is asked again on another connection', async () => {
+  it('a first connection that is never answered keeps no read waiting, and the facts are queried again on another one', async () => {
     // The caller's own pool opens its connection first, or later: the silent one is the first or the second.
     for (const nth of [1, 2]) {
       const proxy = await silentFor(n => n === nth)
@@ -85,7 +83,7 @@ describe('a first connection that is never answered', () => {
     }
   })
 
-  it('holds up no write, and its invalidation is sent', async () => {
+  it('a first connection that is never answered delays no write, and its invalidation is sent', async () => {
     const proxy = await silentFor(n => n === 2)
     const writer = world.process({}, { base: newClient(proxy.url) })
     await writer.base.user.count()
@@ -100,7 +98,7 @@ describe('a first connection that is never answered', () => {
     await proxy.stop()
   })
 
-  it('where the prefix follows from the answer, what was written meanwhile is invalidated when it comes', async () => {
+  it('where the prefix follows from the facts of the database, writes before them are invalidated when they arrive', async () => {
     const prefix = ({ schema }: { schema: string }) => `${world.prefix}${schema}:`
     const proxy = await silentFor(n => n === 2)
     const writer = world.process({ prefix }, { base: newClient(proxy.url) })

@@ -1,16 +1,12 @@
 /** What the cache tells about itself: which events, in which order, and nothing of anybody's data. */
 import { channel } from 'node:diagnostics_channel'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { CacheEvent, Stats } from '../../src/events.js'
 import { startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, createWorld, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
 beforeEach(async () => {
   cached = world.process({ models: { User: true, Brand: true, Profile: true, Post: { maxBytes: 100 } } })
   await cached.prisma.brand.findUnique({ where: { slug: 'first' } }) // connected, and trusted
@@ -37,7 +33,7 @@ const lines = (events: readonly CacheEvent[]) =>
 const linesOf = async (run: () => Promise<unknown>) => lines(await eventsOf(run))
 
 describe('the events', () => {
-  it('of a row that is not cached: a miss and a fill; then a hit', async () => {
+  it('a row that is not cached is a miss and a fill, then a hit', async () => {
     const { id } = await newUser()
     const read = async () => await cached.prisma.user.findUnique({ where: { id } })
     expect(await linesOf(read)).toMatchInlineSnapshot(`
@@ -53,7 +49,7 @@ describe('the events', () => {
     `)
   })
 
-  it('of a row that is not there: a miss and a fill; then a negative hit', async () => {
+  it('a row that does not exist is a miss and a fill, then a negative hit', async () => {
     const read = async () => await cached.prisma.brand.findFirst({ where: { slug: `none-${serial}` } })
     expect(await linesOf(read)).toMatchInlineSnapshot(`
       [
@@ -68,7 +64,7 @@ describe('the events', () => {
     `)
   })
 
-  it('of readers in one tick: one miss, and the others share', async () => {
+  it('readers in one tick are one miss, and the others share its load', async () => {
     const { email } = await newUser()
     const read = async () => Promise.all([1, 2, 3].map(() => cached.prisma.user.findUnique({ where: { email } })))
     expect(await linesOf(read)).toMatchInlineSnapshot(`
@@ -81,7 +77,7 @@ describe('the events', () => {
     `)
   })
 
-  it('of a row that is not kept say why', async () => {
+  it('the event of a row that is not kept says why', async () => {
     const { id } = await newUser({ posts: { create: { id: 900, title: 't'.repeat(200) } } })
     expect(await linesOf(async () => cached.prisma.post.findUnique({ where: { id: 900 } }))).toMatchInlineSnapshot(`
       [
@@ -99,7 +95,7 @@ describe('the events', () => {
     `)
   })
 
-  it('of queries that go to the database untouched say why', async () => {
+  it('the event of a query that bypasses the cache says why', async () => {
     const { id } = await newUser({ name: 'Ada' })
     const { prisma } = cached
     await prisma.user.findUnique({ where: { id } })
@@ -142,7 +138,7 @@ describe('the events', () => {
     `)
   })
 
-  it('of writes: one invalidation each, with the models that changed', async () => {
+  it('each write is one invalidation, with the models that changed', async () => {
     const { id } = await newUser()
     const { prisma } = cached
     const writes: (() => Promise<unknown>)[] = [
@@ -169,7 +165,7 @@ describe('the events', () => {
     `)
   })
 
-  it('of an interactive transaction: one invalidation, when it has settled; none if it only reads', async () => {
+  it('an interactive transaction is one invalidation after it has settled, and none if it only reads', async () => {
     const { id } = await newUser()
     const seen = await linesOf(() =>
       cached.prisma.$transaction(async tx => {
@@ -190,7 +186,7 @@ describe('the events', () => {
     `)
   })
 
-  it('of a batch transaction: one invalidation per write', async () => {
+  it('a batch transaction is one invalidation per write', async () => {
     const { id } = await newUser()
     const { prisma } = cached
     const seen = await linesOf(() =>
@@ -207,7 +203,7 @@ describe('the events', () => {
     `)
   })
 
-  it('of invalidations by hand', async () => {
+  it('invalidations by hand have events', async () => {
     const { $cache } = cached.prisma
     expect(await linesOf(() => $cache.invalidate('User', { id: 1 }))).toMatchInlineSnapshot(`
       [
@@ -229,7 +225,7 @@ describe('the events', () => {
     expect(all).toMatchObject({ models: expect.arrayContaining(['User', 'OrderLine', 'TenantImport']) as unknown })
   })
 
-  it('of getOrSet, and of what it could not read', async () => {
+  it('getOrSet has events, also for a value that it cannot read', async () => {
     const { $cache } = cached.prisma
     const key = `k-${++serial}`
     expect(await linesOf(() => $cache.getOrSet(key, () => 1))).toMatchInlineSnapshot(`
@@ -256,7 +252,7 @@ describe('the events', () => {
     `)
   })
 
-  it('of Redis going and coming back: it is usable once more', async () => {
+  it('trust is lost once when Redis goes, and gained once when it comes back', async () => {
     const server = await startRedis()
     const own = await createWorld({ redisUrl: server.url })
     try {
@@ -296,7 +292,7 @@ describe('the events', () => {
 })
 
 describe('listeners', () => {
-  it('hear the same on the diagnostics channel', async () => {
+  it('listeners on the diagnostics channel receive the same events', async () => {
     const { id } = await newUser()
     const heard: unknown[] = []
     const listener = (message: unknown) => heard.push(message)
@@ -315,7 +311,7 @@ describe('listeners', () => {
     expect(heard).toHaveLength(seen.length)
   })
 
-  it('on the diagnostics channel hear without anybody on $cache.on', async () => {
+  it('listeners on the diagnostics channel receive events without a listener of $cache.on', async () => {
     const heard: unknown[] = []
     const listener = (message: unknown) => heard.push(message)
     const diagnostics = channel('prisma-extension-cache-aside')
@@ -332,7 +328,7 @@ describe('listeners', () => {
     ])
   })
 
-  it('hear nothing after they have unsubscribed, be it once or twice', async () => {
+  it('listeners receive nothing after they unsubscribe, once or twice', async () => {
     const [gone, stays] = [vi.fn(), vi.fn()]
     const off = cached.prisma.$cache.on(gone)
     const offToo = cached.prisma.$cache.on(stays)
@@ -344,7 +340,7 @@ describe('listeners', () => {
     expect([gone.mock.calls.length, stays.mock.calls.length]).toEqual([1, 2])
   })
 
-  it('that throw fail no query: the process is warned, and the others hear it all the same', async () => {
+  it('a listener that throws fails no query: the process is warned, and the other listeners still receive the event', async () => {
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     const { id } = await newUser()
     const heard = vi.fn()
@@ -438,7 +434,7 @@ it('no event says anything of a row: no id, no value, no key', async () => {
 })
 
 describe('with includeKeys', () => {
-  it('events say which key they are about', async () => {
+  it('events name their key with includeKeys', async () => {
     const own = world.process({ includeKeys: true })
     const { id } = await world.plain.user.create({ data: { email: 'keyed@x.org' } })
     const keys: unknown[] = []

@@ -1,19 +1,17 @@
 /** `$cache.explain` says what really happens. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import type { Explanation } from '../../src/cache-api.js'
 import { watchRedis } from '../support/monitor.js'
 import { type Seeded, seed } from '../support/seed.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let ids: Seeded
 beforeAll(async () => {
-  world = await createWorld()
   ids = await seed(world.plain, { users: 4 })
   cached = world.process({ models: { ...MODELS, Profile: { exclude: ['bio'] } } })
 })
-afterAll(() => world.close())
 
 const MODELS = {
   User: true,
@@ -106,7 +104,7 @@ describe('of a read', () => {
     },
   )
 
-  it('says by which key, under which name, and which writes invalidate the row', () => {
+  it('explain of a read says which schema key it is cached by, and its Redis key', () => {
     const at = (name: string) => `${world.prefix}${name}`
     const writes = ['a write to this row of User', 'a write to User that does not say which rows']
     expect(explain('User', 'findUnique', { where: { id: 1 } })).toEqual({
@@ -128,7 +126,7 @@ describe('of a read', () => {
     })
   })
 
-  it('says which writes invalidate each relation, and a result', () => {
+  it('explain of a read says how relations are kept, and what a result depends on', () => {
     const args = { where: { id: 1 }, include: { author: true, tags: true, category: { include: { posts: true } } } }
     const row = (name: string) => [
       `a write to this row of ${name}`,
@@ -162,14 +160,14 @@ describe('of a read', () => {
     })
   })
 
-  it('runs nothing', async () => {
+  it('explain of a read runs no statement', async () => {
     const seen = await watchRedis(world, () =>
       cached.countSql(async () => explain('User', 'delete', { where: { id: 1 } })).then(sql => expect(sql).toBe(0)),
     )
     expect(seen.commands()).toEqual([])
   })
 
-  it('in a transaction, or with the cache turned off: not cached, and why', async () => {
+  it('explain says why a read in a transaction, or with the cache turned off, is not cached', async () => {
     const args = { where: { id: 1 } }
     await cached.prisma.$transaction(async tx => {
       expect(tx.$cache.explain('User', 'findUnique', args)).toEqual({ cached: false, why: 'in a transaction' })
@@ -248,7 +246,7 @@ describe('of a write', () => {
     expect(dropped.some(key => key.startsWith(`${world.prefix}${model}:`))).toBe(true)
   })
 
-  it('says of which models it can’t name the rows', () => {
+  it('explain of a write says for which models it cannot name the rows', () => {
     expect(explain('Post', 'updateMany', { data: { views: 1 } })).toMatchObject({ allRowsOf: ['Post'] })
     const { allRowsOf: reached } = explain('User', 'delete', { where: { id: 1 } }) as ExplainedWrite
     expect(reached).toEqual(expect.arrayContaining(['Profile', 'Post', 'Comment', 'Bookmark', 'Membership']))
@@ -256,14 +254,17 @@ describe('of a write', () => {
     expect(explain('User', 'update', { where: { id: 1 }, data: { name: 'x' } })).toMatchObject({ allRowsOf: [] })
   })
 
-  it('of a model that is not cached here names what others may have cached', () => {
+  it('explain of a write to a model that is not cached here names what other processes may have cached', () => {
     const said = explain('Comment', 'update', { where: { id: 'c' }, data: { text: 'x' } })
     expect(said).toMatchObject({ invalidates: expect.arrayContaining([`${world.prefix}Comment:c`]) as unknown })
   })
 })
 
-it.each(['Usr', 'user', '', 'constructor', undefined, 42])('of a model that is not there (%s): a clear error', name => {
-  const wrong = () => explain(name as string, 'findUnique', { where: { id: 1 } })
-  expect(wrong).toThrow(expect.objectContaining({ name: 'CacheAsideError', code: 'INVALID_CALL' }) as Error)
-  expect(wrong).toThrow(/no model named .*There are: .*User/)
-})
+it.each(['Usr', 'user', '', 'constructor', undefined, 42])(
+  'explain of a model that does not exist (%s) is a clear error',
+  name => {
+    const wrong = () => explain(name as string, 'findUnique', { where: { id: 1 } })
+    expect(wrong).toThrow(expect.objectContaining({ name: 'CacheAsideError', code: 'INVALID_CALL' }) as Error)
+    expect(wrong).toThrow(/no model named .*There are: .*User/)
+  },
+)

@@ -1,10 +1,10 @@
 /** Further equality filters beside a key: the one row entry serves them all, and never a row that does not satisfy them. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { delegate, outcome } from '../support/delegates.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let other: CachedProcess
 const wheres: Record<string, { model: string; key: object; flat: object }> = {}
@@ -13,7 +13,6 @@ const OTHER_TENANT = 'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
 const OPERATIONS = ['findUnique', 'findUniqueOrThrow', 'findFirst', 'findFirstOrThrow'] as const
 
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
   other = world.process()
   const db = world.plain
@@ -72,7 +71,6 @@ beforeAll(async () => {
     project: of('Project', { tenantId_number: { tenantId: TENANT, number: 1 } }, { tenantId: TENANT, number: 1 }),
   })
 })
-afterAll(() => world.close())
 
 async function cold(): Promise<void> {
   await cached.flushed() // fills are sent and not waited for
@@ -140,7 +138,7 @@ describe.each(filters)('%s', (_, row, satisfied, unsatisfied) => {
   )
 })
 
-it('of a missing row the absence is kept, whatever filter was asked with', async () => {
+it('the absence of a missing row is kept, whatever filter the query has', async () => {
   const read = (filter: object) => delegate(cached.prisma, 'Task').findUnique({ where: { id: 999n, ...filter } })
   expect(await read({ done: true })).toBeNull()
   expect(await cached.countSql(async () => expect(await read({ done: false })).toBeNull())).toBe(0)
@@ -214,7 +212,7 @@ describe('when the field changes, the answer follows in both processes', () => {
     await check()
   })
 
-  it('a soft-deleted row is gone for those who ask for what is not deleted', async () => {
+  it('a soft-deleted row is gone for queries for rows that are not deleted', async () => {
     const author = await world.plain.user.create({ data: { email: 'soft@x.org' } })
     const { id } = await world.plain.post.create({ data: { title: 't', authorId: author.id } })
     const alive = ({ prisma }: CachedProcess) => prisma.post.findFirst({ where: { id, publishedAt: null } })
@@ -275,7 +273,7 @@ describe('where equal in JavaScript is not equal in the database, the row does n
     }
   })
 
-  it('a uuid in another spelling', async () => {
+  it('a uuid in another spelling is not served', async () => {
     await ask(cached.prisma, 'task', 'findUnique', {})
     for (const tenantId of [TENANT.toUpperCase(), `{${TENANT}}`, TENANT.replaceAll('-', ''), 'no uuid']) {
       for (const operation of OPERATIONS) {
@@ -286,7 +284,7 @@ describe('where equal in JavaScript is not equal in the database, the row does n
     }
   })
 
-  it('text under a collation, or of a type, that the schema does not show', async () => {
+  it('text under a collation or of a type that the schema does not show is not served', async () => {
     await world.plain.$executeRaw`ALTER TABLE "Tenant" ALTER COLUMN "name" TYPE text COLLATE "case_insensitive"`
     await world.plain.$executeRaw`ALTER TABLE "Brand" ALTER COLUMN "name" TYPE citext`
     await world.plain.$executeRaw`ALTER TABLE "Project" ALTER COLUMN "name" TYPE char(5)`
@@ -319,7 +317,7 @@ describe('forms that only findFirst takes are Prisma’s error in findUnique, al
     }
   })
 
-  it('null of a nullable unique', async () => {
+  it('null of a nullable unique is Prisma’s error in findUnique', async () => {
     const user = await world.plain.user.create({ data: { email: 'nullable@x.org' } })
     const { id } = await world.plain.profile.create({ data: { userId: user.id } })
     await cached.prisma.profile.findUnique({ where: { id } })

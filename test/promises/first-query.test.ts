@@ -1,13 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createWorld, type World } from '../support/world.js'
+import { expect, it } from 'vitest'
+import { useWorld } from '../support/world.js'
 
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 
 it('the first query of a process is cached, though its event loop was busy for longer than the deadline', async () => {
   const { id } = await world.plain.user.create({ data: { email: 'first@x.org' } })

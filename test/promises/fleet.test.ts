@@ -46,7 +46,7 @@ async function isHit(cached: CachedProcess, id = 1): Promise<boolean> {
 const cachedSoon = (cached: CachedProcess, id = 1) => expect.poll(() => isHit(cached, id), { interval: 20 }).toBe(true)
 
 describe('a process of another source under a prefix that is in use', () => {
-  it('does not use the cache: an event, explain and bypass say why, and both read their own rows', async () => {
+  it('a process of another source under a used prefix does not use the cache: an event, explain and bypass say why, and both read their own rows', async () => {
     const mine = world.process()
     await cachedSoon(mine)
     const theirs = await elsewhere()
@@ -77,7 +77,7 @@ describe('a process of another source under a prefix that is in use', () => {
     expect(mine.prisma.$cache.stats().hits).toBeGreaterThan(2)
   })
 
-  it('still invalidates by its writes', async () => {
+  it('a process of another source under a used prefix still invalidates by its writes', async () => {
     const mine = world.process()
     await cachedSoon(mine)
     const theirs = await elsewhere()
@@ -86,7 +86,7 @@ describe('a process of another source under a prefix that is in use', () => {
     expect(await isHit(mine)).toBe(false)
   })
 
-  it('takes it over when the lease has run out, after everything was invalidated', async () => {
+  it('a process of another source takes the prefix over when the lease has run out, after everything was invalidated', async () => {
     const theirs = await elsewhere({ fleetTimes: SHORT })
     const mine = world.process({}, { parts: { fleetTimes: SHORT } })
     await cachedSoon(mine)
@@ -115,11 +115,11 @@ describe('a process of another source under a prefix that is in use', () => {
     return (await read(after))?.name
   }
 
-  it('what the first source had stored is not served when it has the keys again', async () => {
+  it('entries of the first source are not served when it has the prefix again', async () => {
     expect(await comesBack(Fleet)).toBe('written while away')
   })
 
-  it('would be, if a lease were taken over without invalidating', async () => {
+  it('(without invalidating at the takeover of a lease, the stale row is served)', async () => {
     class KeepsEpochs extends Fleet {
       constructor(...[connection, options]: ConstructorParameters<typeof Fleet>) {
         super(connection, { ...options, epochs: [] })
@@ -152,7 +152,7 @@ it('another host name, another database user and a second adapter are the same s
 })
 
 describe('signs of life', () => {
-  it('are left while a process is used, once in renewMs, and not while it is idle', async () => {
+  it('signs of life are left while a process is used, once in renewMs, and not while it is idle', async () => {
     const cached = world.process({}, { parts: { fleetTimes: { leaseMs: 2_000, freshMs: 1_000, renewMs: 100 } } })
     await cachedSoon(cached)
     const checks = async (run: () => Promise<unknown>) => {

@@ -1,18 +1,8 @@
 /** `findUnique(…).posts()` and the like: cached as the relation that it asks for, in the shape that Prisma gives it. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ALL, ask, cold, dbOf, P1, type Query, sameAnswers, smallWorld, T1 } from '../support/readings.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { describe, expect, it } from 'vitest'
+import { ask, cold, dbOf, P1, type Query, sameAnswers, smallWorld, useSmallWorld, T1 } from '../support/readings.js'
 
-let world: World
-let cached: CachedProcess
-let other: CachedProcess
-beforeAll(async () => {
-  world = await createWorld()
-  cached = world.process({ models: ALL })
-  other = world.process({ models: ALL })
-  await smallWorld(world)
-})
-afterAll(() => world.close())
+const { world, cached, other } = useSmallWorld()
 
 const id = 'asc' as const
 
@@ -136,7 +126,7 @@ const chains: [string, Query][] = [
   ['findFirstOrThrow', db => db.post.findFirstOrThrow({ orderBy: { id: 'desc' } }).author()],
 ]
 
-describe('a fluent call answers as Prisma does, and a hit asks no SQL', () => {
+describe('a fluent call answers as Prisma does, and a hit sends no SQL', () => {
   it.each(chains)('%s', (_, query) => sameAnswers(world, [cached, other], query))
 })
 
@@ -147,7 +137,7 @@ it.each([
   sameAnswers(world, [cached, other], query, 'asked'),
 )
 
-it('the same arguments in select have another result shape: neither takes the other’s, also in one tick', async () => {
+it('a fluent call and the same arguments in select never share a result, also in one tick', async () => {
   const queries: Query[] = [
     db => db.user.findUnique({ where: { id: 1 } }).posts({ orderBy: { id } }),
     db => db.user.findUnique({ where: { id: 1 }, select: { posts: { orderBy: { id } } } }),
@@ -175,7 +165,7 @@ it('the same arguments in select have another result shape: neither takes the ot
     expect(await ask(dbOf(cached), query)).toStrictEqual(truth[n])
 })
 
-it('ten of one tick are one query for all, as in a resolver', async () => {
+it('ten fluent calls of one tick are one query for all, as in a resolver', async () => {
   const resolved = (db: ReturnType<typeof dbOf>) =>
     Promise.all([1, 2, 3, 4, 5].map(post => ask(db, d => d.post.findUnique({ where: { id: post } }).author())))
   const truth = await resolved(world.plain)

@@ -1,23 +1,21 @@
 /** `$cache.getOrSet`: any value of the caller's, by the rules that hold for rows. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { inspect } from 'node:util'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { CacheEvent } from '../../src/events.js'
 import { newToken } from '../../src/wire/envelope.js'
 import { Flight } from '../../src/local/flights.js'
 import { type FillOptions, Store } from '../../src/redis/store.js'
 import { startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, createWorld, useWorld, type World } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let other: CachedProcess
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
   other = world.process()
 })
-afterAll(() => world.close())
 afterEach(() => vi.restoreAllMocks())
 
 const cacheOf = (owner: CachedProcess) => owner.prisma.$cache
@@ -130,7 +128,7 @@ describe('a value', () => {
     },
   )
 
-  it('may be made something else on the way in, and made again on the way out', async () => {
+  it('a value may be serialized on the way in and restored on the way out', async () => {
     const options = {
       serialize: (point: Point) => ({ x: point.x }),
       deserialize: (stored: unknown) => new Point((stored as { x: number }).x),
@@ -180,7 +178,7 @@ describe('a value', () => {
       { inside: new WeakMap() },
       { inside: new URL('http://localhost/') },
     ].map(value => [inspect(value, { breakLength: Infinity }).slice(0, 60), value]),
-  )('that serialize leaves as something that would come back as another is not stored: %s', async (_, value) => {
+  )('a serialized value that would come back as another is not stored: %s', async (_, value) => {
     const key = newKey()
     const options = { serialize: (given: unknown) => given, deserialize: (stored: unknown) => stored }
     const fetch = vi.fn(() => value)
@@ -208,7 +206,7 @@ describe('a value', () => {
       Object.seal({ inside: new Set([/x/]) }),
       { a: new Set([{ b: new Uint8Array(3) }]), [`long ${'x'.repeat(5000)}`]: [undefined, 2n ** 90n] },
     ].map(value => [inspect(value, { breakLength: Infinity }).slice(0, 60), value]),
-  )('that serialize leaves as something that comes back as it was is stored: %s', async (_, value) => {
+  )('a serialized value that comes back as it was is stored: %s', async (_, value) => {
     const options = { serialize: (given: unknown) => given, deserialize: (stored: unknown) => stored }
     const fetch = vi.fn(() => value)
     const key = newKey()
@@ -223,7 +221,7 @@ describe('a value', () => {
     expect(Object.isFrozen(again)).toBe(false)
   })
 
-  it('that can’t be made again is a miss, and an event that tells neither value nor key', async () => {
+  it('a stored value that cannot be restored is a miss, and an event with neither value nor key', async () => {
     const events: CacheEvent[] = []
     const off = cacheOf(cached).on(event => events.push(event))
     const key = 'secret-key-8841'
@@ -242,7 +240,7 @@ describe('a value', () => {
     expect(JSON.stringify(events)).not.toMatch(/secret/)
   })
 
-  it('that serialize fails at is answered, and not stored', async () => {
+  it('a value that serialize fails at is returned, and not stored', async () => {
     const options = {
       serialize: () => {
         throw new Error('no')
@@ -258,7 +256,7 @@ describe('a value', () => {
 })
 
 describe('fetch', () => {
-  it('may be synchronous or asynchronous', async () => {
+  it('fetch may be synchronous or asynchronous', async () => {
     expect(await cacheOf(cached).getOrSet(newKey(), () => 1)).toBe(1)
     expect(await cacheOf(cached).getOrSet(newKey(), async () => 2)).toBe(2)
   })
@@ -271,14 +269,14 @@ describe('fetch', () => {
       },
     ],
     ['rejects', () => Promise.reject(new RangeError('mine'))],
-  ])('that %s: the caller gets its error, nothing is stored, and the next call fetches', async (_, fails) => {
+  ])('a fetch that %s: the caller gets its error, nothing is stored, and the next call fetches', async (_, fails) => {
     const key = newKey()
     await expect(cacheOf(cached).getOrSet(key, fails)).rejects.toThrow(new RangeError('mine'))
     expect(await cacheOf(cached).getOrSet(key, () => 'good')).toBe('good')
     expect(await cacheOf(cached).getOrSet(key, () => 'not asked')).toBe('good')
   })
 
-  it('that fails fails its own caller only: who waited for it fetches', async () => {
+  it('a fetch that fails rejects its own caller only: a caller that waited for it fetches', async () => {
     const key = newKey()
     const calls = await Promise.allSettled([
       cacheOf(cached).getOrSet(key, () => Promise.reject(new Error('mine'))),
@@ -288,7 +286,7 @@ describe('fetch', () => {
     expect(calls.map(call => (call.status === 'fulfilled' ? call.value : call.status))).toEqual(['rejected', 'b', 'c'])
   })
 
-  it('of bytes gives each who asks bytes of its own', async () => {
+  it('a fetch of bytes gives each caller bytes of its own', async () => {
     const key = newKey()
     const ask = () => Promise.all([1, 2].map(() => cacheOf(cached).getOrSet(key, () => Buffer.from('abc'))))
     for (const when of ['of one load', 'of one reply']) {
@@ -299,7 +297,7 @@ describe('fetch', () => {
     }
   })
 
-  it('runs once for all who ask in one tick, and each gets a copy of its own', async () => {
+  it('a fetch runs once for all callers of one tick, and each gets a copy of its own', async () => {
     const key = newKey()
     const fetch = vi.fn(async () => ({ list: [1] }))
     const all = await Promise.all([1, 2, 3].map(() => cacheOf(cached).getOrSet(key, fetch)))
@@ -314,7 +312,7 @@ describe('fetch', () => {
 describe('a fetch that calls getOrSet itself', () => {
   const getOrSet = (...args: [string, () => unknown, object?]) => cacheOf(cached).getOrSet(...args)
 
-  it('with its own key fetches, and does not wait for itself; the value of the outer one is kept', async () => {
+  it('a nested getOrSet with the same key fetches and does not wait for itself; the outer value is kept', async () => {
     const key = newKey()
     expect(await getOrSet(key, async () => `outer of ${String(await getOrSet(key, () => 'inner'))}`)).toBe(
       'outer of inner',
@@ -323,14 +321,14 @@ describe('a fetch that calls getOrSet itself', () => {
     expect(await getOrSet(key, () => 'not fetched')).toBe('outer of inner')
   })
 
-  it('with the key of a fetch that it is a part of, over other keys, does so too', async () => {
+  it('a nested getOrSet with the key of an outer fetch, over other keys, does not wait for itself', async () => {
     const [a, b, c] = [newKey(), newKey(), newKey()]
     const inner = () => getOrSet(a, () => 'inner')
     const outer = getOrSet(a, () => getOrSet(b, () => getOrSet(c, async () => Promise.all([inner(), inner()]))))
     expect(await outer).toEqual(['inner', 'inner'])
   })
 
-  it('in a promise that it made before it was called, or a timer: as long as it is a part of it', async () => {
+  it('a getOrSet in an earlier promise or a timer of the fetch counts as nested, as long as it is a part of it', async () => {
     const key = newKey()
     const later = async () => {
       await nextTurn()
@@ -370,20 +368,20 @@ describe('a fetch that calls getOrSet itself', () => {
     return { answers, fetches }
   }
 
-  it('with a key whose fetch, of another caller, waits for its own: one of them fetches', async () => {
+  it('two fetches that call getOrSet with each other’s key do not deadlock: one of them fetches', async () => {
     const { answers, fetches } = await crossed()
     await answers
     expect(fetches.filter(each => each.includes(' of '))).toHaveLength(1)
   })
 
-  it('(else they would wait for each other, until a time that was set)', async () => {
+  it('(without that, two fetches wait for each other until loadTimeoutMs)', async () => {
     vi.spyOn(Flight.prototype, 'waitsForUs', 'get').mockReturnValue(false)
     const { answers, fetches } = await crossed({ loadTimeoutMs: 500 })
     expect(fetches.toSorted()).toEqual(['a', 'b'])
     await answers
   })
 
-  it('shares another caller’s fetch that does not wait for it', async () => {
+  it('a nested getOrSet shares another caller’s fetch that does not wait for it', async () => {
     const [a, b] = [newKey(), newKey()]
     const slow = slowFetch<string>()
     const fetch = vi.fn(slow.fetch)
@@ -398,7 +396,7 @@ describe('a fetch that calls getOrSet itself', () => {
     expect(fetch).toHaveBeenCalledTimes(1)
   })
 
-  it('by work that goes on after its end: that waits like any other', async () => {
+  it('a getOrSet by work that goes on after the fetch has ended waits like any other', async () => {
     const key = newKey()
     const [goOn, slow] = [gate<void>(), slowFetch<string>()]
     let rest: Promise<unknown> | undefined
@@ -432,11 +430,11 @@ describe('an invalidation during a fetch', () => {
     return [...answers, later]
   }
 
-  it('wins: who calls after it never gets the older value, and that is not stored', async () => {
+  it('an invalidation during a fetch wins: a later caller never gets the stale value, and it is not stored', async () => {
     expect(await overtaken()).toEqual(['old', 'new', 'new'])
   })
 
-  it('(joining any load in flight would hand it on)', async () => {
+  it('(joining any load in flight, a later caller gets the stale value)', async () => {
     vi.spyOn(Flight.prototype, 'mayJoin').mockReturnValue(true)
     const [before, after] = await overtaken()
     expect([before, after]).toEqual(['old', 'old'])
@@ -450,7 +448,7 @@ describe('an invalidation during a fetch', () => {
     }
   }
 
-  it('(without epochs the older value would be stored)', async () => {
+  it('(without epochs, the stale value is stored)', async () => {
     const [, after, later] = await overtaken({ parts: { Store: NoEpochs } })
     expect([after, later]).toEqual(['old', 'old'])
   })
@@ -476,15 +474,15 @@ describe('an invalidation during a fetch', () => {
     return cacheOf(reader).getOrSet(key, () => 'new')
   }
 
-  it('by a DEL of the key, which any program can send, wins too', async () => {
+  it('a DEL of the key during a fetch, by any program, wins', async () => {
     expect(await deleted()).toBe('new')
   })
 
-  it('(without the token the older value would be stored)', async () => {
+  it('(without the token, the stale value is stored)', async () => {
     expect(await deleted({ parts: { Store: UnguardedFill } })).toBe('old')
   })
 
-  it('of everything wins too', async () => {
+  it('an invalidation of everything during a fetch wins', async () => {
     const key = newKey()
     const slow = slowFetch<string>()
     const before = cacheOf(cached).getOrSet(key, slow.fetch)
@@ -497,7 +495,7 @@ describe('an invalidation during a fetch', () => {
 })
 
 describe('tags', () => {
-  it('any one of several drops the value', async () => {
+  it('any one of several tags invalidates the value', async () => {
     for (const dropped of [['a'], ['b'], ['c'], ['x', 'b']]) {
       const key = newKey()
       const tags = ['a', 'b', 'c']
@@ -507,20 +505,20 @@ describe('tags', () => {
     }
   })
 
-  it('others leave it', async () => {
+  it('other tags leave the value', async () => {
     const key = newKey()
     await cacheOf(cached).getOrSet(key, () => 1, { tags: ['mine'] })
     await cacheOf(cached).invalidateTags(['others', 'Mine', 'min', 'mine '])
     expect(await cacheOf(cached).getOrSet(key, () => 2, { tags: ['mine'] })).toBe(1)
   })
 
-  it('may come in any order, and more than once', async () => {
+  it('tags may come in any order, and more than once', async () => {
     const key = newKey()
     await cacheOf(cached).getOrSet(key, () => 1, { tags: ['p', 'q'] })
     expect(await cacheOf(other).getOrSet(key, () => 2, { tags: ['q', 'p', 'q'] })).toBe(1)
   })
 
-  it('that the value was not stored under make it a miss', async () => {
+  it('a read with tags that the value was not stored under is a miss', async () => {
     const key = newKey()
     await cacheOf(cached).getOrSet(key, () => 1, { tags: ['p'] })
     expect(await cacheOf(cached).getOrSet(key, () => 2, { tags: ['p', 'r'] })).toBe(2)
@@ -528,7 +526,7 @@ describe('tags', () => {
     expect(await cacheOf(cached).getOrSet(key, () => 3, { tags: ['p', 'r'] })).toBe(3)
   })
 
-  it('none at all: only invalidateAll drops the value', async () => {
+  it('a value without tags is invalidated by invalidateAll alone', async () => {
     const key = newKey()
     await cacheOf(cached).getOrSet(key, () => 1)
     expect(await cacheOf(cached).invalidateTags([])).toBe('done')
@@ -540,7 +538,7 @@ describe('tags', () => {
 })
 
 describe('a key', () => {
-  it('never meets another one, nor a row, whatever characters it has', async () => {
+  it('a key never collides with another one or a row, whatever characters it has', async () => {
     await world.plain.user.create({ data: { id: 1, email: 'one@x.org' } })
     await cached.prisma.user.findUnique({ where: { id: 1 } })
     const long = 'x'.repeat(65)
@@ -561,7 +559,7 @@ describe('a key', () => {
     }
   })
 
-  it('has a TTL, like everything that it makes in Redis: an hour by default', async () => {
+  it('a key has a TTL, like everything else that it makes in Redis: an hour by default', async () => {
     const key = newKey()
     await cacheOf(cached).getOrSet(key, () => 1, { tags: [`tag-of-${key}`] })
     await cached.flushed()
@@ -590,7 +588,7 @@ describe('a key', () => {
     expect(left).toBeLessThanOrEqual(ms)
   })
 
-  it('of the top-level ttl, where there is one', async () => {
+  it('a key has the top-level ttl, where there is one', async () => {
     const brief = world.process({ ttl: '2m' })
     const key = newKey()
     await cacheOf(brief).getOrSet(key, () => 1)
@@ -600,7 +598,7 @@ describe('a key', () => {
 })
 
 describe('where the cache is out of use', () => {
-  it('because Redis is gone, fetch answers, and invalidations are queued', async () => {
+  it('fetch answers while Redis is gone, and invalidations are queued', async () => {
     const server = await startRedis()
     const own = await createWorld({ redisUrl: server.url })
     try {
@@ -621,7 +619,7 @@ describe('where the cache is out of use', () => {
     }
   })
 
-  it('because it is turned off, fetch answers, and nothing is stored; on again, it is', async () => {
+  it('fetch answers while the cache is turned off and nothing is stored; turned on again, it is', async () => {
     const own = world.process()
     const key = newKey()
     cacheOf(own).disable()
@@ -635,7 +633,7 @@ describe('where the cache is out of use', () => {
     expect(await cacheOf(own).getOrSet(key, () => 4)).toBe(2)
   })
 
-  it('in a transaction, fetch answers, and nothing is stored', async () => {
+  it('fetch answers in a transaction, and nothing is stored', async () => {
     const key = newKey()
     await cacheOf(cached).getOrSet(key, () => 'kept')
     const inside = await cached.prisma.$transaction(async tx => [
@@ -649,20 +647,23 @@ describe('where the cache is out of use', () => {
 })
 
 describe('invalidateTags in a transaction', () => {
-  it.each(['commits', 'rolls back'])('takes effect when it has settled, also if it %s', async how => {
-    const [key, tag] = [newKey(), newKey()]
-    const get = (value: string) => cacheOf(other).getOrSet(key, () => value, { tags: [tag] })
-    await get('before')
-    const during: string[] = []
-    const transaction = cached.prisma.$transaction(async tx => {
-      during.push(await tx.$cache.invalidateTags([tag]))
-      during.push(await get('during'))
-      if (how === 'rolls back') throw new Error('rolled back')
-    })
-    await transaction.catch(() => {})
-    expect(during).toEqual(['after-transaction', 'before'])
-    expect(await get('after')).toBe('after')
-  })
+  it.each(['commits', 'rolls back'])(
+    'invalidateTags in a transaction takes effect when it has settled, also if it %s',
+    async how => {
+      const [key, tag] = [newKey(), newKey()]
+      const get = (value: string) => cacheOf(other).getOrSet(key, () => value, { tags: [tag] })
+      await get('before')
+      const during: string[] = []
+      const transaction = cached.prisma.$transaction(async tx => {
+        during.push(await tx.$cache.invalidateTags([tag]))
+        during.push(await get('during'))
+        if (how === 'rolls back') throw new Error('rolled back')
+      })
+      await transaction.catch(() => {})
+      expect(during).toEqual(['after-transaction', 'before'])
+      expect(await get('after')).toBe('after')
+    },
+  )
 })
 
 describe('a call that makes no sense', () => {
@@ -700,7 +701,7 @@ describe('a call that makes no sense', () => {
     await expect(call).rejects.toMatchObject({ name: 'CacheAsideError', code: 'INVALID_CALL' })
   })
 
-  it('in a transaction too, and before fetch runs', async () => {
+  it('a call that makes no sense rejects in a transaction too, before fetch runs', async () => {
     const never = vi.fn()
     await cached.prisma.$transaction(async tx => {
       await expect(tx.$cache.getOrSet('', never)).rejects.toMatchObject({ code: 'INVALID_CALL' })

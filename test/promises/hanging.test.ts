@@ -1,47 +1,16 @@
 /** A Redis that hangs costs a query its deadline a few times, then nothing; and it costs the process no memory. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Proxy, startProxy } from '../support/proxy.js'
-import { type RedisServer, startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { describe, expect, it } from 'vitest'
+import { useProxy, useRedis } from '../support/hooks.js'
+import { inUse, nameOf, newUser, rename } from '../support/users.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let server: RedisServer
-let proxy: Proxy
-let world: World
-beforeAll(async () => {
-  server = await startRedis()
-  proxy = await startProxy(server.url)
-  world = await createWorld({ redisUrl: server.url })
-})
-afterAll(async () => {
-  await world.close()
-  await proxy.stop()
-  await server.stop()
-})
+const server = useRedis()
+const proxy = useProxy(() => server.url)
+const world = useWorld({ redisUrl: () => server.url })
 
 const deadlines = { deadlineMs: 50, invalidationDeadlineMs: 200 }
-
-async function newUser(): Promise<number> {
-  return (await world.plain.user.create({ data: { email: `${Math.random()}@x.org`, name: 'v0' } })).id
-}
-
-const nameOf = async (cached: CachedProcess, id: number) =>
-  (await cached.prisma.user.findUnique({ where: { id } }))?.name
-
-const rename = (cached: CachedProcess, id: number, name: string) =>
-  cached.prisma.user.update({ where: { id }, data: { name } })
-
-/** Reads until a read is a hit: the cache is in use (again). */
-async function inUse(cached: CachedProcess, id: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { hits } = cached.prisma.$cache.stats()
-      await nameOf(cached, id)
-      return cached.prisma.$cache.stats().hits > hits
-    })
-    .toBe(true)
-}
 
 /** Reads until this process asks Redis no more. */
 async function untilDistrusted(cached: CachedProcess, id: number): Promise<void> {
@@ -85,7 +54,7 @@ describe.each(SETTINGS)('with %s', (_title, options) => {
     const redis = new Redis(server.url, { ...options })
     const cached = world.process({ ...deadlines, redis })
     const other = world.process(deadlines)
-    const [id, second] = [await newUser(), await newUser()]
+    const [id, second] = [await newUser(world), await newUser(world)]
     await inUse(cached, id)
     await inUse(other, id)
     await server.kill('SIGSTOP')
@@ -116,10 +85,10 @@ describe.each(SETTINGS)('with %s', (_title, options) => {
     await cached.end()
   })
 
-  it('a distrusted Redis is asked nothing but one probe, and neither queues nor timers grow while it hangs', async () => {
+  it('a distrusted Redis is sent nothing but one probe, and neither queues nor timers grow while it hangs', async () => {
     const redis = new Redis(proxy.url, { ...options })
     const cached = world.process({ ...deadlines, redis }, NO_POOL_TIMERS)
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     const timersBefore = timers()
     proxy.keep()
@@ -147,10 +116,10 @@ describe.each(SETTINGS)('with %s', (_title, options) => {
 })
 
 describe('a connection that dies without a word', () => {
-  it('half-open: reads and writes go on, and the journal is replayed on the next connection', async () => {
+  it('reads and writes go on over a half-open connection, and the journal is replayed on the next one', async () => {
     const cached = world.process({ ...deadlines, redis: new Redis(proxy.url) })
     const other = world.process(deadlines)
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await inUse(other, id)
     proxy.abandon()
@@ -162,9 +131,9 @@ describe('a connection that dies without a word', () => {
     expect([await nameOf(cached, id), await nameOf(other, id)]).toEqual(['v1', 'v1'])
   })
 
-  it('half-open, with the caller’s socketTimeout: the client finds out by itself, and the cache is used again', async () => {
+  it('with the caller’s socketTimeout, the client notices a half-open connection and the cache is used again', async () => {
     const cached = world.process({ ...deadlines, redis: new Redis(proxy.url, { socketTimeout: 300 }) })
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     const closed = new Promise(resolve => cached.redis.once('close', resolve))
     proxy.abandon()
@@ -176,9 +145,9 @@ describe('a connection that dies without a word', () => {
     await cached.end()
   })
 
-  it('cut in the middle of a reply: the database answers', async () => {
+  it('the database answers when the connection is cut in the middle of a reply', async () => {
     const cached = world.process({ ...deadlines, redis: new Redis(proxy.url) })
-    const id = await newUser()
+    const id = await newUser(world)
     for (const bytes of [1, 5, 30, 60, 100]) {
       await inUse(cached, id)
       const closed = new Promise(resolve => cached.redis.once('close', resolve))
@@ -190,10 +159,10 @@ describe('a connection that dies without a word', () => {
     await inUse(cached, id)
   })
 
-  it('refused: every reconnect that fails leaves nothing behind', async () => {
+  it('a reconnect that fails leaves nothing behind', async () => {
     const redis = new Redis(proxy.url, { retryStrategy: () => 5 })
     const cached = world.process({ ...deadlines, redis })
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await proxy.refuse()
     let reconnects = 0
@@ -211,9 +180,9 @@ describe('a connection that dies without a word', () => {
 })
 
 describe('a Redis that is slower than the deadline', () => {
-  it('is not asked more and more: the time between trials grows until a read was answered in time', async () => {
+  it('a Redis slower than the deadline is tried less and less often, until a read is answered in time', async () => {
     const cached = world.process({ ...deadlines, invalidationDeadlineMs: 2000, redis: new Redis(proxy.url) })
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     proxy.delay(30)
     let trials = 0
@@ -229,9 +198,9 @@ describe('a Redis that is slower than the deadline', () => {
     await inUse(cached, id)
   })
 
-  it('for its writes alone (CLIENT PAUSE WRITE): writes are queued, reads right, and all is replayed', async () => {
+  it('when Redis delays writes alone (CLIENT PAUSE WRITE), invalidations are queued, reads stay correct, and the journal is replayed', async () => {
     const [writer, reader] = [world.process(deadlines), world.process(deadlines)]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(writer, id)
     await inUse(reader, id)
     await world.redis.call('CLIENT', 'PAUSE', '60000', 'WRITE')
@@ -243,13 +212,13 @@ describe('a Redis that is slower than the deadline', () => {
     expect([await nameOf(writer, id), await nameOf(reader, id)]).toEqual(['v1', 'v1'])
   })
 
-  it('from the start: queries wait for its first answer once, not each of them', async () => {
+  it('when Redis is slow from the start, queries wait for its first reply once, not each of them', async () => {
     proxy.keep()
     const cached = world.process(
       { ...deadlines, invalidationDeadlineMs: 5000, redis: new Redis(proxy.url, { enableReadyCheck: false }) },
       NO_POOL_TIMERS,
     )
-    const id = await newUser()
+    const id = await newUser(world)
     await nameOf(cached, id)
     // That was the wait. From here on each read is one statement, and Redis is not waited for.
     let waited = 0

@@ -1,20 +1,18 @@
 /** Query hooks that are applied after the cache run on misses only: what they concern is not cached, unless they are the same for all. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { HOOKS_BEHIND } from '../../src/plan/bypass.js'
 import type { CacheApi, CacheAsideOptions, CacheEvent } from '../../src/index.js'
 import type { Overrides } from '../../src/assemble.js'
 import { createExtension } from '../../src/extension.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 import { Prisma } from '../../generated/prisma/client.js'
 
-let world: World
+const world = useWorld()
 beforeAll(async () => {
-  world = await createWorld()
   await world.plain.user.createMany({ data: [1, 2].map(id => ({ id, email: `u${id}@x.org`, name: `n${id}` })) })
   await world.plain.post.createMany({ data: [1, 2].map(id => ({ id, title: `t${id}`, authorId: id })) })
 })
 beforeEach(() => world.evict())
-afterAll(() => world.close())
 
 type Hook = (call: { args: never; query: (args: never) => Promise<unknown> }) => unknown
 type Client = CachedProcess['prisma']
@@ -55,7 +53,7 @@ describe('which reads are concerned', () => {
     ['everything', { $allOperations: pass }, ['user.findUnique', 'user.findFirst', 'post.findUnique']],
     ['writes', { user: { update: pass, create: pass } }, []],
     ['raw SQL', { $queryRaw: pass, $executeRaw: pass }, []],
-  ])('hooks of %s', async (_, query, concerned) => {
+  ])('the reads that hooks of %s may change, and no others, bypass the cache', async (_, query, concerned) => {
     const process = cached()
     const events: CacheEvent[] = []
     process.prisma.$cache.on(event => events.push(event))
@@ -79,7 +77,7 @@ describe('which reads are concerned', () => {
     ['model methods', { model: { user: { hello: () => 'hello' } } }],
     ['client methods', { client: { hello: () => 'hello' } }],
     ['nothing', {}],
-  ])('not those of an extension of %s', async (_, extension) => {
+  ])('reads under an extension of %s are cached', async (_, extension) => {
     const process = cached()
     const client = extended(process.prisma, extension)
     for (const read of Object.values(READS)) expect(await hitsOf(process, () => read(client))).toBe(1)
@@ -177,11 +175,11 @@ describe('a guard per tenant that is applied after the cache', () => {
     return found
   }
 
-  it('never shows one tenant what another one was given', async () => {
+  it('a guard per tenant behind the cache never shows one tenant the rows of another', async () => {
     expect(await crossings()).toBe(0)
   })
 
-  it('would, if nothing looked for hooks behind the cache', async () => {
+  it('(without the search for hooks behind the cache, one tenant gets the rows of another)', async () => {
     expect(await crossings({ hasHooksBehind: () => false })).toBeGreaterThan(0)
   })
 })

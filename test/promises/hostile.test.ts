@@ -1,17 +1,15 @@
 /** Entries that somebody wrote who knows the format: the database answers, and nothing of them reaches a log. */
 import { channel } from 'node:diagnostics_channel'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { NOTHING, PAYLOAD_AT } from '../../src/wire/envelope.js'
 import { withChecksum } from '../mutation/mutants.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
 })
-afterAll(() => world.close())
 
 const SECRET = 'top-secret'
 const secret = Buffer.from(SECRET)
@@ -59,7 +57,7 @@ async function saidWhile(run: () => Promise<unknown>): Promise<string> {
 }
 
 describe.each(PAYLOADS)('an entry with a checksum that is right, and %s', (_, payload) => {
-  it('at a row, and at a pointer: the database answers, and nothing is said of what is in it', async () => {
+  it('a hostile entry at a row or a pointer: the database answers, and no message repeats its content', async () => {
     const { id, email } = await world.plain.user.create({ data: { email: `${Math.random()}@x.org`, name: 'v0' } })
     const read = async () => [
       (await cached.prisma.user.findUnique({ where: { id } }))?.name,
@@ -81,7 +79,7 @@ describe.each(PAYLOADS)('an entry with a checksum that is right, and %s', (_, pa
     expect(said).not.toContain(SECRET)
   })
 
-  it('at a value of getOrSet: it is fetched again, or read as whatever it says; no message of the decoder is passed on', async () => {
+  it('a hostile entry at a value of getOrSet is fetched again or read as what it says, and no message of the decoder is passed on', async () => {
     const key = `k${Math.random()}`
     await cached.prisma.$cache.getOrSet(key, () => 'v0')
     await cached.flushed()

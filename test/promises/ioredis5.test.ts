@@ -1,16 +1,14 @@
 import { Redis as Redis5 } from 'ioredis5'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { watchRedis } from '../support/monitor.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process({ redis: new Redis5(world.redisUrl) as never })
 })
-afterAll(() => world.close())
 
 /** Nobody waits for a fill. The read after it goes over the same connection: once that is answered, the row is in Redis. */
 async function filled(read: () => Promise<unknown>): Promise<void> {
@@ -44,7 +42,7 @@ describe('over a client of ioredis 5', () => {
     expect(seen.commands()).toEqual(['mget'])
   })
 
-  it('a row that is not there is known not to be there, until it is made', async () => {
+  it('the absence of a row is cached until it is created', async () => {
     const where = { id: 'missing' }
     const read = () => cached.prisma.comment.findUnique({ where })
     expect(await read()).toBeNull()
@@ -54,7 +52,7 @@ describe('over a client of ioredis 5', () => {
     expect(await read()).toMatchObject({ text: 'here' })
   })
 
-  it('a write drops the row, for other processes too', async () => {
+  it('a write invalidates the row, for other processes too', async () => {
     const { id } = await user()
     const other = world.process()
     const read = (by: CachedProcess) => by.prisma.user.findUniqueOrThrow({ where: { id } })
@@ -67,7 +65,7 @@ describe('over a client of ioredis 5', () => {
     expect(await read(cached)).toMatchObject({ name: 'Grace' })
   })
 
-  it('a transaction drops at its commit, and leaves what is cached alone when it is rolled back', async () => {
+  it('a transaction invalidates at its commit, and leaves entries alone when it is rolled back', async () => {
     const { id } = await user()
     const where = { id }
     const read = () => cached.prisma.user.findUniqueOrThrow({ where })
@@ -103,7 +101,7 @@ describe('over a client of ioredis 5', () => {
     expect(await readId()).toEqual({ id, v: 2 })
   })
 
-  it('$cache drops by hand', async () => {
+  it('$cache invalidates by hand', async () => {
     const { id } = await user()
     const read = () => cached.prisma.user.findUniqueOrThrow({ where: { id } })
     await read()

@@ -153,7 +153,7 @@ it('a row whose values all survive a join is one entry for both, and for itself'
   expect(own.misses(other) - before).toBe(0)
 })
 
-it('which types those are is what Prisma does', async () => {
+it('the types that survive a join are those of Prisma', async () => {
   const text = readFileSync(new URL('../joins/schema.prisma', import.meta.url), 'utf8')
   const kid = readSchema(text, () => new Set(['id', ...columns])).models.get('Kid')
   for (const column of columns) {

@@ -2,7 +2,7 @@
  * After any write, every read of every shape answers as the database does: through the process that wrote, and through others,
  * whoever wrote. The world is small enough to read all of it, warm, before and after each write.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { type Seen, watchRedis } from '../support/monitor.js'
 import {
   ALL,
@@ -19,9 +19,9 @@ import {
   T1,
   T2,
 } from '../support/readings.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let writer: CachedProcess
 let other: CachedProcess
 /** Caches nothing, and writes what others cache. */
@@ -29,13 +29,11 @@ let worker: CachedProcess
 /** What the untouched world answers. */
 let before: Answers
 beforeAll(async () => {
-  world = await createWorld()
   writer = world.process({ models: ALL })
   other = world.process({ models: ALL })
   worker = world.process({ models: {} })
   await warmUp()
 })
-afterAll(() => world.close())
 
 const id = 'asc' as const
 

@@ -77,7 +77,7 @@ it('what a write returns has all its fields', async () => {
   expect(await cached.thing.update({ where: { key }, data: { name: null }, select })).toEqual({ valueOf: null })
 })
 
-it('and reads are what Prisma answers, before and after a write', async () => {
+it('reads are what Prisma answers, before and after a write', async () => {
   const reads = [
     ['findUnique', { where: { key }, include: { isPrototypeOf: true, parent: true } }],
     ['findUnique', { where: { key }, select: { toString: true } }],

@@ -154,7 +154,7 @@ function writesOf(
 const pascal = (name: string) => name.charAt(0).toUpperCase() + name.slice(1)
 
 describe('text under a collation that equates more', () => {
-  it('without case', async () => {
+  it('a write through text under a collation without case invalidates the rows that it equates', async () => {
     const fill = `INSERT INTO "Ci" VALUES ('abc'), ('x'); INSERT INTO "CiKid" VALUES (1, 0, 'ABC'), (2, 0, 'abc'), (3, 0, 'x')`
     const reads = readsOf('ci', 'ciKid', 'ciId', 'id', ['abc', 'ABC', 'Abc', 'x'])
     await holds(fill, reads, {
@@ -166,7 +166,7 @@ describe('text under a collation that equates more', () => {
     })
   }, 400_000)
 
-  it('without punctuation', async () => {
+  it('a write through text under a collation without punctuation invalidates the rows that it equates', async () => {
     const fill = `INSERT INTO "Punct" VALUES ('a-b'), ('x'); INSERT INTO "PunctKid" VALUES (1, 0, 'ab'), (2, 0, 'a-b'), (3, 0, 'x')`
     const reads = readsOf('punct', 'punctKid', 'punctId', 'id', ['a-b', 'ab', 'a.b'])
     await holds(fill, reads, writesOf('punct', 'punctKid', 'punctId', 'punct', 'id', 'a b'))
@@ -201,8 +201,8 @@ describe('text under a collation that equates more', () => {
   })
 })
 
-describe('text, told apart as it is', () => {
-  it('holds for any write', async () => {
+describe('text that is compared exactly', () => {
+  it('text that is compared exactly names its row in any write', async () => {
     const fill = `INSERT INTO "Plain" VALUES ('abc'), ('ABC'); INSERT INTO "PlainKid" VALUES (1, 0, 'abc'), (2, 0, 'ABC')`
     const reads = readsOf('plain', 'plainKid', 'plainId', 'id', ['abc', 'ABC'])
     await holds(fill, reads, {
@@ -215,7 +215,7 @@ describe('text, told apart as it is', () => {
 })
 
 describe('what the column changes', () => {
-  it('blanks beyond varchar(n)', async () => {
+  it('a write with blanks beyond varchar(n) is seen', async () => {
     const fill = `INSERT INTO "Sku" VALUES ('abc '), ('abc'), ('x'); INSERT INTO "Line" VALUES ('k1', 0, 'abc '), ('k2', 0, 'abc'), ('k3', 0, 'x')`
     const reads = readsOf('sku', 'line', 'sku', 'sku', ['abc ', 'abc', 'abc      '], 'lines')
     for (const spelled of ['abc      ', 'abc ']) {
@@ -223,21 +223,21 @@ describe('what the column changes', () => {
     }
   }, 400_000)
 
-  it('blanks of char(n)', async () => {
+  it('a write with blanks of char(n) is seen', async () => {
     const fill = `INSERT INTO "Pad" VALUES ('abc'), ('x'); INSERT INTO "PadKid" VALUES (1, 0, 'abc'), (2, 0, 'x')`
     const reads = readsOf('pad', 'padKid', 'padId', 'id', ['abc ', 'abc', 'abc      '])
     for (const spelled of ['abc', 'abc     '])
       await holds(fill, reads, writesOf('pad', 'padKid', 'padId', 'pad', 'id', spelled))
   }, 400_000)
 
-  it('digits beyond a scale', async () => {
+  it('a write with digits beyond a scale is seen', async () => {
     const fill = `INSERT INTO "Dec" VALUES (1.51), (1.5); INSERT INTO "DecKid" VALUES (1, 0, 1.51), (2, 0, 1.5)`
     const reads = readsOf('dec', 'decKid', 'decId', 'id', ['1.51', '1.5', '1.505'])
     for (const spelled of ['1.505', '1.510'])
       await holds(fill, reads, writesOf('dec', 'decKid', 'decId', 'dec', 'id', spelled))
   }, 400_000)
 
-  it('parts of a second', async () => {
+  it('a write with parts of a second is seen', async () => {
     const [at, next] = ['2024-01-01T00:00:00', '2024-01-01T00:00:01']
     const fill = `INSERT INTO "Stamp" VALUES ('${at}'), ('${next}'); INSERT INTO "StampKid" VALUES (1, 0, '${at}'), (2, 0, '${next}')`
     const reads = readsOf('stamp', 'stampKid', 'stampId', 'id', [new Date(`${at}Z`), new Date(`${next}Z`)])
@@ -365,7 +365,7 @@ describe('fields that are words', () => {
     ordered: (db: Db) => db['word']!.findMany!({ orderBy: [{ owner: { is: 'asc' } }, { AND: 'desc' }] }),
   })
 
-  it('as columns, relations and keys, in reads and in writes', async () => {
+  it('fields that are words of Prisma work as columns, relations and keys, in reads and in writes', async () => {
     const w =
       (where: object, data: object = more): ((db: Db) => Promise<unknown>) =>
       db =>

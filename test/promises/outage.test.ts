@@ -1,30 +1,16 @@
 /** Redis may be down, slow, restarted, full or holding other people's bytes: the application is answered, and rightly. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RedisServer, startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { describe, expect, it } from 'vitest'
+import { useRedis } from '../support/hooks.js'
+import { inUse, nameOf, newUser } from '../support/users.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let server: RedisServer
-let world: World
-beforeAll(async () => {
-  // Its own, because it is killed, stopped and filled; with a log, so that a restart brings old entries back.
-  server = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
-  world = await createWorld({ redisUrl: server.url })
-})
-afterAll(async () => {
-  await world.close()
-  await server.stop()
-})
+// Its own, because it is killed, stopped and filled; with a log, so that a restart brings old entries back.
+const server = useRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+const world = useWorld({ redisUrl: () => server.url })
 
 const deadlines = { deadlineMs: 50, invalidationDeadlineMs: 200 }
-
-async function newUser(): Promise<number> {
-  return (await world.plain.user.create({ data: { email: `${Math.random()}@x.org`, name: 'v0' } })).id
-}
-
-const nameOf = async (cached: CachedProcess, id: number) =>
-  (await cached.prisma.user.findUnique({ where: { id } }))?.name
 
 const trusts = (cached: CachedProcess, trusted: boolean) =>
   new Promise<void>(resolve => {
@@ -35,22 +21,11 @@ const trusts = (cached: CachedProcess, trusted: boolean) =>
     })
   })
 
-/** Reads until a read is a hit: the cache is in use (again). */
-async function inUse(cached: CachedProcess, id: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { hits } = cached.prisma.$cache.stats()
-      await nameOf(cached, id)
-      return cached.prisma.$cache.stats().hits > hits
-    })
-    .toBe(true)
-}
-
 describe('Redis that is not there', () => {
-  it('from the start: everything is answered by the database, writes are queued', async () => {
+  it('when Redis is not there from the start, the database answers everything and invalidations are queued', async () => {
     const redis = new Redis(1, '127.0.0.1', { retryStrategy: () => 1000 })
     const cached = world.process({ ...deadlines, redis })
-    const id = await newUser()
+    const id = await newUser(world)
     expect(await nameOf(cached, id)).toBe('v0')
     await cached.prisma.user.update({ where: { id }, data: { name: 'v1' } })
     await cached.prisma.$transaction(async tx => {
@@ -61,9 +36,9 @@ describe('Redis that is not there', () => {
     expect(cached.prisma.$cache.stats().pendingInvalidations).toBeGreaterThan(0)
   })
 
-  it('killed and restarted with its old entries: reads never fail, and nothing from before is served', async () => {
+  it('when Redis is killed and restarted with its old entries, reads never fail and nothing stale is served', async () => {
     const [writer, reader] = [world.process(deadlines), world.process(deadlines)]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(writer, id)
     await inUse(reader, id)
     const lost = Promise.all([trusts(writer, false), trusts(reader, false)])
@@ -82,9 +57,9 @@ describe('Redis that is not there', () => {
     expect(writer.prisma.$cache.stats().pendingInvalidations).toBe(0)
   })
 
-  it('restarted from an old snapshot: entries whose invalidation it never saw are not served', async () => {
+  it('when Redis is restarted from an old snapshot, entries whose invalidation it never saw are not served', async () => {
     const cached = world.process(deadlines)
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     const key = `${world.prefix}User:${id}`
     const old = await world.redis.getBuffer(key)
@@ -100,9 +75,9 @@ describe('Redis that is not there', () => {
     expect(await nameOf(cached, id)).toBe('v1')
   })
 
-  it('for the writer alone: it reads right throughout, others when it is back, by its journal', async () => {
+  it('when Redis is unreachable for the writer alone, its reads stay correct, and other processes are when its journal is replayed', async () => {
     const [writer, reader] = [world.process(deadlines), world.process(deadlines)]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(writer, id)
     await inUse(reader, id)
     const lost = trusts(writer, false)
@@ -120,9 +95,9 @@ describe('Redis that is not there', () => {
 })
 
 describe('Redis that hangs', () => {
-  it('is not waited for: the database’s answer comes while it still hangs, and the write half catches up', async () => {
+  it('a Redis that hangs is not waited for: the database answers meanwhile, and invalidations catch up', async () => {
     const [cached, other] = [world.process(deadlines), world.process(deadlines)]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await inUse(other, id)
     await server.kill('SIGSTOP')
@@ -158,7 +133,7 @@ describe('bytes that are not ours', () => {
       `${title} at %s: the database answers, and the key heals`,
       async name => {
         const cached = world.process(deadlines)
-        const id = await newUser()
+        const id = await newUser(world)
         await inUse(cached, id)
         await put(world.prefix + name.replace('%', String(id)))
         for (let i = 0; i < 3; i++) expect(await nameOf(cached, id)).toBe('v0')
@@ -169,9 +144,9 @@ describe('bytes that are not ours', () => {
     )
   }
 
-  it('anything at the hold: the model is read from the database', async () => {
+  it('foreign bytes at the hold: the model is read from the database', async () => {
     const cached = world.process(deadlines)
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await world.redis.set(`${world.prefix}{User}@hold`, 'x', 'PX', 60_000)
     expect(await cached.countSql(() => nameOf(cached, id))).toBe(1)
@@ -182,9 +157,9 @@ describe('bytes that are not ours', () => {
 })
 
 describe('Redis that is full', () => {
-  it('fills nothing and still drops: invalidation holds', async () => {
+  it('a full Redis fills nothing and still invalidates', async () => {
     const cached = world.process(deadlines)
-    const [warm, cold] = [await newUser(), await newUser()]
+    const [warm, cold] = [await newUser(world), await newUser(world)]
     await inUse(cached, warm)
     await world.redis.config('SET', 'maxmemory-policy', 'noeviction')
     await world.redis.config('SET', 'maxmemory', '1mb')
@@ -198,9 +173,9 @@ describe('Redis that is full', () => {
     await inUse(cached, warm)
   })
 
-  it('or flushed: everything is loaded again', async () => {
+  it('after a flush of Redis, everything is loaded again', async () => {
     const cached = world.process(deadlines)
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await world.redis.flushall()
     expect(await cached.countSql(() => nameOf(cached, id))).toBe(1)
@@ -210,9 +185,9 @@ describe('Redis that is full', () => {
 })
 
 describe('a client that the application closes', () => {
-  it('with quit: queries go on, from the database', async () => {
+  it('after the application quits the client, queries go on from the database', async () => {
     const cached = world.process(deadlines)
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await cached.redis.quit()
     await nextTurn()
@@ -221,9 +196,9 @@ describe('a client that the application closes', () => {
     expect(await nameOf(cached, id)).toBe('v1')
   })
 
-  it('$cache.close: queries go on, and the client is left alone', async () => {
+  it('after $cache.close, queries go on and the client is left alone', async () => {
     const cached = world.process(deadlines)
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(cached, id)
     await cached.prisma.$cache.close()
     expect(await nameOf(cached, id)).toBe('v0')
@@ -232,9 +207,9 @@ describe('a client that the application closes', () => {
     expect(cached.redis.status).toBe('ready')
   })
 
-  it('that connects lazily is connected by the first query', async () => {
+  it('a client that connects lazily is connected by the first query', async () => {
     const cached = world.process({ deadlineMs: 2000, redis: new Redis(server.url, { lazyConnect: true }) })
-    const id = await newUser()
+    const id = await newUser(world)
     await nameOf(cached, id)
     await cached.flushed()
     expect(await cached.countSql(() => nameOf(cached, id))).toBe(0)

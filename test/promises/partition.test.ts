@@ -1,19 +1,12 @@
 /** An invalidation that is lost: the writer reads right throughout, others when the writer is back, at the latest at the TTL. */
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Proxy, startProxy } from '../support/proxy.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { describe, expect, it } from 'vitest'
+import { useProxy } from '../support/hooks.js'
+import { inUse, nameOf, newUser, rename } from '../support/users.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let proxy: Proxy
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-  proxy = await startProxy(world.redisUrl)
-})
-afterAll(async () => {
-  await world.close()
-  await proxy.stop()
-})
+const world = useWorld()
+const proxy = useProxy(() => world.redisUrl)
 
 const deadlines = { deadlineMs: 500, invalidationDeadlineMs: 500 }
 
@@ -21,27 +14,7 @@ const deadlines = { deadlineMs: 500, invalidationDeadlineMs: 500 }
 const behindProxy = (options = {}) =>
   world.process({ ...deadlines, redis: new Redis(proxy.url, { retryStrategy: () => 10 }), ...options })
 
-async function newUser(): Promise<number> {
-  return (await world.plain.user.create({ data: { email: `${Math.random()}@x.org`, name: 'v0' } })).id
-}
-
-const nameOf = async (cached: CachedProcess, id: number) =>
-  (await cached.prisma.user.findUnique({ where: { id } }))?.name
-
-const rename = (cached: CachedProcess, id: number, name: string) =>
-  cached.prisma.user.update({ where: { id }, data: { name } })
-
 const pending = (cached: CachedProcess) => cached.prisma.$cache.stats().pendingInvalidations
-
-async function inUse(cached: CachedProcess, id: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { hits } = cached.prisma.$cache.stats()
-      await nameOf(cached, id)
-      return cached.prisma.$cache.stats().hits > hits
-    })
-    .toBe(true)
-}
 
 describe('a partition between a writer and Redis', () => {
   const partitions: [string, () => void | Promise<void>, sawIt: boolean][] = [
@@ -52,35 +25,38 @@ describe('a partition between a writer and Redis', () => {
     ['that refuses its connections', () => proxy.refuse(), false],
     ['half-open', () => proxy.abandon(), false],
   ]
-  it.each(partitions)('%s: the writer reads right throughout, others when it is back', async (_, part, sawIt) => {
-    const [writer, reader] = [behindProxy(), world.process()]
-    const id = await newUser()
-    await inUse(writer, id)
-    await inUse(reader, id)
-    await part()
-    await rename(writer, id, 'v1')
-    expect(await nameOf(writer, id)).toBe('v1')
-    expect(writer.prisma.$cache.stats()).toMatchObject({ invalidationsQueued: 1 })
-    expect(pending(writer)).toBeGreaterThan(0)
-    expect(await nameOf(reader, id)).toBe(sawIt ? 'v1' : 'v0') // the bound that the docs state
-    await rename(writer, id, 'v2')
-    for (let i = 0; i < 3; i++) expect(await nameOf(writer, id)).toBe('v2')
+  it.each(partitions)(
+    'a partition %s: the writer’s reads stay correct, other processes’ when it is back',
+    async (_, part, sawIt) => {
+      const [writer, reader] = [behindProxy(), world.process()]
+      const id = await newUser(world)
+      await inUse(writer, id)
+      await inUse(reader, id)
+      await part()
+      await rename(writer, id, 'v1')
+      expect(await nameOf(writer, id)).toBe('v1')
+      expect(writer.prisma.$cache.stats()).toMatchObject({ invalidationsQueued: 1 })
+      expect(pending(writer)).toBeGreaterThan(0)
+      expect(await nameOf(reader, id)).toBe(sawIt ? 'v1' : 'v0') // the bound that the docs state
+      await rename(writer, id, 'v2')
+      for (let i = 0; i < 3; i++) expect(await nameOf(writer, id)).toBe('v2')
 
-    const replayed = new Promise<number>(resolve => {
-      writer.prisma.$cache.on(event => event.type === 'replayed' && resolve(event.invalidations))
-    })
-    await proxy.mend()
-    expect(await replayed).toBeGreaterThan(0)
-    await inUse(writer, id)
-    expect([await nameOf(writer, id), await nameOf(reader, id)]).toEqual(['v2', 'v2'])
-    expect(pending(writer)).toBe(0)
-    await writer.end()
-  })
+      const replayed = new Promise<number>(resolve => {
+        writer.prisma.$cache.on(event => event.type === 'replayed' && resolve(event.invalidations))
+      })
+      await proxy.mend()
+      expect(await replayed).toBeGreaterThan(0)
+      await inUse(writer, id)
+      expect([await nameOf(writer, id), await nameOf(reader, id)]).toEqual(['v2', 'v2'])
+      expect(pending(writer)).toBe(0)
+      await writer.end()
+    },
+  )
 
-  it('in which the writer dies as well: others are right at the latest at the TTL', async () => {
+  it('a partition in which the writer dies as well: other processes read nothing stale after the TTL', async () => {
     const models = { User: { ttl: '2s' } } as const
     const [writer, reader] = [behindProxy({ models }), world.process({ models })]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(reader, id)
     await inUse(writer, id)
     await proxy.refuse()
@@ -92,9 +68,9 @@ describe('a partition between a writer and Redis', () => {
     await expect.poll(() => nameOf(reader, id)).toBe('v1')
   })
 
-  it('of a reader alone: it reads from the database, and what it missed is not served afterwards', async () => {
+  it('a partition of a reader alone: it reads from the database, and what it missed is not served afterwards', async () => {
     const [writer, reader] = [world.process(), behindProxy()]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(reader, id)
     proxy.lose()
     await rename(writer, id, 'v1')
@@ -107,9 +83,9 @@ describe('a partition between a writer and Redis', () => {
 })
 
 describe('debts', () => {
-  it('that grow while they are replayed are all replayed before trust', async () => {
+  it('pending invalidations that grow while they are replayed are all replayed before trust', async () => {
     const [writer, reader] = [behindProxy(), world.process()]
-    const ids = await Promise.all(Array.from({ length: 6 }, newUser))
+    const ids = await Promise.all(Array.from({ length: 6 }, () => newUser(world)))
     for (const id of ids) await inUse(reader, id)
     await inUse(writer, ids[0] as number)
     await proxy.refuse()
@@ -142,9 +118,9 @@ describe('debts', () => {
     await writer.end()
   })
 
-  it('whose replay is cut off are kept, and replayed by the next connection', async () => {
+  it('pending invalidations whose replay is cut off are kept, and replayed on the next connection', async () => {
     const [writer, reader] = [behindProxy(), world.process()]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(writer, id)
     await inUse(reader, id)
     await proxy.refuse()
@@ -164,9 +140,9 @@ describe('debts', () => {
     await writer.end()
   })
 
-  it('that are too many become “all epochs”: one event, a journal of bounded size, and nothing old afterwards', async () => {
+  it('too many pending invalidations become “all epochs”: one event, a journal of bounded size, and nothing stale afterwards', async () => {
     const [writer, reader] = [behindProxy(), world.process()]
-    const id = await newUser()
+    const id = await newUser(world)
     await inUse(writer, id)
     await inUse(reader, id)
     await reader.prisma.$cache.getOrSet('rates', () => 1, { tags: ['rates'] })

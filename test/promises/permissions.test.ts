@@ -1,51 +1,26 @@
 /** A Redis user with exactly the permissions that `docs/operations.md` lists, and with one of them missing. */
 import { readFile } from 'node:fs/promises'
 import { Cluster, Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type RedisCluster, startCluster } from '../support/cluster.js'
-import { type RedisServer, startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { useCluster, useRedis } from '../support/hooks.js'
+import { inUse, nameOf, newUser } from '../support/users.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let server: RedisServer
-let cluster: RedisCluster
-let world: World
+const server = useRedis()
+const cluster = useCluster()
+const world = useWorld({ redisUrl: () => server.url })
 let always: string[]
 let onClusters: string[]
 beforeAll(async () => {
-  server = await startRedis()
-  cluster = await startCluster()
-  world = await createWorld({ redisUrl: server.url })
   const text = await readFile('docs/operations.md', 'utf8')
   const [, listed = ''] = /\*\*Permissions\*\* of the Redis user:(.*?)What is missing/s.exec(text) ?? []
   const [single = '', clustered = ''] = listed.split('on a Cluster')
   const namesIn = (part: string) => [...part.matchAll(/`([A-Z|]+)`/g)].map(([, name = '']) => name.toLowerCase())
   always = namesIn(single)
   onClusters = [...always, ...namesIn(clustered)]
-}, 60_000)
-afterAll(async () => {
-  await world.close()
-  await cluster.stop()
-  await server.stop()
 })
 
 const deadlines = { deadlineMs: 500, invalidationDeadlineMs: 1000 }
-
-const nameOf = async (cached: CachedProcess, id: number) =>
-  (await cached.prisma.user.findUnique({ where: { id } }))?.name
-
-async function newUser(): Promise<number> {
-  return (await world.plain.user.create({ data: { email: `${Math.random()}@x.org`, name: 'v0' } })).id
-}
-
-async function inUse(cached: CachedProcess, id: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { hits } = cached.prisma.$cache.stats()
-      await nameOf(cached, id)
-      return cached.prisma.$cache.stats().hits > hits
-    })
-    .toBe(true)
-}
 
 async function allow(admin: Redis, user: string, commands: readonly string[]): Promise<void> {
   const rules = commands.map(name => `+${name}`)
@@ -61,7 +36,7 @@ function refusalsOf(cached: CachedProcess): string[] {
 }
 
 async function everythingWorks(cached: CachedProcess): Promise<void> {
-  const id = await newUser()
+  const id = await newUser(world)
   await inUse(cached, id)
   const posts = () => cached.prisma.user.findUnique({ where: { id }, include: { posts: true } })
   await posts()
@@ -74,7 +49,7 @@ async function everythingWorks(cached: CachedProcess): Promise<void> {
 }
 
 describe('a Redis user with the permissions of the docs', () => {
-  it('on one Redis: all is cached, and nothing is refused', async () => {
+  it('the permissions of the docs are enough on one Redis: all is cached, and nothing is refused', async () => {
     await allow(world.redis, 'exact', always)
     const redis = new Redis(server.url, { username: 'exact', password: 'x' })
     const cached = world.process({ ...deadlines, redis })
@@ -94,44 +69,47 @@ describe('a Redis user with the permissions of the docs', () => {
     return world.process({ ...deadlines, redis })
   }
 
-  it('on a Cluster: all is cached, and nothing is refused', async () => {
+  it('the permissions of the docs are enough on a Cluster: all is cached, and nothing is refused', async () => {
     const cached = await onCluster('exact', onClusters)
     const refusals = refusalsOf(cached)
     await everythingWorks(cached)
     expect(refusals).toEqual([])
   })
 
-  it('on a Cluster without CLUSTER|SLOTS: an event names it', async () => {
+  it('a missing permission for CLUSTER|SLOTS on a Cluster is named by an event', async () => {
     const cached = await onCluster(
       'blind',
       onClusters.filter(name => name !== 'cluster|slots'),
     )
     const refusals = refusalsOf(cached)
     await expect.poll(() => refusals.join('\n')).toContain('cluster|slots')
-    const id = await newUser()
+    const id = await newUser(world)
     expect(await nameOf(cached, id)).toBe('v0')
     await cached.end()
   })
 
-  it.each(['mget', 'set', 'del', 'eval', 'get', 'getrange', 'time'])('without %s: an event names it', async missing => {
-    const user = `no-${missing}`
-    await allow(
-      world.redis,
-      user,
-      always.filter(name => name !== missing),
-    )
-    const cached = world.process({ ...deadlines, redis: new Redis(server.url, { username: user, password: 'x' }) })
-    const refusals = refusalsOf(cached)
-    await expect
-      .poll(async () => {
-        const id = await newUser()
-        for (let i = 0; i < 3; i++) expect(await nameOf(cached, id)).toBe('v0')
-        await cached.prisma.user.update({ where: { id }, data: { name: 'v1' } })
-        expect(await nameOf(cached, id)).toBe('v1')
-        if (missing === 'get') await world.redis.del(`${world.prefix}{User}@any`)
-        return refusals.some(message => message.includes('NOPERM') && message.includes(missing))
-      })
-      .toBe(true)
-    for (const message of refusals) expect(message).not.toContain(world.prefix)
-  })
+  it.each(['mget', 'set', 'del', 'eval', 'get', 'getrange', 'time'])(
+    'a missing permission for %s is named by an event',
+    async missing => {
+      const user = `no-${missing}`
+      await allow(
+        world.redis,
+        user,
+        always.filter(name => name !== missing),
+      )
+      const cached = world.process({ ...deadlines, redis: new Redis(server.url, { username: user, password: 'x' }) })
+      const refusals = refusalsOf(cached)
+      await expect
+        .poll(async () => {
+          const id = await newUser(world)
+          for (let i = 0; i < 3; i++) expect(await nameOf(cached, id)).toBe('v0')
+          await cached.prisma.user.update({ where: { id }, data: { name: 'v1' } })
+          expect(await nameOf(cached, id)).toBe('v1')
+          if (missing === 'get') await world.redis.del(`${world.prefix}{User}@any`)
+          return refusals.some(message => message.includes('NOPERM') && message.includes(missing))
+        })
+        .toBe(true)
+      for (const message of refusals) expect(message).not.toContain(world.prefix)
+    },
+  )
 })

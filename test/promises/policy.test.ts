@@ -1,15 +1,11 @@
 /** What is configured per model: what is kept out, how large, how long; and the switch for all. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { delegate } from '../support/delegates.js'
 import { watchRedis } from '../support/monitor.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 
 let serial = 0
 const newUser = (name: string | null = 'v0') =>
@@ -43,7 +39,7 @@ describe('an excluded field', () => {
     return parts.join('\n')
   }
 
-  it('never reaches Redis, by whatever way its row is read and written', async () => {
+  it('an excluded field never reaches Redis, however its row is read and written', async () => {
     const { id, email } = await secretUser()
     const db = cached.prisma
     const ways: (() => PromiseLike<unknown>)[] = [
@@ -79,7 +75,7 @@ describe('an excluded field', () => {
     await world.evict()
   })
 
-  it('is read from the database by whoever asks for it, and the rest from the cache', async () => {
+  it('an excluded field is read from the database by a query that selects it, and the rest from the cache', async () => {
     const { id, email } = await secretUser()
     const where = { id }
     const asked: object[] = [{}, { select: { email: true } }, { omit: { name: true } }, { omit: { email: false } }]
@@ -107,7 +103,7 @@ describe('an excluded field', () => {
     expect(cached.prisma.$cache.explain('User', 'findUnique', { where: { email } })).toMatchObject({ cached: false })
   })
 
-  it('may be hidden by a global omit too: the model is then cached whole', async () => {
+  it('an excluded field may be hidden by a global omit too: the model is then cached whole', async () => {
     const hiding = world.process(
       { models: { User: { exclude: ['email'] } } },
       { clientOptions: { omit: { user: { email: true } } } },
@@ -123,7 +119,7 @@ describe('an excluded field', () => {
     expect(await everything()).not.toContain(SECRET)
   })
 
-  it('of one process is not what another process keeps apart from it reads: their entries differ', async () => {
+  it('processes that exclude different fields have different entries', async () => {
     const open = world.process({ models: { User: true } })
     const user = await newUser()
     const where = { id: user.id }
@@ -144,13 +140,13 @@ describe('an excluded field', () => {
     ['an unknown field', { User: { exclude: ['password'] } }, /User.*exclude.*"password".*email/],
     ['a relation', { User: { exclude: ['posts'] } }, /User.*exclude.*"posts"/],
   ]
-  it.each(wrong)('that is %s is a clear error at $extends', (_, models, message) => {
+  it.each(wrong)('an excluded field that is %s is a clear error at $extends', (_, models, message) => {
     expect(() => world.process({ models })).toThrow(message)
   })
 })
 
 describe('maxBytes', () => {
-  it('a larger row is not kept, and an older one under its key is not served', async () => {
+  it('a row larger than maxBytes is not kept, and an older one under its key is not served', async () => {
     const cached = world.process({ models: { User: { maxBytes: 300 } } })
     const { id, email } = await newUser('small')
     const byId = () => cached.prisma.user.findUnique({ where: { id } })
@@ -172,7 +168,7 @@ describe('maxBytes', () => {
     expect(await cached.countSql(async () => expect((await byId())?.name).toBe('small again'))).toBe(0)
   })
 
-  it('of which a part is asked for is not loaded as a whole again and again', async () => {
+  it('a row larger than maxBytes is not loaded as a whole again and again for a query that selects a part', async () => {
     const cached = world.process({ models: { User: { maxBytes: 300 } } })
     const { id, email } = await newUser('x'.repeat(1000))
     const select = { role: true }
@@ -193,7 +189,7 @@ describe('maxBytes', () => {
     expect([await cached.countSql(read), await cached.countSql(read)]).toEqual([1, 0])
   })
 
-  it('of one process is no limit for another', async () => {
+  it('maxBytes of one process is no limit for another', async () => {
     const narrow = world.process({ models: { User: { maxBytes: 300 } } })
     const wide = world.process({ models: { User: true } })
     const { id } = await newUser('x'.repeat(1000))
@@ -263,7 +259,7 @@ describe('how long', () => {
     expect(new Set(sent).size).toBeGreaterThan(10)
   })
 
-  it('negativeTtl is that of absent rows and of values that nobody has', async () => {
+  it('negativeTtl is the TTL of absent rows and of unique values without a row', async () => {
     const cached = world.process({ models: { User: { ttl: 100, negativeTtl: '2s', jitter: 0 } } })
     expect(await ttls(cached, { id: -101 })).toEqual([2000])
     expect(await ttls(cached, { email: 'nobody-101@x.org' })).toEqual([2000])
@@ -295,7 +291,7 @@ describe('switched off', () => {
       },
     ],
   ]
-  it.each(off)('%s: reads go to the database and fill nothing, and writes still drop', async (_, make) => {
+  it.each(off)('%s: reads go to the database and fill nothing, and writes still invalidate', async (_, make) => {
     const cached = make()
     const other = world.process()
     const { id, email } = await newUser()
@@ -324,7 +320,7 @@ describe('switched off', () => {
     expect((await other.prisma.user.findUnique({ where: { id } }))?.name).toBe('v4')
   })
 
-  it('and on again: what was written meanwhile is seen', async () => {
+  it('after the cache is turned on again, what was written meanwhile is seen', async () => {
     const cached = world.process()
     const other = world.process()
     const { id } = await newUser()

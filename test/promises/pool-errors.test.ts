@@ -1,13 +1,9 @@
 /** A write that never got to the database holds nothing: real pools, real Postgres. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { outcomeOf } from '../../src/prisma7/errors.js'
-import { type CachedProcess, createWorld, newClient, type World } from '../support/world.js'
+import { type CachedProcess, newClient, useWorld } from '../support/world.js'
 
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 
 const held = async () => (await world.keys()).filter(key => key.endsWith('@hold'))
 
@@ -18,7 +14,7 @@ describe('a write', () => {
     ['raw SQL', db => db.$executeRaw`UPDATE "User" SET "name" = 'n'`],
     ['a batch', (db, id) => db.$transaction([db.user.update({ where: { id }, data: { name: 'n' } }), db.user.count()])],
   ])(
-    'that got no connection of an exhausted pool was never sent: %s holds and invalidates nothing',
+    'a write that got no connection of an exhausted pool was never sent: %s holds and invalidates nothing',
     async (_, write) => {
       const base = newClient(world.databaseUrl, {}, { max: 1, connectionTimeoutMillis: 2000 })
       const own = world.process({}, { base })
@@ -44,7 +40,7 @@ describe('a write', () => {
     ['a port that refuses', (url: URL) => (url.port = '1')],
     ['localhost, at both addresses', (url: URL) => ((url.hostname = 'localhost'), (url.port = '1'))],
     ['a host that there is not', (url: URL) => (url.hostname = 'nowhere.invalid')],
-  ])('to %s is not sent', async (_, change) => {
+  ])('a write to %s is not sent', async (_, change) => {
     const url = new URL(world.databaseUrl)
     change(url)
     const base = newClient(url.href)
@@ -53,7 +49,7 @@ describe('a write', () => {
     await base.$disconnect()
   })
 
-  it('whose statement is under way when its connection or its time ends is unknown', async () => {
+  it('the outcome of a write whose connection or time ends under way is unknown', async () => {
     const base = newClient(world.databaseUrl, {}, { query_timeout: 300 })
     const slow = base.$executeRaw`SELECT pg_sleep(30)`
     const late: unknown = await slow.catch((reason: unknown) => reason)

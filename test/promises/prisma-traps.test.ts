@@ -1,17 +1,15 @@
 /** What Prisma does that a query extension can trip over (the hazards that were measured; each hung, lied or leaked once). */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let id: number
 
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
 })
-afterAll(() => world.close())
 
 async function warmUser(data: Partial<Prisma.UserCreateInput> = {}): Promise<number> {
   const user = await world.plain.user.create({
@@ -30,7 +28,7 @@ async function warmUser(data: Partial<Prisma.UserCreateInput> = {}): Promise<num
 const fieldsOf = (row: unknown) => Object.fromEntries(Object.entries(row as object))
 
 describe('batch transactions', () => {
-  it('on warm keys do not hang: every operation is passed on', async () => {
+  it('batch transactions on warm keys do not hang: every operation is passed on', async () => {
     id = await warmUser()
     const [a, b, c] = await cached.prisma.$transaction([
       cached.prisma.user.findUnique({ where: { id } }),
@@ -40,7 +38,7 @@ describe('batch transactions', () => {
     expect([a?.name, b?.name, c.name]).toEqual(['Ada', 'Ada', 'Ada'])
   })
 
-  it('of an extension that wraps each query in one do not hang', async () => {
+  it('batch transactions of an extension that wraps each query in one do not hang', async () => {
     id = await warmUser()
     const base = world.process().base
     const outer = base.$extends({
@@ -61,7 +59,7 @@ describe('batch transactions', () => {
     expect((await wrapped.prisma.user.findUnique({ where: { id } }))?.name).toBe('Ada')
   })
 
-  it('that fail leave nothing of what their first operations answered', async () => {
+  it('batch transactions that fail leave nothing of what their first operations answered', async () => {
     id = await warmUser()
     const { prisma } = cached
     const batch = prisma.$transaction([
@@ -75,7 +73,7 @@ describe('batch transactions', () => {
 })
 
 describe('fluent calls', () => {
-  it('have their own shape beside a select that looks the same', async () => {
+  it('fluent calls have their own shape beside a select that looks the same', async () => {
     id = await warmUser()
     for (let round = 0; round < 2; round++) {
       const selected = await cached.prisma.user.findUnique({ where: { id }, select: { posts: true } })
@@ -291,7 +289,7 @@ describe('inside a transaction', () => {
 })
 
 describe('raw queries', () => {
-  it('that read drop nothing', async () => {
+  it('raw queries that only read invalidate nothing', async () => {
     id = await warmUser()
     await cached.prisma.$queryRaw`SELECT * FROM "User" WHERE id = ${id} FOR UPDATE`
     await cached.prisma.$queryRawUnsafe(`WITH a AS (SELECT 1) SELECT * FROM a`)

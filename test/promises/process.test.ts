@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { ShortLivedAnswers, ShortLivedEnv } from '../support/scripts/short-lived.js'
-import { createWorld, type World } from '../support/world.js'
+import { useWorld } from '../support/world.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const script = fileURLToPath(new URL('../support/scripts/short-lived.ts', import.meta.url))
@@ -12,12 +12,7 @@ const NOWHERE = 'redis://127.0.0.1:1'
 /** Far more than it takes, also on a busy machine. */
 const PATIENCE_MS = 60_000
 
-let world: World
-
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 
 /** Runs the process to its end and answers what it printed; throws with that if it has to be killed, or fails. */
 async function shortLived(env: Omit<ShortLivedEnv, 'DATABASE_URL' | 'PREFIX'>): Promise<ShortLivedAnswers> {

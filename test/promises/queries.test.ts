@@ -1,19 +1,20 @@
 /** First matches, lists and numbers: kept as a whole, until something changes that they looked at. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { watchRedis } from '../support/monitor.js'
-import { ALL, ask, cold, type Db, dbOf, type Query, sameAnswers, smallWorld, T1 } from '../support/readings.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import {
+  ask,
+  cold,
+  type Db,
+  dbOf,
+  type Query,
+  sameAnswers,
+  smallWorld,
+  useSmallWorld,
+  T1,
+} from '../support/readings.js'
+import { type CachedProcess } from '../support/world.js'
 
-let world: World
-let cached: CachedProcess
-let other: CachedProcess
-beforeAll(async () => {
-  world = await createWorld()
-  cached = world.process({ models: ALL })
-  other = world.process({ models: ALL })
-  await smallWorld(world)
-})
-afterAll(() => world.close())
+const { world, cached, other } = useSmallWorld()
 
 const id = 'asc' as const
 const desc = { id: 'desc' as const }
@@ -226,7 +227,7 @@ describe.each([
   ['findFirst', firsts],
   ['findMany', lists],
   ['count, aggregate and groupBy', numbers],
-])('%s: the answer is Prisma’s, and a hit asks no SQL', (_, queries) => {
+])('%s: the answer is Prisma’s, and a hit sends no SQL', (_, queries) => {
   it.each(queries)('%s', (_title, query) => sameAnswers(world, [cached, other], query))
 })
 
@@ -253,12 +254,12 @@ describe('what is not to be kept', () => {
   ]
   it.each(wrong)('%s is refused by Prisma', (_, query) => sameAnswers(world, [cached, other], query, 'refused'))
 
-  it('no first match, OrThrow: Prisma’s error, also when the absence is known', async () => {
+  it('a first match that does not exist is Prisma’s error with OrThrow, also when the absence is cached', async () => {
     await ask(dbOf(cached), db => db.user.findFirst({ where: { name: 'nobody' } }))
     await sameAnswers(world, [cached, other], db => db.user.findFirstOrThrow({ where: { name: 'nobody' } }), 'asked')
   })
 
-  it('lists and numbers of a model without queries; its first matches are kept', async () => {
+  it('lists and numbers of a model without queries are not kept; its first matches are', async () => {
     const process = world.process({ models: { Post: true, User: { queries: true } } })
     const many: Query[] = [
       db => db.post.findMany(),
@@ -279,7 +280,7 @@ describe('what is not to be kept', () => {
     expect(process.prisma.$cache.explain('User', 'findMany')).toMatchObject({ cached: true })
   })
 
-  it('longer than its own time to live', async () => {
+  it('a result is not kept longer than its own TTL', async () => {
     const process = world.process({
       models: { User: { ttl: 300, queries: { ttl: '30s' } }, Post: { ttl: '5s', queries: true } },
     })
@@ -339,7 +340,7 @@ describe('what it costs, and what takes it out', () => {
     },
   )
 
-  it('a result outlives writes to models that it does not look at', async () => {
+  it('a result outlives writes to models that it does not read', async () => {
     const queries: Query[] = [
       db => db.user.findMany(),
       db => db.tag.count(),

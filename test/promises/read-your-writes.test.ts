@@ -2,13 +2,13 @@
  * After a write's promise has resolved, no process reads anything older: for every kind of write, over every row of a
  * small world that was in the cache before.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { Oracle } from '../support/oracle.js'
 import { type Seeded, seed } from '../support/seed.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let writer: CachedProcess
 let other: CachedProcess
 let oracle: Oracle
@@ -34,13 +34,11 @@ const MODELS = [
 ] // prettier-ignore
 
 beforeAll(async () => {
-  world = await createWorld()
   writer = world.process()
   other = world.process()
   oracle = new Oracle(world, MODELS)
   ids = await seed(world.plain, { users: 4 })
 })
-afterAll(() => world.close())
 
 type Client = CachedProcess['prisma']
 
@@ -647,7 +645,7 @@ describe('after a write that failed', () => {
     await oracle.check(writer, other)
   })
 
-  it('swallowed in a transaction, which Postgres then rolls back without a word: nothing of it is read', async () => {
+  it('a failed write that is swallowed in a transaction, which Postgres then rolls back silently, leaves nothing to be read', async () => {
     const { user } = await author()
     await oracle.warm(writer, other)
     await writer.prisma.$transaction(async tx => {

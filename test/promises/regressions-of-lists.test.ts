@@ -1,12 +1,8 @@
 /** What the fuzzer found, each as the smallest program that showed it. */
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createWorld, type World } from '../support/world.js'
+import { expect, it } from 'vitest'
+import { useWorld } from '../support/world.js'
 
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 
 it('a count of many to many with a where sees that the other end no longer meets it', async () => {
   await world.plain.user.create({ data: { id: 1, email: 'e' } })

@@ -5,15 +5,13 @@ import type { PrismaClient } from '../../generated/prisma/client.js'
 import { cacheAside } from '../../src/index.js'
 import { Flight } from '../../src/local/flights.js'
 import { type RedisServer, startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, createWorld, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
 })
-afterAll(() => world.close())
 
 let serial = 0
 const fresh = (what: string) => `${what}-${++serial}`
@@ -26,7 +24,7 @@ const nameOf = async (process: CachedProcess, id: number) =>
   (await process.prisma.user.findUnique({ where: { id } }))?.name
 
 describe('a fluent call on a write', () => {
-  it('answers with the whole relation, and drops the row that was written and not the one that it answers with', async () => {
+  it('a fluent call on a write answers with the whole relation, and invalidates the row that was written and not the one that it answers with', async () => {
     const user = await world.plain.user.create({
       data: { email: fresh('e'), posts: { create: { title: 'old', slug: 's' } } },
     })
@@ -63,7 +61,7 @@ describe('raw SQL with a comparison in front of the column that others reference
     (from: string, to: string) =>
       `INSERT INTO "Brand" (slug, name) VALUES ('${from}', 'n') ON CONFLICT (slug) DO UPDATE ` +
       `SET name = CASE WHEN excluded.name IS DISTINCT FROM 'x' THEN 'y' END, slug = '${to}'`,
-  ])('drops the rows that follow it', async sql => {
+  ])('raw SQL that changes a referenced column after a comparison invalidates the rows that follow it', async sql => {
     await newUser()
     const [from, to, sku] = [fresh('brand'), fresh('brand'), fresh('sku')]
     await world.plain.brand.create({ data: { slug: from, name: 'n' } })
@@ -77,7 +75,7 @@ describe('raw SQL with a comparison in front of the column that others reference
 })
 
 describe('an extension that is applied twice', () => {
-  it('asks the database once, and does not wait for itself', async () => {
+  it('an extension that is applied twice queries the database once, and does not wait for itself', async () => {
     const { base, redis } = world.process()
     const cache = cacheAside<PrismaClient>({
       redis,
@@ -106,7 +104,7 @@ describe('an extension that is applied twice', () => {
 })
 
 describe('many caches on one client', () => {
-  it('are no leak of listeners', async () => {
+  it('many caches on one client leak no listeners', async () => {
     const warnings: Error[] = []
     const warned = (warning: Error) => warnings.push(warning)
     process.on('warning', warned)
@@ -122,8 +120,8 @@ describe('many caches on one client', () => {
   })
 })
 
-describe('a load of the whole row that fails for a column that the caller did not ask for', () => {
-  it('lets the caller’s own query answer', async () => {
+describe('a load of the whole row that fails for a column that the caller did not select', () => {
+  it('a load of the whole row that fails for an unselected column lets the caller’s own query answer', async () => {
     const own = await createWorld()
     const process = own.process()
     const user = await own.plain.user.create({ data: { email: 'e', name: 'v0' } })
@@ -145,7 +143,7 @@ describe('a load of the whole row that fails for a column that the caller did no
     await own.close()
   })
 
-  it('nor for a row that the caller’s further filters leave out', async () => {
+  it('a query does not fail for an unreadable row that its further filters leave out', async () => {
     const own = await createWorld()
     const { prisma } = own.process()
     const { id } = await own.plain.user.create({ data: { email: 'e', name: 'v0' } })
@@ -164,7 +162,7 @@ describe('a load of the whole row that fails for a column that the caller did no
     await own.close()
   })
 
-  it('nor for a column that the database user may not read', async () => {
+  it('a query does not fail for an unselected column that the database user may not read', async () => {
     const own = await createWorld()
     await own.plain.user.create({ data: { email: 'e', name: 'v0' } })
     const role = `reader_${process.pid}_${Date.now()}`
@@ -184,7 +182,7 @@ describe('a load of the whole row that fails for a column that the caller did no
     await own.plain.$executeRawUnsafe(`DROP ROLE ${role}`)
     await own.close()
   })
-  it('nor does a write fail for a column that would have named the lists that it changes', async () => {
+  it('a write does not fail for an unreadable column that would have named the lists that it changes', async () => {
     const own = await createWorld()
     await own.plain.user.create({ data: { id: 1, email: 'e', posts: { create: { id: 1, title: 't' } } } })
     const role = `writer_${process.pid}_${Date.now()}`
@@ -220,7 +218,7 @@ describe('options of the caller’s ioredis client', () => {
     ['endless retries', { maxRetriesPerRequest: null }],
     ['RESP2', { protocol: 2 as const }],
     ['a command time-out', { commandTimeout: 1000 }],
-  ])('%s: rows are cached and dropped', async (_, options) => {
+  ])('rows are cached and invalidated through an ioredis client with %s', async (_, options) => {
     const process = world.process({ redis: new Redis(world.redisUrl, options) })
     const id = await newUser()
     await nameOf(process, id)
@@ -352,7 +350,7 @@ describe('a create', () => {
 })
 
 describe('a raw query whose result Prisma stumbles over', () => {
-  it('sets no hold', async () => {
+  it('a raw query whose result Prisma cannot read sets no hold', async () => {
     await expect(cached.prisma.$queryRawUnsafe(`UPDATE "Tag" SET name = name; SELECT 1`)).rejects.toThrow(TypeError)
     expect(await world.redis.exists(`${world.prefix}{Tag}@hold`)).toBe(0)
   })
@@ -368,7 +366,7 @@ describe('another Redis at the other end', () => {
     await Promise.all([one.stop(), two.stop()])
   })
 
-  it('failing over to a second server and back to the first, which missed the drops, serves nothing old', async () => {
+  it('failing over to a second server and back to the first, which missed the invalidations, serves nothing stale', async () => {
     const redis = new Redis(one.url)
     const process = world.process({ redis })
     const id = await newUser()

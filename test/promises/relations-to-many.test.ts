@@ -1,20 +1,22 @@
 /** Rows with the rows that point to them: lists under relation tags, many to many, counts. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { watchRedis } from '../support/monitor.js'
-import { ALL, ask, cold, dbOf, expectSame, P1, type Query, sameAnswers, smallWorld, T1 } from '../support/readings.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import {
+  ask,
+  cold,
+  dbOf,
+  expectSame,
+  P1,
+  type Query,
+  sameAnswers,
+  smallWorld,
+  useSmallWorld,
+  T1,
+} from '../support/readings.js'
+import { type CachedProcess } from '../support/world.js'
 
-let world: World
-let cached: CachedProcess
-let other: CachedProcess
-beforeAll(async () => {
-  world = await createWorld()
-  cached = world.process({ models: ALL })
-  other = world.process({ models: ALL })
-  await smallWorld(world)
-})
-afterAll(() => world.close())
+const { world, cached, other } = useSmallWorld()
 
 const id = 'asc' as const
 
@@ -88,7 +90,7 @@ describe('a list has all arguments that Prisma gives it', () => {
     )
   })
 
-  it('all of them in one tick: no shape gets the answer of another', async () => {
+  it('all lists in one tick: none gets the answer of another', async () => {
     await cold(world, cached, other)
     const queries = args.flatMap(([, posts]): Query[] => [
       db => db.user.findUnique({ where: { id: 1 }, include: { posts } }),
@@ -316,11 +318,11 @@ const relations: [string, Query][] = [
   ],
 ]
 
-describe('with related rows the answer is Prisma’s, and a hit asks no SQL', () => {
+describe('with related rows the answer is Prisma’s, and a hit sends no SQL', () => {
   it.each(relations)('%s', (_, query) => sameAnswers(world, [cached, other], query))
 })
 
-describe('one entry serves all orders in which the same is asked for', () => {
+describe('one entry serves all orders in which the same is selected', () => {
   const both: [string, (turned: boolean) => Query][] = [
     [
       'counts',
@@ -422,7 +424,7 @@ describe('what the cache can’t judge is Prisma’s to answer', () => {
     for (let i = 0; i < 3; i++) expect(await ask(dbOf(cached), query)).toStrictEqual(truth)
   })
 
-  it('a cursor that is not in the list, which Prisma answers differently alone and among others', async () => {
+  it('a cursor that is not in the list gets Prisma’s answer, which differs alone and among others', async () => {
     await cold(world, cached, other)
     const after =
       (of: number): Query =>
@@ -501,20 +503,20 @@ describe('a user with 50 posts', () => {
     }
   })
 
-  it('is one round trip and no SQL, when it is warm', async () => {
+  it('a warm user with 50 posts is one round trip and no SQL', async () => {
     const seen = await watchRedis(world, async () => {
       expect(await sqlOf(cached, withPosts)).toBe(0)
     })
     expect(seen.commands()).toEqual(['mget'])
   })
 
-  it.each(othersPosts)('stays warm when somebody else’s posts change: %s', async (_, write) => {
+  it.each(othersPosts)('a user with posts stays warm when the posts of another change: %s', async (_, write) => {
     await ask(dbOf(cached), db => db.tag.findFirst()) // nothing but an entry that is in nobody's way
     expect(await ask(dbOf(other), write)).toHaveProperty('value')
     expect([await sqlOf(cached, withPosts), await sqlOf(other, withPosts)]).toEqual([0, 0])
   })
 
-  it.each(ownPosts)('is fresh at once when his own change: %s', async (_, write) => {
+  it.each(ownPosts)('a user with posts is fresh at once when the posts change: %s', async (_, write) => {
     const before = await ask(world.plain, withPosts)
     expect(await ask(dbOf(other), write)).toHaveProperty('value')
     const [first, second] = [await ask(dbOf(cached), withPosts), await ask(dbOf(other), withPosts)]
@@ -524,7 +526,7 @@ describe('a user with 50 posts', () => {
     expect(second).toStrictEqual(truth)
   })
 
-  it('keeps his posts when his name changes, and has the new name', async () => {
+  it('a user with posts keeps the posts when the name changes, and has the new name', async () => {
     await other.prisma.user.update({ where: { id: 3 }, data: { name: 'Cy' } })
     const user = await ask(dbOf(cached), withPosts)
     expect(user).toMatchObject({ value: { name: 'Cy', posts: { length: 50 } } })

@@ -1,5 +1,5 @@
 /** Rows with the rows they point to, or that point to them one to one: each from its own entry. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { delegate } from '../support/delegates.js'
 import { NoGuesses, wrongGuesses } from '../support/guesses.js'
 import { watchRedis } from '../support/monitor.js'
@@ -13,22 +13,13 @@ import {
   P1,
   type Query,
   sameAnswers,
-  smallWorld,
+  useSmallWorld,
   T1,
   T2,
 } from '../support/readings.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess } from '../support/world.js'
 
-let world: World
-let cached: CachedProcess
-let other: CachedProcess
-beforeAll(async () => {
-  world = await createWorld()
-  cached = world.process({ models: ALL })
-  other = world.process({ models: ALL }, { parts: { Guesses: NoGuesses } })
-  await smallWorld(world)
-})
-afterAll(() => world.close())
+const { world, cached, other } = useSmallWorld({ parts: { Guesses: NoGuesses } })
 
 const shapes: [string, Query][] = [
   ['the other side of a foreign key', db => db.post.findUnique({ where: { id: 1 }, include: { author: true } })],
@@ -158,12 +149,12 @@ const shapes: [string, Query][] = [
   ],
 ]
 
-describe('with a related row the answer is Prisma’s, and a hit asks no SQL', () => {
+describe('with a related row the answer is Prisma’s, and a hit sends no SQL', () => {
   it.each(shapes)('%s', (_, query) => sameAnswers(world, [cached, other], query))
 })
 
 describe('where a relation led before is a guess', () => {
-  it.each(shapes)('that is found out when it is wrong: %s', async (_, query) => {
+  it.each(shapes)('a guess of where a relation leads is noticed when it is wrong: %s', async (_, query) => {
     const [one, two] = ['1', '2'].map(id => world.process({ models: ALL }, { parts: { Guesses: wrongGuesses(id) } }))
     const truth = await ask(world.plain, query)
     await cold(world, cached, other)
@@ -197,7 +188,7 @@ describe('where a relation led before is a guess', () => {
     expect([await sql(cached), await sql(other)]).toEqual([0, 0])
   }
 
-  it('that is given up when the foreign key moves to another row', async () => {
+  it('a guess of where a relation leads is given up when the foreign key moves to another row', async () => {
     const { user, post } = world.plain
     const [a, b] = await user.createManyAndReturn({ data: [{ email: 'a@moves' }, { email: 'b@moves' }] })
     const { id } = await post.create({ data: { title: 't', authorId: a!.id } })
@@ -207,7 +198,7 @@ describe('where a relation led before is a guess', () => {
     )
   })
 
-  it('that is given up when the foreign key moves to none, and back', async () => {
+  it('a guess of where a relation leads is given up when the foreign key becomes null, and back', async () => {
     const { id } = await world.plain.post.create({ data: { title: 't', authorId: 1, categoryId: 2 } })
     await followed(
       db => db.post.findUnique({ where: { id }, include: { category: { include: { parent: true } } } }),
@@ -215,7 +206,7 @@ describe('where a relation led before is a guess', () => {
     )
   })
 
-  it('that is wrong leaves no token behind, which would keep others from filling that row', async () => {
+  it('a wrong guess leaves no token behind, which would keep other processes from filling that row', async () => {
     const { user, post } = world.plain
     const [a, b] = await user.createManyAndReturn({ data: [{ email: 'c@moves' }, { email: 'd@moves' }] })
     const { id } = await post.create({ data: { title: 't', authorId: a!.id } })
@@ -230,7 +221,7 @@ describe('where a relation led before is a guess', () => {
     expect(await cached.countSql(() => ask(dbOf(cached), query))).toBe(0)
   })
 
-  it('saves what it found, when the row before it has to be loaded', async () => {
+  it('a guess saves what it found when the row before it has to be loaded', async () => {
     const query: Query = db => db.post.findUnique({ where: { id: 1 }, include: { author: true } })
     await cold(world, cached)
     await ask(dbOf(cached), query)
@@ -265,7 +256,7 @@ describe('what is wrong gets Prisma’s error', () => {
     await sameAnswers(world, [cached, other], query, 'refused')
   })
 
-  it('a missing row, OrThrow', () =>
+  it('a missing row is Prisma’s error with OrThrow', () =>
     sameAnswers(
       world,
       [cached, other],
@@ -275,7 +266,7 @@ describe('what is wrong gets Prisma’s error', () => {
 })
 
 describe('what is not meant to be cached', () => {
-  it('relations to a model that is not configured', async () => {
+  it('relations to a model that is not configured are not cached', async () => {
     const { User: _, ...models } = ALL
     const partly = [world.process({ models }), world.process({ models })] as const
     const query: Query = db => db.post.findUnique({ where: { id: 1 }, include: { author: true, category: true } })
@@ -301,7 +292,7 @@ describe('what it costs', () => {
   }
   beforeEach(() => cold(world, cached, other))
 
-  it('a warm read is one round trip, and per level one where nobody knows where the relations lead', async () => {
+  it('a warm read is one round trip, and one per level where it is not known where the relations lead', async () => {
     const levels: [number, Query][] = [
       [2, db => db.post.findUnique({ where: { id: 1 }, include: { author: true, category: true } })],
       [
@@ -321,7 +312,7 @@ describe('what it costs', () => {
     }
   })
 
-  it('…for any number of rows that are read in one tick', async () => {
+  it('a warm read is as many round trips for any number of rows in one tick', async () => {
     const query = (id: number) => (db: Db) => db.post.findUnique({ where: { id }, include: { author: true } })
     const all = () => Promise.all([1, 2, 3, 4, 5].map(id => ask(dbOf(cached), query(id))))
     await all()

@@ -1,18 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { Redis } from 'ioredis'
 import { Gates } from '../support/gates.js'
 import { startProxy } from '../support/proxy.js'
 import { watchRedis } from '../support/monitor.js'
-import { createWorld, type CachedProcess, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
 })
-afterAll(() => world.close())
 
 async function users(count: number): Promise<number[]> {
   const made = await world.plain.user.createManyAndReturn({
@@ -47,7 +45,7 @@ describe('what a read costs', () => {
     expect(seen.commands()).toEqual(['mget', 'set', 'eval'])
   })
 
-  it('a miss waits for nothing after the load: it answers while Redis says nothing any more', async () => {
+  it('a miss waits for nothing after the load: it answers though Redis no longer replies', async () => {
     const proxy = await startProxy(world.redisUrl)
     const slow = world.process({ deadlineMs: 60_000, redis: new Redis(proxy.url) })
     await slow.prisma.user.findUnique({ where: { id: (await users(1))[0] as number } })
@@ -69,7 +67,7 @@ describe('what a read costs', () => {
     await proxy.stop()
   })
 
-  it('after some misses in a row the token is taken in the trip that looks: one round trip before the load', async () => {
+  it('after some misses in a row the token is taken with the lookup: one round trip before the load', async () => {
     await warmUp()
     const [first, second, third, fourth] = (await users(4)) as [number, number, number, number]
     for (const id of [first, second, third]) await cached.prisma.user.findUnique({ where: { id } })
@@ -99,7 +97,7 @@ describe('what a read costs', () => {
     expect(again.commands()).toEqual(['mget'])
   })
 
-  it('the same missing row asked for 20 times in one tick is loaded once', async () => {
+  it('the same missing row queried 20 times in one tick is loaded once', async () => {
     await warmUp()
     const [id] = await users(1)
     const read = () =>

@@ -1,16 +1,15 @@
 /** Row-level security: what one database user may see is not shown to another. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type CachedProcess, createWorld, newClient, type World } from '../support/world.js'
+import { type CachedProcess, newClient, useWorld } from '../support/world.js'
 
 const ROLE = `restricted_${process.pid}`
 
-let world: World
+const world = useWorld()
 let owner: CachedProcess
 let restricted: CachedProcess
 let declared: CachedProcess
 
 beforeAll(async () => {
-  world = await createWorld()
   const db = world.plain
   await db.user.createMany({ data: [1, 2].map(id => ({ id, email: `u${id}@x.org` })) })
   await db.post.createMany({ data: [1, 2].map(id => ({ id, title: `of ${id}`, authorId: id })) })
@@ -32,10 +31,9 @@ afterAll(async () => {
   await Promise.all([restricted.base.$disconnect(), declared.base.$disconnect()])
   await world.plain.$executeRawUnsafe(`DROP OWNED BY "${ROLE}"`)
   await world.plain.$executeRawUnsafe(`DROP ROLE "${ROLE}"`)
-  await world.close()
 })
 
-it('a user under row-level security gets nothing that was cached for one who is not, by key, in a list, or as a first match', async () => {
+it('a user under row-level security gets nothing that was cached for one without it, by key, in a list, or as a first match', async () => {
   const reads = [
     (p: CachedProcess) => p.prisma.post.findUnique({ where: { id: 1 } }),
     (p: CachedProcess) => p.prisma.post.findFirst({ where: { title: 'of 1' } }),

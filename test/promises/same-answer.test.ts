@@ -1,19 +1,17 @@
 /** A hit is what Prisma would have returned: classes, values, fields and their order, errors. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { skip } from '@prisma/client/runtime/client'
 import { Prisma } from '../../generated/prisma/client.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let user: { id: number; email: string }
 
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
   user = await world.plain.user.create({ data: { email: 'ada@x.org', name: 'Ada' } })
 })
-afterAll(() => world.close())
 
 /** Asks twice through the cache, once plainly; all three have to be equal, and the second must not ask the database. */
 async function sameThreeTimes<T>(read: (db: typeof world.plain) => Promise<T>, process = cached): Promise<T> {
@@ -68,7 +66,7 @@ describe('values', () => {
     await sameThreeTimes(db => db.product.findUnique({ where: { id } }))
   })
 
-  it('an infinite timestamp, which reads as an invalid date', async () => {
+  it('an infinite timestamp reads as an invalid date, as in Prisma', async () => {
     const { id } = await world.plain.product.create({ data: { ...product, sku: 'infinity', model: 'infinity' } })
     await world.plain.$executeRaw`UPDATE "Product" SET "syncedAt" = 'infinity' WHERE id = ${id}::uuid`
     const hit = await sameThreeTimes(db => db.product.findUnique({ where: { id } }))
@@ -147,7 +145,7 @@ describe('shapes share the one row entry', () => {
 })
 
 describe('keys', () => {
-  it('compound, with and without a name', async () => {
+  it('a compound key finds its row, with and without a name', async () => {
     const post = await world.plain.post.create({ data: { title: 't', authorId: user.id } })
     const key = { userId: user.id, postId: post.id }
     await world.plain.bookmark.create({ data: { ...key, note: 'n' } })
@@ -164,7 +162,7 @@ describe('keys', () => {
     expect(await world.keys()).toContain(`Membership:${user.id}:${tenant.id}`)
   })
 
-  it('of every exact type', async () => {
+  it('keys of every exact type find their rows', async () => {
     const db = world.plain
     await db.aliasBytes.create({ data: { id: Buffer.from([0, 255]), v: 1 } })
     await db.aliasDecimal.create({ data: { id: '1.5', v: 1 } })
@@ -191,7 +189,7 @@ describe('keys', () => {
     await sameThreeTimes(c => c.aliasBigInt.findUnique({ where: { id: 5n } }), all)
   })
 
-  it('of two rows never meet, whatever characters they hold', async () => {
+  it('keys of two rows never collide, whatever characters they hold', async () => {
     const strange = [
       'a:b',
       'a',
@@ -220,7 +218,7 @@ describe('keys', () => {
 })
 
 describe('absence', () => {
-  it('of a row is kept for a short time, and ends with a create', async () => {
+  it('the absence of a row is kept for a short time, and ends with a create', async () => {
     const read = () => cached.prisma.brand.findUnique({ where: { slug: 'soon' } })
     expect(await read()).toBeNull()
     expect(await cached.countSql(async () => expect(await read()).toBeNull())).toBe(0)
@@ -231,28 +229,31 @@ describe('absence', () => {
     expect(await read()).toEqual({ slug: 'soon', name: 'b' })
   })
 
-  it.each(['findUniqueOrThrow', 'findFirstOrThrow'] as const)('is Prisma’s own error with %s', async operation => {
-    const errors: Record<string, unknown>[] = []
-    for (const db of [world.plain, cached.prisma, cached.prisma] as (typeof world.plain)[]) {
-      const read = (db.user[operation] as (args: object) => Promise<unknown>)({ where: { id: -7 } })
-      errors.push(
-        await read.then(
-          () => ({}),
-          (error: unknown) => error as Record<string, unknown>,
-        ),
-      )
-    }
-    for (const error of errors) {
-      expect(error).toBeInstanceOf(Prisma.PrismaClientKnownRequestError)
-      expect({ code: error.code, meta: error.meta, name: error.name }).toEqual({
-        code: 'P2025',
-        meta: errors[0]?.meta,
-        name: errors[0]?.name,
-      })
-    }
-    // Known to be absent by one operation, it is null by the other.
-    expect(await cached.prisma.user.findUnique({ where: { id: -7 } })).toBeNull()
-  })
+  it.each(['findUniqueOrThrow', 'findFirstOrThrow'] as const)(
+    'an absence is Prisma’s own error with %s',
+    async operation => {
+      const errors: Record<string, unknown>[] = []
+      for (const db of [world.plain, cached.prisma, cached.prisma] as (typeof world.plain)[]) {
+        const read = (db.user[operation] as (args: object) => Promise<unknown>)({ where: { id: -7 } })
+        errors.push(
+          await read.then(
+            () => ({}),
+            (error: unknown) => error as Record<string, unknown>,
+          ),
+        )
+      }
+      for (const error of errors) {
+        expect(error).toBeInstanceOf(Prisma.PrismaClientKnownRequestError)
+        expect({ code: error.code, meta: error.meta, name: error.name }).toEqual({
+          code: 'P2025',
+          meta: errors[0]?.meta,
+          name: errors[0]?.name,
+        })
+      }
+      // Known to be absent by one operation, it is null by the other.
+      expect(await cached.prisma.user.findUnique({ where: { id: -7 } })).toBeNull()
+    },
+  )
 })
 
 describe('args that Prisma would not take get Prisma’s answer, also on a warm key', () => {

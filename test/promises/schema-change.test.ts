@@ -7,7 +7,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { PrismaClient } from '../../generated/prisma/client.js'
 import { delegate, outcome } from '../support/delegates.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 // Below the project, so that the generated client finds Prisma's runtime.
@@ -23,7 +23,7 @@ const changes: [from: RegExp, to: string][] = [
   [/ {2}mimeType {2}String\n/, '  mimeType  String @map("mime_type")\n'],
 ]
 
-let world: World
+const world = useWorld()
 let before: CachedProcess
 let after: CachedProcess
 let plainAfter: PrismaClient
@@ -41,7 +41,6 @@ beforeAll(async () => {
     PrismaClient: typeof PrismaClient
   }
 
-  world = await createWorld()
   const newClient = () =>
     new generated.PrismaClient({
       adapter: new PrismaPg({ connectionString: world.databaseUrl }),
@@ -54,7 +53,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await plainAfter?.$disconnect()
-  await world?.close()
   await rm(folder, { recursive: true, force: true })
 })
 
@@ -127,7 +125,7 @@ it('a column more: the old process neither shows it nor takes it from the new on
   await bothRight('Brand', { where: { slug: 'some' } }, { where })
 })
 
-it('each is served by what it has filled itself', async () => {
+it('each version is served by what it has filled itself', async () => {
   const where = { slug: 'b' }
   for (const process of [before, after]) {
     const read = () => delegate(process.prisma, 'Brand').findUnique({ where })
@@ -165,7 +163,7 @@ it('a column less: the old process reads it while it is there, and afterwards wh
   await bothRight('Profile', { where: { id }, select }, { where: { id } }, { where: { handle: 'h3' }, select })
 })
 
-it('a column of another type', async () => {
+it('a column of another type is read correctly by both versions', async () => {
   const user = await world.plain.user.create({ data: { email: 'bookmark@x.org' } })
   const post = await world.plain.post.create({ data: { title: 't', authorId: user.id } })
   const key = { userId: user.id, postId: post.id }
@@ -192,7 +190,7 @@ it('a member more of an enum, which the old process does not know', async () => 
   await bothRight('Product', ...reads)
 })
 
-it('a column whose values the old process can not read: only who asks for it is told', async () => {
+it('a column whose values the old process cannot read is an error only for queries that select it', async () => {
   const { id } = await world.plain.product.create({
     data: { sku: 'd', brandSlug: 'b', model: 'd', name: 'n', price: '1', sizes: [], keywords: ['k'] },
   })
@@ -214,7 +212,7 @@ it('a column whose values the old process can not read: only who asks for it is 
   }
 })
 
-it('another name of a column', async () => {
+it('a column with another name is read correctly by both versions', async () => {
   const { id } = await world.plain.asset.create({ data: { mimeType: 'a/b', content: Buffer.from('x') } })
   await before.prisma.asset.findUnique({ where: { id } })
   await world.plain.$executeRaw`ALTER TABLE "Asset" RENAME COLUMN "mimeType" TO "mime_type"`

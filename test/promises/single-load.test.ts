@@ -1,18 +1,14 @@
 /** One load at a time for all readers of a key, however slow it is; and one that hangs holds up nobody for long. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Connection } from '../../src/redis/connection.js'
 import { RENEW } from '../../src/redis/scripts.js'
 import { Flights } from '../../src/local/flights.js'
 import { newToken } from '../../src/wire/envelope.js'
 import { Gates } from '../support/gates.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld, type World } from '../support/world.js'
 
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 afterEach(() => vi.restoreAllMocks())
 
 let serial = 0
@@ -93,16 +89,16 @@ describe('a slow fetch', () => {
     return fetch.mock.calls.length
   }
 
-  it('runs once for 20 callers, of whom half come while it runs', async () => {
+  it('a slow fetch runs once for 20 callers, half of which come while it runs', async () => {
     expect(await fetches()).toBe(1)
   })
 
-  it('(without single-flight it runs for each)', async () => {
+  it('(without single-flight, it runs for each)', async () => {
     vi.spyOn(Flights.prototype, 'inProgress').mockReturnValue(undefined)
     expect(await fetches()).toBe(20)
   })
 
-  it('that takes longer than loadTimeoutMs has one successor, which all who wait share', async () => {
+  it('a fetch that takes longer than loadTimeoutMs has one successor, which all waiting callers share', async () => {
     const own = world.process()
     const { $cache } = own.prisma
     const key = newKey()
@@ -121,7 +117,7 @@ describe('a slow fetch', () => {
     expect(await first).toBe('late')
   })
 
-  it('is waited for without loadTimeoutMs, by those who set none, while another has lost patience', async () => {
+  it('a slow fetch is waited for by callers without loadTimeoutMs, while one with it has given up', async () => {
     const own = world.process()
     const { $cache } = own.prisma
     const key = newKey()
@@ -142,7 +138,7 @@ describe('a slow fetch', () => {
 })
 
 describe('a load of a row', () => {
-  it('that hangs is waited for once: one successor loads for all, and fills', async () => {
+  it('a load that hangs is waited for once: one successor loads for all, and fills', async () => {
     const { own, gates, started, loads, read } = gated({ parts: { longestWaitMs: 500 } })
     await started()
     const id = await newUser()
@@ -162,7 +158,7 @@ describe('a load of a row', () => {
     expect((await hanging)?.id).toBe(id)
   })
 
-  it('(without a bound all would wait as long as it hangs)', async () => {
+  it('(without a bound, all wait as long as it hangs)', async () => {
     const { own, gates, started, loads, read } = gated({ parts: { longestWaitMs: Number.POSITIVE_INFINITY } })
     await started()
     const id = await newUser()
@@ -177,7 +173,7 @@ describe('a load of a row', () => {
     expect([(await hanging)?.id, (await waiting)?.id]).toEqual([id, id])
   })
 
-  it('that is slow and alive costs one more load for each time that it is waited for, and answers all', async () => {
+  it('a load that is slow and alive costs one more load for each time that it is waited for, and answers all', async () => {
     const { gates, started, loads, read } = gated({ parts: { longestWaitMs: 500 } })
     await started()
     const id = await newUser()
@@ -197,7 +193,7 @@ describe('a load of a row', () => {
     expect((await Promise.all(readers)).map(row => row?.id)).toEqual(readers.map(() => id))
   })
 
-  it('that waits for itself, by a hook that reads the same row, ends', async () => {
+  it('a load that waits for itself, by a hook that reads the same row, ends', async () => {
     const own = world.process({}, { parts: { longestWaitMs: 50 } })
     const id = await newUser()
     let depth = 0
@@ -260,15 +256,15 @@ describe('a token', () => {
     }
   }
 
-  it('lives as long as its load: what takes longer than two lives of it is kept, row and value', async () => {
+  it('a token lives as long as its load: a row and a value that take longer than two of its lives are kept', async () => {
     expect(await keptAfter('renews')).toEqual({ value: 'v', statements: 0 })
   })
 
-  it('(that is not renewed has ended by then, and nothing is kept)', async () => {
+  it('(without its renewal, the token has ended by then, and nothing is kept)', async () => {
     expect(await keptAfter('does not renew')).toEqual({ value: 'fetched again', statements: 1 })
   })
 
-  it('of a process that died ends after ten seconds, whatever the TTL', async () => {
+  it('the token of a process that died ends after ten seconds, whatever the TTL', async () => {
     const own = world.process()
     const key = newKey()
     const { fetch, begun, open } = slow('v')
@@ -281,7 +277,7 @@ describe('a token', () => {
     await load
   })
 
-  it('lives on only if it is the very one, and alone', async () => {
+  it('a token is renewed only if it is the very one, and alone', async () => {
     const key = `${world.prefix}=${newKey()}`
     const [token, other] = [newToken(), newToken()]
     const renew = () => world.redis.eval(RENEW, 1, key, token, 60_000)

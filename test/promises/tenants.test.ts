@@ -21,7 +21,7 @@ import {
   type Tenant,
   type Tenants,
 } from '../support/tenants.js'
-import { createWorld, type World } from '../support/world.js'
+import { useWorld, type World } from '../support/world.js'
 
 const KINDS = {
   schema: bySchema,
@@ -58,16 +58,14 @@ const MODELS: CacheAsideOptions['models'] = {
 describe.each(Object.entries(KINDS))(
   'tenants by %s',
   (kind, prepare) => {
-    let world: World
+    const world = useWorld()
     let tenants: Tenants
 
     beforeAll(async () => {
-      world = await createWorld()
       tenants = await prepare(world)
     })
     afterAll(async () => {
       await tenants.drop()
-      await world.close()
     })
 
     /** Mixed reads and writes of both, and how many of the rows that were read belong to the other. */
@@ -150,13 +148,13 @@ describe.each(Object.entries(KINDS))(
       }
     })
 
-    it('with the checks taken out, each is given rows of the other', async () => {
+    it('(without the checks, each tenant is given rows of the other)', async () => {
       const found = async () => (await crossings('one extension object', 400, UNGUARDED)).found
       await expect.poll(found, { timeout: 60_000 }).toBeGreaterThan(0)
     })
 
     if (kind === 'schema' || kind === 'database') {
-      it('with a prefix for each, both are served from the cache', async () => {
+      it('both tenants are served from the cache with a prefix for each', async () => {
         const { hits } = await crossings('a prefix for each', 1_000)
         for (const count of hits) expect(count).toBeGreaterThan(100)
       })

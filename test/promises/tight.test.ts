@@ -2,51 +2,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Connection } from '../../src/redis/connection.js'
 import { Holds } from '../../src/redis/holds.js'
-import { type Proxy, startProxy } from '../support/proxy.js'
-import { type RedisServer, startRedis } from '../support/servers.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { useProxy, useRedis } from '../support/hooks.js'
+import { inUse, nameOf, newUsers, rename } from '../support/users.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let server: RedisServer
-let proxy: Proxy
-let world: World
-beforeAll(async () => {
-  server = await startRedis()
-  proxy = await startProxy(server.url)
-  world = await createWorld({ redisUrl: server.url })
-})
-afterAll(async () => {
-  await world.close()
-  await proxy.stop()
-  await server.stop()
-})
+const server = useRedis()
+const proxy = useProxy(() => server.url)
+const world = useWorld({ redisUrl: () => server.url })
 
 const deadlines = { deadlineMs: 500, invalidationDeadlineMs: 1000 }
-
-async function newUsers(count: number): Promise<number[]> {
-  const made = await world.plain.user.createManyAndReturn({
-    data: Array.from({ length: count }, () => ({ email: `${Math.random()}@x.org`, name: 'v0' })),
-  })
-  return made.map(user => user.id)
-}
-
-const nameOf = async (cached: CachedProcess, id: number) =>
-  (await cached.prisma.user.findUnique({ where: { id } }))?.name
-
-const rename = (cached: CachedProcess, id: number, name: string) =>
-  cached.prisma.user.update({ where: { id }, data: { name } })
-
-async function inUse(cached: CachedProcess, id: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { hits } = cached.prisma.$cache.stats()
-      await nameOf(cached, id)
-      return cached.prisma.$cache.stats().hits > hits
-    })
-    .toBe(true)
-}
 
 function codesOf(cached: CachedProcess): string[] {
   const codes: string[] = []
@@ -81,8 +48,8 @@ describe('a process that can’t write to Redis', () => {
     return other
   }
 
-  it('because Redis is full takes no hit from the others, and caches as soon as it can', async () => {
-    const [id] = (await newUsers(1)) as [number]
+  it('a process that cannot write because Redis is full takes no hit from the others, and caches as soon as it can', async () => {
+    const [id] = (await newUsers(world, 1)) as [number]
     const trusted = world.process(deadlines)
     await inUse(trusted, id)
     await world.redis.config('SET', 'maxmemory-policy', 'noeviction')
@@ -96,16 +63,16 @@ describe('a process that can’t write to Redis', () => {
     await inUse(other, id)
   })
 
-  it('because its user may not SET takes no hit from the others', async () => {
-    const [id] = (await newUsers(1)) as [number]
+  it('a process whose user may not SET takes no hit from the others', async () => {
+    const [id] = (await newUsers(world, 1)) as [number]
     const trusted = world.process(deadlines)
     await world.redis.call('ACL', 'SETUSER', 'reader', 'on', 'nopass', '~*', '+@all', '-set')
     const redis = () => new Redis(server.url, { username: 'reader', password: 'x' })
     await harmless(trusted, id, () => world.process({ ...deadlines, redis: redis() }))
   })
 
-  it('still invalidates what it writes', async () => {
-    const [id] = (await newUsers(1)) as [number]
+  it('a process that cannot write to Redis still invalidates what it writes to the database', async () => {
+    const [id] = (await newUsers(world, 1)) as [number]
     const trusted = world.process(deadlines)
     await world.redis.call('ACL', 'SETUSER', 'reader', 'on', 'nopass', '~*', '+@all', '-set')
     const redis = new Redis(server.url, { username: 'reader', password: 'x' })
@@ -115,8 +82,8 @@ describe('a process that can’t write to Redis', () => {
     expect(await nameOf(trusted, id)).toBe('v1')
   })
 
-  it('keeps its mark: a mark that is gone is set again by who trusts the server', async () => {
-    const [id] = (await newUsers(1)) as [number]
+  it('the mark of a process that cannot write is kept: a mark that is gone is set again by a process that trusts the server', async () => {
+    const [id] = (await newUsers(world, 1)) as [number]
     const parts = { fleetTimes: { leaseMs: 4000, freshMs: 2000, renewMs: 50 } }
     const cached = world.process(deadlines, { parts })
     await inUse(cached, id)
@@ -131,8 +98,8 @@ describe('a process that can’t write to Redis', () => {
 })
 
 describe('a server that a service with fewer models has met first', () => {
-  it('is not known to one with more: its old entries are not served', async () => {
-    const [id] = (await newUsers(1)) as [number]
+  it('a server that a service with fewer models has met first is unknown to one with more: its stale entries are not served', async () => {
+    const [id] = (await newUsers(world, 1)) as [number]
     const first = world.process(deadlines)
     await inUse(first, id)
     await first.end()
@@ -171,7 +138,7 @@ describe('processes with other TTLs', () => {
   ] as const)('%s of 1 h outlives epochs and tags that one with 1 s has made', async (_title, read) => {
     const short = world.process({ ...deadlines, ttl: 1, models: { User: { ttl: 1 }, Post: { ttl: 1 } } })
     const long = world.process({ ...deadlines, ttl: '1h', models: { User: { ttl: '1h' }, Post: { ttl: '1h' } } })
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const renew = async () => {
       await short.prisma.$cache.invalidateModel('User')
       await short.prisma.$cache.invalidateModel('Post')
@@ -209,8 +176,8 @@ describe('processes with other TTLs', () => {
 })
 
 describe('a tick of thousands of lookups', () => {
-  it('is kept with the default deadline, and each of them is a hit the next time', async () => {
-    const ids = await newUsers(5000)
+  it('a tick of thousands of lookups is kept with the default deadline, and each of them is a hit the next time', async () => {
+    const ids = await newUsers(world, 5000)
     const cached = world.process({ deadlineMs: 50, invalidationDeadlineMs: 5000 }, { pool: { max: 10 } })
     await inUse(cached, ids[0] as number)
     const all = () => Promise.all(ids.map(id => nameOf(cached, id)))
@@ -223,8 +190,8 @@ describe('a tick of thousands of lookups', () => {
 })
 
 describe('$cache.close()', () => {
-  it('replays what is owed, and says that nothing is left', async () => {
-    const [id] = (await newUsers(1)) as [number]
+  it('$cache.close() replays pending invalidations, and says that none is left', async () => {
+    const [id] = (await newUsers(world, 1)) as [number]
     const [writer, reader] = [world.process({ ...deadlines, redis: new Redis(proxy.url) }), world.process(deadlines)]
     await inUse(writer, id)
     await inUse(reader, id)
@@ -236,8 +203,8 @@ describe('$cache.close()', () => {
     expect(await nameOf(reader, id)).toBe('v1')
   })
 
-  it('says what it had to leave, also by an event, when Redis is out of reach', async () => {
-    const [id] = (await newUsers(1)) as [number]
+  it('$cache.close() says what it had to leave, also by an event, when Redis is out of reach', async () => {
+    const [id] = (await newUsers(world, 1)) as [number]
     const writer = world.process({ ...deadlines, redis: new Redis(proxy.url, { retryStrategy: () => 20 }) })
     await inUse(writer, id)
     await proxy.refuse()
@@ -250,8 +217,8 @@ describe('$cache.close()', () => {
     await proxy.mend()
   })
 
-  it('ends no write: one that comes later still invalidates, long after what was known of others is old', async () => {
-    const [id] = (await newUsers(1)) as [number]
+  it('$cache.close() ends no write: a later one still invalidates, long after what was known of other processes has expired', async () => {
+    const [id] = (await newUsers(world, 1)) as [number]
     const parts = { fleetTimes: { leaseMs: 400, freshMs: 100, renewMs: 50 } }
     const [writer, reader] = [world.process(deadlines, { parts }), world.process(deadlines)]
     await inUse(writer, id)
@@ -276,7 +243,7 @@ describe.each([
   ['ioredis 5', () => new Redis5(server.url) as never as Redis],
 ])('a SELECT on the shared client of %s', (_title, connect) => {
   const story = async (parts = {}) => {
-    const [id] = (await newUsers(1)) as [number]
+    const [id] = (await newUsers(world, 1)) as [number]
     const [writer, reader] = [world.process({ ...deadlines, redis: connect() }, { parts }), world.process(deadlines)]
     await inUse(writer, id)
     await inUse(reader, id)
@@ -290,7 +257,7 @@ describe.each([
     return { writer, reader, id, codes, queued }
   }
 
-  it('is noticed: invalidations wait until it is back, and an event says so once', async () => {
+  it('a SELECT on the shared client is noticed: invalidations wait until it is back, and an event says so once', async () => {
     const { writer, reader, id, codes, queued } = await story()
     expect(queued).toBe(1)
     await expect.poll(() => writer.prisma.$cache.stats().pendingInvalidations).toBe(0)
@@ -299,7 +266,7 @@ describe.each([
     expect(await world.redis.call('INFO', 'keyspace')).not.toContain('db1')
   })
 
-  it('if it were not, others would read what was before', async () => {
+  it('(without that check, other processes read the stale row)', async () => {
     const { writer, reader, id } = await story({ Connection: StaysHere })
     expect(await nameOf(reader, id)).toBe('v0')
     await writer.redis.select(1)
@@ -309,8 +276,8 @@ describe.each([
 })
 
 describe('a client whose listeners the application takes away', () => {
-  it('is noticed to be on another connection, and the cache comes back by itself', async () => {
-    const [id] = (await newUsers(1)) as [number]
+  it('a client without its listeners is noticed to be on another connection, and the cache comes back by itself', async () => {
+    const [id] = (await newUsers(world, 1)) as [number]
     const cached = world.process({ ...deadlines, redis: new Redis(server.url, { retryStrategy: () => 20 }) })
     await inUse(cached, id)
     for (const event of ['ready', 'close', 'end']) cached.redis.removeAllListeners(event)
@@ -325,8 +292,8 @@ describe('a client whose listeners the application takes away', () => {
     expect(trust).toEqual([false, true])
   })
 
-  it('that was quit and is connected again is used again', async () => {
-    const [id] = (await newUsers(1)) as [number]
+  it('a client that was quit and is connected again is used again', async () => {
+    const [id] = (await newUsers(world, 1)) as [number]
     const cached = world.process(deadlines)
     await inUse(cached, id)
     await cached.redis.quit()
@@ -357,7 +324,7 @@ describe('a hold that Redis evicts', () => {
     return { key, kept, ttl, repeated: () => repeated }
   }
 
-  it('is set again for the rest of its time, while the process that owes it lives', async () => {
+  it('a hold that Redis evicts is set again for the rest of its time, while its process lives', async () => {
     const { key, ttl, repeated } = await story()
     expect(ttl).toBeGreaterThan(0)
     expect(ttl).toBeLessThanOrEqual(3000)
@@ -365,7 +332,7 @@ describe('a hold that Redis evicts', () => {
     expect(await world.redis.exists(key)).toBe(0)
   })
 
-  it('never shortens a longer one of another process', async () => {
+  it('a hold that is set again never shortens a longer one of another process', async () => {
     const { key, kept } = await story()
     await world.redis.set(key, 1, 'PX', 60_000)
     await sleep(300)
@@ -374,7 +341,7 @@ describe('a hold that Redis evicts', () => {
     expect(kept.close()).toBe(1)
   })
 
-  it('would be gone, if it were left to Redis', async () => {
+  it('(without setting it again, an evicted hold is gone)', async () => {
     const { ttl, kept } = await story(LeftToRedis)
     expect(ttl).toBe(-2)
     kept.close()

@@ -1,11 +1,7 @@
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { expect, it, vi } from 'vitest'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 
 async function users(count: number): Promise<number[]> {
   const made = await world.plain.user.createManyAndReturn({
@@ -64,7 +60,7 @@ it('an entry outlives no epoch: a fill extends those it was made under when they
   for (const epoch of epochs) expect(await world.redis.pttl(epoch)).toBeGreaterThan(entry - 1000)
 })
 
-it('nor one that was dropped meanwhile, and made anew by an entry with a shorter life', async () => {
+it('an entry outlives no epoch that was deleted meanwhile and made anew by an entry with a shorter life', async () => {
   const cached = world.process({
     ttl: '2s',
     models: { User: { ttl: '2s', negativeTtl: '1s', queries: { ttl: '1h' } } },

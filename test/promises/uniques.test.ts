@@ -9,18 +9,16 @@ import { delegate, outcome } from '../support/delegates.js'
 import { Gates } from '../support/gates.js'
 import { NoGuesses, wrongGuesses } from '../support/guesses.js'
 import { watchRedis } from '../support/monitor.js'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
+const world = useWorld()
 let cached: CachedProcess
 let other: CachedProcess
 
 beforeAll(async () => {
-  world = await createWorld()
   cached = world.process()
   other = world.process({}, { parts: { Guesses: NoGuesses } })
 })
-afterAll(() => world.close())
 
 let serial = 0
 const fresh = (name = 'u') => `${name}-${++serial}@x.org`
@@ -164,7 +162,7 @@ describe('a unique finds its row', () => {
     }
   })
 
-  it('20 of one tick are two MGETs, and one when this process has met them', async () => {
+  it('20 uniques of one tick are two MGETs, and one when this process has met them', async () => {
     const users = await world.plain.user.createManyAndReturn({
       data: Array.from({ length: 20 }, () => ({ email: fresh('many') })),
     })
@@ -184,7 +182,7 @@ describe('a unique finds its row', () => {
 })
 
 describe('pointer and row', () => {
-  it('with a warm row and a cold pointer the database is asked once, and then both are warm', async () => {
+  it('with a warm row and a cold pointer the database is queried once, and then both are warm', async () => {
     const { id, email } = await newUser()
     await cached.prisma.user.findUnique({ where: { id } })
     const byEmail = () => cached.prisma.user.findUnique({ where: { email } })
@@ -193,7 +191,7 @@ describe('pointer and row', () => {
     expect(await cached.countSql(() => cached.prisma.user.findUnique({ where: { id } }))).toBe(0)
   })
 
-  it('with a warm pointer and a cold row the database is asked once, and then both are warm', async () => {
+  it('with a warm pointer and a cold row the database is queried once, and then both are warm', async () => {
     const { id, email } = await newUser()
     const byEmail = () => cached.prisma.user.findUnique({ where: { email } })
     await byEmail()
@@ -242,7 +240,7 @@ describe('pointer and row', () => {
     ['a nested create', db => db.post.create({ data: { title: 't', author: { create: { email: fresh() } } } })],
     ['a transaction', (db, id) => db.$transaction(tx => tx.user.update({ where: { id }, data: { name: 'w' } }))],
   ]
-  it.each(writes)('a row first found by its unique is dropped by %s of another row', async (_, write) => {
+  it.each(writes)('a row first found by its unique is invalidated by %s of another row', async (_, write) => {
     const { email } = await newUser()
     const bystander = await newUser()
     const read = () => cached.prisma.user.findUnique({ where: { email } })
@@ -255,7 +253,7 @@ describe('pointer and row', () => {
 })
 
 describe('where a pointer led before', () => {
-  it('is a guess: a row that has another value is not answered, whatever hangs on it', async () => {
+  it('the target of a pointer is a guess: a row that has another value is not served, nor its relations', async () => {
     const [mine, theirs] = [await newUser({ name: 'mine' }), await newUser({ name: 'theirs' })]
     await world.plain.post.create({ data: { title: 'of mine', authorId: mine.id } })
     await world.plain.post.create({ data: { title: 'of theirs', authorId: theirs.id } })
@@ -274,7 +272,7 @@ describe('where a pointer led before', () => {
     }
   })
 
-  it('is found out when the value has gone to another row, and again when nobody has it', async () => {
+  it('a wrong guess of a pointer is noticed when another row has the value, and again when none has it', async () => {
     const [a, b] = [await newUser(), await newUser()]
     const { email } = a
     const read = () => cached.prisma.user.findUnique({ where: { email } })
@@ -291,7 +289,7 @@ describe('where a pointer led before', () => {
     expect([await sql(undefined), await sql(undefined)]).toEqual([1, 0])
   })
 
-  it('is followed with what hangs on the row in the same trip', async () => {
+  it('the guess of a pointer is followed together with the relations of the row, in one round trip', async () => {
     const { id, email } = await newUser()
     await world.plain.post.create({ data: { title: 't', authorId: id } })
     const read = () => cached.prisma.user.findUnique({ where: { email }, include: { posts: true } })
@@ -301,7 +299,7 @@ describe('where a pointer led before', () => {
     expect(seen.commands()).toEqual(['mget'])
   })
 
-  it('is forgotten when there are too many newer ones', () => {
+  it('the guess of a pointer is forgotten when there are too many newer ones', () => {
     const recent = new Recent<number>(4)
     const known = () => ['a', 'b', 'c', 'd', 'e'].map(key => recent.get(key))
     for (const [i, key] of ['a', 'b', 'c', 'd'].entries()) recent.set(key, i)
@@ -324,7 +322,7 @@ describe('a unique under a collation that ignores case', () => {
     await world.plain.$executeRaw`ALTER TABLE "User" ALTER COLUMN email TYPE text`
   })
 
-  it('keeps nothing for a spelling that the row does not have: no pointer to it could prove itself', async () => {
+  it('a unique under a collation that ignores case keeps nothing for a spelling that the row does not have', async () => {
     const user = await newUser({ email: fresh('ada') })
     const fills: string[] = []
     const off = cached.prisma.$cache.on(event => {
@@ -350,7 +348,7 @@ describe('a unique under a collation that ignores case', () => {
 })
 
 describe('a unique that moves takes its readers along, in both processes', () => {
-  it('when it changes, written by key, by itself, in bulk, by raw SQL', async () => {
+  it('a unique that changes takes its readers along: written by key, by itself, in bulk, by raw SQL', async () => {
     const changes = [
       (db: CachedProcess['prisma'], id: number, _: string, email: string) =>
         db.user.update({ where: { id }, data: { email } }),
@@ -379,7 +377,7 @@ describe('a unique that moves takes its readers along, in both processes', () =>
     }
   })
 
-  it('when two rows swap it in one transaction', async () => {
+  it('a unique that two rows swap in one transaction takes its readers along', async () => {
     const [a, b] = [await newUser(), await newUser()]
     const reads: Read[] = [
       ['User', { email: a.email }],
@@ -406,7 +404,7 @@ describe('a unique that moves takes its readers along, in both processes', () =>
     expect((await cached.prisma.user.findUnique({ where: { email: a.email } }))?.id).toBe(a.id)
   })
 
-  it('when it is freed and taken by another row, and given back', async () => {
+  it('a unique that is freed, taken by another row and given back takes its readers along', async () => {
     const [a, b] = [await newUser(), await newUser()]
     const { email } = a
     const reads: Read[] = [
@@ -425,7 +423,7 @@ describe('a unique that moves takes its readers along, in both processes', () =>
     await agree(...reads)
   })
 
-  it('when it is set to null and back', async () => {
+  it('a unique that is set to null and back takes its readers along', async () => {
     const user = await newUser()
     const { id } = await world.plain.profile.create({ data: { userId: user.id, handle: 'nully' } })
     const reads: Read[] = [
@@ -440,7 +438,7 @@ describe('a unique that moves takes its readers along, in both processes', () =>
     await agree(...reads)
   })
 
-  it('when a part of a compound one changes, also by the cascade of another model', async () => {
+  it('a compound unique takes its readers along when a part changes, also by the cascade of another model', async () => {
     const [a, b] = [await newUser(), await newUser()]
     const { id } = await world.plain.post.create({ data: { title: 't', slug: 's', authorId: a.id } })
     const reads: Read[] = [
@@ -470,7 +468,7 @@ describe('a unique that moves takes its readers along, in both processes', () =>
     await agree(...renamed)
   })
 
-  it('when its row is deleted under a warm pointer: by key, by unique, in bulk, by a cascade', async () => {
+  it('a unique whose row is deleted under a warm pointer finds none: by key, by unique, in bulk, by a cascade', async () => {
     const deletions = [
       (db: CachedProcess['prisma'], user: { id: number; email: string }) =>
         db.user.delete({ where: { email: user.email } }),
@@ -492,7 +490,7 @@ describe('a unique that moves takes its readers along, in both processes', () =>
   })
 })
 
-describe('that nobody has a value', () => {
+describe('the absence of a unique value', () => {
   const endings: [string, (db: CachedProcess['prisma'], email: string, id: number) => PromiseLike<unknown>][] = [
     ['create', (db, email) => db.user.create({ data: { email } })],
     ['createMany', (db, email) => db.user.createMany({ data: [{ email }] })],
@@ -513,20 +511,23 @@ describe('that nobody has a value', () => {
     ['a raw query', (db, email, id) => db.$queryRaw`UPDATE "User" SET email = ${email} WHERE id = ${id} RETURNING id`],
     ['a transaction', (db, email) => db.$transaction(tx => tx.user.create({ data: { email } }))],
   ]
-  it.each(endings)('is known after one query, in one round trip, and ended by %s', async (_, end) => {
-    const email = fresh('none')
-    const { id } = await newUser()
-    const read = (cache: CachedProcess) => cache.prisma.user.findUnique({ where: { email } })
-    expect(await read(cached)).toBeNull()
-    expect(await cached.countSql(async () => expect(await read(cached)).toBeNull())).toBe(0)
-    expect(await read(other)).toBeNull()
-    await end(cached.prisma, email, id)
-    expect((await read(cached))?.email).toBe(email)
-    expect((await read(other))?.email).toBe(email)
-    await agree(['User', { email }])
-  })
+  it.each(endings)(
+    'the absence of a unique value is known after one query, in one round trip, and ended by %s',
+    async (_, end) => {
+      const email = fresh('none')
+      const { id } = await newUser()
+      const read = (cache: CachedProcess) => cache.prisma.user.findUnique({ where: { email } })
+      expect(await read(cached)).toBeNull()
+      expect(await cached.countSql(async () => expect(await read(cached)).toBeNull())).toBe(0)
+      expect(await read(other)).toBeNull()
+      await end(cached.prisma, email, id)
+      expect((await read(cached))?.email).toBe(email)
+      expect((await read(other))?.email).toBe(email)
+      await agree(['User', { email }])
+    },
+  )
 
-  it('costs one round trip', async () => {
+  it('the absence of a unique value costs one round trip', async () => {
     const email = fresh('none')
     await cached.prisma.user.findUnique({ where: { email } })
     await filled(cached)
@@ -534,18 +535,21 @@ describe('that nobody has a value', () => {
     expect(seen.commands()).toEqual(['mget'])
   })
 
-  it.each(['findUniqueOrThrow', 'findFirstOrThrow'] as const)('is Prisma’s own error with %s', async operation => {
-    const args = { where: { email: fresh('none') } }
-    const truth = await outcome(delegate(world.plain, 'User')[operation](args))
-    expect(truth).toMatchObject({ code: 'P2025' })
-    for (let i = 0; i < 2; i++) {
-      expect(await outcome(delegate(cached.prisma, 'User')[operation](args))).toStrictEqual(truth)
-    }
-    const { email } = args.where
-    expect(await cached.prisma.user.findUnique({ where: { email } })).toBeNull()
-    await other.prisma.user.create({ data: { email } })
-    expect(await outcome(delegate(cached.prisma, 'User')[operation](args))).toMatchObject({ value: { email } })
-  })
+  it.each(['findUniqueOrThrow', 'findFirstOrThrow'] as const)(
+    'the absence of a unique value is Prisma’s own error with %s',
+    async operation => {
+      const args = { where: { email: fresh('none') } }
+      const truth = await outcome(delegate(world.plain, 'User')[operation](args))
+      expect(truth).toMatchObject({ code: 'P2025' })
+      for (let i = 0; i < 2; i++) {
+        expect(await outcome(delegate(cached.prisma, 'User')[operation](args))).toStrictEqual(truth)
+      }
+      const { email } = args.where
+      expect(await cached.prisma.user.findUnique({ where: { email } })).toBeNull()
+      await other.prisma.user.create({ data: { email } })
+      expect(await outcome(delegate(cached.prisma, 'User')[operation](args))).toMatchObject({ value: { email } })
+    },
+  )
 })
 
 describe('a load by unique that is overtaken by a write', () => {
@@ -605,23 +609,23 @@ describe('a load by unique that is overtaken by a write', () => {
     return seen.map(user => user?.name)
   }
 
-  it('leaves no old row behind it', async () => {
+  it('a load by unique that a write overtakes leaves no stale row', async () => {
     expect(await rowChanges({})).toEqual(['v1', 'v1'])
   })
 
-  it('(stamped with the epoch of after the load it would)', async () => {
+  it('(with the epoch from after the load, the stale row stays)', async () => {
     expect(await rowChanges({ Store: RestampedFill })).toEqual(['v0', 'v0'])
   })
 
-  it('leaves no “nobody” behind a create', async () => {
+  it('a load by unique that a create overtakes leaves no absence', async () => {
     expect(await someoneComes({})).toEqual(['v1', 'v1'])
   })
 
-  it('(stamped with the epoch of after the load it would)', async () => {
+  it('(with the epoch from after the load, the absence stays)', async () => {
     expect(await someoneComes({ Store: RestampedFill })).toEqual([undefined, undefined])
   })
 
-  it('leaves a pointer that nobody follows, when the value has gone to another row meanwhile', async () => {
+  it('a load by unique leaves a pointer that is not followed when the value has gone to another row meanwhile', async () => {
     const [a, b] = [await newUser(), await newUser()]
     const seen = await overtaken({}, a.email, db =>
       db.$transaction([
@@ -635,7 +639,7 @@ describe('a load by unique that is overtaken by a write', () => {
     ])
   })
 
-  it('leaves nothing when its pointer was warm and its row cold', async () => {
+  it('a load by unique that a write overtakes leaves nothing when its pointer was warm and its row cold', async () => {
     const { id, email } = await newUser()
     await cached.prisma.user.findUnique({ where: { email } })
     await filled(cached)
@@ -644,7 +648,7 @@ describe('a load by unique that is overtaken by a write', () => {
     expect(seen.map(user => user?.name)).toEqual(['v1', 'v1'])
   })
 
-  it('leaves nothing when the row was cached by its key meanwhile, and then written', async () => {
+  it('a load by unique leaves nothing when the row was cached by its key meanwhile, and then written', async () => {
     const { id, email } = await newUser()
     const seen = await overtaken({}, email, async db => {
       await db.user.findUnique({ where: { id } })

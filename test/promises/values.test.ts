@@ -81,7 +81,7 @@ async function same(reads: Record<string, Read>, hits: 'all are hits' | 'whateve
 const ids = [1, 2, 3, 4, 5, 6]
 
 describe('keys of Json columns that mean something to JavaScript are own fields, on a miss and on a hit', () => {
-  it('in rows', () =>
+  it('keys of Json columns with a meaning in JavaScript are own fields in rows', () =>
     same(
       Object.fromEntries(
         ids.map(id => [
@@ -92,7 +92,7 @@ describe('keys of Json columns that mean something to JavaScript are own fields,
       'all are hits',
     ))
 
-  it('in related rows, from both ends', () =>
+  it('keys of Json columns with a meaning in JavaScript are own fields in related rows, from both ends', () =>
     same(
       {
         'a list in a row': db =>
@@ -114,7 +114,7 @@ describe('keys of Json columns that mean something to JavaScript are own fields,
       'all are hits',
     )) // prettier-ignore
 
-  it('in lists, groups and aggregates', () =>
+  it('keys of Json columns with a meaning in JavaScript are own fields in lists, groups and aggregates', () =>
     same(
       {
         'a list': db => model(db, 'doc')['findMany']?.({ orderBy: { id: 'asc' } }) as Promise<unknown>,
@@ -155,7 +155,7 @@ describe('a column with the name constructor', () => {
   const odd = (operation: string, args: object) => (db: Db) => model(db, 'odd')[operation]?.(args) as Promise<unknown>
   const group = (args: object) => (db: Db) => model(db, 'oddGroup')['findUnique']?.(args) as Promise<unknown>
 
-  it('is read as plain Prisma does: whole rows, narrow ones, lists, relations to it and from it', () =>
+  it('a column named constructor is read as by plain Prisma: whole rows, narrow ones, lists, relations to it and from it', () =>
     same(
       {
         'narrow, without it': odd('findUnique', { where: { id: 1 }, select: { note: true, at: true, price: true } }),
@@ -183,7 +183,7 @@ describe('a column with the name constructor', () => {
       'whatever comes of it',
     )) // prettier-ignore
 
-  it('narrow reads come first or last, in one tick too, and writes are seen', async () => {
+  it('narrow reads of a column named constructor may come first or last, in one tick too, and writes are seen', async () => {
     const narrow = odd('findUnique', { where: { id: 1 }, select: { at: true, price: true } })
     const whole = odd('findUnique', { where: { id: 1 } })
     for (const read of [whole, narrow, whole]) {
@@ -204,7 +204,7 @@ describe('a key of one field that has a name', () => {
   const read = (name: string, where: object) => (db: Db) =>
     model(db, name)['findUnique']?.({ where }) as Promise<unknown>
 
-  it('finds nothing but what it finds in Prisma, warm and cold, errors too', async () => {
+  it('a named key of one field finds only what it finds in Prisma, warm and cold, errors too', async () => {
     const reads: Record<string, Read> = {}
     for (const value of [1, 2, 10, 20, 100, 3]) {
       reads[`an id by its field, ${value}`] = read('namedId', { a: value })
@@ -226,7 +226,7 @@ describe('a key of one field that has a name', () => {
     expect((await told(() => read('namedId', { a: 1 })(own.plain))) as object).toHaveProperty('error')
   })
 
-  it('is seen written by one process in another', async () => {
+  it('a write through a named key of one field is seen by another process', async () => {
     const reads = [
       read('namedId', { pk: { a: 1 } }),
       read('namedUnique', { uq: { b: 10 } }),

@@ -422,7 +422,7 @@ async function inTurns(on: Deployed, change: Change, isWarm: boolean): Promise<n
 }
 
 describe.each(Object.entries(CHANGES))('%s', (_, change) => {
-  it('each version reads what its plain client reads, from the first moment on', async () => {
+  it('each version of the schema reads what its plain client reads, from the first moment on', async () => {
     const on = await deployed(change)
     await warm(on, change, 'before')
     expect(await inTurns(on, change, false)).toBe(0)
@@ -431,14 +431,14 @@ describe.each(Object.entries(CHANGES))('%s', (_, change) => {
   })
 
   if (change.free) {
-    it('needs nothing: neither version invalidates more because of the other', async () => {
+    it('the change needs nothing: neither version invalidates more because of the other', async () => {
       const on = await deployed(change, { Fleet: Alone })
       await warm(on, change, 'before')
       expect(await inTurns(on, change, true)).toBe(0)
       await on.end()
     })
   } else {
-    it('where the versions know nothing of each other, reads are wrong', async () => {
+    it('(without knowing of each other, a version reads stale rows)', async () => {
       const on = await deployed(change, { Fleet: Alone })
       expect(await inTurns(on, change, true)).toBeGreaterThan(0)
       await on.end()
@@ -474,11 +474,11 @@ describe('a version that comes back after it was gone: a rollback', () => {
     return found
   }
 
-  it('does not serve what was written meanwhile as it was', async () => {
+  it('a version that comes back after a rollback serves nothing stale', async () => {
     expect(await rolledBack(Fleet)).toBe(0)
   })
 
-  it('would, if it renewed nothing', async () => {
+  it('(without the renewal of epochs, it serves stale rows)', async () => {
     class Careless extends Fleet {
       constructor(...[connection, options]: ConstructorParameters<typeof Fleet>) {
         super(connection, { ...options, epochs: [], version: { ...options.version, epochsOf: () => [] } })
@@ -489,7 +489,7 @@ describe('a version that comes back after it was gone: a rollback', () => {
 })
 
 describe('signs of life', () => {
-  it('are told by an event and by stats, and a write tells what it invalidates besides', async () => {
+  it('other versions are shown by an event and by stats, and a write shows what it invalidates for them', async () => {
     const change = CHANGES['a relation is added over a column that was there'] as Change
     const on = await deployed(change, { fleetTimes: LONG })
     await warm(on, change, 'before')
@@ -508,7 +508,7 @@ describe('signs of life', () => {
     await on.end()
   })
 
-  it('where the versions agree, a write costs what it costs alone', async () => {
+  it('a write costs no more than alone where the versions agree', async () => {
     const change = CHANGES['a relation field is renamed'] as Change
     const on = await deployed(change, { fleetTimes: LONG })
     await warm(on, change, 'before')

@@ -2,8 +2,8 @@
  * Names of rows and lists come from args and from RETURNING, never from a row that Prisma read before it wrote: between the
  * two another process may have moved the row. Here it does: its transaction holds the row back that the write has to change.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type CachedProcess, createWorld, type World } from '../support/world.js'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type CachedProcess, useWorld } from '../support/world.js'
 import { withoutRule } from '../support/without-rule.js'
 
 type Db = Pick<CachedProcess['prisma'], 'user' | 'post' | 'order'>
@@ -53,19 +53,17 @@ const SCHEDULES: Record<string, Schedule> = {
   },
 }
 
-let world: World
+const world = useWorld()
 let mover: CachedProcess
 let writer: CachedProcess
 let unguarded: Record<Schedule['rule'], CachedProcess>
 
 beforeAll(async () => {
-  world = await createWorld()
   mover = world.process()
   writer = world.process()
   const of = (rule: string) => world.process({}, { parts: withoutRule(rule) })
   unguarded = { child: of('child'), moved: of('moved') }
 })
-afterAll(async () => world.close())
 
 beforeEach(async () => {
   await world.evict()
@@ -123,12 +121,12 @@ function gate(): { open: () => void; opened: Promise<void> } {
 }
 
 describe.each(Object.entries(SCHEDULES))('%s', (_, schedule) => {
-  it('is not kept as it was', async () => {
+  it('a row or list that a write changes during its load is not kept stale', async () => {
     const { cached, truth } = await play(schedule, writer)
     expect(cached).toEqual(truth)
   })
 
-  it(`(without the rule it would: ${schedule.rule})`, async () => {
+  it(`(without the rule ${schedule.rule}, it is kept stale)`, async () => {
     const { cached, truth } = await play(schedule, unguarded[schedule.rule])
     expect(cached).not.toEqual(truth)
   })

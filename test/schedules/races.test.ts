@@ -3,7 +3,7 @@
  * once without the guard, to show that the test sees the fault: the parts without guards are in this file and nowhere else.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Client } from 'pg'
 import { type Flight, Flights, type SharedRow } from '../../src/local/flights.js'
 import type { Overrides } from '../../src/assemble.js'
@@ -11,13 +11,9 @@ import { type FillOptions, Store } from '../../src/redis/store.js'
 import { Kind } from '../../src/wire/envelope.js'
 import { EVERY_WRITE, UNNAMED_WRITES } from '../../src/wire/keys.js'
 import { Gates } from '../support/gates.js'
-import { createWorld, type CachedProcess, type World } from '../support/world.js'
+import { type CachedProcess, useWorld } from '../support/world.js'
 
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 
 // ---- parts without their guards
 
@@ -141,14 +137,14 @@ describe('a load that is overtaken by a write', () => {
   it.each([
     ['in one process', false],
     ['in two processes', true],
-  ])('does not leave its row behind the write, %s', async (_, writeElsewhere) => {
+  ])('a load that a write overtakes leaves no stale row, %s', async (_, writeElsewhere) => {
     expect(await overtaken(guarded, writeElsewhere)).toEqual({ again: 'v1', elsewhere: 'v1' })
   })
 
   it.each([
     ['in one process', false],
     ['in two processes', true],
-  ])('(without the token it would, %s)', async (_, writeElsewhere) => {
+  ])('(without the token, the stale row stays, %s)', async (_, writeElsewhere) => {
     expect(await overtaken({ Store: UnguardedFill }, writeElsewhere)).toEqual({ again: 'v0', elsewhere: 'v0' })
   })
 
@@ -164,11 +160,11 @@ describe('a load that is overtaken by a write', () => {
     return nameOf(reader, id)
   }
 
-  it('does not fill after an eviction or a flush either', async () => {
+  it('a load does not fill after an eviction or a flush', async () => {
     expect(await evicted(guarded)).toBe('v1')
   })
 
-  it('(without the token it would fill)', async () => {
+  it('(without the token, it fills)', async () => {
     expect(await evicted({ Store: UnguardedFill })).toBe('v0')
   })
 
@@ -187,11 +183,11 @@ describe('a load that is overtaken by a write', () => {
     return [await nameOf(reader, id), await nameOf(writer, id)]
   }
 
-  it('is dead on arrival when an unnamed write bumps the epoch meanwhile', async () => {
+  it('a fill is invalid at once when a write without named rows changes the epoch during its load', async () => {
     expect(await unnamed(guarded)).toEqual(['v1', 'v1'])
   })
 
-  it('(with the epoch from after the load it would live)', async () => {
+  it('(with the epoch from after the load, the stale row is served)', async () => {
     expect(await unnamed({ Store: FillOfNow })).toEqual(['v0', 'v0'])
   })
 
@@ -212,11 +208,11 @@ describe('a load that is overtaken by a write', () => {
     return (await reader.prisma.brand.findUnique({ where: { slug } })) !== null
   }
 
-  it('of an absent row does not hide a row that was created meanwhile', async () => {
+  it('a load of an absent row does not hide a row that was created meanwhile', async () => {
     expect(await absent(guarded)).toBe(true)
   })
 
-  it('(with the epoch from after the load, and no token, it would hide it)', async () => {
+  it('(with the epoch from after the load, and no token, it hides the row)', async () => {
     expect(await absent({ Store: FillOfNow })).toBe(false)
   })
 })
@@ -242,15 +238,15 @@ describe('sharing a load', () => {
     return { before: (await before)?.name, after: (await Promise.all(after)).map(user => user?.name), loads: sql }
   }
 
-  it('never hands a value from before a write to a reader from after it; those share one next load', async () => {
+  it('a shared load never hands a stale value to a reader from after a write; such readers share the next load', async () => {
     expect(await acrossWrite(guarded)).toEqual({ before: 'v0', after: ['v1', 'v1', 'v1'], loads: 1 })
   })
 
-  it('(joining any load in flight would)', async () => {
+  it('(joining any load in flight, the reader gets the stale value)', async () => {
     expect(await acrossWrite({ Flights: JoinAny })).toEqual({ before: 'v0', after: ['v0', 'v0', 'v0'], loads: 0 })
   })
 
-  it('gives each reader a copy of its own', async () => {
+  it('a shared load gives each reader a copy of its own', async () => {
     const cached = world.process()
     await ready(cached)
     const id = await newUser()
@@ -281,11 +277,11 @@ describe('sharing a load', () => {
     return reads.map(read => read.status)
   }
 
-  it('of a load that fails, nobody fails for another: each asks for itself', async () => {
+  it('a shared load that fails fails no other reader: each sends its own query', async () => {
     expect(await failing(guarded)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
   })
 
-  it('(sharing failures they would)', async () => {
+  it('(with shared failures, the other readers fail)', async () => {
     expect(await failing({ Flights: ShareFailures })).toEqual(['rejected', 'rejected', 'rejected'])
   })
 })
@@ -305,11 +301,11 @@ describe('a transaction in flight', () => {
     return { during, after: [await nameOf(reader, id), await nameOf(writer, id)] }
   }
 
-  it('is not seen before COMMIT, and is seen by all after it', async () => {
+  it('a write in a transaction invalidates its rows after COMMIT, and is not seen before', async () => {
     expect(await inFlight(guarded)).toEqual({ during: ['v0', 'v0'], after: ['v1', 'v1'] })
   })
 
-  it('(dropped before COMMIT, the old row would stay)', async () => {
+  it('(with an invalidation before COMMIT, the stale row stays)', async () => {
     const { after } = await inFlight({ transactionOf: () => undefined })
     expect(after).not.toEqual(['v1', 'v1'])
   })
@@ -328,11 +324,11 @@ describe('a transaction in flight', () => {
     return nameOf(world.process({}, { parts }), id)
   }
 
-  it('leaves no trace when it is rolled back', async () => {
+  it('a transaction that is rolled back leaves no trace', async () => {
     expect(await rolledBack(guarded)).toBe('v0')
   })
 
-  it('(with reads of a transaction in the cache it would)', async () => {
+  it('(with reads of a transaction in the cache, its rows stay)', async () => {
     expect(await rolledBack({ transactionOf: () => undefined })).toBe('dirty')
   })
 
@@ -357,11 +353,11 @@ describe('a transaction in flight', () => {
     return [await nameOf(reader, kept), await nameOf(reader, undone)]
   }
 
-  it('that goes back to a savepoint shows what it kept, and nothing of what was undone', async () => {
+  it('a transaction that goes back to a savepoint shows what it kept, and nothing of what was undone', async () => {
     expect(await backToSavepoint(guarded)).toEqual(['v1', 'v0'])
   })
 
-  it('(with reads of a transaction in the cache it would show what was undone)', async () => {
+  it('(with reads of a transaction in the cache, what was undone is served)', async () => {
     expect(await backToSavepoint({ transactionOf: () => undefined })).toEqual(['v1', 'dirty'])
   })
 })
@@ -397,20 +393,20 @@ describe('a write of unknown outcome, which the server commits later', () => {
     return { database: (await world.plain.user.findUnique({ where: { id } }))?.name, cache: await nameOf(reader, id) }
   }
 
-  it('leaves no stale row, with a second writer in between', async () => {
+  it('a write of unknown outcome leaves no stale row, with a second writer in between', async () => {
     expect(await committedLater(guarded, 'plain')).toEqual({ database: 'v1', cache: 'v1' })
   })
 
-  it('(without the hold it would)', async () => {
+  it('(without the hold, the stale row is served)', async () => {
     expect(await committedLater({ Store: NoHold }, 'plain')).toEqual({ database: 'v1', cache: 'v0' })
   })
 
-  it('in a batch transaction: the cache agrees with whatever the server made of it', async () => {
+  it('a batch transaction of unknown outcome: the cache agrees with what the server made of it', async () => {
     const { database, cache } = await committedLater(guarded, 'transaction')
     expect(cache).toBe(database)
   })
 
-  it('is over when its hold ends: the hold has a TTL and nobody deletes it', async () => {
+  it('a hold has a TTL and is not deleted: the model is cached again when it ends', async () => {
     const hold = `${world.prefix}{User}@hold`
     const ttl = await world.redis.pttl(hold)
     expect(ttl).toBeGreaterThan(0)
@@ -422,7 +418,7 @@ describe('a write of unknown outcome, which the server commits later', () => {
 })
 
 describe('the oracle of the other tests', () => {
-  it('(sees a write that drops nothing)', async () => {
+  it('(the oracle sees a write that invalidates nothing)', async () => {
     const cached = world.process({}, { parts: { Store: NoDrop } })
     await ready(cached)
     const id = await newUser()

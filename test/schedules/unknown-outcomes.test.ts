@@ -8,11 +8,11 @@ import { Client } from 'pg'
 import type { Overrides } from '../../src/assemble.js'
 import { Store } from '../../src/redis/store.js'
 import { type Proxy, startProxy } from '../support/proxy.js'
-import { type CachedProcess, createWorld, newClient, type World } from '../support/world.js'
+import { type CachedProcess, newClient, useWorld, type World } from '../support/world.js'
 
 type Db = CachedProcess['prisma']
 
-let world: World
+const world = useWorld()
 let proxy: Proxy
 let writer: CachedProcess
 let reader: CachedProcess
@@ -48,14 +48,12 @@ class NoDrop extends Store {
 }
 
 beforeAll(async () => {
-  world = await createWorld()
   proxy = await startProxy(world.databaseUrl)
 })
 afterAll(async () => {
   await proxy.mend()
   await leave()
   await proxy.stop()
-  await world.close()
 })
 
 beforeEach(async () => {
@@ -154,21 +152,21 @@ async function locked(run: () => Promise<void>): Promise<{ lock: Client; release
 }
 
 describe.each(WRITES)('%s', (_, write, models) => {
-  it('whose reply does not come is seen, if the server did it', async () => {
+  it('a write whose reply does not come is seen, if the server did it', async () => {
     proxy.keep('replies')
     await expect(write(writer.prisma)).rejects.toThrow()
     await expectHeld(models)
     await expectFresh()
   })
 
-  it('that never reaches the server leaves everything as it is', async () => {
+  it('a write that never reaches the server leaves everything as it is', async () => {
     proxy.lose('requests')
     await expect(write(writer.prisma)).rejects.toThrow()
     await expectHeld(models)
     await expectFresh()
   })
 
-  it('whose connection is cut when it has been sent', async () => {
+  it('a write whose connection is cut after it was sent leaves nothing stale', async () => {
     const sent = proxy.arrival('requests')
     const outcome = expect(write(writer.prisma)).rejects.toThrow()
     await sent
@@ -179,7 +177,7 @@ describe.each(WRITES)('%s', (_, write, models) => {
     await expectFresh()
   })
 
-  it('that waits for a lock until its time is over, and is done when the lock is released', async () => {
+  it('a write that times out at a lock, and is done when the lock is released, is seen', async () => {
     const { release } = await locked(() => expect(write(writer.prisma)).rejects.toThrow())
     await expectHeld(models)
     await expectFresh()
@@ -188,7 +186,7 @@ describe.each(WRITES)('%s', (_, write, models) => {
     await expectFresh()
   })
 
-  it('whose backend is killed while it waits', async () => {
+  it('a write whose backend is killed while it waits leaves nothing stale', async () => {
     let outcome: Promise<void> | undefined
     const { lock, release } = await locked(async () => {
       outcome = expect(write(writer.prisma)).rejects.toThrow()
@@ -207,29 +205,35 @@ describe.each(WRITES)('%s', (_, write, models) => {
 const UNDONE = ['links', 'a nested write', 'a batch']
 const COMMITTED_LATER = WRITES.filter(([name]) => !UNDONE.includes(name))
 
-describe('(without a hold', () => {
+describe('without a hold', () => {
   beforeAll(() => void (parts = { Store: NoHold }))
   afterAll(() => void (parts = {}))
 
-  it.each(COMMITTED_LATER)('%s that is done when a lock is released would not be seen)', async (_, write) => {
-    const { release } = await locked(() => expect(write(writer.prisma)).rejects.toThrow())
-    await expectFresh()
-    await release()
-    await settled()
-    expect(await isFresh()).toBe(false)
-  })
+  it.each(COMMITTED_LATER)(
+    '(without the hold, %s that is done when a lock is released is not seen)',
+    async (_, write) => {
+      const { release } = await locked(() => expect(write(writer.prisma)).rejects.toThrow())
+      await expectFresh()
+      await release()
+      await settled()
+      expect(await isFresh()).toBe(false)
+    },
+  )
 })
 
-describe('(without a drop after a failure', () => {
+describe('without an invalidation after a failure', () => {
   beforeAll(() => void (parts = { Store: NoDrop }))
   afterAll(() => void (parts = {}))
 
-  it.each(COMMITTED_LATER)('%s whose reply does not come would not be seen)', async (_, write) => {
-    proxy.keep('replies')
-    await expect(write(writer.prisma)).rejects.toThrow()
-    await settled()
-    expect(await isFresh()).toBe(false)
-  })
+  it.each(COMMITTED_LATER)(
+    '(without an invalidation after a failure, %s whose reply does not come is not seen)',
+    async (_, write) => {
+      proxy.keep('replies')
+      await expect(write(writer.prisma)).rejects.toThrow()
+      await settled()
+      expect(await isFresh()).toBe(false)
+    },
+  )
 })
 
 describe('the COMMIT of a transaction', () => {
@@ -240,7 +244,7 @@ describe('the COMMIT of a transaction', () => {
       before()
     })
 
-  it('whose reply does not come', async () => {
+  it('a COMMIT whose reply does not come is seen', async () => {
     await expect(transaction(() => proxy.keep('replies'))).rejects.toThrow()
     await expectHeld(['User', 'Post'])
     await expectFresh()
@@ -248,7 +252,7 @@ describe('the COMMIT of a transaction', () => {
     await expectFresh()
   })
 
-  it('that never reaches the server', async () => {
+  it('a COMMIT that never reaches the server leaves nothing stale', async () => {
     await expect(transaction(() => proxy.lose('requests'))).rejects.toThrow()
     await expectHeld(['User', 'Post'])
     await expectFresh()
@@ -257,7 +261,7 @@ describe('the COMMIT of a transaction', () => {
     await expectFresh()
   })
 
-  it('that is cut when it has been sent', async () => {
+  it('a COMMIT that is cut after it was sent leaves nothing stale', async () => {
     await transaction(() => void proxy.arrival('requests').then(() => proxy.cut())).then(
       () => undefined,
       () => expectHeld(['User', 'Post']),

@@ -1,9 +1,10 @@
 /** Reads of any shape, with plain Prisma as the judge, over a world so small that every row has a name. */
 import { isDeepStrictEqual } from 'node:util'
-import { expect } from 'vitest'
+import { beforeAll, expect } from 'vitest'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { outcome } from './delegates.js'
-import type { CachedProcess, World } from './world.js'
+import { useShared } from './hooks.js'
+import { type CachedProcess, type ProcessOptions, useWorld, type World } from './world.js'
 
 export type Db = World['plain']
 /** A query, to be put to any client. Writes are put the same way. */
@@ -157,4 +158,17 @@ END $$`
 /** Puts the small world into the database, whatever was there. */
 export async function smallWorld(world: World): Promise<void> {
   await world.plain.$executeRawUnsafe(RESET)
+}
+
+/** The small world for a test file, and two cached processes on it. */
+export function useSmallWorld(extraOfOther: ProcessOptions = {}) {
+  const world = useWorld()
+  const used = (extra: ProcessOptions) =>
+    useShared(
+      async () => world.process({ models: ALL }, extra),
+      () => {}, // the world ends it
+    )
+  const [cached, other] = [used({}), used(extraOfOther)]
+  beforeAll(() => smallWorld(world))
+  return { world, cached, other }
 }

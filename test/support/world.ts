@@ -9,6 +9,7 @@ import type { Overrides } from '../../src/assemble.js'
 import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { createDatabase, dropDatabase } from './database.js'
+import { useShared } from './hooks.js'
 
 export interface World {
   readonly databaseUrl: string
@@ -57,7 +58,19 @@ const MODELS: CacheAsideOptions['models'] = {
   Task: true,
 }
 
-/** @example const world = await createWorld(); afterAll(world.close) */
+/**
+ * The world of all tests of a file: made before them, closed after them.
+ *
+ * @example const world = useWorld()
+ * @example const world = useWorld({ redisUrl: () => server.url })
+ */
+export const useWorld = (servers: { redisUrl?: () => string } = {}): World =>
+  useShared(
+    () => createWorld(servers.redisUrl && { redisUrl: servers.redisUrl() }),
+    world => world.close(),
+  )
+
+/** A world for a part of one test, which closes it itself. `useWorld` is for a file. */
 export async function createWorld(servers: { redisUrl?: string } = {}): Promise<World> {
   const admin = inject('databaseUrl')
   const name = `cache_aside_${process.pid}_${randomBytes(4).toString('hex')}`

@@ -6,7 +6,7 @@ import type { CatalogModel } from '../../src/plan/catalog.js'
 import { Kind, verifiedKind, NOTHING, PAYLOAD_AT, seal, hasStamp, textPayload } from '../../src/wire/envelope.js'
 import { digestOf, encodeId, knownServerKey, tagKey, valueKey, valuesEpoch } from '../../src/wire/keys.js'
 import { readSchema } from '../../src/schema/schema.js'
-import { policy } from '../core/catalog.js'
+import { policy } from '../support/catalog.js'
 
 // What is in Redis is read by processes of other versions, and dropped by programs in other languages. Here every byte of
 // it is pinned. The schema is one of this test's own: nothing but the wire format can change what is compared.

@@ -6,7 +6,7 @@ import { readSchema } from '../../src/schema/schema.js'
 import { rowMaker, rowsMaker } from '../../src/wire/row-maker.js'
 import { valueCodec, listCodec } from '../../src/wire/results.js'
 import type { Selection } from '../../src/plan/selection.js'
-import { modelNamed } from './catalog.js'
+import { modelNamed } from '../support/catalog.js'
 
 const anything = valueCodec(Decimal)
 

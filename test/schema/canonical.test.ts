@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Canonicalize, canonicalFormOf, type Equality } from '../../src/schema/canonical.js'
 import type { ScalarField } from '../../src/schema/schema.js'
-import { field } from './catalog.js'
+import { field } from '../support/catalog.js'
 
 const NO = undefined
 

@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { rowCodec } from '../../src/wire/rows.js'
 import type { ScalarField, ScalarType } from '../../src/schema/schema.js'
-import { field, schema } from './catalog.js'
+import { field, schema } from '../support/catalog.js'
 
 /** What Prisma can return for a type. */
 const VALUES: Record<ScalarType, fc.Arbitrary<unknown>> = {

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { canonicalFormOf } from '../../src/schema/canonical.js'
 import { encodeId, modelKeys, knownServerKey } from '../../src/wire/keys.js'
 import { Random } from '../support/random.js'
-import { catalog, field, modelNamed } from './catalog.js'
-import { ALL_KINDS, Identities } from './identities.js'
+import { catalog, field, modelNamed } from '../support/catalog.js'
+import { ALL_KINDS, Identities } from '../support/identities.js'
 
 const SAFE = /^(?:[\w.~:%-]*|\*[0-9a-f]{64})$/
 

@@ -12,7 +12,7 @@ import {
   valueKey,
   valuesEpoch,
 } from '../../src/wire/keys.js'
-import type { Random } from '../support/random.js'
+import type { Random } from './random.js'
 import { catalog } from './catalog.js'
 
 type Named = readonly [kind: string, key: string, identity: string]

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { matches } from '../../src/plan/pins.js'
 import { isRead, planRead, throwsWhenAbsent } from '../../src/plan/read.js'
 import type { ClientTraits } from '../../src/plan/selection.js'
-import { catalog, catalogWith, clientShape, modelNamed, policy as defaults } from './catalog.js'
+import { catalog, catalogWith, clientShape, modelNamed, policy as defaults } from '../support/catalog.js'
 
 const UUID = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
 const P1 = 'b0000000-0000-4000-8000-000000000001'

@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { PrismaClient } from '../../generated/prisma/client.js'
-import { createWorld, type World } from '../support/world.js'
+import { useWorld } from '../support/world.js'
 
-let world: World
-beforeAll(async () => {
-  world = await createWorld()
-})
-afterAll(() => world.close())
+const world = useWorld()
 
 it('a computed field that hides a column gets what it needs, from the cache too', async () => {
   const { id } = await world.plain.user.create({ data: { email: 'ada@x.org', name: 'Ada' } })

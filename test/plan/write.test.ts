@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { addResult, anyWriteTo, outsideWrite, planRaw, planWrite } from '../../src/plan/write.js'
 import type { Model } from '../../src/schema/schema.js'
 import { withKeys } from '../../src/write/returning.js'
-import { createWorld, type World } from '../support/world.js'
-import { catalog, catalogWith, clientShape, modelNamed, NOT_KNOWN, policy } from './catalog.js'
+import { useWorld, type World } from '../support/world.js'
+import { catalog, catalogWith, clientShape, modelNamed, NOT_KNOWN, policy } from '../support/catalog.js'
 
 // Two things are held for each write below. The set of keys that it drops is exactly the one in the table. And the write
 // is run on Postgres, in a transaction that is rolled back: every row that it changed, created or deleted, by itself or by
@@ -624,13 +624,11 @@ const TABLES: Record<string, Record<string, Case>> = {
   },
 }
 
-let world: World
+const world = useWorld()
 
 beforeAll(async () => {
-  world = await createWorld()
   await fill()
 })
-afterAll(() => world.close())
 
 for (const [group, cases] of Object.entries(TABLES)) {
   describe(group, () => {

@@ -14,7 +14,7 @@ import {
   seal,
   hasStamp,
 } from '../../src/wire/envelope.js'
-import { modelNamed } from './catalog.js'
+import { modelNamed } from '../support/catalog.js'
 
 const codec = rowCodec(modelNamed('User').definition.scalars, Decimal)
 const USER = { id: 42, email: 'ada@x.org', name: null, role: 'ADMIN', createdAt: new Date(5), updatedAt: new Date(6) }
