@@ -15,13 +15,13 @@ import {
 } from './page.js'
 
 export function goalsOf({ reads, misses, writes, bytes, stillWarm, limit }: Parts): Goal[] {
-  const most = (measure: string, value: number, limit: number): Goal => ({
-    texts: [measure, `≤ ${limit}×`, `${value.toFixed(2)}×`],
-    met: value <= limit,
+  const most = (measure: string, value: number, goal: number): Goal => ({
+    texts: [measure, `≤ ${goal}×`, `${value.toFixed(2)}×`],
+    met: value <= goal,
   })
-  const least = (measure: string, value: number, limit: number): Goal => ({
-    texts: [measure, `≥ ${limit}×`, `${value.toFixed(2)}×`],
-    met: value >= limit,
+  const least = (measure: string, value: number, goal: number): Goal => ({
+    texts: [measure, `≥ ${goal}×`, `${value.toFixed(2)}×`],
+    met: value >= goal,
   })
   const goals: Goal[] = []
   if (reads !== undefined) {

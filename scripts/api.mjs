@@ -28,8 +28,8 @@ function publicTypes(folder = `${root}dist/esm`) {
   }
   const { exported } = moduleOf('index')
   for (const name of exported) reach('index', name)
-  const texts = [...reached.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
-  return `exports ${[...exported].sort().join(', ')}\n\n${texts.map(({ code }) => code).join('\n\n')}\n`
+  const texts = [...reached.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  return `exports ${[...exported].toSorted((a, b) => (a < b ? -1 : 1)).join(', ')}\n\n${texts.map(({ code }) => code).join('\n\n')}\n`
 }
 
 function parsed(text, name) {
