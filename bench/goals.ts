@@ -15,13 +15,13 @@ import {
 } from './page.js'
 
 export function goalsOf({ reads, misses, writes, bytes, stillWarm, limit }: Parts): Goal[] {
-  const most = (measure: string, value: number, goal: number): Goal => ({
-    texts: [measure, `≤ ${goal}×`, `${value.toFixed(2)}×`],
-    met: value <= goal,
+  const most = (measure: string, value: number, bound: number): Goal => ({
+    texts: [measure, `≤ ${bound}×`, `${value.toFixed(2)}×`],
+    met: value <= bound,
   })
-  const least = (measure: string, value: number, goal: number): Goal => ({
-    texts: [measure, `≥ ${goal}×`, `${value.toFixed(2)}×`],
-    met: value >= goal,
+  const least = (measure: string, value: number, bound: number): Goal => ({
+    texts: [measure, `≥ ${bound}×`, `${value.toFixed(2)}×`],
+    met: value >= bound,
   })
   const goals: Goal[] = []
   if (reads !== undefined) {

@@ -19,7 +19,7 @@ export interface Asked {
 /** A cached client of its own "process". */
 export interface Cached {
   readonly $cache: {
-    stats(): Stats & { otherVersions: number }
+    stats(): Stats & { otherVersions: number; pendingInvalidations: number }
     on(listener: (event: CacheEvent) => void): () => void
     close(): void
   }
@@ -67,9 +67,12 @@ export class Processes {
     this.#parts = parts
   }
 
-  open(base: Base, options: Pick<CacheAsideOptions, 'models' | 'triggers'>): Cached {
+  open(
+    base: Base,
+    options: Pick<CacheAsideOptions, 'models' | 'triggers'> & { invalidationDeadlineMs?: number },
+  ): Cached {
     const redis = new Redis(this.#redisUrl)
-    const waits = { deadlineMs: 10_000, invalidationDeadlineMs: 20_000 }
+    const waits = { deadlineMs: 10_000, invalidationDeadlineMs: options.invalidationDeadlineMs ?? 20_000 }
     const extension = createExtension(
       // What watches the reads is a hook behind the cache.
       { hooksBehind: 'same-for-all', ...options, ...waits, prefix: this.#prefix, redis },

@@ -74,9 +74,10 @@ const compilerWasm = {
 /**
  * How to make clients of a schema.
  *
+ * @param max - connections of each
  * @throws Refused if Prisma does not accept it
  */
-export function clientsOf(text: string, preview: readonly string[]): (databaseUrl: string) => AnyClient {
+export function clientsOf(text: string, preview: readonly string[], max = 4): (databaseUrl: string) => AnyClient {
   const dmmf = getDMMF({ datamodel: text }) as unknown as Dmmf & { error?: Error }
   if (dmmf.error !== undefined) throw new Refused(dmmf.error.message)
   const { models, enums } = dmmf.datamodel
@@ -108,5 +109,5 @@ export function clientsOf(text: string, preview: readonly string[]): (databaseUr
   }
   const Client = (runtime as unknown as { getPrismaClient(config: Config): Maker }).getPrismaClient(config)
   return databaseUrl =>
-    new Client({ adapter: new PrismaPg({ connectionString: databaseUrl, max: 4 }), errorFormat: 'minimal' })
+    new Client({ adapter: new PrismaPg({ connectionString: databaseUrl, max }), errorFormat: 'minimal' })
 }

@@ -32,7 +32,7 @@ export function readOf(g: Ground, near: readonly Model[] = []): SchemaRead {
   const all = visibleModels(g.blueprint)
   const some = all.filter(model => near.includes(model.viewOf ?? model))
   const model = d(some.length > 0 && d.chance(60) ? some : all)
-  if (d.chance(20)) {
+  if (d.chance(35)) {
     const lists = all.flatMap(parent => listsOf(g, parent, near))
     if (lists.length > 0) return listOfRow(g, d(lists))
   }

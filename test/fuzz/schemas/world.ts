@@ -28,10 +28,13 @@ export interface Who {
 export class Mismatch extends Error {
   /** The read that was answered wrongly, unless it was a write. */
   readonly read: SchemaRead | undefined
+  /** Of two versions of a schema, the one that read it. */
+  readonly version: string | undefined
 
-  constructor(message: string, read?: SchemaRead) {
+  constructor(message: string, read?: SchemaRead, version?: string) {
     super(message)
     this.read = read
+    this.version = version
   }
 }
 

@@ -3,18 +3,22 @@
  * what both need.
  */
 import type { Dice } from '../dice.js'
-import {
-  type Action,
-  type Blueprint,
-  type Field,
-  keysOf,
-  type Model,
-  type Relation,
-  tableOf,
-} from '../schemas/blueprint.js'
+import { type Action, type Blueprint, type Field, type Key, type Model, tableOf } from '../schemas/blueprint.js'
 import { foreignKeySql } from '../schemas/text.js'
-import { literal } from '../schemas/types.js'
-import { visible, visibleModels } from '../schemas/values.js'
+import { type ColumnType, TYPES } from '../schemas/types.js'
+import {
+  oneField,
+  oneOf,
+  reaches,
+  relationsOf,
+  remove,
+  renamed,
+  tables,
+  tablesOf,
+  twoFields,
+  without,
+  withoutField,
+} from './choices.js'
 import type { Open } from './copy.js'
 
 /** What a change was about. */
@@ -29,6 +33,18 @@ export interface Changed {
    */
   readonly knowsLess?: boolean
 }
+
+/** Types that a column may be declared with as well. */
+const WIDER: Readonly<Record<string, readonly string[]>> = {
+  Int: ['BigInt'],
+  SmallInt: ['Int', 'BigInt'],
+  text: ['varchar'],
+  varchar: ['text'],
+  numeric: ['Decimal'],
+}
+
+const asOf = ({ name }: ColumnType, value: unknown): unknown =>
+  name === 'BigInt' && typeof value === 'number' ? BigInt(value) : value
 
 type Change = (version: Blueprint, d: Dice) => Changed | undefined
 
@@ -176,6 +192,93 @@ export const CHANGES: Readonly<Record<string, Change>> = {
     return { tables: [tableOf(model)], sql }
   },
 
+  'column of another type': (version, d) => {
+    const found = oneField(version, d, true)
+    if (found === undefined) return undefined
+    const { model, field } = found
+    const type = oneOf(
+      d,
+      TYPES.filter(({ name }) => WIDER[field.type.name]?.includes(name) === true),
+    )
+    // An attribute may hold a value of the type that it was.
+    if (type === undefined || field.list || field.attributes.length > 0) return undefined
+    const values = field.values.map(value => asOf(type, value))
+    const open = field as { type: ColumnType; values: readonly unknown[] }
+    // In SQL it is what it was.
+    open.type = { ...type, sql: field.type.sql, values }
+    open.values = values
+    return { tables: [tableOf(model)] }
+  },
+
+  'column nullable or not': (version, d) => {
+    const found = oneField(version, d, false)
+    if (found === undefined) return undefined
+    const { model, field } = found
+    if (field.list || field.attributes.length > 0) return undefined
+    field.optional = !field.optional
+    const table = tableOf(model)
+    return {
+      tables: [table],
+      sql: field.optional ? [`ALTER TABLE ${table} ALTER COLUMN "${field.column}" DROP NOT NULL`] : [],
+    }
+  },
+
+  'fields of a unique in another order, or under another name': (version, d) => {
+    const model = oneOf(
+      d,
+      tables(version).filter(({ uniques }) => uniques.some(({ fields }) => fields.length > 1)),
+    )
+    const key = model?.uniques.find(({ fields }) => fields.length > 1)
+    if (model === undefined || key === undefined) return undefined
+    const changed: Key = d.chance(50)
+      ? { ...key, fields: key.fields.toReversed() }
+      : { ...key, name: renamed(model, key.name ?? 'both') }
+    model.uniques.splice(model.uniques.indexOf(key), 1, changed)
+    return { tables: [tableOf(model)] }
+  },
+
+  'relation optional or not': (version, d) => {
+    const relation = oneOf(
+      d,
+      relationsOf(version).filter(
+        ({ from, fields, onDelete, onUpdate }) =>
+          ![onDelete, onUpdate].includes('SetNull') &&
+          onDelete !== undefined &&
+          fields.length === 1 &&
+          fields.every(field => !from.id?.fields.includes(field)),
+      ),
+    )
+    const [field] = relation?.fields ?? []
+    if (relation === undefined || field === undefined) return undefined
+    const { from } = relation
+    field.optional = !field.optional
+    const owned = version.relations.filter(each => each.from === from && each.fields.includes(field))
+    for (const each of owned as Open<Blueprint['relations'][number]>[]) each.optional = field.optional
+    const sql = field.optional ? [`ALTER TABLE ${tableOf(from)} ALTER COLUMN "${field.column}" DROP NOT NULL`] : []
+    return { tables: owned.flatMap(tablesOf), sql }
+  },
+
+  'enum value renamed': (version, d) => {
+    const of = oneOf(d, version.enums) as Open<Blueprint['enums'][number]> | undefined
+    const used = tables(version).filter(({ fields }) => fields.some(({ type }) => type.enum === of))
+    const [first, ...others] = of?.members ?? []
+    if (of === undefined || used.length === 0 || first === undefined) return undefined
+    const name = `${first.name}New`
+    of.members = [{ ...first, name }, ...others]
+    const now = (value: unknown): unknown =>
+      Array.isArray(value) ? value.map(now) : value === first.name ? name : value
+    for (const field of version.models.flatMap<Open<Field>>(({ fields }) => fields)) {
+      if (field.type.enum !== of) continue
+      const type: Open<Field['type']> = field.type
+      type.values = [...new Set(type.values.map(now))]
+      field.values = [...new Set(field.values.map(now))]
+    }
+    // A default is written by its old name.
+    return used.some(({ fields }) => fields.some(({ type, attributes }) => type.enum === of && attributes.length > 0))
+      ? undefined
+      : { tables: used.map(tableOf) }
+  },
+
   'enum value added or removed': (version, d) => {
     const of = oneOf(d, version.enums) as Open<Blueprint['enums'][number]> | undefined
     const used = tables(version).filter(({ fields }) => fields.some(({ type }) => type.enum === of))
@@ -223,79 +326,3 @@ export const CHANGES: Readonly<Record<string, Change>> = {
 }
 
 export const KINDS: readonly string[] = Object.keys(CHANGES)
-
-// ---- what there is to choose from
-
-function oneOf<T>(d: Dice, from: readonly T[]): T | undefined {
-  return from.length === 0 ? undefined : d(from)
-}
-
-const tables = (version: Blueprint): Model[] => visibleModels(version).filter(({ viewOf }) => viewOf === undefined)
-
-const relationsOf = ({ relations }: Blueprint): Open<Relation>[] =>
-  relations.filter(({ from, to }) => !from.hidden && !to.hidden)
-
-const tablesOf = ({ from, to }: Relation): string[] => [tableOf(from), tableOf(to)]
-
-/** A field that no relation and, unless `mayBeKey`, no key is made of. */
-function freeFields(version: Blueprint, model: Model, mayBeKey: boolean): Field[] {
-  return visible(model).filter(
-    field =>
-      version.relations.every(({ fields, references }) => !fields.includes(field) && !references.includes(field)) &&
-      (mayBeKey || keysOf(model).every(({ fields }) => !fields.includes(field))),
-  )
-}
-
-function oneField(version: Blueprint, d: Dice, mayBeKey: boolean): { model: Model; field: Open<Field> } | undefined {
-  const model = oneOf(
-    d,
-    tables(version).filter(each => freeFields(version, each, mayBeKey).length > 0),
-  )
-  return model === undefined ? undefined : { model, field: d(freeFields(version, model, mayBeKey)) }
-}
-
-/** The first one is part of no key. */
-function twoFields(version: Blueprint, d: Dice): { model: Model; one: Open<Field>; two: Open<Field> } | undefined {
-  const found = oneField(version, d, false)
-  if (found === undefined) return undefined
-  const { model, field: one } = found
-  const two = oneOf<Open<Field>>(
-    d,
-    freeFields(version, model, true).filter(each => each !== one),
-  )
-  return two === undefined ? undefined : { model, one, two }
-}
-
-// ---- changes
-
-function remove<T>(list: T[], isGone: (each: T) => boolean): void {
-  list.splice(0, list.length, ...list.filter(each => !isGone(each)))
-}
-
-function renamed(model: Model, name: string): string {
-  let free = `${name}New`
-  while (model.names.has(free)) free += 'er'
-  model.names.add(free)
-  return free
-}
-
-/** Whether the database changes rows of the one table on writes to the other. */
-function reaches({ onDelete, onUpdate, fields }: Relation): boolean {
-  const action = onDelete ?? (fields.some(({ optional }) => !optional) ? 'Restrict' : 'SetNull')
-  return [action, onUpdate ?? 'Cascade'].some(each => each !== 'Restrict' && each !== 'NoAction')
-}
-
-function without(version: Blueprint, relation: Relation): { knowsLess: boolean } {
-  remove(version.relations, each => each === relation)
-  return { knowsLess: reaches(relation) }
-}
-
-/** The field is gone, with the keys that have it. What the other version requires, the database gives. */
-function withoutField(model: Model, field: Field): string[] {
-  remove(model.fields, each => each === field)
-  remove(model.uniques, ({ fields }) => fields.includes(field))
-  if (field.optional || field.list || field.default !== undefined) return []
-  return [
-    `ALTER TABLE ${tableOf(model)} ALTER COLUMN "${field.column}" SET DEFAULT ${literal(field.type, field.values[0])}`,
-  ]
-}

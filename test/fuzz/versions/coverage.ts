@@ -7,24 +7,32 @@ interface Row {
   pairs: number
   reads: number
   hits: number
+  /** Reads whose right answer has changed since the read before. */
+  changed: number
   writes: number
   mismatches: number
 }
 
 export class VersionsCoverage {
   readonly #rows = new Map<string, Row>(
-    [...KINDS, ...DEPLOYS].map(name => [name, { pairs: 0, reads: 0, hits: 0, writes: 0, mismatches: 0 }]),
+    [...KINDS, ...DEPLOYS].map(name => [name, { pairs: 0, reads: 0, hits: 0, changed: 0, writes: 0, mismatches: 0 }]),
   )
+
+  /** How many kinds of change and ways to deploy there are. */
+  get size(): number {
+    return this.#rows.size
+  }
 
   pair(pair: Pair): void {
     for (const row of this.#met(pair)) row.pairs++
   }
 
   /** A read was compared; `hit`: it came from the cache. */
-  read(pair: Pair, models: readonly Model[], hit: boolean): void {
+  read(pair: Pair, models: readonly Model[], { hit, changed }: { hit: boolean; changed: boolean }): void {
     for (const row of this.#met(pair, models)) {
       row.reads++
       if (hit) row.hits++
+      if (changed) row.changed++
     }
   }
 
@@ -48,7 +56,7 @@ export class VersionsCoverage {
     const line = (name: string, cells: readonly (string | number)[]) =>
       `${name.padEnd(width)} ${cells.map(cell => String(cell).padStart(11)).join('')}`
     return [
-      line('change', ['pairs', 'reads', 'hits', 'writes', 'mismatches']),
+      line('change', ['pairs', 'reads', 'hits', 'changed', 'writes', 'mismatches']),
       ...[...this.#rows].map(([name, row]) => line(name, Object.values(row) as number[])),
     ].join('\n')
   }

@@ -1,7 +1,6 @@
 /** Where two versions run: one database, one prefix, two processes of each, and the plain client of each as the judge. */
 import { setTimeout as wait } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import type { Overrides } from '../../../src/assemble.js'
 import type { FleetTimes } from '../../../src/fleet/fleet.js'
 import { fleetKey } from '../../../src/wire/keys.js'
 import { type Answer, answerOf, run, same } from '../client.js'
@@ -12,13 +11,19 @@ import { type AnyClient, clientsOf } from '../schemas/client.js'
 import type { SchemaRead } from '../schemas/reads.js'
 import { prismaText } from '../schemas/text.js'
 import { type Row, visibleModels } from '../schemas/values.js'
+import { Alone, type Without, withNamesOfText } from './without.js'
 import { Mismatch, type Place } from '../schemas/world.js'
 import type { SchemaWrite } from '../schemas/writes.js'
 import { ALL, type Asked, type Cached, Processes, Snapshots } from '../stage.js'
 import type { Statement } from '../writes/write.js'
 import { type Pair, VERSIONS, type VersionName } from './pair.js'
 
+/** As in production, a lease is longer than what was learnt is relied on, and a write's invalidation may take, together. */
+const INVALIDATION_MS = 600
 export const TIMES: FleetTimes = { leaseMs: 1200, freshMs: 500, renewMs: 100 }
+
+/** Of each client: many pairs run at once. */
+const CONNECTIONS = 2
 
 /** A process of a version. */
 export interface Who {
@@ -37,27 +42,29 @@ export class VersionsWorld {
   readonly #pair: Pair
   readonly #place: Place
   readonly #make: Readonly<Record<VersionName, () => AnyClient>>
-  readonly #parts: Partial<Overrides>
+  readonly #without: Without | undefined
   readonly #running = new Map<VersionName, Running>()
+  /** What each read was to answer the last time. */
+  readonly #truths = new WeakMap<SchemaRead, Answer>()
   readonly #redis: Redis
   readonly #keys: Snapshots
 
-  private constructor(pair: Pair, place: Place, make: Record<VersionName, () => AnyClient>, parts: Partial<Overrides>) {
+  private constructor(pair: Pair, place: Place, make: Record<VersionName, () => AnyClient>, without?: Without) {
     this.#pair = pair
     this.#place = place
     this.#make = make
-    this.#parts = { fleetTimes: TIMES, ...parts }
+    this.#without = without
     this.plain = { old: make.old(), new: make.new() }
     this.#redis = new Redis(place.redisUrl)
     this.#keys = new Snapshots(this.#redis, place.prefix)
   }
 
-  static async open(pair: Pair, place: Place, parts: Partial<Overrides>): Promise<VersionsWorld> {
+  static async open(pair: Pair, place: Place, without?: Without): Promise<VersionsWorld> {
     const makerOf = (version: VersionName) => {
-      const make = clientsOf(prismaText(pair[version]), pair[version].preview)
+      const make = clientsOf(prismaText(pair[version]), pair[version].preview, CONNECTIONS)
       return () => make(place.databaseUrl)
     }
-    const world = new VersionsWorld(pair, place, { old: makerOf('old'), new: makerOf('new') }, parts)
+    const world = new VersionsWorld(pair, place, { old: makerOf('old'), new: makerOf('new') }, without)
     try {
       for (const statement of pair.sql) await world.plain.old.$executeRawUnsafe(statement)
     } catch (error) {
@@ -74,7 +81,8 @@ export class VersionsWorld {
   }
 
   start(version: VersionName): void {
-    const processes = new Processes(this.#place.redisUrl, this.#place.prefix, this.#parts)
+    const parts = { fleetTimes: TIMES, ...(this.#without === 'knowledge' && { Fleet: Alone }) }
+    const processes = new Processes(this.#place.redisUrl, this.#place.prefix, parts)
     const models = visibleModels(this.#pair[version])
     const cached = models.filter(model => model.cached)
     const policies = Object.fromEntries(
@@ -83,7 +91,13 @@ export class VersionsWorld {
         viewOf === undefined ? ALL : { ...ALL, dependsOn: [viewOf.name] },
       ]),
     )
-    const open = () => processes.open(this.#make[version](), { models: policies })
+    const options = { models: policies, invalidationDeadlineMs: INVALIDATION_MS }
+    const open = () => {
+      const client = this.#make[version]()
+      return this.#without === 'naming'
+        ? withNamesOfText(client, () => processes.open(client, options))
+        : processes.open(client, options)
+    }
     this.#running.set(version, { processes, clients: [open(), open()] })
   }
 
@@ -93,12 +107,16 @@ export class VersionsWorld {
     await running?.processes.close()
   }
 
-  /** Until each process knows of the other version, if they differ in anything, and none is as new as to be kept apart. */
+  /**
+   * Until each process knows of the other version, if they differ in anything, and none is as new as to be kept apart. Not for
+   * ever: a process whose keys are not used learns nothing.
+   */
   async acquainted(): Promise<void> {
-    const until = performance.now() + TIMES.leaseMs
+    const began = performance.now()
     for (;;) {
       for (const version of this.running) {
-        const { delegate } = visibleModels(this.#pair[version])[0] as Model
+        const models = visibleModels(this.#pair[version])
+        const { delegate } = models.find(({ cached }) => cached) ?? (models[0] as Model)
         for (const client of this.#clients(version)) {
           await answerOf(client, { delegate, operation: 'findMany', args: { take: 1 } })
         }
@@ -106,7 +124,8 @@ export class VersionsWorld {
       const unknown = this.running.some(version =>
         this.#clients(version).some(({ $cache }) => $cache.stats().otherVersions === 0),
       )
-      if (performance.now() > until && (!unknown || !(await this.#differ()))) return
+      const waited = performance.now() - began
+      if (waited > 2 * TIMES.leaseMs || (waited > TIMES.leaseMs && (!unknown || !(await this.#differ())))) return
       await wait(30)
     }
   }
@@ -129,12 +148,11 @@ export class VersionsWorld {
   // ---- reads and writes
 
   async rows(version: VersionName): Promise<Map<Model, Row[]>> {
-    const found = new Map<Model, Row[]>()
-    for (const model of visibleModels(this.#pair[version])) {
+    const rowsOf = async (model: Model): Promise<[Model, Row[]]> => {
       const answer = await answerOf(this.plain[version], { delegate: model.delegate, operation: 'findMany', args: {} })
-      found.set(model, (answer.value ?? []) as Row[])
+      return [model, (answer.value ?? []) as Row[]]
     }
-    return found
+    return new Map(await Promise.all(visibleModels(this.#pair[version]).map(rowsOf)))
   }
 
   /** The plain client does it. Answers whether the database did. */
@@ -153,13 +171,20 @@ export class VersionsWorld {
     return perform(write, uncached ? clients[n].$uncached : clients[n], clients[1 - n] as object)
   }
 
+  /** Until Redis has acknowledged all invalidations: one that took longer than its deadline is repaid a little later. */
+  async acknowledged(): Promise<void> {
+    const clients = this.running.flatMap(version => this.#clients(version))
+    while (clients.some(({ $cache }) => $cache.stats().pendingInvalidations > 0)) await wait(10)
+  }
+
   /** Reads while something is being written: no answer is wrong then, but what it leaves may be. */
   async race({ version, n }: Who, read: SchemaRead): Promise<void> {
     await answerOf(this.#clients(version)[n], read)
   }
 
   /**
-   * Both processes of the version give what its plain client gives. `met` is told of each answer.
+   * Both processes of the version give what its plain client gives. `met` is told of each answer;
+   * `changed`: it is not what was to be answered the last time.
    *
    * @throws Mismatch
    */
@@ -167,11 +192,18 @@ export class VersionsWorld {
     version: VersionName,
     reads: readonly SchemaRead[],
     { first, at }: { first: 0 | 1; at: string },
-    met: (read: SchemaRead, hit: boolean) => void,
+    met: (read: SchemaRead, how: { readonly hit: boolean; readonly changed: boolean }) => void,
   ): Promise<void> {
     const { processes, clients } = this.#running.get(version) as Running
     const truths: Answer[] = []
-    for (const read of reads) truths.push(await answerOf(this.plain[version], read))
+    const changed: boolean[] = []
+    for (const read of reads) {
+      const truth = await answerOf(this.plain[version], read)
+      const before = this.#truths.get(read)
+      changed.push(before !== undefined && !same(before, truth, read))
+      this.#truths.set(read, truth)
+      truths.push(truth)
+    }
     for (const n of first === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
       for (const [i, read] of reads.entries()) {
         const asked: Asked = {}
@@ -179,10 +211,10 @@ export class VersionsWorld {
         const truth = truths[i] as Answer
         if (/RustPanic|^RuntimeError/.test(`${answer.error}${truth.error}`))
           throw new Error(`Prisma panicked at ${printedCall(read)}`)
-        met(read, asked.outcome === 'hit')
+        met(read, { hit: asked.outcome === 'hit', changed: changed[i] === true })
         if (same(answer, truth, read)) continue
         const got = `answers (${asked.outcome})\n    ${printed(answer)}\n  and Prisma\n    ${printed(truth)}`
-        throw new Mismatch(`${at}: ${version} ${n} ${got}\n  to\n    ${printedCall(read)}`, read)
+        throw new Mismatch(`${at}: ${version} ${n} ${got}\n  to\n    ${printedCall(read)}`, read, version)
       }
     }
   }
