@@ -87,8 +87,16 @@ function knowledgeOf(catalog: Catalog, own: CatalogModel, prefix: string): Table
   )
   const names = {
     model: definition.name,
-    id: identity?.key.fields.map(({ column, type, native }) => [column, type, native]),
+    id: identity?.key.fields.map(({ column, type, native, members, stored }) => [
+      column,
+      type,
+      native,
+      members,
+      stored,
+    ]),
     tags: lists.map(list => list.tagAt('').slice(prefix.length)).toSorted(),
+    // An id is written with the names of enum values, which another version may have renamed.
+    members: lists.map(({ by }) => by.key.fields.map(({ members, stored }) => [members, stored])),
     links: [...relations.values()].flatMap(({ link }) => link?.slice(prefix.length) ?? []).toSorted(),
   }
   return {

@@ -94,13 +94,14 @@ function cachedOf(model: Model, identities: readonly Identity[], policy: Policy,
 }
 
 function meaningOf({ keys, definition, relations }: CatalogModel): string {
-  const fields = definition.scalars.map(({ name, column, type, native, list, members }) => [
+  const fields = definition.scalars.map(({ name, column, type, native, list, members, stored }) => [
     name,
     column,
     type,
     native,
     list,
     members,
+    ...(stored === undefined ? [] : [stored]),
   ])
   const edges = [...relations].map(([name, { edge }]) => [name, edge])
   return hash('sha256', JSON.stringify([keys.name, fields, edges]), 'base64url').slice(0, 16)

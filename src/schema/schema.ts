@@ -47,6 +47,8 @@ export interface ScalarField {
   readonly hasDefault: boolean
   /** Members of the enum, in schema order; empty for other types. */
   readonly members: readonly string[]
+  /** What the database stores for each member; undefined where it stores their names. */
+  readonly stored: readonly string[] | undefined
 }
 
 export interface RelationField {
@@ -108,7 +110,7 @@ export interface Schema {
  */
 export function readSchema(text: string, known: (model: string) => ReadonlySet<string>): Schema {
   const blocks = parseBlocks(tokenize(text))
-  const enums = new Map(blocks.filter(b => b.kind === 'enum').map(b => [b.name, b.lines.flatMap(memberName)]))
+  const enums = new Map(blocks.filter(b => b.kind === 'enum').map(b => [b.name, b.lines.flatMap(memberOf)]))
   const declared = blocks.filter(b => b.kind === 'model' || b.kind === 'view')
   const names = new Set(declared.map(b => b.name))
   const datasource = blocks.find(b => b.kind === 'datasource')?.name ?? 'db'
@@ -145,7 +147,7 @@ type Writable<T> = { -readonly [P in keyof T]: T[P] }
 
 interface Declared {
   names: ReadonlySet<string>
-  enums: ReadonlyMap<string, string[]>
+  enums: ReadonlyMap<string, readonly EnumMember[]>
   known: ReadonlySet<string>
   /** Native types are written with its name: `@db.Uuid`. */
   datasource: string
@@ -191,7 +193,8 @@ function readModel(block: Block, declared: Declared): { model: Model; relations:
       native: nativeType(attributes, declared.datasource),
       updatedAt: attributes.has('updatedAt'),
       hasDefault: attributes.has('default'),
-      members: members ?? [],
+      members: members?.map(({ name: member }) => member) ?? [],
+      stored: members?.some(member => member.stored !== member.name) ? members.map(({ stored }) => stored) : undefined,
     })
     if (attributes.has('id')) idFields.push(shape.name)
     if (attributes.has('unique') && !isPartial(attributes.get('unique'))) uniqueFields.push(shape.name)
@@ -304,6 +307,12 @@ function previewFeatures(blocks: readonly Block[]): ReadonlySet<string> {
   return new Set(line.filter(token => token.kind === 'string').map(token => token.text))
 }
 
-function memberName(line: readonly Token[]): string[] {
-  return line[0]?.kind === 'word' ? [line[0].text] : []
+interface EnumMember {
+  readonly name: string
+  readonly stored: string
+}
+
+function memberOf([word, ...rest]: readonly Token[]): EnumMember[] {
+  if (word?.kind !== 'word') return []
+  return [{ name: word.text, stored: textArgument(readAttributes(rest).get('map')) ?? word.text }]
 }

@@ -70,7 +70,7 @@ export function modelKeys(prefix: string, model: string, table: readonly string[
     name,
     row: id => `${prefix}${model}:${id}`,
     pointer: (columns, id) => `${prefix}${model}.${columns.map(encodePart).join(',')}:${id}`,
-    query: hashedName => `${prefix}${model}?${hashedName}`,
+    query: text => `${prefix}${model}?${text}`,
     unnamedWrites,
     everyWrite,
     lists: `${tagged}@lists`,

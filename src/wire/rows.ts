@@ -151,8 +151,8 @@ const stepped: Column = {
 
 function fingerprintOf(fields: readonly ScalarField[], of: readonly string[]): Buffer {
   // What decides how a value is read; what Prisma does at a write does not.
-  const shapes = fields.map(({ name, type, list, optional, column, native, members }) => {
-    return { name, type, list, optional, column, native, members }
+  const shapes = fields.map(({ name, type, list, optional, column, native, members, stored }) => {
+    return { name, type, list, optional, column, native, members, stored }
   })
   return Buffer.from(hash('sha256', JSON.stringify([of, shapes]), 'hex'), 'hex').subarray(0, 8)
 }

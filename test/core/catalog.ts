@@ -85,6 +85,7 @@ export function field(of: Partial<ScalarField> & Pick<ScalarField, 'type'>): Sca
     updatedAt: false,
     hasDefault: false,
     members: [],
+    stored: undefined,
     ...of,
   }
 }

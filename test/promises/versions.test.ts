@@ -17,6 +17,9 @@ const SQL = `
   CREATE TABLE "Tag" (id INT PRIMARY KEY, name TEXT NOT NULL);
   CREATE TABLE "_PostToTag" ("A" INT NOT NULL, "B" INT NOT NULL, PRIMARY KEY ("A", "B"));
   CREATE TABLE "Seat" ("row" INT, "col" INT, name TEXT NOT NULL, PRIMARY KEY ("row", "col"));
+  CREATE TYPE "Kind" AS ENUM ('a', 'b');
+  CREATE TABLE "Sort" (kind "Kind" PRIMARY KEY, name TEXT NOT NULL);
+  INSERT INTO "Sort" VALUES ('a', 'first'), ('b', 'second');
   CREATE TABLE acc_old (id INT PRIMARY KEY, uid INT UNIQUE NOT NULL, name TEXT NOT NULL);
   CREATE TABLE acc_new (id INT PRIMARY KEY, uid INT UNIQUE NOT NULL, name TEXT NOT NULL);
   INSERT INTO "User" SELECT i, 'n' || i, 'c' || i FROM generate_series(1, 4) i;
@@ -134,6 +137,30 @@ const CHANGES: Record<string, Change> = {
     writes: {
       before: [['seat', 'update', n => ({ where: { row_col: { row: 1, col: 2 } }, data: { name: `b${n}` } })]],
       after: [['seat', 'update', n => ({ where: { col_row: { row: 2, col: 1 } }, data: { name: `a${n}` } })]],
+    },
+  },
+  'the values of an enum that is the id are swapped': {
+    before: 'enum Kind {\n a\n b\n}\nmodel Sort {\n kind Kind @id\n name String\n}\n',
+    after: 'enum Kind {\n a @map("b")\n b @map("a")\n}\nmodel Sort {\n kind Kind @id\n name String\n}\n',
+    reads: {
+      before: [['sort', 'findUnique', { where: { kind: 'a' } }]],
+      after: [['sort', 'findUnique', { where: { kind: 'b' } }]],
+    },
+    writes: {
+      before: [['sort', 'update', n => ({ where: { kind: 'a' }, data: { name: `before ${n}` } })]],
+      after: [['sort', 'update', n => ({ where: { kind: 'b' }, data: { name: `after ${n}` } })]],
+    },
+  },
+  'a value of an enum that is the id is renamed': {
+    before: 'enum Kind {\n a\n b\n}\nmodel Sort {\n kind Kind @id\n name String\n}\n',
+    after: 'enum Kind {\n first @map("a")\n b\n}\nmodel Sort {\n kind Kind @id\n name String\n}\n',
+    reads: {
+      before: [['sort', 'findUnique', { where: { kind: 'a' } }]],
+      after: [['sort', 'findUnique', { where: { kind: 'first' } }]],
+    },
+    writes: {
+      before: [['sort', 'update', n => ({ where: { kind: 'a' }, data: { name: `b${n}` } })]],
+      after: [['sort', 'update', n => ({ where: { kind: 'first' }, data: { name: `a${n}` } })]],
     },
   },
   'another column becomes the id': {

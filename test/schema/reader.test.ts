@@ -490,7 +490,7 @@ describe('every schema', () => {
 
 interface Dmmf {
   models: readonly DmmfModel[]
-  enums: readonly { name: string; values: readonly { name: string }[] }[]
+  enums: readonly { name: string; values: readonly { name: string; dbName?: string | null }[] }[]
 }
 
 interface DmmfModel {
@@ -543,6 +543,7 @@ function formatted(text: string): string {
 
 /** What DMMF says. */
 function expected({ models, enums }: Dmmf) {
+  const valuesOf = (type: string) => enums.find(({ name }) => name === type)?.values ?? []
   return models.map(m => {
     const id = m.primaryKey?.fields ?? m.fields.filter(field => field.isId).map(field => field.name)
     // DMMF has uniques over fields of an unsupported type, by which nothing can be looked up.
@@ -569,7 +570,10 @@ function expected({ models, enums }: Dmmf) {
             : undefined,
           updatedAt: field.isUpdatedAt ?? false,
           hasDefault: field.hasDefaultValue,
-          members: [...(enums.find(e => e.name === field.type)?.values.map(value => value.name) ?? [])],
+          members: valuesOf(field.type).map(value => value.name),
+          stored: valuesOf(field.type).some(({ dbName }) => dbName != null)
+            ? valuesOf(field.type).map(({ name, dbName }) => dbName ?? name)
+            : undefined,
         })),
       primaryKey: id.length === 0 ? undefined : keyText(nameOf(m.primaryKey?.name ?? null, id), id),
       uniques: [...new Set(uniques)].toSorted(),
@@ -604,7 +608,11 @@ function described(schema: Schema, dmmf: Dmmf): ReturnType<typeof expected> {
       name: m.name,
       table: m.table,
       databaseSchema: m.databaseSchema,
-      scalars: m.scalars.map(field => ({ ...field, members: [...field.members] })),
+      scalars: m.scalars.map(field => ({
+        ...field,
+        members: [...field.members],
+        stored: field.stored && [...field.stored],
+      })),
       primaryKey: m.primaryKey && keyText(m.primaryKey.name, namesOf(m.primaryKey)),
       uniques: m.uniques.map(key => keyText(key.name, namesOf(key))).toSorted(),
       relations: fields
