@@ -211,7 +211,7 @@ function checkRedis(redis: unknown): Redis | Cluster {
     if (scaleReads !== 'master') {
       throw wrong(
         `a Cluster must read from masters, got scaleReads: ${shown(scaleReads)}: a replica may still hold what a ` +
-          `write has dropped. Remove scaleReads, or hand over a client of its own.`,
+          `write has invalidated. Remove scaleReads, or hand over a client of its own.`,
       )
     }
     const keyPrefix = redisOptions?.keyPrefix ?? (options as { keyPrefix?: string }).keyPrefix

@@ -113,8 +113,8 @@ function digestOf(value: unknown): string {
 }
 
 function indexed({ names, mark, changed, deleted, columns }: TableKnowledge, epochs: readonly string[]): unknown[] {
-  const places = new Map(epochs.map((name, place) => [name, place]))
-  const of = (keys: readonly string[]) => keys.map(key => places.get(key))
+  const indexes = new Map(epochs.map((name, index) => [name, index]))
+  const of = (keys: readonly string[]) => keys.map(key => indexes.get(key))
   return [
     names,
     mark,
@@ -140,7 +140,7 @@ type Stored = [
 export function readVersion(digest: string, text: string): Version | undefined {
   try {
     const [names, stored] = JSON.parse(text) as Stored
-    const of = (places: readonly number[]) => places.map(place => names[place] as string)
+    const of = (indexes: readonly number[]) => indexes.map(index => names[index] as string)
     const tables = stored.map(([name, naming, mark, changed, deleted, columns]): [string, TableKnowledge] => [
       name,
       {
@@ -148,7 +148,7 @@ export function readVersion(digest: string, text: string): Version | undefined {
         mark,
         changed: of(changed),
         deleted: of(deleted),
-        columns: Object.fromEntries(Object.entries(columns).map(([column, places]) => [column, of(places)])),
+        columns: Object.fromEntries(Object.entries(columns).map(([column, indexes]) => [column, of(indexes)])),
       },
     ])
     return { digest, text, tables: new Map(tables), epochs: names }

@@ -1,6 +1,6 @@
 /**
  * The args of a query as one canonical text, and what they make the query depend on. Two args share a text only if they
- * mean the same; every relation that they mention anywhere is met. What is of no form known here is a bypass.
+ * mean the same; every relation that they mention anywhere is counted. Args of an unknown form are a bypass.
  */
 import { bypass } from './bypass.js'
 import type { CatalogModel, Relation } from './catalog.js'
@@ -67,58 +67,58 @@ export class ArgsReader {
   }
 
   /** A `where`, a `cursor` or a `having`. */
-  where(model: CatalogModel, where: unknown, met: ModelsRead): string {
+  where(model: CatalogModel, where: unknown, modelsRead: ModelsRead): string {
     if (where === null) return 'null'
     if (!isPlain(where)) bypass('where is of a form that this version does not know')
     let text = '{'
     for (const name of Object.keys(where).toSorted()) {
       if (!this.#isGiven(where, name)) continue
-      text += `${name}:${this.#condition(model, name, where[name], met)};`
+      text += `${name}:${this.#condition(model, name, where[name], modelsRead)};`
     }
     return `${text}}`
   }
 
-  #condition(model: CatalogModel, name: string, value: unknown, met: ModelsRead): string {
+  #condition(model: CatalogModel, name: string, value: unknown, modelsRead: ModelsRead): string {
     if (OPERATORS.has(name)) {
       if (isField(model, name)) bypass(`${name} is an operator and a field of ${model.name}`)
-      if (!Array.isArray(value)) return this.where(model, value, met)
-      return `[${value.map(item => this.where(model, item, met)).join(',')}]`
+      if (!Array.isArray(value)) return this.where(model, value, modelsRead)
+      return `[${value.map(item => this.where(model, item, modelsRead)).join(',')}]`
     }
     const relation = model.relations.get(name)
     if (relation !== undefined) {
-      met.relation(relation, model)
-      return this.#related(relation, value, met)
+      modelsRead.relation(relation, model)
+      return this.#related(relation, value, modelsRead)
     }
     this.#mayRead(model, name)
     return this.value(value)
   }
 
   /** `{ some: … }` over a list; over one row `{ is: … }`, or the conditions themselves. */
-  #related({ field, target }: Relation, value: unknown, met: ModelsRead): string {
+  #related({ field, target }: Relation, value: unknown, modelsRead: ModelsRead): string {
     if (!isPlain(value))
       return field.list
         ? bypass('a filter over a list is of a form that this version does not know')
-        : this.where(target, value, met)
+        : this.where(target, value, modelsRead)
     const names = Object.keys(value)
     const known = field.list ? OVER_LIST : OVER_ONE
     const words = names.filter(name => known.has(name))
     if (!field.list) {
       const twofold = words.find(name => isField(target, name))
       if (twofold !== undefined) bypass(`${twofold} is an operator and a field of ${target.name}`)
-      if (words.length === 0) return this.where(target, value, met)
+      if (words.length === 0) return this.where(target, value, modelsRead)
     }
     if (words.length < names.length) bypass('a filter over a relation is of a form that this version does not know')
-    return `{${this.textOfGiven(value, words.toSorted(), (_, conditions) => this.where(target, conditions, met))}}`
+    return `{${this.textOfGiven(value, words.toSorted(), (_, conditions) => this.where(target, conditions, modelsRead))}}`
   }
 
-  orderBy(model: CatalogModel, order: unknown, met: ModelsRead): string {
-    if (Array.isArray(order)) return `[${order.map(item => this.orderBy(model, item, met)).join(',')}]`
+  orderBy(model: CatalogModel, order: unknown, modelsRead: ModelsRead): string {
+    if (Array.isArray(order)) return `[${order.map(item => this.orderBy(model, item, modelsRead)).join(',')}]`
     if (!isPlain(order)) bypass('orderBy is of a form that this version does not know')
     return `{${this.textOfGiven(order, Object.keys(order), (name, value) => {
       const relation = model.relations.get(name)
       if (relation !== undefined) {
-        met.relation(relation, model)
-        return this.orderBy(relation.target, value, met)
+        modelsRead.relation(relation, model)
+        return this.orderBy(relation.target, value, modelsRead)
       }
       if (!name.startsWith('_')) this.#mayRead(model, name)
       else if (isPlain(value)) for (const field of Object.keys(value)) this.#mayRead(model, field)

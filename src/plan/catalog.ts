@@ -90,12 +90,13 @@ export interface ParentList {
   /** Name of a field that is referenced → name of the field of the foreign key. */
   readonly foreign: ReadonlyMap<string, string>
   /**
-   * Whether what is read may hang on its tag. By text, only where both columns are known to be under a deterministic
-   * collation: equal in the database is then the same text, and every writer of a row names the tag by that text, whatever
-   * he knows of the collation himself. What is read without that knowledge hangs on the every-write epoch, which each write
-   * bumps. So no process has to know what another one knows. (A writer without it bumps the list epoch too: he can't rule
-   * out a reader whose knowledge is older than a migration that changed the collation.) Never where a field of it is
-   * excluded: its values are in no key, writes bump the list epoch instead, and that covers readers with other options.
+   * Whether what is read may depend on its tag. That needs equal values to have one text, because every writer names the tag by
+   * the text of the value:
+   * - Not a text: always.
+   * - A text: only where both columns are known to have a deterministic collation. A reader that does not know that depends on the
+   *   every-write epoch instead. A writer that does not know it invalidates the list epoch as well, because a reader may know more.
+   * - Never where one of the fields is excluded: its values are in no key. Writes invalidate the list epoch instead, which covers
+   *   readers with other options.
    */
   isNamed(): boolean
   /** The tag of a parent, by the id that the foreign key references. */

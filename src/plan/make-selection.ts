@@ -71,7 +71,7 @@ export function selectionOf(model: CatalogModel, args: Args, joined: boolean, cl
       cached,
       fieldIndexes,
       parts,
-      (fieldIndexes?.map(place => cached.fieldNames[place] as string) ?? cached.fieldNames).concat(parts.order),
+      (fieldIndexes?.map(index => cached.fieldNames[index] as string) ?? cached.fieldNames).concat(parts.order),
     )
   }
   if (omit !== undefined) bypass('select and omit are both given')
@@ -80,12 +80,12 @@ export function selectionOf(model: CatalogModel, args: Args, joined: boolean, cl
   const fieldIndexes: number[] = []
   const isScalar = (name: string, value: unknown) => {
     if (!cached.scalarNames.includes(name) && !client.computed.has(model.name, name)) return false
-    const place = cached.fieldIndex.get(name)
+    const index = cached.fieldIndex.get(name)
     if (value === false) return true
     if (client.computed.has(model.name, name)) bypass(`select.${name} is a computed field`)
-    if (place === undefined) bypass(`select.${name} is not a field that can be cached`)
+    if (index === undefined) bypass(`select.${name} is not a field that can be cached`)
     if (value !== true) bypass(`select.${name} must be true or false`)
-    fieldIndexes.push(place)
+    fieldIndexes.push(index)
     return true
   }
   const parts = relationsOf(model, 'select', select, joined, client, isScalar)
@@ -98,9 +98,9 @@ export function selectionOf(model: CatalogModel, args: Args, joined: boolean, cl
 const wholeRows = new WeakMap<Cached, Selection>()
 
 function wholeRow(model: CatalogModel, cached: Cached): Selection {
-  let shape = wholeRows.get(cached)
-  if (shape === undefined) wholeRows.set(cached, (shape = scalarsOnly(model, cached, undefined)))
-  return shape
+  let selection = wholeRows.get(cached)
+  if (selection === undefined) wholeRows.set(cached, (selection = scalarsOnly(model, cached, undefined)))
+  return selection
 }
 
 function scalarsOnly(model: CatalogModel, cached: Cached, fieldIndexes: readonly number[] | undefined): Selection {
@@ -261,9 +261,9 @@ function remaining(
   const wanted: number[] = []
   for (const name of names) {
     if (omit[name] === true) continue
-    const place = fieldIndex.get(name)
-    if (place === undefined) bypass(`${name} is excluded from the cache`)
-    wanted.push(place)
+    const index = fieldIndex.get(name)
+    if (index === undefined) bypass(`${name} is excluded from the cache`)
+    wanted.push(index)
   }
   if (wanted.length === names.length) return undefined
   return wanted.length === 0 ? bypass('omit leaves nothing') : wanted

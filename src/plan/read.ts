@@ -125,8 +125,8 @@ function planRow(
   if (typeof filters === 'string') return not(filters)
 
   const strategy = strategyOf(args, client)
-  const shape = client.selections.of(model, args, strategy === 'join', client)
-  const { tree, hasCursor, modelsRead } = selectedIn(shape)
+  const selection = client.selections.of(model, args, strategy === 'join', client)
+  const { tree, hasCursor, modelsRead } = selectedIn(selection)
   if (!unique && hasCursor) return 'a relation has a cursor, which findFirst and findUnique treat differently'
   const key = keyOf(model, by, id)
   return {
@@ -139,7 +139,7 @@ function planRow(
     key,
     where,
     filters,
-    fieldIndexes: shape.fieldIndexes,
+    fieldIndexes: selection.fieldIndexes,
     tree,
     strategy: args.relationLoadStrategy,
     hasCursor,
@@ -193,22 +193,22 @@ function planResult(
   )
   if (unknown !== undefined) bypass(`${unknown} is not cached`)
 
-  const met = new ModelsRead()
-  const shape = rows ? client.selections.of(model, args, strategyOf(args, client) === 'join', client) : undefined
-  const text = rows ? listText(model, args, reader, met) : numbersText(model, args, client, met)
-  if (shape !== undefined) met.add(selectedIn(shape).modelsRead)
-  const pinned = met.isEmpty && !reader.isGiven(args, 'cursor') ? pinnedTag(model, args.where) : undefined
+  const modelsRead = new ModelsRead()
+  const selection = rows ? client.selections.of(model, args, strategyOf(args, client) === 'join', client) : undefined
+  const text = rows ? listText(model, args, reader, modelsRead) : numbersText(model, args, client, modelsRead)
+  if (selection !== undefined) modelsRead.add(selectedIn(selection).modelsRead)
+  const pinned = modelsRead.isEmpty && !reader.isGiven(args, 'cursor') ? pinnedTag(model, args.where) : undefined
   const { keys } = model
   const longestMs = queriesTtlMs ?? ttlMs
-  met.model(model)
-  const { everyWriteEpochs, holds } = epochsOf(met)
+  modelsRead.model(model)
+  const { everyWriteEpochs, holds } = epochsOf(modelsRead)
   const dependsOn =
     pinned === undefined
       ? { epochs: everyWriteEpochs, holds }
       : { epochs: [pinned.tag, keys.unnamedWrites, keys.lists], holds: keys.holds }
   // One row and a list of one are different results; one row and one row or an error are not.
   const kind = first ? 'findFirst' : operation
-  const name = hashName(`${kind}(${text})${meaningsOf(met)}${shape?.text ?? cached.codec.name}`)
+  const name = hashName(`${kind}(${text})${meaningsOf(modelsRead)}${selection?.text ?? cached.codec.name}`)
   return {
     kind: 'result',
     model,
@@ -216,21 +216,21 @@ function planResult(
     key: keys.query(name),
     dependsOn,
     list: pinned?.list,
-    codec: shape === undefined ? cached.numbers : first ? rowOrNullCodec(shape) : listCodec(shape),
-    ttlMs: shape === undefined ? longestMs : ttlMsOf(shape, longestMs),
-    models: namesOf(met, model),
+    codec: selection === undefined ? cached.numbers : first ? rowOrNullCodec(selection) : listCodec(selection),
+    ttlMs: selection === undefined ? longestMs : ttlMsOf(selection, longestMs),
+    models: namesOf(modelsRead, model),
   }
 }
 
 /** The canonical text of `count`, `aggregate` and `groupBy`. */
-function numbersText(model: CatalogModel, args: Args, { reader }: ClientTraits, met: ModelsRead): string {
-  const rows = listText(model, args, reader, met)
+function numbersText(model: CatalogModel, args: Args, { reader }: ClientTraits, modelsRead: ModelsRead): string {
+  const rows = listText(model, args, reader, modelsRead)
   // In the order of the args: the result has it too.
   const names = Object.keys(args).filter(
     name => name.startsWith('_') || name === 'by' || name === 'having' || name === 'select',
   )
   const numbers = reader.textOfGiven(args, names, (name, value) => {
-    if (name === 'having') return reader.where(model, value, met)
+    if (name === 'having') return reader.where(model, value, modelsRead)
     return name === 'by' ? reader.fields(model, value) : reader.aggregated(model, value)
   })
   return rows + numbers

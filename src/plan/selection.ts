@@ -15,7 +15,7 @@ export interface Selection {
   readonly counted: readonly Counted[]
   /** Names of all fields in the order of the result, where there is more than scalars. */
   readonly order: readonly string[] | undefined
-  /** One text for all args that give this shape. */
+  /** One text for all args that give this selection. */
   readonly text: string
 }
 

@@ -1,6 +1,6 @@
 /**
  * A row with its related rows, as entries in Redis: each to-one row is an entry of its own, shared by all queries; each list
- * and count is an entry under its parent, one per shape.
+ * and count is an entry under its parent, one per selection.
  */
 import type { Row } from '../wire/rows.js'
 import { type Dependencies, relationKey, hashName } from '../wire/keys.js'
@@ -51,7 +51,7 @@ export interface RelatedEntry {
   /** Of the model whose rows are inside. */
   readonly cached: Cached
   readonly ttlMs: number
-  /** Name of the shape in keys. */
+  /** Name of the selection in keys. */
   readonly hashedName: string
   /** The relation tags that it hangs on. */
   readonly lists: readonly ParentList[]
@@ -70,19 +70,23 @@ export interface Selected {
   readonly tree: RowNode | undefined
   /** Whether a list anywhere in it begins at a cursor. */
   readonly hasCursor: boolean
-  /** All that is met in it. */
+  /** All models and links that it reads. */
   readonly modelsRead: ModelsRead
 }
 
 const selected = new WeakMap<Selection, Selected>()
 
-export function selectedIn(shape: Selection): Selected {
-  let known = selected.get(shape)
+export function selectedIn(selection: Selection): Selected {
+  let known = selected.get(selection)
   if (known === undefined) {
     const modelsRead = new ModelsRead()
-    addModelsRead(shape, modelsRead)
-    known = { tree: shape.order === undefined ? undefined : nodeOf(shape), hasCursor: isPaged(shape), modelsRead }
-    selected.set(shape, known)
+    addModelsRead(selection, modelsRead)
+    known = {
+      tree: selection.order === undefined ? undefined : nodeOf(selection),
+      hasCursor: isPaged(selection),
+      modelsRead,
+    }
+    selected.set(selection, known)
   }
   return known
 }
@@ -92,19 +96,19 @@ function isPaged({ related }: Selection): boolean {
 }
 
 /** Undefined when rows of the model can't be named. */
-function nodeOf(shape: Selection): RowNode | undefined {
-  const { model, cached } = shape
+function nodeOf(selection: Selection): RowNode | undefined {
+  const { model, cached } = selection
   const { identity } = model
   if (identity === undefined) return undefined
   const toOne: ToOne[] = []
   const relatedEntries: RelatedEntry[] = []
-  for (const related of shape.related) {
-    const one = toOneOf(shape, identity, related)
+  for (const related of selection.related) {
+    const one = toOneOf(selection, identity, related)
     if (one === undefined) relatedEntries.push(relatedEntryOf(model, identity, related))
     else toOne.push(one)
   }
-  if (shape.counted.length > 0) relatedEntries.push(countEntryOf(shape, model, identity, shape.counted))
-  return { model, cached, identity, selection: shape, toOne, relatedEntries }
+  if (selection.counted.length > 0) relatedEntries.push(countEntryOf(selection, model, identity, selection.counted))
+  return { model, cached, identity, selection: selection, toOne, relatedEntries }
 }
 
 function toOneOf({ cached }: Selection, identity: Identity, related: Related): ToOne | undefined {
@@ -206,25 +210,25 @@ function epochsOfList({ child: { keys } }: ParentList): readonly string[] {
 }
 
 /** The epochs that cover every write to the models, and their holds. */
-export function epochsOf(met: ModelsRead): { everyWriteEpochs: readonly string[]; holds: readonly string[] } {
-  const models = [...met.models]
-  const held = new Set([...models, ...met.held])
+export function epochsOf(modelsRead: ModelsRead): { everyWriteEpochs: readonly string[]; holds: readonly string[] } {
+  const models = [...modelsRead.models]
+  const held = new Set([...models, ...modelsRead.held])
   return {
-    everyWriteEpochs: [...models.map(({ keys }) => keys.everyWrite), ...met.links].toSorted(),
+    everyWriteEpochs: [...models.map(({ keys }) => keys.everyWrite), ...modelsRead.links].toSorted(),
     holds: [...held].map(({ keys }) => keys.hold).toSorted(),
   }
 }
 
-/** Adds all that is met inside a shape: the relations in it, and those in their args. */
-function addModelsRead(shape: Selection, met: ModelsRead): void {
-  for (const { relation, modelsRead: own, selection: inner } of shape.related) {
-    met.relation(relation, shape.model)
-    met.add(own)
-    addModelsRead(inner, met)
+/** Adds all that a selection reads: the relations in it, and those in their args. */
+function addModelsRead(selection: Selection, modelsRead: ModelsRead): void {
+  for (const { relation, modelsRead: own, selection: inner } of selection.related) {
+    modelsRead.relation(relation, selection.model)
+    modelsRead.add(own)
+    addModelsRead(inner, modelsRead)
   }
-  for (const { relation, modelsRead: own } of shape.counted) {
-    met.relation(relation, shape.model)
-    met.add(own)
+  for (const { relation, modelsRead: own } of selection.counted) {
+    modelsRead.relation(relation, selection.model)
+    modelsRead.add(own)
   }
 }
 
@@ -245,7 +249,7 @@ export interface RelatedKeys {
 export function relatedKeysAt(part: RelatedEntry, rowKey: string, tagIds: readonly string[] | undefined): RelatedKeys {
   const { lists, epochsBesideTags, everyWriteEpochs, holds, name, hashedName } = part
   const key = relationKey(rowKey, name, hashedName)
-  // Asked here and not when the shape is made: what is known of collations grows.
+  // Here and not when the selection is made: collations become known later.
   const hasNames = tagIds !== undefined && epochsBesideTags.length > 0 && lists.every(list => list.isNamed())
   if (!hasNames) return { key, dependsOn: { epochs: everyWriteEpochs, holds }, tagged: 0 }
   const tags = lists.map((list, i) => list.tagAt(tagIds[i] as string))

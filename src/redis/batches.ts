@@ -47,7 +47,7 @@ interface Found {
 
 export class LookUpBatch extends WithDeadline {
   readonly keys: string[] = []
-  readonly #places = new Map<string, number>()
+  readonly #positions = new Map<string, number>()
   readonly #dependencies = new Map<Dependencies, Found>()
   readonly #waiting: Waiting[] = []
   #tokenKey: string | undefined
@@ -82,8 +82,8 @@ export class LookUpBatch extends WithDeadline {
       if (replies === undefined) answer(undefined)
       else {
         at.snapshot ??= {
-          epochs: at.epochs.map(place => replies[place] ?? null),
-          held: at.holds.some(place => replies[place] !== null),
+          epochs: at.epochs.map(position => replies[position] ?? null),
+          held: at.holds.some(position => replies[position] !== null),
         }
         answer({ entry: replies[entry] ?? null, epochs: at.snapshot.epochs, held: at.snapshot.held })
       }
@@ -91,11 +91,11 @@ export class LookUpBatch extends WithDeadline {
   }
 
   #add(key: string): number {
-    const known = this.#places.get(key)
+    const known = this.#positions.get(key)
     if (known !== undefined) return known
-    const place = this.keys.push(key) - 1
-    this.#places.set(key, place)
-    return place
+    const position = this.keys.push(key) - 1
+    this.#positions.set(key, position)
+    return position
   }
 
   #found(dependsOn: Dependencies): Found {
@@ -109,25 +109,25 @@ export class LookUpBatch extends WithDeadline {
   }
 }
 
-interface Place {
+interface Position {
   readonly index: number
   readonly token: Token
 }
 
 export class AcquireBatch extends WithDeadline {
   readonly commands: Command[] = []
-  readonly #places = new Map<string, Place>()
+  readonly #positions = new Map<string, Position>()
   /** Looked up behind all commands. */
   readonly holds = new Set<string>()
   replies: readonly Reply[] = []
 
-  token(key: string, ms: number): Place {
-    const known = this.#places.get(key)
+  token(key: string, ms: number): Position {
+    const known = this.#positions.get(key)
     if (known !== undefined) return known
     const token = newToken()
-    const place = { index: this.commands.push(['set', key, token, 'NX', 'GET', 'PX', ms]) - 1, token }
-    this.#places.set(key, place)
-    return place
+    const position = { index: this.commands.push(['set', key, token, 'NX', 'GET', 'PX', ms]) - 1, token }
+    this.#positions.set(key, position)
+    return position
   }
 
   ask(hold: string): void {
@@ -141,10 +141,10 @@ export class AcquireBatch extends WithDeadline {
   }
 
   /** The token that is stored at a key now: the one that was there, or the new one. Undefined if it can't be read. */
-  tokenAt(place: Place | undefined): Token | undefined {
-    if (place === undefined) return undefined
-    const reply = this.replies[place.index]
-    if (reply === null) return place.token
+  tokenAt(position: Position | undefined): Token | undefined {
+    if (position === undefined) return undefined
+    const reply = this.replies[position.index]
+    if (reply === null) return position.token
     return reply instanceof Buffer ? readableToken(reply) : undefined
   }
 
@@ -152,7 +152,7 @@ export class AcquireBatch extends WithDeadline {
   unreadableKeys(): string[] {
     const isForeign = (reply: Reply) =>
       reply instanceof Buffer ? !hasToken(reply) : reply instanceof Error && reply.message.startsWith('WRONGTYPE')
-    return [...this.#places].filter(([, place]) => isForeign(this.replies[place.index])).map(([key]) => key)
+    return [...this.#positions].filter(([, position]) => isForeign(this.replies[position.index])).map(([key]) => key)
   }
 }
 

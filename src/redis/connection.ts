@@ -59,7 +59,7 @@ export class Connection {
   #opening: Promise<void> | undefined
   readonly #inspected = new Set<Redis>()
   /** The masters of the Cluster, or the socket, at the last `settle`. */
-  #place: readonly unknown[] = []
+  #known: readonly unknown[] = []
   readonly #groups: KeyGroups
   #refusal: Watcher['onRefusal'] = () => undefined
 
@@ -86,7 +86,7 @@ export class Connection {
 
   /** Remembers which servers are at the other end. */
   rememberServers(): void {
-    this.#place = this.#cluster === undefined ? [this.#wire.stream] : this.#cluster.nodes('master')
+    this.#known = this.#cluster === undefined ? [this.#wire.stream] : this.#cluster.nodes('master')
   }
 
   /**
@@ -94,9 +94,9 @@ export class Connection {
    * event. Looked at for each command and each reply.
    */
   get sameServers(): boolean {
-    if (this.#cluster === undefined) return this.#wire.stream === this.#place[0]
+    if (this.#cluster === undefined) return this.#wire.stream === this.#known[0]
     const masters = this.#cluster.nodes('master')
-    return masters.length === this.#place.length && masters.every((master, i) => master === this.#place[i])
+    return masters.length === this.#known.length && masters.every((master, i) => master === this.#known[i])
   }
 
   /** Has a Cluster look up who holds which slot. By itself ioredis does so only after a `MOVED` or a lost connection. */

@@ -216,7 +216,7 @@ export class Store {
     const entry = token ?? batch.tokenAt(entryAt)
     const epochs = known.map((epoch, i) => epoch ?? batch.tokenAt(epochsAt[i]))
     if (epochs.every(epoch => epoch !== undefined) && (entry !== undefined || key === undefined)) {
-      this.#lives.seen(dependsOn, epochs, new Set(epochsAt.flatMap(place => place?.token ?? [])))
+      this.#lives.seen(dependsOn, epochs, new Set(epochsAt.flatMap(position => position?.token ?? [])))
       return { entry, epochs }
     }
     void this.#connection.del(batch.unreadableKeys(), this.#options.deadlineMs)

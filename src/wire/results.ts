@@ -86,13 +86,13 @@ export function relatedCodec({ relation, selection }: RelatedRows): ResultCodec 
 export function countCodec(counted: RowsOf['counted']): ResultCodec {
   const stored = byName(counted).map(({ name }) => name)
   const names = counted.map(({ name }) => name)
-  const places = names.map(name => stored.indexOf(name))
+  const indexes = names.map(name => stored.indexOf(name))
   return codec(
     counts => stored.map(name => countIn(counts, name)),
     values => {
       const counts = arrayOf(values, stored.length)
       if (!counts.every(isCount)) throw INEXACT
-      return Object.fromEntries(names.map((name, i) => [name, counts[places[i] as number]]))
+      return Object.fromEntries(names.map((name, i) => [name, counts[indexes[i] as number]]))
     },
   )
 }
@@ -124,7 +124,7 @@ function tableOf(rows: RowsOf): Table {
 class Table {
   readonly #scalars: RowCodec
   /** In one order, whatever order the caller wants. */
-  readonly #places: readonly number[]
+  readonly #indexes: readonly number[]
   readonly #names: readonly string[]
   readonly #related: readonly RelatedColumn[]
   readonly #counted: readonly string[]
@@ -136,14 +136,14 @@ class Table {
 
   constructor({ cached, fieldIndexes, related, counted, order }: RowsOf) {
     this.#scalars = cached.codec
-    this.#places = fieldIndexes === undefined ? [...cached.fieldNames.keys()] : fieldIndexes.toSorted((a, b) => a - b)
-    this.#names = this.#places.map(place => cached.fieldNames[place] as string)
+    this.#indexes = fieldIndexes === undefined ? [...cached.fieldNames.keys()] : fieldIndexes.toSorted((a, b) => a - b)
+    this.#names = this.#indexes.map(index => cached.fieldNames[index] as string)
     this.#related = byName(related).map(({ name, relation, selection }) => {
       return { name, list: relation.field.list, table: new Table(selection) }
     })
     this.#counted = byName(counted).map(({ name }) => name)
-    this.#width = 1 + this.#places.length + related.length + counted.length
-    const names = order ?? fieldIndexes?.map(place => cached.fieldNames[place] as string) ?? cached.fieldNames
+    this.#width = 1 + this.#indexes.length + related.length + counted.length
+    const names = order ?? fieldIndexes?.map(index => cached.fieldNames[index] as string) ?? cached.fieldNames
     this.#at = [...this.#names, ...this.#related.map(({ name }) => name), '_count'].map(name => names.indexOf(name))
     this.#rows = rowsMaker(names)
     this.#counts = countsMaker(
@@ -156,10 +156,10 @@ class Table {
     const table: unknown[] = [rows.length]
     // Very many rows: the columns say how many, each value by value.
     const own = budget.spend(rows.length, ROW_BYTES) ? budget : new Budget(0)
-    for (const [i, place] of this.#places.entries()) {
+    for (const [i, index] of this.#indexes.entries()) {
       const name = this.#names[i] as string
       const values = rows.map(row => row[name])
-      table.push(this.#scalars.encodeColumn(place, values, own) ?? fail())
+      table.push(this.#scalars.encodeColumn(index, values, own) ?? fail())
     }
     for (const { name, list, table: theirs } of this.#related) {
       const lists = rows.map(({ [name]: value }) => (list ? value : value === null ? [] : [value]))
@@ -189,7 +189,7 @@ class Table {
     const put = (column: Column) => {
       columns[this.#at[at++] as number] = column
     }
-    for (const place of this.#places) put(this.#scalars.decodeColumn(place, table[at + 1], length, budget) ?? fail())
+    for (const index of this.#indexes) put(this.#scalars.decodeColumn(index, table[at + 1], length, budget) ?? fail())
     for (const related of this.#related) put(expandRelated(related, table[at + 1], length, budget))
     if (this.#counted.length > 0) {
       const counts = table.slice(at + 1).map(column => countsOf(column, length, budget))

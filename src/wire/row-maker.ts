@@ -9,8 +9,8 @@ export type Row = Record<string, unknown>
 
 export type Field = Decoder & {
   readonly name: string
-  /** Its place among the values. */
-  readonly place: number
+  /** Its index among the values. */
+  readonly index: number
 }
 
 /** A row from its values. */
@@ -18,8 +18,8 @@ export type RowMaker = (values: readonly unknown[]) => Row
 
 /** @param fields - of the schema, in the order that the row shall have them */
 export function rowMaker(fields: readonly Field[]): RowMaker {
-  const members = fields.map(({ name, place, decode, type }, i) => {
-    const value = `values[${place}]`
+  const members = fields.map(({ name, index, decode, type }, i) => {
+    const value = `values[${index}]`
     const made =
       decode === undefined
         ? `typeof ${value} === '${type}' || ${value} === null ? ${value} : refuse()`
@@ -35,8 +35,8 @@ export function rowMaker(fields: readonly Field[]): RowMaker {
   }
   return values =>
     Object.fromEntries(
-      fields.map(({ name, place, decode, type }) => {
-        const value = values[place]
+      fields.map(({ name, index, decode, type }) => {
+        const value = values[index]
         if (value === null) return [name, null]
         if (decode !== undefined) return [name, decode(value)]
         return [name, typeof value === type ? value : refuse()]

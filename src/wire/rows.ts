@@ -21,16 +21,16 @@ export interface RowCodec {
   /** The fingerprint as a text. */
   readonly name: string
   /** The values of one field in many rows; undefined when one of them can't be given back exactly. */
-  encodeColumn(place: number, values: readonly unknown[], budget: Budget): readonly unknown[] | undefined
+  encodeColumn(index: number, values: readonly unknown[], budget: Budget): readonly unknown[] | undefined
   /** Undefined when it is no column of so many values. */
-  decodeColumn(place: number, stored: unknown, length: number, budget: Budget): readonly unknown[] | undefined
+  decodeColumn(index: number, stored: unknown, length: number, budget: Budget): readonly unknown[] | undefined
   /** The payload, or undefined when a value can't be given back exactly. */
   encode(row: Row): Buffer | undefined
   /**
-   * A fresh row from the payload that begins at `start`: all fields in schema order, or those at `places`, in that order.
+   * A fresh row from the payload that begins at `start`: all fields in schema order, or those at `indexes`, in that order.
    * Undefined when the bytes are not such a payload.
    */
-  decode(bytes: Buffer, start: number, places?: readonly number[]): Row | undefined
+  decode(bytes: Buffer, start: number, indexes?: readonly number[]): Row | undefined
 }
 
 const packr = new Packr({ useRecords: false })
@@ -43,8 +43,8 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass, 
   const names = fields.map(field => field.name)
   const encoders = fields.map(encoderOf)
   const decoders = fields.map(field => decoderOf(field, Decimal))
-  const makerOf = (places: readonly number[]): RowMaker =>
-    rowMaker(places.map(place => ({ name: names[place] as string, place, ...(decoders[place] as Decoder) })))
+  const makerOf = (indexes: readonly number[]): RowMaker =>
+    rowMaker(indexes.map(index => ({ name: names[index] as string, index, ...(decoders[index] as Decoder) })))
   const whole = makerOf([...names.keys()])
   const parts = new Memo<RowMaker>()
   const columns = fields.map(field => (field.type === 'DateTime' && !field.list ? stepped : plainColumn))
@@ -54,22 +54,22 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass, 
   return {
     fingerprint,
     name: fingerprint.toString('base64url'),
-    encodeColumn(place, values, budget) {
-      const encode = encoders[place]
+    encodeColumn(index, values, budget) {
+      const encode = encoders[index]
       const encoded = values.map(value => (value === null ? null : encode?.(value)))
       return encoded.includes(undefined)
         ? undefined
-        : columns[place]?.press(encoded, budget, isDecoded(decoders[place]))
+        : columns[index]?.press(encoded, budget, isDecoded(decoders[index]))
     },
-    decodeColumn(place, stored, length, budget) {
-      return columns[place]?.expand(stored, length, budget, decoders[place] as Decoder)
+    decodeColumn(index, stored, length, budget) {
+      return columns[index]?.expand(stored, length, budget, decoders[index] as Decoder)
     },
     encode(row) {
       try {
         const values: unknown[] = []
-        for (const [place, name] of names.entries()) {
+        for (const [index, name] of names.entries()) {
           const value = row[name]
-          const encoded = value === null ? null : encoders[place]?.(value)
+          const encoded = value === null ? null : encoders[index]?.(value)
           if (encoded === undefined) return undefined
           values.push(encoded)
         }
@@ -78,12 +78,12 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass, 
         return undefined
       }
     },
-    decode(bytes, start, places) {
+    decode(bytes, start, indexes) {
       try {
         if (!isReadable(bytes, start)) return undefined
         const values: unknown = packr.unpack(bytes, { start, end: bytes.length })
         if (!Array.isArray(values) || values.length !== names.length) return undefined
-        return (places === undefined ? whole : parts.of(places.join(), () => makerOf(places)))(values)
+        return (indexes === undefined ? whole : parts.of(indexes.join(), () => makerOf(indexes)))(values)
       } catch {
         return undefined
       }

@@ -220,7 +220,7 @@ const writes: readonly Guard[] = [
     name: 'a hold is looked at',
     without: 'models under a hold are filled',
     file: 'redis/batches.ts',
-    find: 'held: at.holds.some(place => replies[place] !== null),',
+    find: 'held: at.holds.some(position => replies[position] !== null),',
     instead: 'held: false,',
     tests: [RACES, UNKNOWN],
   },

@@ -25,7 +25,7 @@ it.each([
 })
 
 it('makers of rows make an own field of it', () => {
-  const fields = [{ name: '__proto__', place: 0, decode: undefined, type: 'string' as const }]
+  const fields = [{ name: '__proto__', index: 0, decode: undefined, type: 'string' as const }]
   expect(Object.hasOwn(rowMaker(fields)(['x']), '__proto__')).toBe(true)
   expect(Object.hasOwn(rowsMaker(['__proto__'])([['x']], 1)[0] ?? {}, '__proto__')).toBe(true)
 })
