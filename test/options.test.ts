@@ -158,7 +158,7 @@ describe('redis', () => {
 
   it.each(['slave', 'all'] as const)('a Cluster that reads from %s', scaleReads => {
     expect(message({ ...OK, redis: cluster({ scaleReads }) })).toBe(
-      `a Cluster must read from masters, got scaleReads: "${scaleReads}": a replica may still hold what a write has dropped. ` +
+      `a Cluster must read from masters, got scaleReads: "${scaleReads}": a replica may still hold what a write has invalidated. ` +
         'Remove scaleReads, or hand over a client of its own.',
     )
   })
