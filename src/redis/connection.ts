@@ -1,8 +1,7 @@
 /**
- * The caller's ioredis client, and all that we ask of it: send some commands in one tick, answer all replies or, by the
- * deadline, nothing. It never throws and never opens a connection of its own (a duplicate would keep the process alive
- * after the caller quits). The caller's options (offline queue, retries, no time-out) can't hurt: nothing is sent unless
- * the client is `ready`.
+ * The caller's ioredis client: sends the commands of one tick, and answers all replies or, by the deadline, nothing. It never throws
+ * and never opens a connection of its own, which would keep the process alive after the caller quits. The caller's options (offline
+ * queue, retries, no time-out) do no harm: nothing is sent unless the client is `ready`.
  */
 import type { Cluster, Redis } from 'ioredis'
 import { CHUNK, KeyGroups } from './key-groups.js'
