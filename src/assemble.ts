@@ -1,4 +1,4 @@
-/** Makes the context of one schema and one source: everything that their clients share. */
+/** Makes the context of one schema and one driver adapter: everything that their clients share. */
 import { hash } from 'node:crypto'
 import type { Context } from './context.js'
 import type { Events } from './events.js'

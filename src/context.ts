@@ -1,4 +1,4 @@
-/** What the read and the write may use: an interface, made in `assemble.ts`. Shared by all clients of one schema and one source. */
+/** What the read and the write may use: an interface, made in `assemble.ts`. Shared by the clients of one schema and one driver adapter. */
 import type { Events, Outstanding } from './events.js'
 import type { Fleet } from './fleet/fleet.js'
 import type { Flights, SharedRow } from './local/flights.js'
@@ -37,7 +37,7 @@ export interface Context {
   readonly deniedLoads: Set<string>
   /** Models whose writes may not return more columns than the caller selected: a grant is missing. */
   readonly deniedReturning: Set<string>
-  // ---- guards, which tests replace
+  // ---- replaced by tests
   readonly transactionOf: typeof transactionOf
   newEffects(): Effects
   /** Whether what query hooks behind the cache do to a read may be stored for all users. */

@@ -152,7 +152,7 @@ export class Events {
     if (this.#heard) this.emit({ type: 'invalidate', source, models: [...models], outcome })
   }
 
-  /** Rare events, of which there is no counter but for errors. */
+  /** Rare events; only errors are counted. */
   readonly emit: Emit = event => {
     if (event.type === 'error') this.stats.errors++
     for (const listener of this.#listeners) {

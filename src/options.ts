@@ -88,7 +88,7 @@ export interface CacheAsideOptions<Client = any> {
 export interface Policy {
   readonly ttlMs: number
   readonly negativeTtlMs: number
-  /** Undefined when lists are not cached. */
+  /** Undefined when `findMany`, `count` and the like are not cached. */
   readonly queriesTtlMs: number | undefined
   readonly dependsOn: readonly string[] | undefined
   readonly rowSecurity: 'same-for-all' | undefined

@@ -157,7 +157,7 @@ export function pinnedIds({ identity }: CatalogModel, where: unknown): string[] 
 
 // ---- both
 
-/** Not an operator, nor nothing. */
+/** A plain value: no operator, null or undefined. */
 function isValue(value: unknown): boolean {
   return value !== undefined && value !== null && !isPlain(value)
 }

@@ -59,7 +59,7 @@ export interface RelatedEntry {
   readonly byId: boolean
   /** Epochs beside the tags; none, and no tags: only every-write epochs tell whether it is valid. */
   readonly epochsBesideTags: readonly string[]
-  /** Epochs that do without tags. */
+  /** Epochs that are used when the tags are not known. */
   readonly everyWriteEpochs: readonly string[]
   readonly holds: readonly string[]
 }

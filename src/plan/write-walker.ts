@@ -220,7 +220,7 @@ export class WriteWalker extends Cascade {
   }
 
   #nested({ field, target }: Relation, operation: string, item: unknown, parent: Known): void {
-    // On the side without the foreign key the child's is that of this row.
+    // On the side without the foreign key, the child's foreign key takes its value from this row.
     const given = field.opposite.fields.length > 0 ? foreignKeyTo(field.opposite, parent) : {}
     const inItem = isObject(item) ? item : {}
     switch (operation) {
@@ -259,7 +259,7 @@ export class WriteWalker extends Cascade {
   }
 
   /**
-   * A row inside another write is updated. That it is under that parent was read before, and it may have been moved since:
+   * A row inside another write is updated. Prisma checked its parent earlier, and it may have been moved since:
    * its foreign keys are not known.
    */
   #child(model: CatalogModel, where: unknown, data: unknown): void {

@@ -147,8 +147,8 @@ const OF_VALUES_OR_NAMES = /^(?:22|42)/
 
 /**
  * Whether an error may be about columns that the caller did not ask for: one that is not there yet or any more, an enum
- * value that the client does not know, a column without a grant; or a value that Prisma can't read, as which type it has
- * the column. That is then no error of Prisma's own, but one of JavaScript or of decimal.js.
+ * value that the client does not know, a column without a grant; or a value that Prisma can't decode as the type of the
+ * column. That is then no error of Prisma's own, but one of JavaScript or of decimal.js.
  */
 export function concernsOtherColumns(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false

@@ -76,6 +76,7 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
 
     const flight = flights.inProgress(reading.flightKey)
     if (flight === undefined) return load(context, reading, found, deadline)
+    // Of a nested `getOrSet` alone: to wait for it would never end.
     if (flight.waitsForUs) {
       events.miss(model, operation, key)
       return reading.callerQuery()
@@ -100,7 +101,7 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
   }
 }
 
-/** Tokens are taken before the query: a write that lands after it has deleted them, and then the fill stores nothing. */
+/** Tokens are taken before the query. A write that commits after the query deletes them, so that the fill stores nothing. */
 async function load<Found, Tokens, Loaded, Shared>(
   { events, flights }: ReadContext<Shared>,
   reading: Reading<Found, Tokens, Loaded, Shared>,

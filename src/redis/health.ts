@@ -34,7 +34,7 @@ export interface FleetView {
 
 export interface HealthOptions {
   readonly prefix: string
-  /** `@rows` and `@any` of every model, and all link epochs: invalidating them leaves no entry valid. */
+  /** `@rows` and `@any` of every model, all link epochs, and `@values`: invalidating them leaves no entry valid. */
   readonly epochs: readonly string[]
   readonly deadlineMs: number
   readonly holdMs: number

@@ -16,8 +16,8 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`
 
 /**
- * Lets a token live on, only if it is still the very one, and alone: one that was deleted, or replaced, belongs to a load that
- * may not fill any more, and an entry ends at its own TTL.
+ * Extends the life of a token, only if the key still holds exactly this token and no entry. A token that was deleted or replaced belongs
+ * to a load that may not fill any more, and an entry ends at its own TTL.
  *
  * KEYS[1] key under load · ARGV[1] token alone (20 bytes; one byte more is read, so that an entry, which is longer, does not match) · ARGV[2] life in ms · answers 1 if it lives on, else 0
  */

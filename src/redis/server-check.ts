@@ -1,4 +1,4 @@
-/** Which server is at the other end, and whether its epochs are known to be right. What stands in the way is said once. */
+/** Which server is at the other end, and whether its epochs are known to be right. Obstacles are reported once. */
 import type { Emit, ErrorCode } from '../events.js'
 import type { Connection } from './connection.js'
 import { KnownServers } from './known-servers.js'

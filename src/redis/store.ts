@@ -27,8 +27,8 @@
  * for a minute, before it deletes. While a hold is there, reads use the database and fill nothing. At its end, what the write may
  * have changed is invalidated once more.
  *
- * **Order.** Tokens are taken before the query, and deleted after the commit. Every interleaving then either deletes the token
- * before the fill, or puts the query after the commit. Evictions, `FLUSHALL` and restarts only delete tokens: fills are lost, no
+ * **Order.** Tokens are taken before the query, and deleted after the commit. So either the query sees the commit, or the `DEL` comes
+ * later and removes the token, or the entry that was filled under it. Evictions, `FLUSHALL` and restarts only delete tokens: fills are lost, no
  * stale entry is stored. What Redis has not acknowledged is in the journal (`journal.ts`), and this process does not use the cache
  * until it has replayed it.
  *
@@ -194,8 +194,8 @@ export class Store {
     const token = readableToken(snapshot.entry)
     const known = snapshot.epochs.map(readableToken)
     const epochsKnown = known.every(epoch => epoch !== undefined)
-    // The look-up already returned every token, and it ran before the load. A write that sets a hold after it deletes these epochs
-    // as well, so that what is filled here is stale from the start.
+    // The look-up already returned every token, and it ran before the load. A write that sets a hold later also deletes these
+    // epochs, so that what is filled here is stale from the start.
     if (epochsKnown) this.#lives.seen(dependsOn, known)
     if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known }
 
@@ -283,7 +283,7 @@ export class Store {
     return true
   }
 
-  /** Trips 1 and 2 in one. What the key depends on shares a hash tag, so they can be one on a Cluster too. */
+  /** Trips 1 and 2 in one. Both end before the query, on a Cluster too. */
   async #getAndTake(batch: LookUpBatch, key: string): Promise<readonly (Buffer | null)[] | undefined> {
     const token = newToken()
     const [values, taken] = await Promise.all([

@@ -63,7 +63,7 @@ async function write(
   if (transaction?.kind === 'interactive') return writeInTransaction(context, transaction.id, plan, hasHooksBehind, run)
   let result: unknown
   try {
-    // In a batch transaction this settles after COMMIT or ROLLBACK, like everywhere.
+    // In a batch transaction this settles after COMMIT or ROLLBACK, as everywhere else.
     result = await run()
   } catch (error) {
     await invalidateAfterFailure(context, operation, plan, hasHooksBehind, error)
@@ -87,7 +87,7 @@ async function invalidateAfterFailure(
   }
   // A hook behind this one may have failed after the write was done: then the error is about something else.
   if (outcome === 'failed' || hasHooksBehind) addResult(plan, undefined)
-  // A database that has no connection to spare has none for loading the row again either.
+  // Nothing reached the database, so nothing is stale. (It may have no connection to spare for loading rows again.)
   else if (outcome === 'unsent') return
   // A refused statement was rolled back. Rows with a name are invalidated anyway: it is one key each. Raw SQL may have committed
   // by itself before it failed.

@@ -94,3 +94,13 @@ it('the times in the README are those of docs/benchmarks.json', () => {
     )
   expect(table).toEqual(rows)
 })
+
+it('every reason in docs/troubleshooting.md is one that the sources give', () => {
+  const all = sources.map(name => read(`src/${name}`)).join('\n')
+  const table = /\| `why`[^\n]*\n([\s\S]*?)\n\n/.exec(read('docs/troubleshooting.md'))?.[1] ?? ''
+  const reasons = [...table.matchAll(/^\| `([^`]+)`/gm)].map(([, reason = '']) => reason)
+  expect(reasons.length).toBeGreaterThan(10)
+  // What is filled in is written as `…`; names of operations stand for any.
+  const fragments = reasons.flatMap(reason => reason.split(/…|findMany|where\./)).map(fragment => fragment.trim())
+  expect(fragments.filter(fragment => fragment.length > 2 && !all.includes(fragment))).toEqual([])
+})
