@@ -488,6 +488,35 @@ describe('a version that comes back after it was gone: a rollback', () => {
   })
 })
 
+describe('a version that has just come', () => {
+  /** The process that was there does not look again during the test. */
+  const fleetTimes = { leaseMs: 40_000, freshMs: 30_000, renewMs: 20_000 }
+  const change = CHANGES['a relation is added over a column that was there'] as Change
+
+  /** How many reads of the new version are wrong after a write of the old one, which has not noticed it. */
+  async function unnoticed(fleet: typeof Fleet): Promise<number> {
+    const on = await deployed(change, { fleetTimes, Fleet: fleet })
+    await warm(on, change, 'before')
+    for (let i = 0; i < 2; i++) for (const read of change.reads.after) await run(on.cached.after, read)
+    await run(on.cached.before, ['post', 'update', { where: { id: 3 }, data: { title: 'changed' } }])
+    expect(on.cached.before.$cache.stats().otherVersions).toBe(0)
+    const found = await wrong(on, change, 'after')
+    await on.end()
+    return found
+  }
+
+  it('reads nothing from the cache that the other version writes without knowing of it', async () => {
+    expect(await unnoticed(Fleet)).toBe(0)
+  })
+
+  it('(if it did, it would read what is stale)', async () => {
+    class Hasty extends Fleet {
+      override check: Fleet['check'] = plan => plan
+    }
+    expect(await unnoticed(Hasty)).toBeGreaterThan(0)
+  })
+})
+
 describe('signs of life', () => {
   it('other versions are shown by an event and by stats, and a write shows what it invalidates for them', async () => {
     const change = CHANGES['a relation is added over a column that was there'] as Change
