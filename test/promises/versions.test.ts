@@ -139,6 +139,28 @@ const CHANGES: Record<string, Change> = {
       after: [['seat', 'update', n => ({ where: { col_row: { row: 2, col: 1 } }, data: { name: `a${n}` } })]],
     },
   },
+  'the foreign key of a relation is another column': {
+    before: user('posts Post[]') + post(`editorId Int?\n ${RELATION}`),
+    after: user('posts Post[]') + post('editorId Int?\n user User? @relation(fields: [editorId], references: [id])'),
+    reads: {
+      before: listBy('posts'),
+      after: [
+        ['user', 'findUnique', { where: { id: 1 }, include: { posts: { orderBy: { id: 'asc' } } } }],
+        ['user', 'findUnique', { where: { id: 1 }, select: { _count: { select: { posts: true } } } }],
+        ['post', 'findMany', { where: { editorId: 1 }, orderBy: { id: 'asc' } }],
+      ],
+    },
+    writes: {
+      before: [
+        ['post', 'update', n => ({ where: { id: 5 }, data: { editorId: (n % 2) + 1 } })],
+        ['post', 'update', n => ({ where: { id: 4 }, data: { userId: (n % 2) + 1 } })],
+      ],
+      after: [
+        ['post', 'update', n => ({ where: { id: 6 }, data: { editorId: (n % 2) + 1 } })],
+        ['post', 'update', n => ({ where: { id: 7 }, data: { userId: (n % 2) + 1 } })],
+      ],
+    },
+  },
   'the values of an enum that is the id are swapped': {
     before: 'enum Kind {\n a\n b\n}\nmodel Sort {\n kind Kind @id\n name String\n}\n',
     after: 'enum Kind {\n a @map("b")\n b @map("a")\n}\nmodel Sort {\n kind Kind @id\n name String\n}\n',

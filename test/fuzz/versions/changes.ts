@@ -279,6 +279,18 @@ export const CHANGES: Readonly<Record<string, Change>> = {
       : { tables: used.map(tableOf) }
   },
 
+  'enum values swapped': (version, d) => {
+    const of = oneOf(d, version.enums) as Open<Blueprint['enums'][number]> | undefined
+    const used = tables(version).filter(({ fields }) => fields.some(({ type }) => type.enum === of))
+    const [first, second, ...others] = of?.members ?? []
+    if (of === undefined || used.length === 0 || first === undefined || second === undefined) return undefined
+    of.members = [{ ...first, name: second.name }, { ...second, name: first.name }, ...others]
+    // A default is written by its old name.
+    return used.some(({ fields }) => fields.some(({ type, attributes }) => type.enum === of && attributes.length > 0))
+      ? undefined
+      : { tables: used.map(tableOf) }
+  },
+
   'enum value added or removed': (version, d) => {
     const of = oneOf(d, version.enums) as Open<Blueprint['enums'][number]> | undefined
     const used = tables(version).filter(({ fields }) => fields.some(({ type }) => type.enum === of))
