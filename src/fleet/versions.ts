@@ -53,7 +53,7 @@ export function ownVersion(catalog: Catalog, prefix: string): OwnVersion {
     const { keys } = model
     add(model.name, [keys.unnamedWrites, keys.everyWrite, keys.lists])
     for (const { link } of model.relations.values()) if (link !== undefined) add(link, [link])
-    tables.set(keys.name, knowledgeOf(catalog, model, prefix))
+    tables.set(keys.tableName, knowledgeOf(catalog, model, prefix))
   }
   const names = [...epochs.keys()].toSorted()
   const text = JSON.stringify([names, [...tables].map(([name, known]) => [name, ...indexed(known, names)])])
@@ -162,9 +162,9 @@ export function staleByOthers(write: WriteTrace, own: Version, other: Version, p
   if (write.isAnything) return other.epochs.map(epoch => prefix + epoch)
   const stale: string[] = []
   for (const model of write.changedModels) {
-    const { name } = model.keys
-    const theirs = other.tables.get(name)
-    const ours = own.tables.get(name)
+    const { tableName } = model.keys
+    const theirs = other.tables.get(tableName)
+    const ours = own.tables.get(tableName)
     if (theirs === undefined || theirs.mark === ours?.mark) continue
     if (theirs.names !== ours?.names) stale.push(...theirs.changed)
     if (write.deletedModels.has(model)) stale.push(...theirs.deleted)

@@ -104,7 +104,7 @@ function meaningOf({ keys, definition, relations }: CatalogModel): string {
     ...(stored === undefined ? [] : [stored]),
   ])
   const edges = [...relations].map(([name, { edge }]) => [name, edge])
-  return hash('sha256', JSON.stringify([keys.name, fields, edges]), 'base64url').slice(0, 16)
+  return hash('sha256', JSON.stringify([keys.tableName, fields, edges]), 'base64url').slice(0, 16)
 }
 
 function triggersOf(

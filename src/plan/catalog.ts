@@ -98,7 +98,7 @@ export interface ParentList {
    * - Never where one of the fields is excluded: its values are in no key. Writes invalidate the list epoch instead, which covers
    *   readers with other options.
    */
-  isNamed(): boolean
+  hasUsableTag(): boolean
   /** The tag of a parent, by the id that the foreign key references. */
   tagAt(id: string): string
   /**

@@ -103,7 +103,7 @@ export function matches(row: Row, filters: readonly Filter[]): boolean {
 export function pinnedTag(model: CatalogModel, where: unknown): { list: ParentList; tag: string } | undefined {
   if (!isPlain(where)) return undefined
   for (const list of model.lists) {
-    if (!list.isNamed()) continue
+    if (!list.hasUsableTag()) continue
     const names = [...list.foreign.values()]
     if (!names.every(name => where[name] !== undefined && where[name] !== null)) continue
     const tag = list.tagOf(Object.fromEntries(names.map(name => [name, equalsOf(where[name])])))

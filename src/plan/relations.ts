@@ -24,7 +24,7 @@ export function relationOf(
 function edgeOf(catalog: Catalog, field: RelationField): string {
   const { opposite } = field
   const end = ({ model, fields }: RelationField) =>
-    `${modelOf(catalog, model).keys.name}(${fields.map(name => fieldOf(model, name)?.column ?? name).join()})`
+    `${modelOf(catalog, model).keys.tableName}(${fields.map(name => fieldOf(model, name)?.column ?? name).join()})`
   const references = ({ target, references: names }: RelationField) =>
     names.map(name => fieldOf(target, name)?.column ?? name).join()
   if (field.fields.length > 0) return `${end(field)}>${end(opposite)}${references(field)}`
@@ -37,7 +37,7 @@ function linkOf(catalog: Catalog, field: RelationField, prefix: string): string 
   const { opposite } = field
   if (!field.list || !opposite.list) return undefined
   const ends = [field.model, opposite.model].map(model => modelOf(catalog, model).keys)
-  const [first] = ends.toSorted((a, b) => (a.name < b.name ? -1 : 1)) as [ModelKeys]
+  const [first] = ends.toSorted((a, b) => (a.tableName < b.tableName ? -1 : 1)) as [ModelKeys]
   return linkKey(prefix, first, field.joinTable)
 }
 
@@ -69,7 +69,7 @@ export function parentListOf(catalog: Catalog, field: RelationField, collations:
     parent,
     by,
     foreign,
-    isNamed: () => !isExcluded && by.isExact() && isExact(),
+    hasUsableTag: () => !isExcluded && by.isExact() && isExact(),
     tagAt,
     tagOf(row) {
       const values: Record<string, unknown> = {}

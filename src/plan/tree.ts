@@ -250,7 +250,7 @@ export function relatedKeysAt(part: RelatedEntry, rowKey: string, tagIds: readon
   const { lists, epochsBesideTags, everyWriteEpochs, holds, name, hashedName } = part
   const key = relationKey(rowKey, name, hashedName)
   // Here and not when the selection is made: collations become known later.
-  const hasNames = tagIds !== undefined && epochsBesideTags.length > 0 && lists.every(list => list.isNamed())
+  const hasNames = tagIds !== undefined && epochsBesideTags.length > 0 && lists.every(list => list.hasUsableTag())
   if (!hasNames) return { key, dependsOn: { epochs: everyWriteEpochs, holds }, tagged: 0 }
   const tags = lists.map((list, i) => list.tagAt(tagIds[i] as string))
   const tagged = tags.length + epochsBesideTags.length

@@ -196,7 +196,7 @@ export class WriteWalker extends Cascade {
     const tag = list.tagOf(row)
     if (tag === null) return
     if (tag !== undefined) this.effects.tag(tag)
-    if (tag === undefined || !list.isNamed()) this.effects.lists(model)
+    if (tag === undefined || !list.hasUsableTag()) this.effects.lists(model)
   }
 
   // ---- nested writes

@@ -94,7 +94,7 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
     return { value: await flight.run(this.#fetch) }
   }
 
-  keep(_: Snapshot | undefined, ticket: Ticket | undefined, { value }: Boxed<T>): Buffer | undefined {
+  fillAndShare(_: Snapshot | undefined, ticket: Ticket | undefined, { value }: Boxed<T>): Buffer | undefined {
     const payload = this.#encoded(value)
     if (ticket !== undefined) this.#context.events.fill(OPERATION, this.#fill(ticket, payload), this.key)
     return payload
@@ -139,11 +139,11 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
     }
   }
 
-  #decoded(bytes: Buffer, start: number): { kind: 'hit'; answer: Boxed<T> } | undefined {
+  #decoded(bytes: Buffer, start: number): { kind: 'hit'; value: Boxed<T> } | undefined {
     const { deserialize } = this.#options
     try {
       const stored = unpackValue(bytes, start)
-      return { kind: 'hit', answer: { value: deserialize === undefined ? (stored as T) : deserialize(stored) } }
+      return { kind: 'hit', value: { value: deserialize === undefined ? (stored as T) : deserialize(stored) } }
     } catch (error) {
       const message = `A value of getOrSet could not be read: ${nameOf(error)}.`
       this.#context.events.emit({ type: 'error', code: 'DESERIALIZE', message })

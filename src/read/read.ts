@@ -11,7 +11,7 @@ import type { Store } from '../redis/store.js'
 
 /** What follows from an entry, or from the load of another reader. */
 export type Answer =
-  | { readonly kind: 'hit'; readonly answer: unknown }
+  | { readonly kind: 'hit'; readonly value: unknown }
   | { readonly kind: 'miss' }
   /** Only the database can answer: an error that is Prisma's to raise, or a filter that the database has to judge. */
   | { readonly kind: 'bypass' }
@@ -32,11 +32,11 @@ export interface Reading<Found, Tokens, Loaded, Shared> {
   /** Looks up all entries, in as few round trips as their keys allow. */
   lookUp(deadline: number): Promise<Found>
   answer(found: Found): Answer
-  /** Takes the tokens under which `keep` fills. */
+  /** Takes the tokens under which `fillAndShare` fills. */
   acquire(found: Found, deadline: number, flight: Flight<Shared>): Promise<Tokens> | Tokens
   query(flight: Flight<Shared>): Promise<Loaded>
   /** Fills what was not found; answers what others may share, undefined where it can't be copied. */
-  keep(found: Found, tokens: Tokens, loaded: Loaded): Shared | undefined
+  fillAndShare(found: Found, tokens: Tokens, loaded: Loaded): Shared | undefined
   /** The caller's answer; rejects with Prisma's error where there is no row for `…OrThrow`. */
   answerLoaded(loaded: Loaded): unknown
   answerShared(shared: Shared): Answer
@@ -70,8 +70,8 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
     const answer = reading.answer(found)
     if (answer.kind === 'bypass') return bypass(events, reading)
     if (answer.kind === 'hit') {
-      events.hit(model, operation, answer.answer === null, key)
-      return answer.answer
+      events.hit(model, operation, answer.value === null, key)
+      return answer.value
     }
 
     const flight = flights.inProgress(reading.flightKey)
@@ -97,7 +97,7 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
     const theirs = reading.answerShared(outcome.shared)
     if (theirs.kind !== 'hit') return bypass(events, reading)
     events.shared(model, operation, key)
-    return theirs.answer
+    return theirs.value
   }
 }
 
@@ -116,7 +116,7 @@ async function load<Found, Tokens, Loaded, Shared>(
     const tokens = await reading.acquire(found, deadline, flight)
     flight.close() // readers that begin after the query may not share its answer
     loaded = await reading.query(flight)
-    shared = reading.keep(found, tokens, loaded)
+    shared = reading.fillAndShare(found, tokens, loaded)
   } catch (error) {
     return reading.recover(error)
   } finally {

@@ -52,7 +52,7 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
     return queryWhole(this.#operation, this.#operation.args, this.#context)
   }
 
-  keep(_: Snapshot | undefined, ticket: Ticket | undefined, result: unknown): SharedRow | undefined {
+  fillAndShare(_: Snapshot | undefined, ticket: Ticket | undefined, result: unknown): SharedRow | undefined {
     const payload = this.#plan.codec.encode(result)
     if (ticket !== undefined) {
       this.#context.events.fill(this.model, this.#fill(ticket, payload, result === null), this.key)
@@ -79,7 +79,7 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
 
   #answerOf(result: unknown): Answer {
     if (result === null && throwsWhenAbsent(this.operation)) return BYPASS
-    return { kind: 'hit', answer: partOf(fluentPath(this.#operation), result) }
+    return { kind: 'hit', value: partOf(fluentPath(this.#operation), result) }
   }
 
   #fill({ epochs }: Ticket, payload: Buffer | undefined, isNull: boolean): FillOutcome {

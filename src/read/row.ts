@@ -50,7 +50,7 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     return this.#load.query()
   }
 
-  keep({ rowKey }: LookedUp, ticket: Ticket | undefined, { row }: Loaded): SharedRow | undefined {
+  fillAndShare({ rowKey }: LookedUp, ticket: Ticket | undefined, { row }: Loaded): SharedRow | undefined {
     const payload = row === null ? undefined : this.#plan.cached.codec.encode(row)
     if (ticket !== undefined) {
       const { unbatched } = this.#load
@@ -63,7 +63,7 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
   answerLoaded({ row, notFound }: Loaded): unknown {
     if (notFound !== undefined) throw notFound
     const answer = this.#answerOf(row ?? 'absent', true)
-    return answer.kind === 'hit' ? answer.answer : this.callerQuery()
+    return answer.kind === 'hit' ? answer.value : this.callerQuery()
   }
 
   answerShared(shared: SharedRow): Answer {
@@ -82,8 +82,8 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
   /** @param isWhole - whether the row has all its fields, or those that the caller selected */
   #answerOf(row: Row | 'absent', isWhole: boolean): Answer {
     const answer = answerOfRow(this.#plan, this.operation, row)
-    if (answer.kind !== 'hit' || answer.answer === null || !isWhole) return answer
-    return { kind: 'hit', answer: selected(this.#plan, answer.answer) }
+    if (answer.kind !== 'hit' || answer.value === null || !isWhole) return answer
+    return { kind: 'hit', value: selected(this.#plan, answer.value) }
   }
 }
 
@@ -95,9 +95,9 @@ export function answerOfRow(
   plan: RowRead,
   operation: string,
   row: Row | 'absent',
-): { readonly kind: 'hit'; readonly answer: Row | null } | typeof BYPASS {
-  if (row === 'absent') return throwsWhenAbsent(operation) ? BYPASS : { kind: 'hit', answer: null }
-  return matches(row, plan.filters) ? { kind: 'hit', answer: row } : BYPASS
+): { readonly kind: 'hit'; readonly value: Row | null } | typeof BYPASS {
+  if (row === 'absent') return throwsWhenAbsent(operation) ? BYPASS : { kind: 'hit', value: null }
+  return matches(row, plan.filters) ? { kind: 'hit', value: row } : BYPASS
 }
 
 /** The part of a whole row that the caller selected. */

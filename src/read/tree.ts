@@ -59,7 +59,7 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
     return this.#load.query()
   }
 
-  keep(snapshot: TreeSnapshot, tickets: Tickets, { row }: Loaded): SharedRow | undefined {
+  fillAndShare(snapshot: TreeSnapshot, tickets: Tickets, { row }: Loaded): SharedRow | undefined {
     const { unbatched } = this.#load
     // With a cursor, Prisma answers several lookups in one statement otherwise than each by itself.
     if (unbatched || !this.#plan.hasCursor) {
@@ -73,13 +73,13 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
   answerLoaded({ row, notFound }: Loaded): unknown {
     if (notFound !== undefined) throw notFound
     const answer = this.#answerOf(row ?? 'absent')
-    return answer.kind === 'hit' ? answer.answer : this.callerQuery()
+    return answer.kind === 'hit' ? answer.value : this.callerQuery()
   }
 
   answerShared(shared: SharedRow): Answer {
     if (shared === 'absent') return this.#answerOf('absent')
     const decoded = rowOrNullCodec(this.#tree.selection).decode(shared, 0)
-    return decoded === undefined ? BYPASS : { kind: 'hit', answer: this.#part(decoded.result) }
+    return decoded === undefined ? BYPASS : { kind: 'hit', value: this.#part(decoded.result) }
   }
 
   recover(error: unknown): Promise<unknown> {
@@ -93,8 +93,8 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
   #answerOf(row: Row | 'absent'): Answer {
     const answer = answerOfRow(this.#plan, this.operation, row)
     if (answer.kind !== 'hit') return answer
-    const { answer: whole } = answer
-    return { kind: 'hit', answer: this.#part(whole && selected(this.#tree, whole)) }
+    const { value: whole } = answer
+    return { kind: 'hit', value: this.#part(whole && selected(this.#tree, whole)) }
   }
 
   #part(result: unknown): unknown {

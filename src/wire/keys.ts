@@ -37,7 +37,7 @@ export interface Invalidation {
 /** The keys of one model. */
 export interface ModelKeys extends Dependencies {
   /** The table, as epochs have it in braces: another version of the schema may call the model by another name. */
-  readonly name: string
+  readonly tableName: string
   row(id: string): string
   /** Where the values of a unique point to the id of their row. */
   pointer(columns: readonly string[], id: string): string
@@ -63,11 +63,11 @@ export const EVERY_WRITE = 1
  * @param table - the names of table and, where it is not the default one, Postgres schema
  */
 export function modelKeys(prefix: string, model: string, table: readonly string[]): ModelKeys {
-  const name = table.map(encodePart).join('.')
-  const tagged = `${prefix}{${name}}`
+  const tableName = table.map(encodePart).join('.')
+  const tagged = `${prefix}{${tableName}}`
   const [unnamedWrites, everyWrite, hold] = [`${tagged}@rows`, `${tagged}@any`, `${tagged}@hold`]
   return {
-    name,
+    tableName,
     row: id => `${prefix}${model}:${id}`,
     pointer: (columns, id) => `${prefix}${model}.${columns.map(encodePart).join(',')}:${id}`,
     query: text => `${prefix}${model}?${text}`,
@@ -90,13 +90,13 @@ export function relationKey(rowKey: string, field: string, query?: string): stri
  *
  * @param of - the key of the parent's row or of a pointer to it
  */
-export function relationTag(of: string, { name }: ModelKeys, columns: readonly string[]): string {
-  return `${of}:${name}.${columns.map(encodePart).join(',')}`
+export function relationTag(of: string, { tableName }: ModelKeys, columns: readonly string[]): string {
+  return `${of}:${tableName}.${columns.map(encodePart).join(',')}`
 }
 
 /** The epoch of an implicit many-to-many relation, named for its join table and under the tag of one of its ends. */
-export function linkKey(prefix: string, { name }: ModelKeys, joinTable: string): string {
-  return `${prefix}{${name}}.${encodePart(joinTable)}@links`
+export function linkKey(prefix: string, { tableName }: ModelKeys, joinTable: string): string {
+  return `${prefix}{${tableName}}.${encodePart(joinTable)}@links`
 }
 
 /** A name for a canonical text in keys: no two texts share one. */

@@ -85,8 +85,8 @@ const loads: readonly Guard[] = [
     name: 'nobody waits for a fill',
     without: 'a miss takes one trip more',
     file: 'read/read.ts',
-    find: 'shared = reading.keep(found, tokens, loaded)',
-    instead: 'shared = reading.keep(found, tokens, loaded)\n    await reading.lookUp(deadline)',
+    find: 'shared = reading.fillAndShare(found, tokens, loaded)',
+    instead: 'shared = reading.fillAndShare(found, tokens, loaded)\n    await reading.lookUp(deadline)',
     tests: [TRIPS],
   },
 ]

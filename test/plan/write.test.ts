@@ -754,7 +754,9 @@ function isRowOrEpoch(key: string): boolean {
 
 /** For messages: back to the words of the table. */
 function spelled(keys: Iterable<string>): string {
-  const tables = new Map([...catalog.values()].map(({ definition, keys: { name } }) => [name, definition.name]))
+  const tables = new Map(
+    [...catalog.values()].map(({ definition, keys: { tableName } }) => [tableName, definition.name]),
+  )
   const all = new Set(
     [...keys].map(key => key.replace(/^\{(\w+)\}/, (_, name: string) => `{${tables.get(name) ?? name}}`)),
   )

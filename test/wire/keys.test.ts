@@ -161,8 +161,8 @@ describe('two identities', () => {
 
 describe('the keys of a model', () => {
   it('are three epochs in one hash tag, and rows outside it', () => {
-    const { name, unnamedWrites, everyWrite, hold, epochs, holds, ...keys } = modelKeys('shop:', 'User', ['User'])
-    expect(name).toBe('User')
+    const { tableName, unnamedWrites, everyWrite, hold, epochs, holds, ...keys } = modelKeys('shop:', 'User', ['User'])
+    expect(tableName).toBe('User')
     expect({ epochs, holds }).toEqual({ epochs: [unnamedWrites, everyWrite], holds: [hold] })
     expect({ unnamedWrites, everyWrite, hold }).toEqual({
       unnamedWrites: 'shop:{User}@rows',
