@@ -22,7 +22,7 @@ describe('the list of guards', () => {
     expect(GUARDS.filter(({ tests }) => tests.length === 0)).toEqual([])
   })
 
-  it('has a name for each, and each rule of what a write drops', () => {
+  it('has a name for each, and each rule of what a write invalidates', () => {
     const names = GUARDS.map(({ name }) => name)
     expect(new Set(names).size).toBe(names.length)
     for (const rule of Object.keys(RULES)) expect(names).toContain(`rule ${rule}`)

@@ -82,7 +82,7 @@ const loads: readonly Guard[] = [
     tests: ['promises/uniques.test.ts', RACES],
   },
   {
-    name: 'nobody waits for a fill',
+    name: 'a fill is not awaited',
     without: 'a miss takes one trip more',
     file: 'read/read.ts',
     find: 'shared = reading.fillAndShare(found, tokens, loaded)',
@@ -177,7 +177,7 @@ const sharing: readonly Guard[] = [
 
 const writes: readonly Guard[] = [
   {
-    name: 'dropped before the promise resolves',
+    name: 'invalidated before the promise resolves',
     without: 'a read after a write is answered from before it',
     file: 'write/write.ts',
     find: "await invalidate(context, plan.effects, 'write')\n  return result",
@@ -185,7 +185,7 @@ const writes: readonly Guard[] = [
     tests: ['promises/read-your-writes.test.ts'],
   },
   {
-    name: 'dropped on failure',
+    name: 'invalidated after a failure',
     without: 'a write that fails after the server has done it leaves the old rows',
     file: 'write/write.ts',
     find: 'await invalidateAfterFailure(context, operation, plan, hasHooksBehind, error)',
@@ -193,7 +193,7 @@ const writes: readonly Guard[] = [
     tests: [UNKNOWN],
   },
   {
-    name: 'dropped at the end of a transaction',
+    name: 'invalidated at the end of a transaction',
     without: 'readers fill the old row again before COMMIT',
     file: 'write/write.ts',
     find: "if (transaction?.kind === 'interactive') return writeInTransaction",
@@ -300,7 +300,7 @@ const redis: readonly Guard[] = [
     tests: ['promises/partition.test.ts', 'promises/outage.test.ts'],
   },
   {
-    name: 'journal before trust',
+    name: 'journal before use',
     without: 'Redis is read before it knows what was written meanwhile',
     file: 'redis/health.ts',
     find: 'if (!(await this.#journal.replay())) {',
@@ -308,8 +308,8 @@ const redis: readonly Guard[] = [
     tests: ['promises/partition.test.ts', 'promises/outage.test.ts', 'promises/another-redis.test.ts'],
   },
   {
-    name: 'distrust while something is owed',
-    without: 'the writer itself reads what its lost invalidation should have dropped',
+    name: 'no use of Redis while invalidations are pending',
+    without: 'the writer itself reads what its lost invalidation should have invalidated',
     file: 'redis/health.ts',
     find: 'this.#journal.add(holds, keys)\n    this.#suspend()',
     instead: 'this.#journal.add(holds, keys)',

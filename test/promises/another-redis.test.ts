@@ -283,6 +283,8 @@ describe('Redis that refuses', () => {
       ['info', '-info'],
       ['keys', 'resetkeys ~elsewhere:*'],
     ]
+    // The server is known: a process that may not delete uses it all the same.
+    await inUse(processOn(), await newUser(world))
     for (const [user, rule] of forbidden) {
       await world.redis.call('ACL', 'SETUSER', user, 'on', 'nopass', '~*', '+@all', ...rule.split(' '))
       const cached = processOn(server.url, { username: user, password: 'x', enableReadyCheck: false })
