@@ -979,7 +979,7 @@ async function fill(): Promise<void> {
 describe('raw SQL', () => {
   const drops = (text: string) => planRaw(catalog, text).effects.invalidation().keys
 
-  it('that updates or deletes drops all rows of the model whose table it names', () => {
+  it('that updates or deletes invalidates all rows of the model whose table it names', () => {
     for (const text of [`UPDATE "Comment" SET "text" = 'x' WHERE "id" = 'c1'`, `DELETE FROM "Comment"`]) {
       expect(drops(text), text).toEqual(expect.arrayContaining(['{Comment}@rows', '{Comment}@any', '{Comment}@lists']))
       expect(drops(text), text).not.toContain('{User}@any')
