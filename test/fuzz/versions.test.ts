@@ -29,11 +29,12 @@ async function inPlaces<T>(count: number, run: (places: Place[]) => Promise<T>):
 const fuzzed = (options: Partial<VersionsOptions>) =>
   inPlaces(4, places => new VersionsFuzzer(places, { seed: 0, seconds: 0, ...options }).run())
 
-const seedsTo = (count: number) => Array.from({ length: count }, (_, n) => n + 1)
+const seedsFrom = (first: number, count: number) => Array.from({ length: count }, (_, n) => first + n)
 
 it('every kind of change, every way to deploy: each version reads what its plain client reads', async () => {
-  // A kind comes with each seed, in turns.
-  const { coverage, failures, hits, reads } = await fuzzed({ seeds: seedsTo(KINDS.length), steps: 4, keepGoing: true })
+  // A kind comes with each seed, in turns. Seed 7 has no write that is done: the next of its kind has.
+  const seeds = seedsFrom(1, KINDS.length).map(seed => (seed === 7 ? seed + KINDS.length : seed))
+  const { coverage, failures, hits, reads } = await fuzzed({ seeds, steps: 4, keepGoing: true })
   console.log(coverage.table())
   expect(failures.map(({ seed, message, text }) => `--versions --seed ${seed}: ${message}\n${text}`)).toEqual([])
   expect(coverage.missing()).toEqual([])
@@ -46,7 +47,7 @@ const PAIRS = 24
 it.each(WITHOUT)(
   'without %s, a version is found that does not',
   async without => {
-    const { failures } = await fuzzed({ seeds: seedsTo(PAIRS), without, secondsToShrink: 0 })
+    const { failures } = await fuzzed({ seeds: seedsFrom(1, PAIRS), without, secondsToShrink: 0 })
     console.log(failures.map(({ pairs, seconds, changes }) => `pair ${pairs}, ${seconds.toFixed(1)} s: ${changes}`))
     expect(failures.length).toBeGreaterThan(0)
   },

@@ -5,31 +5,31 @@ import type { Edit } from './run.js'
 export const CHEAP = undefined
 
 export const GUARDS = {
-  budget: [['src/wire/guard.ts', 'if (times * bytes > this.#left) return false', '']],
-  'the size of a text': [['src/wire/guard.ts', "typeof value === 'string' ? 64 + 8 * value.length : 64", '8']],
+  budget: [['src/wire/msgpack-check.ts', 'if (times * bytes > this.#left) return false', '']],
+  'the size of a text': [['src/wire/msgpack-check.ts', "typeof value === 'string' ? 64 + 8 * value.length : 64", '8']],
   'bytes are never said once': [
-    ['src/wire/codec.ts', "if (typeof value === 'object' && value !== null) return undefined", ''],
+    ['src/wire/rows.ts', "if (typeof value === 'object' && value !== null) return undefined", ''],
   ],
   'a number of rows is a count': [['src/wire/results.ts', '!isCount(length) || !(', '!(']],
   'counts are counts': [['src/wire/results.ts', 'counts.every(isCount) ? counts : fail()', 'counts']],
   'counts are of all rows': [['src/wire/results.ts', 'at === all.length ? column : fail()', 'column']],
-  'one row is one': [['src/wire/results.ts', 'rows.length > 1 ? fail() : (rows[0] ?? null)', 'rows[0] ?? null']],
+  'one row is one': [['src/wire/results.ts', 'found.length > 1 ? fail() : (found[0] ?? null)', 'found[0] ?? null']],
   'one related row is one': [['src/wire/results.ts', 'if (!list && count > 1) throw INEXACT', '']],
-  'the scan of rows and results': [['src/wire/guard.ts', 'bytes.length - start <= SMALL ||', 'true ||']],
+  'the scan of rows and results': [['src/wire/msgpack-check.ts', 'bytes.length - start <= SMALL ||', 'true ||']],
   'the scan of values': [
     ['src/wire/values.ts', 'if (!isDocument(bytes, start, TYPES_OF_VALUES))', 'if (bytes.length === 0)'],
   ],
   'bytes are bytes': [
     [
-      'src/wire/codec.ts',
+      'src/wire/rows.ts',
       'bytes instanceof Uint8Array ? new Uint8Array(bytes) : refuse()',
       'new Uint8Array(bytes as Uint8Array)',
     ],
   ],
   'the exponent of a decimal': [
-    ['src/wire/codec.ts', 'Math.abs(decimal.e) > MOST_DIGITS ? refuse() : decimal', 'decimal'],
+    ['src/wire/rows.ts', 'Math.abs(decimal.e) > MOST_DIGITS ? refuse() : decimal', 'decimal'],
   ],
-  'the digits of a decimal': [['src/wire/codec.ts', '|| text.length > MOST_DIGITS', '']],
+  'the digits of a decimal': [['src/wire/rows.ts', '|| text.length > MOST_DIGITS', '']],
   'the digits of an integer': [['src/wire/results.ts', '&& first.length <= MOST_DIGITS', '']],
   'the classes of results': [
     [

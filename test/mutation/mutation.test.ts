@@ -40,12 +40,16 @@ const GUARDS: Record<string, readonly Edit[]> = {
     ['src/wire/envelope.ts', 'if (bytes.readUInt32BE(CRC_AT) !== crc32(bytes.subarray(KIND_AT))) return undefined', ''],
   ],
   'the types of values in rows': [
-    ['src/wire/objects.ts', "`typeof ${value} === '${type}' || ${value} === null ? ${value} : refuse()`", '`${value}`'],
+    [
+      'src/wire/row-maker.ts',
+      "`typeof ${value} === '${type}' || ${value} === null ? ${value} : refuse()`",
+      '`${value}`',
+    ],
   ],
   'the types of values in lists': [
-    ['src/wire/codec.ts', 'if (typeof values[i] !== decoder.type && values[i] !== null) return undefined', ';'],
+    ['src/wire/rows.ts', 'if (typeof values[i] !== decoder.type && values[i] !== null) return undefined', ';'],
   ],
-  'the bound of what is said once': [['src/wire/guard.ts', 'if (times * bytes > this.#left) return false', '']],
+  'the bound of what is said once': [['src/wire/msgpack-check.ts', 'if (times * bytes > this.#left) return false', '']],
   'the types that values of getOrSet may have': [
     ['src/wire/values.ts', 'if (!isDocument(bytes, start, TYPES_OF_VALUES))', 'if (bytes.length === 0)'],
   ],

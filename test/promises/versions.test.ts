@@ -7,6 +7,7 @@ import { createExtension } from '../../src/extension.js'
 import { Fleet } from '../../src/fleet/fleet.js'
 import type { CacheApi, CacheEvent } from '../../src/index.js'
 import { type AnyClient, clientsOf } from '../fuzz/schemas/client.js'
+import { NOT_KNOWN } from '../../src/source/database.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
 
 const HEAD = 'datasource db {\n  provider = "postgresql"\n}\n'
@@ -552,8 +553,9 @@ describe('signs of life', () => {
       })
       .toBe(1)
     expect(on.events.before.filter(({ type }) => type === 'versions')).toEqual([{ type: 'versions', others: 1 }])
+    // The database, too, has to answer which one it is before the first reads are cached.
     const bypasses = on.events.after.flatMap(event => (event.type === 'bypass' ? [event.why] : []))
-    expect(new Set(bypasses)).toEqual(
+    expect(new Set(bypasses.filter(why => why !== NOT_KNOWN))).toEqual(
       new Set(['another version of the application writes Post and may not know of this one yet']),
     )
     await on.end()
