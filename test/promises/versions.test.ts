@@ -546,8 +546,9 @@ describe('a version that has just come', () => {
 describe('signs of life', () => {
   it('other versions are shown by an event and by stats, and a write shows what it invalidates for them', async () => {
     const change = CHANGES['a relation is added over a column that was there'] as Change
-    const on = await deployed(change, { fleetTimes: LONG })
+    const on = await deployed(change, { fleetTimes: LONG }, true)
     await warm(on, change, 'before')
+    on.cached.after = on.start('after')
     await warm(on, change, 'after')
     await expect
       .poll(async () => {
@@ -566,8 +567,9 @@ describe('signs of life', () => {
 
   it('a write costs no more than alone where the versions agree', async () => {
     const change = CHANGES['a relation field is renamed'] as Change
-    const on = await deployed(change, { fleetTimes: LONG })
+    const on = await deployed(change, { fleetTimes: LONG }, true)
     await warm(on, change, 'before')
+    on.cached.after = on.start('after')
     await warm(on, change, 'after')
     await run(on.cached.before, ['post', 'update', { where: { id: 4 }, data: { title: 'of user 2' } }])
     // Lists of user 1 are still served.
