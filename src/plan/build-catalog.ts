@@ -6,7 +6,7 @@ import type { Key, Model, RelationField, Schema } from '../schema/schema.js'
 import { modelKeys } from '../wire/keys.js'
 import { valueCodec } from '../wire/results.js'
 import { type DecimalClass, rowCodec } from '../wire/rows.js'
-import type { Cached, Catalog, CatalogModel, Collations, Identity } from './catalog.js'
+import { type Cached, type Catalog, type CatalogModel, type Collations, type Identity, isUndecoded } from './catalog.js'
 import { checkPolicies, unknownModel, warnOfKeyless } from './check-models.js'
 import { identityOf } from './identities.js'
 import { parentListOf, relationOf } from './relations.js'
@@ -90,6 +90,7 @@ function cachedOf(model: Model, identities: readonly Identity[], policy: Policy,
     pins: identities.filter(({ key, names }) => !key.unusable && !names.some(name => policy.exclude.has(name))),
     numbers: valueCodec(Decimal),
     exactInJson: kept.every(isExactInJson),
+    undecoded: kept.find(isUndecoded)?.name,
   }
 }
 

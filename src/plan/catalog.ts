@@ -44,6 +44,17 @@ export interface Cached {
   readonly numbers: ResultCodec
   /** Whether a row that comes by a join in SQL has just the values that the row has by itself. */
   readonly exactInJson: boolean
+  /** A field with which Prisma can't read the whole row, if there is one. */
+  readonly undecoded: string | undefined
+}
+
+/**
+ * Whether Prisma can't read a row that has this field. It takes a row for an instance of a class when `row.constructor.name` is not
+ * `Object`; and a column `__proto__` becomes the prototype of the row, so that Prisma finds neither its value nor, by a foreign key
+ * in it, the related row.
+ */
+export function isUndecoded({ name, column }: Pick<ScalarField, 'name' | 'column'>): boolean {
+  return name === 'constructor' || column === '__proto__'
 }
 
 export interface CachedField {

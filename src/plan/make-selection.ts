@@ -2,7 +2,7 @@
 import { Memo } from '../memo.js'
 import { type Args, isPlain, listText, literalText, ModelsRead, OF_LIST } from './args.js'
 import { bypass } from './bypass.js'
-import type { Cached, CatalogModel } from './catalog.js'
+import { type Cached, type CatalogModel, isUndecoded } from './catalog.js'
 import {
   type ClientTraits,
   COUNT,
@@ -12,7 +12,6 @@ import {
   type Selections,
   textOfCounted,
   textOfRelated,
-  UNDECODED,
 } from './selection.js'
 
 /** An application has few queries and runs them often: their selections are remembered by how their args are written. */
@@ -53,9 +52,9 @@ const NOTHING_RELATED: readonly never[] = []
 export function selectionOf(model: CatalogModel, args: Args, joined: boolean, client: ClientTraits): Selection {
   const { cached } = model
   if (cached === undefined) bypass(`${model.name} is not listed in the option models`)
-  // Prisma does not decode a row that has such a field, and a load of ours has all fields.
-  if (cached.fieldIndex.has(UNDECODED))
-    bypass(`Prisma does not decode rows of ${model.name} with its field ${UNDECODED}`)
+  // A load selects all fields of the row.
+  if (cached.undecoded !== undefined)
+    bypass(`Prisma does not decode rows of ${model.name} with its field ${cached.undecoded}`)
   // Prisma takes null for "not given" here.
   const [select, include, omit] = [args.select ?? undefined, args.include ?? undefined, args.omit ?? undefined]
   if (omit !== undefined && !isPlain(omit)) bypass('omit is of a form that this version does not know')
@@ -173,7 +172,7 @@ function relationsOf(
       bypass(`${word}.${name} is not a field that can be cached`)
     }
     if (client.computed.has(model.name, name)) bypass(`${word}.${name} is a computed field`)
-    if (name === UNDECODED) bypass(`Prisma does not decode rows with ${word}.${name}`)
+    if (isUndecoded({ name, column: name })) bypass(`Prisma does not decode rows with ${word}.${name}`)
     if (name === COUNT) counted.push(...countedOf(model, value, client))
     else related.push(relatedOf(model, `${word}.${name}`, name, value, joined, client))
     order.push(name)

@@ -3,8 +3,6 @@ import type { Args, ArgsReader, ModelsRead } from './args.js'
 import type { Cached, CatalogModel, Relation } from './catalog.js'
 
 export const COUNT = '_count'
-/** Prisma takes a row for an instance of a class when `row.constructor.name` is not `Object`. The only field name of the kind. */
-export const UNDECODED = 'constructor'
 
 export interface Selection {
   readonly model: CatalogModel

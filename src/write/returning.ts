@@ -3,9 +3,9 @@
  * parents of that row, at the price of a few columns in a statement that is run anyway. What was added is taken off the
  * result again.
  */
-import type { CatalogModel } from '../plan/catalog.js'
+import { type CatalogModel, isUndecoded } from '../plan/catalog.js'
 import type { Expected } from '../plan/write.js'
-import { type ClientTraits, UNDECODED } from '../plan/selection.js'
+import type { ClientTraits } from '../plan/selection.js'
 
 export interface WithKeys {
   readonly args: unknown
@@ -24,11 +24,15 @@ export function withKeys(expected: Expected | undefined, args: unknown, client: 
   // Under `omit` a computed field may need what we would strip; the write then counts as one without a name.
   if (keyFields.some(field => client.computed.needs(target.name, field))) return untouched
 
+  // Prisma would fail on the result although the write was done.
+  const isUndecodedKey = (name: string) =>
+    target.definition.scalars.some(field => field.name === name && isUndecoded(field))
+
   const { select, omit, include } = args
   if (isGiven(select)) {
     if (isGiven(omit) || isGiven(include) || !isPlainSelection(target, select, client)) return untouched
     const added = keyFields.filter(field => select[field] !== true)
-    if (added.some(field => isUndecoded(target, field))) return untouched
+    if (added.some(isUndecodedKey)) return untouched
     const wide = Object.fromEntries(added.map(field => [field, true]))
     return { args: { ...args, select: { ...select, ...wide } }, removeKeys: without(added) }
   }
@@ -37,15 +41,10 @@ export function withKeys(expected: Expected | undefined, args: unknown, client: 
   const isOmitted = (field: string) => Object.hasOwn(omitted, field) && Boolean(omitted[field])
   const added = keyFields.filter(isOmitted)
   // Where nothing is left, Prisma has an error to raise.
-  if (added.some(field => isUndecoded(target, field))) return untouched
+  if (added.some(isUndecodedKey)) return untouched
   if (added.length === 0 || target.definition.scalars.every(field => isOmitted(field.name))) return untouched
   const wide = Object.fromEntries(added.map(field => [field, false]))
   return { args: { ...args, omit: { ...(isObject(omit) ? omit : {}), ...wide } }, removeKeys: without(added) }
-}
-
-/** Whether Prisma can't read a result that has this field: it would fail although the write was done. */
-function isUndecoded({ definition }: CatalogModel, name: string): boolean {
-  return name === UNDECODED || definition.scalars.some(field => field.name === name && field.column === '__proto__')
 }
 
 /** A selection that Prisma takes, of nothing but fields of the schema: no computed ones, which would see what we add. */

@@ -20,6 +20,18 @@ const SCHEMA = `
     isPrototypeOf  Thing[] @relation("tree")
 
     @@id([hasOwnProperty, toString], name: "key")
+  }
+
+  model Box {
+    id  Int  @id
+    odd Odd?
+  }
+
+  model Odd {
+    id    Int    @id
+    boxId Int    @unique @map("__proto__")
+    name  String
+    box   Box    @relation(fields: [boxId], references: [id])
   }`
 
 interface Things {
@@ -27,6 +39,8 @@ interface Things {
     'create' | 'update' | 'upsert' | 'delete' | 'findUnique' | 'findFirst',
     (args: object) => Promise<object>
   >
+  box: Record<'findUnique', (args: object) => Promise<object | null>>
+  odd: Record<'findUnique' | 'findMany', (args: object) => Promise<object | null>>
 }
 
 const name = `cache_aside_${process.pid}_${randomBytes(4).toString('hex')}`
@@ -46,9 +60,14 @@ beforeAll(async () => {
       'PRIMARY KEY ("hasOwnProperty", "toString"), ' +
       'FOREIGN KEY ("name", "valueOf") REFERENCES "Thing" ("hasOwnProperty", "toString") ON UPDATE CASCADE)',
   )
-  cached = base.$extends(
-    createExtension({ redis, prefix: `${name}:`, models: { Thing: { queries: true } }, deadlineMs: 2000 }),
-  ) as typeof cached
+  await plain.$executeRawUnsafe('CREATE TABLE "Box" (id integer PRIMARY KEY)')
+  await plain.$executeRawUnsafe(
+    'CREATE TABLE "Odd" (id integer PRIMARY KEY, "__proto__" integer UNIQUE REFERENCES "Box" (id), name text)',
+  )
+  await plain.$executeRawUnsafe('INSERT INTO "Box" VALUES (1), (2)')
+  await plain.$executeRawUnsafe(`INSERT INTO "Odd" VALUES (1, 1, 'one')`)
+  const models = { Thing: { queries: true }, Box: { queries: true }, Odd: { queries: true } }
+  cached = base.$extends(createExtension({ redis, prefix: `${name}:`, models, deadlineMs: 2000 })) as typeof cached
 })
 
 afterAll(async () => {
@@ -98,4 +117,30 @@ it('reads are what Prisma answers, before and after a write', async () => {
   await compare()
   await cached.thing.delete({ where: { key: { hasOwnProperty: 'b', toString: 2 } } })
   await compare()
+})
+
+it('a column named __proto__, which Prisma can not read, leaves no wrong "no such row"', async () => {
+  const outcome = async (run: () => Promise<unknown>) => {
+    try {
+      return await run()
+    } catch (error) {
+      return (error as { code?: string }).code
+    }
+  }
+  const reads = (db: Things) => [
+    () => db.box.findUnique({ where: { id: 1 }, include: { odd: true } }),
+    () => db.box.findUnique({ where: { id: 1 }, include: { odd: { select: { name: true } } } }),
+    () => db.odd.findUnique({ where: { boxId: 1 } }),
+    () => db.odd.findUnique({ where: { boxId: 1 }, include: { box: true } }),
+    () => db.odd.findUnique({ where: { boxId: 1 }, select: { name: true } }),
+    () => db.odd.findUnique({ where: { boxId: 2 } }),
+    () => db.odd.findMany({ select: { name: true } }),
+    () => db.odd.findMany({}),
+  ]
+  for (let i = 0; i < 3; i++) {
+    for (const [n, read] of reads(cached).entries()) {
+      const expected = await outcome(reads(plain)[n] as () => Promise<unknown>)
+      expect(await outcome(read), `read ${n} of round ${i}`).toEqual(expected)
+    }
+  }
 })
