@@ -5,7 +5,7 @@
 import { channel } from 'node:diagnostics_channel'
 
 /** The name of the diagnostics channel on which every event is published too. */
-export const CHANNEL = 'prisma-extension-cache-aside'
+const CHANNEL = 'prisma-extension-cache-aside'
 
 /** `key`, the key in Redis, is contained only with the option `includeKeys`. */
 export type CacheEvent =

@@ -31,7 +31,7 @@ export interface CatalogModel {
 export interface Cached {
   readonly policy: Policy
   readonly codec: RowCodec
-  /** Place of each cached field, in schema order: all but the excluded ones. */
+  /** Index of each cached field, in schema order: all but the excluded ones. */
   readonly fieldIndex: ReadonlyMap<string, number>
   /** The same, the other way round. */
   readonly fieldNames: readonly string[]

@@ -49,7 +49,7 @@ const NOTHING_RELATED: readonly never[] = []
  * @param joined - whether Prisma loads what is related by joins in SQL
  * @throws Bypass
  */
-export function selectionOf(model: CatalogModel, args: Args, joined: boolean, client: ClientTraits): Selection {
+function selectionOf(model: CatalogModel, args: Args, joined: boolean, client: ClientTraits): Selection {
   const { cached } = model
   if (cached === undefined) bypass(`${model.name} is not listed in the option models`)
   // A load selects all fields of the row.
@@ -245,7 +245,7 @@ function countedOf(model: CatalogModel, value: unknown, { reader }: ClientTraits
   return counted
 }
 
-/** Places of what `omit` leaves; undefined for all. */
+/** Indexes of what `omit` leaves; undefined for all. */
 function remaining(
   { definition }: CatalogModel,
   { fieldIndex, scalarNames: names }: Cached,

@@ -35,7 +35,7 @@ export interface RowRead extends Lookup {
   readonly where: Args
   /** Further equality filters, which the row has to satisfy. */
   readonly filters: readonly Filter[]
-  /** Places of the fields that the caller gets, in the order of the result; undefined for all. */
+  /** Indexes of the fields that the caller gets, in the order of the result; undefined for all. */
   readonly fieldIndexes: readonly number[] | undefined
   /** The row with its related rows; undefined when the caller wants scalars only. */
   readonly tree: RowNode | undefined

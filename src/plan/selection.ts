@@ -7,7 +7,7 @@ export const COUNT = '_count'
 export interface Selection {
   readonly model: CatalogModel
   readonly cached: Cached
-  /** Places of the scalars, in the order of the result; undefined for all. */
+  /** Indexes of the scalars, in the order of the result; undefined for all. */
   readonly fieldIndexes: readonly number[] | undefined
   readonly related: readonly Related[]
   readonly counted: readonly Counted[]

@@ -43,7 +43,7 @@ export interface HealthOptions {
 }
 
 /** This many failed round trips within this time stop the use of the cache. They need not be in a row: one node of a Cluster may hang. */
-const FAILURES_TO_DISTRUST = 3
+const FAILURES_TO_SUSPEND = 3
 const FAILURES_WITHIN_MS = 1_000
 const FIRST_RETRY_MS = 50
 const LONGEST_RETRY_MS = 1_000
@@ -206,7 +206,7 @@ export class Health {
       this.#firstFailureAt = now
       this.#failures = 0
     }
-    if (++this.#failures < FAILURES_TO_DISTRUST) return
+    if (++this.#failures < FAILURES_TO_SUSPEND) return
     this.#hanging = true
     this.#suspend()
     this.#schedule()

@@ -1,4 +1,4 @@
-/** The invalidations that Redis has not acknowledged: kept in this process, and replayed before it trusts Redis again. */
+/** The invalidations that Redis has not acknowledged: kept in this process, and replayed before it uses Redis again. */
 import type { Connection } from './connection.js'
 import type { Emit } from '../events.js'
 

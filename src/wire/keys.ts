@@ -53,7 +53,7 @@ export interface ModelKeys extends Dependencies {
   readonly hold: string
 }
 
-/** Places in the `epochs` of a model. */
+/** Indexes in the `epochs` of a model. */
 export const UNNAMED_WRITES = 0
 export const EVERY_WRITE = 1
 

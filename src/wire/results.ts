@@ -1,5 +1,5 @@
 /**
- * Results of queries to bytes and back. Rows of a shape are stored by columns: a column whose values are all the same is
+ * Results of queries to bytes and back. Rows are stored by columns: a column whose values are all the same is
  * stored once, dates as steps from the earliest; rows inside rows follow as a table of their own.
  */
 import { Packr } from 'msgpackr'
@@ -56,7 +56,7 @@ function codec(encode: (result: unknown) => unknown, decode: (stored: unknown) =
   }
 }
 
-/** Rows of a shape, in a list. */
+/** A list of rows. */
 export function listCodec(rows: RowsOf): ResultCodec {
   const table = tableOf(rows)
   return codec(
@@ -65,7 +65,7 @@ export function listCodec(rows: RowsOf): ResultCodec {
   )
 }
 
-/** One row of a shape, or null. */
+/** One row, or null. */
 export function rowOrNullCodec(rows: RowsOf): ResultCodec {
   const table = tableOf(rows)
   return codec(
@@ -102,7 +102,7 @@ export function valueCodec(Decimal: DecimalClass): ResultCodec {
   return codec(tagged, stored => untagged(stored, Decimal))
 }
 
-// ---- rows of a shape, by columns
+// ---- rows, by columns
 
 type Column = readonly unknown[]
 

@@ -327,7 +327,7 @@ const redis: readonly Guard[] = [
     name: 'too many failures',
     without: 'each read waits out its deadline while Redis hangs',
     file: 'redis/health.ts',
-    find: 'if (++this.#failures < FAILURES_TO_DISTRUST) return',
+    find: 'if (++this.#failures < FAILURES_TO_SUSPEND) return',
     instead: 'if (++this.#failures > 0) return',
     tests: ['promises/hanging.test.ts', 'promises/outage.test.ts'],
   },
