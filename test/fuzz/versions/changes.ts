@@ -48,6 +48,16 @@ const asOf = ({ name }: ColumnType, value: unknown): unknown =>
 
 type Change = (version: Blueprint, d: Dice) => Changed | undefined
 
+/** An enum, the tables that have it, and whether a default of theirs is written by the name of a value. */
+function enumOf(version: Blueprint, d: Dice) {
+  const of = oneOf(d, version.enums) as Open<Blueprint['enums'][number]> | undefined
+  const used = tables(version).filter(({ fields }) => fields.some(({ type }) => type.enum === of))
+  const hasDefault = used.some(({ fields }) =>
+    fields.some(({ type, attributes }) => type.enum === of && attributes.length > 0),
+  )
+  return { of, used, hasDefault }
+}
+
 export const CHANGES: Readonly<Record<string, Change>> = {
   'relation field renamed': (version, d) => {
     const relation = oneOf(d, relationsOf(version))
@@ -259,8 +269,7 @@ export const CHANGES: Readonly<Record<string, Change>> = {
   },
 
   'enum value renamed': (version, d) => {
-    const of = oneOf(d, version.enums) as Open<Blueprint['enums'][number]> | undefined
-    const used = tables(version).filter(({ fields }) => fields.some(({ type }) => type.enum === of))
+    const { of, used, hasDefault } = enumOf(version, d)
     const [first, ...others] = of?.members ?? []
     if (of === undefined || used.length === 0 || first === undefined) return undefined
     const name = `${first.name}New`
@@ -273,27 +282,19 @@ export const CHANGES: Readonly<Record<string, Change>> = {
       type.values = [...new Set(type.values.map(now))]
       field.values = [...new Set(field.values.map(now))]
     }
-    // A default is written by its old name.
-    return used.some(({ fields }) => fields.some(({ type, attributes }) => type.enum === of && attributes.length > 0))
-      ? undefined
-      : { tables: used.map(tableOf) }
+    return hasDefault ? undefined : { tables: used.map(tableOf) }
   },
 
   'enum values swapped': (version, d) => {
-    const of = oneOf(d, version.enums) as Open<Blueprint['enums'][number]> | undefined
-    const used = tables(version).filter(({ fields }) => fields.some(({ type }) => type.enum === of))
+    const { of, used, hasDefault } = enumOf(version, d)
     const [first, second, ...others] = of?.members ?? []
     if (of === undefined || used.length === 0 || first === undefined || second === undefined) return undefined
     of.members = [{ ...first, name: second.name }, { ...second, name: first.name }, ...others]
-    // A default is written by its old name.
-    return used.some(({ fields }) => fields.some(({ type, attributes }) => type.enum === of && attributes.length > 0))
-      ? undefined
-      : { tables: used.map(tableOf) }
+    return hasDefault ? undefined : { tables: used.map(tableOf) }
   },
 
   'enum value added or removed': (version, d) => {
-    const of = oneOf(d, version.enums) as Open<Blueprint['enums'][number]> | undefined
-    const used = tables(version).filter(({ fields }) => fields.some(({ type }) => type.enum === of))
+    const { of, used } = enumOf(version, d)
     if (of === undefined || used.length === 0) return undefined
     const gone = of.members.at(-1)?.name
     of.members = of.members.filter(({ name }) => name !== gone)
