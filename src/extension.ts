@@ -17,6 +17,7 @@ import { factsOf, hooksOf } from './prisma7/client.js'
 import {
   isLoadOf,
   isTransactionClient,
+  isUndescribed,
   markHook,
   type Operation,
   skipComputedFields,
@@ -219,7 +220,7 @@ function planOf(context: Context, traits: ClientTraits, operation: Operation, ha
   if (!context.enabled) return new Bypass('the cache is turned off')
   // Also because every operation of a batch transaction has to reach Prisma, or `$transaction([...])` never settles.
   if (context.transactionOf(operation) !== undefined) return new Bypass('in a transaction')
-  if (operation.__internalParams === undefined) return new Bypass('the client does not say which query it is')
+  if (isUndescribed(operation)) return new Bypass('the client does not say which query it is')
   try {
     const plan = planRead(context.catalog.get(model as string), name, args, traits)
     if (plan.kind === 'bypass') return plan

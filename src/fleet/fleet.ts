@@ -45,22 +45,22 @@ const TIMES: FleetTimes = { leaseMs: 40_000, freshMs: 25_000, renewMs: 10_000 }
 /** Longer than the longest TTL: a version that comes back has to know who has written meanwhile. */
 const REMEMBERED_MS = 400 * 24 * 3_600_000
 /** How long the knowledge of a version that is gone is kept; what is only remembered by name differs in every table. */
-const PLAN_KEPT_MS = 7 * 24 * 3_600_000
+const KNOWLEDGE_KEPT_MS = 7 * 24 * 3_600_000
 
 /**
  * Leaves a sign of life. A write of some bytes, allowed on a full Redis.
  *
  * KEYS[1] the fleet · ARGV[1] source, or '' while it is not known · ARGV[2] digest of the version · ARGV[3] lease in ms ·
- * ARGV[4] how long it is remembered in ms · ARGV[5] how long plans are kept in ms · ARGV[6] '=' and the owner whose lease may be
- * taken over, or '' · ARGV[7] the plan of the version, to introduce it, or '' · ARGV[8…] digests whose plans are known ·
- * answers `[status, owner, number, digest, alive, plan, digest, …]`; status: `ours` (number: ms since the version was introduced),
+ * ARGV[4] how long it is remembered in ms · ARGV[5] how long knowledge is kept in ms · ARGV[6] '=' and the owner whose lease may be
+ * taken over, or '' · ARGV[7] the knowledge of the version, to introduce it, or '' · ARGV[8…] digests whose knowledge is there already ·
+ * answers `[status, owner, number, digest, alive, knowledge, digest, …]`; status: `ours` (number: ms since the version was introduced),
  * `foreign`, `vacant` (the lease has run out: invalidate all epochs and come again) or `new` (introduce the version; number: 0 if
  * it was never there before)
  */
 const CHECK_IN = `#!lua flags=allow-oom
 local key, time = KEYS[1], redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local source, digest, lease, replaces, plan = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[6], ARGV[7]
+local source, digest, lease, replaces, knowledge = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[6], ARGV[7]
 local text = redis.pcall('GET', key)
 local isRead, fleet = pcall(cjson.decode, type(text) == 'string' and text or '')
 if not isRead or type(fleet) ~= 'table' or type(fleet.versions) ~= 'table' or type(fleet.source) ~= 'string' then
@@ -78,8 +78,8 @@ if source ~= '' and owner ~= source then
 end
 local own = fleet.versions[digest] or {last = 0}
 local reply = {'ours', owner, own.last}
-if plan ~= '' then
-  own.plan = plan
+if knowledge ~= '' then
+  own.plan = knowledge
   if own.last <= now then own.since = now end
   own.last = now + lease
 end
@@ -127,7 +127,7 @@ export class Fleet implements FleetView {
   readonly #times: FleetTimes
   readonly #key: string
   /** By digest; undefined: the version exists, but its knowledge can't be read. */
-  readonly #plans = new Map<string, Version | undefined>()
+  readonly #versions = new Map<string, Version | undefined>()
   #others: readonly (Version | undefined)[] = []
   #othersText = ''
   #freshUntil = Number.NEGATIVE_INFINITY
@@ -237,9 +237,9 @@ export class Fleet implements FleetView {
   async #send(source: string, replaces: string, introduce: boolean, ms: number): Promise<CheckedIn | undefined> {
     const { version } = this.#options
     const { leaseMs } = this.#times
-    const plan = introduce ? version.text : ''
-    const known = [...this.#plans].flatMap(([digest, theirs]) => (theirs === undefined ? [] : [digest]))
-    const args = [source, version.digest, leaseMs, REMEMBERED_MS, PLAN_KEPT_MS, replaces, plan, ...known]
+    const knowledge = introduce ? version.text : ''
+    const known = [...this.#versions].flatMap(([digest, theirs]) => (theirs === undefined ? [] : [digest]))
+    const args = [source, version.digest, leaseMs, REMEMBERED_MS, KNOWLEDGE_KEPT_MS, replaces, knowledge, ...known]
     const replies = await this.#connection.send([['eval', CHECK_IN, 1, this.#key, ...args]], ms)
     const [reply] = replies ?? []
     if (reply instanceof Error) {
@@ -252,8 +252,8 @@ export class Fleet implements FleetView {
     const found: { digest: string; alive: boolean }[] = []
     for (let i = 0; i < others.length; i += 3) {
       const digest = String(others[i])
-      const plan = String(others[i + 2])
-      if (plan !== '' || !this.#plans.has(digest)) this.#plans.set(digest, readVersion(digest, plan))
+      const knowledge = String(others[i + 2])
+      if (knowledge !== '' || !this.#versions.has(digest)) this.#versions.set(digest, readVersion(digest, knowledge))
       found.push({ digest, alive: String(others[i + 1]) === '1' })
     }
     return {
@@ -269,9 +269,9 @@ export class Fleet implements FleetView {
     const { version, epochs, prefix } = this.#options
     // Nothing is known of who had the keys.
     if (ageMs === 0 && others.length === 0) return epochs
-    const plans = others.map(({ digest }) => this.#plans.get(digest))
-    if (plans.includes(undefined)) return epochs
-    const names = plans.flatMap(other => [...differingNames(version, other as Version)])
+    const versions = others.map(({ digest }) => this.#versions.get(digest))
+    if (versions.includes(undefined)) return epochs
+    const names = versions.flatMap(other => [...differingNames(version, other as Version)])
     return [...new Set(names)].flatMap(name => version.epochsOf(name)).map(epoch => prefix + epoch)
   }
 
@@ -279,7 +279,7 @@ export class Fleet implements FleetView {
     const { version, emit } = this.#options
     const { leaseMs, freshMs } = this.#times
     const alive = others.filter(other => other.alive).map(({ digest }) => digest)
-    this.#others = alive.map(digest => this.#plans.get(digest))
+    this.#others = alive.map(digest => this.#versions.get(digest))
     this.#everythingIsStale = false
     this.#foreign = undefined
     this.#ours = isOurs

@@ -37,9 +37,14 @@ export function fluentPath({ __internalParams }: Operation): readonly string[] {
   return __internalParams?.dataPath?.filter((_, i) => i % 2 === 1) ?? []
 }
 
-/** Whether the operation is a fluent call, whose result has another shape. */
+/** Whether the client says nothing of how the operation was called: then it is not known what its result has to be. */
+export function isUndescribed({ __internalParams }: Operation): boolean {
+  return __internalParams === undefined
+}
+
+/** Whether the operation is, or may be, a fluent call, whose result is another row. */
 export function isFluent(operation: Operation): boolean {
-  return operation.__internalParams === undefined || fluentPath(operation).length > 0
+  return isUndescribed(operation) || fluentPath(operation).length > 0
 }
 
 /**

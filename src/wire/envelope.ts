@@ -31,7 +31,10 @@ const KIND_AT = 53
 /** Where the payload begins: the size of the envelope. */
 export const PAYLOAD_AT = 54
 
-/** A token as Redis holds it: `[format, token]`, 20 bytes. The value of an epoch, and of a key under load. */
+/**
+ * A token as Redis holds it: `[format, token]`, 20 bytes. The value of an epoch, and of a key under load. An entry begins with its
+ * token, so it may stand for it.
+ */
 export type Token = Buffer
 
 /** What an entry says; each kind names the epoch in its stamp. */
