@@ -6,6 +6,7 @@ import type { CacheEvent } from '../../src/events.js'
 import { newToken } from '../../src/wire/envelope.js'
 import { Flight } from '../../src/local/flights.js'
 import { type FillOptions, Store } from '../../src/redis/store.js'
+import { control } from '../support/control.js'
 import { startRedis } from '../support/servers.js'
 import { type CachedProcess, createWorld, useWorld, type World } from '../support/world.js'
 
@@ -374,7 +375,7 @@ describe('a fetch that calls getOrSet itself', () => {
     expect(fetches.filter(each => each.includes(' of '))).toHaveLength(1)
   })
 
-  it('(without that, two fetches wait for each other until loadTimeoutMs)', async () => {
+  control('without that, two fetches wait for each other until loadTimeoutMs', async () => {
     vi.spyOn(Flight.prototype, 'waitsForUs', 'get').mockReturnValue(false)
     const { answers, fetches } = await crossed({ loadTimeoutMs: 500 })
     expect(fetches.toSorted()).toEqual(['a', 'b'])
@@ -434,7 +435,7 @@ describe('an invalidation during a fetch', () => {
     expect(await overtaken()).toEqual(['old', 'new', 'new'])
   })
 
-  it('(joining any load in flight, a later caller gets the stale value)', async () => {
+  control('joining any load in flight, a later caller gets the stale value', async () => {
     vi.spyOn(Flight.prototype, 'mayJoin').mockReturnValue(true)
     const [before, after] = await overtaken()
     expect([before, after]).toEqual(['old', 'old'])
@@ -448,7 +449,7 @@ describe('an invalidation during a fetch', () => {
     }
   }
 
-  it('(without epochs, the stale value is stored)', async () => {
+  control('without epochs, the stale value is stored', async () => {
     const [, after, later] = await overtaken({ parts: { Store: NoEpochs } })
     expect([after, later]).toEqual(['old', 'old'])
   })
@@ -478,7 +479,7 @@ describe('an invalidation during a fetch', () => {
     expect(await deleted()).toBe('new')
   })
 
-  it('(without the token, the stale value is stored)', async () => {
+  control('without the token, the stale value is stored', async () => {
     expect(await deleted({ parts: { Store: UnguardedFill } })).toBe('old')
   })
 

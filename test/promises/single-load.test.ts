@@ -5,6 +5,7 @@ import { Connection } from '../../src/redis/connection.js'
 import { RENEW } from '../../src/redis/scripts.js'
 import { Flights } from '../../src/local/flights.js'
 import { newToken } from '../../src/wire/envelope.js'
+import { control } from '../support/control.js'
 import { Gates } from '../support/gates.js'
 import { type CachedProcess, useWorld, type World } from '../support/world.js'
 
@@ -93,7 +94,7 @@ describe('a slow fetch', () => {
     expect(await fetches()).toBe(1)
   })
 
-  it('(without single-flight, it runs for each)', async () => {
+  control('without single-flight, it runs for each', async () => {
     vi.spyOn(Flights.prototype, 'inProgress').mockReturnValue(undefined)
     expect(await fetches()).toBe(20)
   })
@@ -158,7 +159,7 @@ describe('a load of a row', () => {
     expect((await hanging)?.id).toBe(id)
   })
 
-  it('(without a bound, all wait as long as it hangs)', async () => {
+  control('without a bound, all wait as long as it hangs', async () => {
     const { own, gates, started, loads, read } = gated({ parts: { longestWaitMs: Number.POSITIVE_INFINITY } })
     await started()
     const id = await newUser()
@@ -260,7 +261,7 @@ describe('a token', () => {
     expect(await keptAfter('renews')).toEqual({ value: 'v', statements: 0 })
   })
 
-  it('(without its renewal, the token has ended by then, and nothing is kept)', async () => {
+  control('without its renewal, the token has ended by then, and nothing is kept', async () => {
     expect(await keptAfter('does not renew')).toEqual({ value: 'fetched again', statements: 1 })
   })
 

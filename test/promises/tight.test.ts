@@ -5,6 +5,7 @@ import { Redis as Redis5 } from 'ioredis5'
 import { describe, expect, it } from 'vitest'
 import { Connection } from '../../src/redis/connection.js'
 import { Holds } from '../../src/redis/holds.js'
+import { control } from '../support/control.js'
 import { useProxy, useRedis } from '../support/hooks.js'
 import { inUse, nameOf, newUsers, rename } from '../support/users.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
@@ -266,7 +267,7 @@ describe.each([
     expect(await world.redis.call('INFO', 'keyspace')).not.toContain('db1')
   })
 
-  it('(without that check, other processes read the stale row)', async () => {
+  control('without that check, other processes read the stale row', async () => {
     const { writer, reader, id } = await story({ Connection: StaysHere })
     expect(await nameOf(reader, id)).toBe('v0')
     await writer.redis.select(1)
@@ -341,7 +342,7 @@ describe('a hold that Redis evicts', () => {
     expect(kept.close()).toBe(1)
   })
 
-  it('(without setting it again, an evicted hold is gone)', async () => {
+  control('without setting it again, an evicted hold is gone', async () => {
     const { ttl, kept } = await story(LeftToRedis)
     expect(ttl).toBe(-2)
     kept.close()
