@@ -18,7 +18,7 @@ interface TableKnowledge {
   /** Stale after rows were deleted: what referential actions reach, too. */
   readonly deleted: readonly string[]
   /** Stale besides after one of these columns changed. */
-  readonly columns: Readonly<Record<string, readonly string[]>>
+  readonly columns: ReadonlyMap<string, readonly string[]>
 }
 
 export interface Version {
@@ -77,10 +77,10 @@ function knowledgeOf(catalog: Catalog, own: CatalogModel, prefix: string): Table
   const changed = stale('updateMany', { where: {}, data: {} })
   const deleted = stale('deleteMany', {})
   const referenced = new Set(definition.relations.flatMap(({ opposite }) => opposite.references))
-  const columns = Object.fromEntries(
+  const columns = new Map(
     definition.scalars
       .filter(({ name }) => referenced.has(name))
-      .map(({ name, column }) => {
+      .map(({ name, column }): [string, string[]] => {
         const keys = stale('updateMany', { where: {}, data: { [name]: 0 } })
         return [column, keys.filter(key => !changed.includes(key))]
       }),
@@ -101,7 +101,7 @@ function knowledgeOf(catalog: Catalog, own: CatalogModel, prefix: string): Table
   }
   return {
     names: digestOf([names, changed]),
-    mark: digestOf([names, changed, deleted, columns]),
+    mark: digestOf([names, changed, deleted, Object.fromEntries(columns)]),
     changed,
     deleted,
     columns,
@@ -120,7 +120,7 @@ function indexed({ names, mark, changed, deleted, columns }: TableKnowledge, epo
     mark,
     of(changed),
     of(deleted),
-    Object.fromEntries(Object.entries(columns).map(([name, keys]) => [name, of(keys)])),
+    Object.fromEntries(Array.from(columns, ([name, keys]) => [name, of(keys)])),
   ]
 }
 
@@ -148,7 +148,7 @@ export function readVersion(digest: string, text: string): Version | undefined {
         mark,
         changed: of(changed),
         deleted: of(deleted),
-        columns: Object.fromEntries(Object.entries(columns).map(([column, indexes]) => [column, of(indexes)])),
+        columns: new Map(Object.entries(columns).map(([column, indexes]) => [column, of(indexes)])),
       },
     ])
     return { digest, text, tables: new Map(tables), epochs: names }
@@ -168,7 +168,7 @@ export function staleByOthers(write: WriteTrace, own: Version, other: Version, p
     if (theirs === undefined || theirs.mark === ours?.mark) continue
     if (theirs.names !== ours?.names) stale.push(...theirs.changed)
     if (write.deletedModels.has(model)) stale.push(...theirs.deleted)
-    for (const column of write.columnsOf.get(model) ?? []) stale.push(...(theirs.columns[column] ?? []))
+    for (const column of write.columnsOf.get(model) ?? []) stale.push(...(theirs.columns.get(column) ?? []))
   }
   return stale.map(key => prefix + key)
 }
@@ -187,8 +187,8 @@ export function differingNames(own: OwnVersion, other: Version): ReadonlySet<str
     if (theirs === undefined || theirs.mark === ours.mark) continue
     if (theirs.names !== ours.names) add(ours.changed)
     add(apart(ours.deleted, theirs.deleted))
-    for (const column of new Set([...Object.keys(ours.columns), ...Object.keys(theirs.columns)])) {
-      add(apart(ours.columns[column] ?? [], theirs.columns[column] ?? []))
+    for (const column of new Set([...ours.columns.keys(), ...theirs.columns.keys()])) {
+      add(apart(ours.columns.get(column) ?? [], theirs.columns.get(column) ?? []))
     }
   }
   return names

@@ -44,13 +44,14 @@ interface Things {
 }
 
 const name = `cache_aside_${process.pid}_${randomBytes(4).toString('hex')}`
+let databaseUrl: string
 let plain: AnyClient & Things
 let base: AnyClient
 let redis: Redis
 let cached: Things & { $cache: { close(): void } }
 
 beforeAll(async () => {
-  const databaseUrl = await createDatabase(inject('databaseUrl'), name)
+  databaseUrl = await createDatabase(inject('databaseUrl'), name)
   const make = clientsOf(SCHEMA, [])
   plain = make(databaseUrl) as typeof plain
   base = make(databaseUrl)
@@ -117,6 +118,29 @@ it('reads are what Prisma answers, before and after a write', async () => {
   await compare()
   await cached.thing.delete({ where: { key: { hasOwnProperty: 'b', toString: 2 } } })
   await compare()
+})
+
+it('another version of the schema, to which such a column is no key any more, is understood', async () => {
+  const before = SCHEMA.indexOf('parent         Thing?')
+  const after = SCHEMA.indexOf('@@id([hasOwnProperty')
+  const other = clientsOf(SCHEMA.slice(0, before) + SCHEMA.slice(after), [])(databaseUrl)
+  const options = { redis, prefix: `${name}:`, models: { Thing: { queries: true } }, deadlineMs: 2000 }
+  const newer = other.$extends(createExtension(options)) as typeof cached
+  const where = { key: { hasOwnProperty: 'versions', toString: 1 } }
+  await cached.thing.create({ data: where.key })
+  for (const [writer, reader] of [
+    [cached, newer],
+    [newer, cached],
+  ] as const) {
+    for (const label of ['x', 'y']) {
+      await reader.thing.findUnique({ where })
+      await writer.thing.update({ where, data: { name: null, valueOf: null, hasOwnProperty: 'versions' } })
+      await writer.thing.update({ where, data: { name: label } })
+      expect(await reader.thing.findUnique({ where })).toMatchObject({ name: label })
+    }
+  }
+  await newer.$cache.close()
+  await other.$disconnect()
 })
 
 it('a column named __proto__, which Prisma can not read, leaves no wrong "no such row"', async () => {
