@@ -10,7 +10,8 @@ import type { Scope } from './local/open-transactions.js'
 import { type CacheAsideOptions, checkOptions } from './options.js'
 import { Bypass, HOOKS_BEHIND } from './plan/bypass.js'
 import { anyWrite } from './plan/effects.js'
-import { isRead, planRead, type ReadPlan, type ResultRead, type RowRead } from './plan/read.js'
+import { isRead, planRead, type ReadPlan, type ResultRead } from './plan/read.js'
+import type { RowRead, RowsRead } from './plan/rows.js'
 import type { ClientTraits } from './plan/selection.js'
 import { addTraitsOf, traitsOf } from './plan/traits.js'
 import { factsOf, hooksOf } from './prisma7/client.js'
@@ -23,11 +24,10 @@ import {
   skipComputedFields,
   transactionIdOf,
 } from './prisma7/operation.js'
-import { callerQuery, nameOfLoad } from './read/row-load.js'
+import { callerQuery, nameOfLoad, RowLoad } from './read/row-load.js'
 import { cacheAside } from './read/read.js'
 import { ResultReading } from './read/result.js'
-import { RowReading } from './read/row.js'
-import { TreeReading } from './read/tree.js'
+import { readRows, rowReading } from './read/rows.js'
 import { type Session, Sessions } from './session.js'
 import { NOT_KNOWN } from './source/database.js'
 import { invalidate } from './write/invalidate.js'
@@ -206,13 +206,13 @@ function readCached(
   context: Context,
   traits: ClientTraits,
   operation: Operation,
-  plan: RowRead | ResultRead,
+  plan: RowRead | RowsRead | ResultRead,
 ): Promise<unknown> {
   if (plan.kind === 'result') return cacheAside(context, new ResultReading(context, operation, plan))
   const { tree } = plan
-  if (tree === undefined) return cacheAside(context, new RowReading(context, traits, operation, plan))
-  if (traits.computed.isEmpty) skipComputedFields(operation)
-  return cacheAside(context, new TreeReading(context, traits, operation, plan, tree))
+  if (tree !== undefined && traits.computed.isEmpty) skipComputedFields(operation)
+  if (plan.kind === 'rows') return readRows(context, traits, operation, plan)
+  return cacheAside(context, rowReading(context, operation, plan, new RowLoad(context, traits, operation, plan)))
 }
 
 function planOf(context: Context, traits: ClientTraits, operation: Operation, hasHooksBehind: boolean): ReadPlan {
@@ -224,9 +224,12 @@ function planOf(context: Context, traits: ClientTraits, operation: Operation, ha
   try {
     const plan = planRead(context.catalog.get(model as string), name, args, traits)
     if (plan.kind === 'bypass') return plan
-    if (plan.kind === 'row') {
+    if (plan.kind !== 'result') {
       if (context.deniedLoads.has(nameOfLoad(plan))) return new Bypass('the database user may not read the whole row')
-      if (isNarrow(plan) && context.guesses.isTooLarge(plan.key)) return new Bypass('the row is larger than maxBytes')
+      const rows = plan.kind === 'row' ? [plan] : plan.rows
+      if (isNarrow(plan) && rows.some(({ key }) => context.guesses.isTooLarge(key))) {
+        return new Bypass('the row is larger than maxBytes')
+      }
     }
     // What the hooks make of the query would be stored for all users, and a hit would run none of them.
     if (!hasHooksBehind || context.hooksAreSameForAll) return context.fleet.check(context.access.check(plan))
@@ -241,7 +244,7 @@ function planOf(context: Context, traits: ClientTraits, operation: Operation, ha
 }
 
 /** Whether the caller asks for less of the row than a load does. */
-function isNarrow({ fieldIndexes, tree }: RowRead): boolean {
+function isNarrow({ fieldIndexes, tree }: RowRead | RowsRead): boolean {
   return (tree === undefined ? fieldIndexes : tree.selection.fieldIndexes) !== undefined
 }
 

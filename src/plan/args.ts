@@ -40,16 +40,21 @@ export class ModelsRead {
   }
 }
 
-/** Prisma's constants and other values that only the door knows: answers a name, or undefined. */
-export type NameOfConstant = (value: object) => string | undefined
+/** What only Prisma knows of a value. */
+export interface Constants {
+  /** The name of `DbNull`, `JsonNull` or `AnyNull`; undefined for anything else. */
+  nameOf(value: object): string | undefined
+  /** Whether it is `Prisma.skip`, which says that nothing is given. */
+  isSkip(value: unknown): boolean
+}
 
 export class ArgsReader {
-  readonly #nameOfConstant: NameOfConstant
+  readonly #constants: Constants
   readonly #strict: boolean
 
   /** @param strict - whether an `undefined` is an error of its own to Prisma */
-  constructor(nameOfConstant: NameOfConstant, strict: boolean) {
-    this.#nameOfConstant = nameOfConstant
+  constructor(constants: Constants, strict: boolean) {
+    this.#constants = constants
     this.#strict = strict
   }
 
@@ -57,23 +62,40 @@ export class ArgsReader {
   textOfGiven(args: Args, names: readonly string[], textOf: (name: string, value: unknown) => string): string {
     let text = ''
     for (const name of names) {
-      if (this.#isGiven(args, name)) text += `${name}:${textOf(name, args[name])};`
+      if (this.isGiven(args, name)) text += `${name}:${textOf(name, args[name])};`
     }
     return text
   }
 
-  isGiven(args: Args, name: string): boolean {
-    return this.#isGiven(args, name)
+  /**
+   * The conditions of a `where` that say something: without `undefined` and `Prisma.skip`, and without an empty `AND` or `NOT`.
+   * Optional filters are written so.
+   */
+  conditions(where: unknown): unknown {
+    if (!isPlain(where)) return where
+    const names = Object.keys(where)
+    const said = names.filter(name => this.isGiven(where, name) && !this.#isEmpty(name, where[name]))
+    return said.length === names.length ? where : Object.fromEntries(said.map(name => [name, where[name]]))
+  }
+
+  #isEmpty(name: string, value: unknown): boolean {
+    if (Array.isArray(value) && value.length === 0) return name === 'AND' || name === 'NOT'
+    if (name !== 'AND') return false
+    const isEmpty = (item: unknown) => {
+      const said = this.conditions(item)
+      return isPlain(said) && Object.keys(said).length === 0
+    }
+    return Array.isArray(value) ? value.every(isEmpty) : isEmpty(value)
   }
 
   /** A `where`, a `cursor` or a `having`. */
   where(model: CatalogModel, where: unknown, modelsRead: ModelsRead): string {
     if (where === null) return 'null'
-    if (!isPlain(where)) bypass('where is of a form that this version does not know')
+    const said = this.conditions(where)
+    if (!isPlain(said)) bypass('where is of a form that this version does not know')
     let text = '{'
-    for (const name of Object.keys(where).toSorted()) {
-      if (!this.#isGiven(where, name)) continue
-      text += `${name}:${this.#condition(model, name, where[name], modelsRead)};`
+    for (const name of Object.keys(said).toSorted()) {
+      text += `${name}:${this.#condition(model, name, said[name], modelsRead)};`
     }
     return `${text}}`
   }
@@ -165,19 +187,20 @@ export class ArgsReader {
       return `x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`
     }
     if (isDecimal(value)) return `D${value.toJSON()}`
-    const constant = this.#nameOfConstant(value)
+    const constant = this.#constants.nameOf(value)
     if (constant !== undefined) return `P${constant}`
     if (!isPlain(value)) bypass('a value is of a class that this version does not know')
     const names = sorted ? Object.keys(value).toSorted() : Object.keys(value)
     return `{${names
-      .filter(name => this.#isGiven(value, name))
+      .filter(name => this.isGiven(value, name))
       .map(name => `${JSON.stringify(name)}:${this.value(value[name], sorted)}`)
       .join(',')}}`
   }
 
-  /** Prisma takes `undefined` for "not given", unless it is configured to be strict. */
-  #isGiven(args: Args, name: string): boolean {
-    if (args[name] !== undefined) return true
+  /** Prisma takes `undefined` for "not given", unless it is configured to be strict; and `Prisma.skip` always. */
+  isGiven(args: Args, name: string): boolean {
+    const value = args[name]
+    if (value !== undefined) return !this.#constants.isSkip(value)
     if (this.#strict && Object.hasOwn(args, name)) bypass(`${name} is undefined`)
     return false
   }
@@ -217,6 +240,8 @@ export function literalText(value: unknown): string | undefined {
       return JSON.stringify(value)
     case 'number':
       return Object.is(value, -0) ? undefined : String(value)
+    case 'undefined':
+      return 'u'
     default:
   }
   if (value === null) return 'n'

@@ -1,13 +1,16 @@
 /** A plan of a read in words: what `$cache.explain` answers. */
 import type { Bypass } from './bypass.js'
 import type { Catalog, CatalogModel, ParentList } from './catalog.js'
-import type { ReadPlan, RowRead } from './read.js'
+import type { ReadPlan } from './read.js'
+import type { RowRead, RowsRead } from './rows.js'
 import { type RelatedEntry, relatedKeysAt, type RowNode } from './tree.js'
 
 export interface CachedRead {
   cached: true
-  /** The key in Redis that is looked up. */
+  /** The key in Redis that is looked up; of several rows, that of the first. */
   key: string
+  /** Of several rows: the keys of all. */
+  keys?: readonly string[]
   /** Of one row: the name of the key that the `where` pins it by, such as `id` or `email`. */
   by?: string
   /** Which writes invalidate the entry, in words: `'a write to this row of User'`, `'any write to Post'`. */
@@ -26,12 +29,22 @@ export function explainRead(plan: ReadPlan, catalog: Catalog): CachedRead | { ca
     const { epochs } = plan.dependsOn
     return { cached: true, key, invalidatedBy: facts.epochs(epochs, list && [list]), dependsOn: epochs }
   }
-  const { key, by, tree, model } = plan
-  const row = { cached: true, key, by: by.key.name, invalidatedBy: facts.row(model, loadedBy(plan)) } as const
-  return tree === undefined ? row : { ...row, relations: relationsOf(tree, '', facts) }
+  const { by, tree, model } = plan
+  const keys = plan.kind === 'rows' ? plan.rows.map(({ key }) => key) : [plan.key]
+  const row = {
+    cached: true,
+    key: keys[0] ?? '',
+    by: by.key.name,
+    invalidatedBy: facts.row(model, loadedBy(plan)),
+  } as const
+  return {
+    ...row,
+    ...(plan.kind === 'rows' && { keys }),
+    ...(tree !== undefined && { relations: relationsOf(tree, '', facts) }),
+  }
 }
 
-function loadedBy({ by, identity }: RowRead): string | undefined {
+function loadedBy({ by, identity }: RowRead | RowsRead): string | undefined {
   return by === identity ? undefined : `if it was loaded by ${by.key.name}`
 }
 

@@ -36,7 +36,7 @@ function selectionText({ select, include, omit }: Args): string | undefined {
   if (select === undefined && include === undefined && omit === undefined) return ''
   let text = ''
   for (const part of [select, include, omit]) {
-    const literal = part === undefined ? 'u' : literalText(part)
+    const literal = literalText(part)
     if (literal === undefined) return undefined
     text += literal
   }
@@ -56,7 +56,9 @@ function selectionOf(model: CatalogModel, args: Args, joined: boolean, client: C
   if (cached.undecoded !== undefined)
     bypass(`Prisma does not decode rows of ${model.name} with its field ${cached.undecoded}`)
   // Prisma takes null for "not given" here.
-  const [select, include, omit] = [args.select ?? undefined, args.include ?? undefined, args.omit ?? undefined]
+  const [select, include, omit] = SELECTION.map(name =>
+    client.reader.isGiven(args, name) ? (args[name] ?? undefined) : undefined,
+  )
   if (omit !== undefined && !isPlain(omit)) bypass('omit is of a form that this version does not know')
   if (select === undefined) {
     const all = omit === undefined && cached.policy.exclude.size === 0 && client.globalOmit(model.name) === undefined
@@ -254,6 +256,8 @@ function remaining(
 ): readonly number[] | undefined {
   for (const name of Object.keys(omit)) {
     if (!names.includes(name)) bypass(`omit.${name} is not a scalar field`)
+    const isOptional = !client.reader.isGiven(omit, name) && client.globalOmit(definition.name)?.[name] === undefined
+    if (isOptional) continue
     if (omit[name] !== true && omit[name] !== false) bypass(`omit.${name} must be true or false`)
     if (omit[name] && client.computed.needs(definition.name, name)) bypass(`omit.${name}: a computed field needs it`)
   }

@@ -3,7 +3,7 @@
  * write that disagree are a stale row. Where a `where` names no row for certain, a read uses the database, and a write
  * invalidates all rows of the model.
  */
-import { type Args, isPlain } from './args.js'
+import { type Args, type ArgsReader, isPlain } from './args.js'
 import type { Cached, CachedField, CatalogModel, Identity, ParentList } from './catalog.js'
 import { OPERATORS } from './identities.js'
 import type { Row } from '../wire/rows.js'
@@ -50,6 +50,24 @@ export function pinnedByFirst(where: unknown, { pins }: Cached): PinnedKey | und
   return undefined
 }
 
+/** `{ id: { in: [1, 2] } }`, of a unique of one field, beside whatever else. */
+export function pinnedByIn(
+  where: unknown,
+  { pins }: Cached,
+  reader: ArgsReader,
+): { by: Identity; values: readonly unknown[]; rest: Args } | undefined {
+  if (!isPlain(where)) return undefined
+  for (const by of pins) {
+    const [name] = by.names as [string]
+    const takesIn = by.names.length === 1 && by.key.fields[0]?.type !== 'Boolean'
+    const filter = takesIn ? reader.conditions(where[name]) : undefined
+    if (!isPlain(filter) || !hasOnly(filter, ['in']) || !Array.isArray(filter.in)) continue
+    const { [name]: _, ...rest } = where
+    return { by, values: filter.in, rest }
+  }
+  return undefined
+}
+
 /**
  * Filters of types where equal in JavaScript is equal in the database. (A text that differs here may still be equal under
  * its collation: then the query goes to the database.)
@@ -91,12 +109,19 @@ export interface Filter extends CachedField {
   readonly text: string | null
 }
 
-/** Whether a row is what the caller filters for. */
-export function matches(row: Row, filters: readonly Filter[]): boolean {
-  return filters.every(({ field, canonicalize, text }) => {
+/**
+ * Whether a row is what the caller filters for. Undefined: only the database can tell, because a collation may take two texts for
+ * equal.
+ */
+export function matches(row: Row, filters: readonly Filter[]): boolean | undefined {
+  let matching: boolean | undefined = true
+  for (const { field, canonicalize, text, equality } of filters) {
     const value = row[field.name]
-    return text === null ? value === null : canonicalize(value) === text
-  })
+    if (text === null ? value === null : canonicalize(value) === text) continue
+    if (text === null || value === null || equality === 'exact') return false
+    matching = undefined
+  }
+  return matching
 }
 
 /** The relation tag of a parent that a `where` pins by its foreign key: whatever else it says narrows down that list. */

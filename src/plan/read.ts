@@ -1,53 +1,19 @@
 /**
- * What a read is to the cache: a row by its identity, with what hangs on it; or a result as a whole, with all that it depends
+ * What a read is to the cache: one or several rows by their identity, with what hangs on them; or a result as a whole, with all that it depends
  * on; or why it goes to the database. Every part of the args has to be of a form known here; anything else gets Prisma's own
  * answer or error.
  */
 import { type Args, isPlain, listText, ModelsRead } from './args.js'
 import { Bypass, bypass } from './bypass.js'
-import type { Cached, CatalogModel, Identity, ParentList } from './catalog.js'
-import { keyOf } from './identities.js'
-import { type Filter, filtersOf, NONE, pinnedByFirst, pinnedByUnique, pinnedTag, uniqueNames } from './pins.js'
+import type { Cached, CatalogModel, ParentList } from './catalog.js'
+import { pinnedTag } from './pins.js'
+import { namesOf, planRow, planRows, type RowRead, type RowsRead, strategyOf } from './rows.js'
 import { type Dependencies, hashName } from '../wire/keys.js'
 import { listCodec, type ResultCodec, rowOrNullCodec } from '../wire/results.js'
 import { type ClientTraits, meaningsOf, ttlMsOf } from './selection.js'
-import { epochsOf, type RowNode, selectedIn } from './tree.js'
+import { epochsOf, selectedIn } from './tree.js'
 
-export type ReadPlan = RowRead | ResultRead | Bypass
-
-/** A row to look up, by its primary key or by another unique. */
-export interface Lookup {
-  readonly model: CatalogModel
-  readonly cached: Cached
-  readonly identity: Identity
-  /** What is pinned: the primary key itself, or another unique. */
-  readonly by: Identity
-  /** The pinned values, encoded. */
-  readonly id: string
-  /** The row's key, or that of the pointer to it. */
-  readonly key: string
-}
-
-/** One row, by primary key or by another unique, with what hangs on it. */
-export interface RowRead extends Lookup {
-  readonly kind: 'row'
-  /** The `where` of the load: the pinned key and nothing else. */
-  readonly where: Args
-  /** Further equality filters, which the row has to satisfy. */
-  readonly filters: readonly Filter[]
-  /** Indexes of the fields that the caller gets, in the order of the result; undefined for all. */
-  readonly fieldIndexes: readonly number[] | undefined
-  /** The row with its related rows; undefined when the caller wants scalars only. */
-  readonly tree: RowNode | undefined
-  readonly strategy: unknown
-  /**
-   * Whether a list in it begins at a cursor. `findUnique` alone looks for that row in the whole table, `findFirst`, or
-   * several in one statement, among the rows of the list.
-   */
-  readonly hasCursor: boolean
-  /** Names of all models that are looked at, and of the links between them. */
-  readonly models: readonly string[]
-}
+export type ReadPlan = RowRead | RowsRead | ResultRead | Bypass
 
 /** A result as a whole. */
 export interface ResultRead {
@@ -88,76 +54,16 @@ export function planRead(
   try {
     if (model?.cached === undefined) bypass('the model is not listed in the option models')
     if (!isPlain(args)) bypass('the args are of a form that this version does not know')
-    if (!ROW_READS.has(operation)) return planResult(model, model.cached, operation, args, client)
-    const row = planRow(model, model.cached, operation, args, client)
-    return typeof row === 'string' ? planResult(model, model.cached, operation, args, client) : row
+    if (ROW_READS.has(operation)) {
+      const row = planRow(model, model.cached, operation, args, client)
+      if (typeof row !== 'string') return row
+    }
+    const rows = operation === 'findMany' ? planRows(model, model.cached, args, client) : undefined
+    return rows ?? planResult(model, model.cached, operation, args, client)
   } catch (why) {
     if (why instanceof Bypass) return why
     throw why
   }
-}
-
-const OF_ROW = new Set(['where', 'select', 'include', 'omit', 'relationLoadStrategy'])
-
-/** A row by its identity; or, for a `findFirst` that is none, a text that says why. */
-function planRow(
-  model: CatalogModel,
-  cached: Cached,
-  operation: string,
-  args: Args,
-  client: ClientTraits,
-): RowRead | string {
-  const unique = operation.startsWith('findUnique')
-  const not = (why: string): string => (unique ? bypass(why) : why)
-  const { identity } = model
-  if (identity === undefined) return not('the model has no primary key whose values can be compared exactly')
-  for (const name of Object.keys(args)) {
-    if (OF_ROW.has(name) || !client.reader.isGiven(args, name)) continue
-    return not(`${name} is not cached`)
-  }
-  const pinned = unique ? pinnedByUnique(args.where, cached) : pinnedByFirst(args.where, cached)
-  if (pinned === undefined) return not('where names no unique key')
-  const { by, values, where, rest } = pinned
-  const id = by.idOf(values)
-  // The database may find a row under other spellings too, and in a batch it is then taken for missing.
-  if (id === undefined) bypass(`${by.key.name} may be spelled in another way in the database`)
-  const filters = rest === NONE ? [] : filtersOf(rest, cached, unique ? uniqueNames(model) : new Set())
-  if (typeof filters === 'string') return not(filters)
-
-  const strategy = strategyOf(args, client)
-  const selection = client.selections.of(model, args, strategy === 'join', client)
-  const { tree, hasCursor, modelsRead } = selectedIn(selection)
-  if (!unique && hasCursor) return 'a relation has a cursor, which findFirst and findUnique treat differently'
-  const key = keyOf(model, by, id)
-  return {
-    kind: 'row',
-    model,
-    cached,
-    identity,
-    by,
-    id,
-    key,
-    where,
-    filters,
-    fieldIndexes: selection.fieldIndexes,
-    tree,
-    strategy: args.relationLoadStrategy,
-    hasCursor,
-    models: namesOf(modelsRead, model),
-  }
-}
-
-function namesOf({ models, links }: ModelsRead, { name }: CatalogModel): readonly string[] {
-  if (models.size + links.size === 0) return [name]
-  return [name, ...[...models].map(other => other.name), ...links]
-}
-
-/** How Prisma will load what is related: by joins where it can, unless the query says otherwise. */
-function strategyOf(args: Args, { joins, reader }: ClientTraits): 'join' | 'query' {
-  if (!reader.isGiven(args, 'relationLoadStrategy')) return joins ? 'join' : 'query'
-  const { relationLoadStrategy: given } = args
-  if (joins && (given === 'join' || given === 'query')) return given
-  return bypass('relationLoadStrategy is not cached')
 }
 
 // ---- results
@@ -197,7 +103,8 @@ function planResult(
   const selection = rows ? client.selections.of(model, args, strategyOf(args, client) === 'join', client) : undefined
   const text = rows ? listText(model, args, reader, modelsRead) : numbersText(model, args, client, modelsRead)
   if (selection !== undefined) modelsRead.add(selectedIn(selection).modelsRead)
-  const pinned = modelsRead.isEmpty && !reader.isGiven(args, 'cursor') ? pinnedTag(model, args.where) : undefined
+  const pinned =
+    modelsRead.isEmpty && !reader.isGiven(args, 'cursor') ? pinnedTag(model, reader.conditions(args.where)) : undefined
   const { keys } = model
   const longestMs = queriesTtlMs ?? ttlMs
   modelsRead.model(model)

@@ -1,5 +1,5 @@
 /** Traits: what the plan has to know of one client, beside its schema. */
-import { type ClientFacts, nameOfConstant } from '../prisma7/client.js'
+import { type ClientFacts, isSkip, nameOfConstant } from '../prisma7/client.js'
 import { ArgsReader } from './args.js'
 import { SelectionCache } from './make-selection.js'
 import type { ClientTraits } from './selection.js'
@@ -9,7 +9,7 @@ export function traitsOf(facts: ClientFacts): ClientTraits {
   return {
     globalOmit: model => facts.globalOmit(model),
     computed,
-    reader: new ArgsReader(nameOfConstant, schema.previewFeatures.has('strictUndefinedChecks')),
+    reader: new ArgsReader({ nameOf: nameOfConstant, isSkip }, schema.previewFeatures.has('strictUndefinedChecks')),
     joins: schema.previewFeatures.has('relationJoins'),
     selections: new SelectionCache(),
   }

@@ -2,7 +2,7 @@
  * What a Prisma 7 client says of itself: its internals, each looked for when the client is extended. If one is missing, that is a
  * clear error there; nothing is guessed. (Prisma 8 has a middleware interface instead: a folder of its own beside this one.)
  */
-import { Decimal, isObjectEnumValue } from '@prisma/client/runtime/client'
+import { Decimal, isObjectEnumValue, skip } from '@prisma/client/runtime/client'
 import { CacheAsideError, shown } from '../errors.js'
 import { readSchema, type Schema } from '../schema/schema.js'
 
@@ -165,6 +165,11 @@ function databaseQueryOf(factory: AdapterFactory | undefined, models: RuntimeMod
 /** `DbNull`, `JsonNull` and `AnyNull`, which look the same in JSON. */
 export function nameOfConstant(value: object): string | undefined {
   return isObjectEnumValue(value) ? String(value) : undefined
+}
+
+/** Whether a value is `Prisma.skip`. */
+export function isSkip(value: unknown): boolean {
+  return value === skip
 }
 
 function jsName(model: string): string {

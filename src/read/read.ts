@@ -53,20 +53,32 @@ interface ReadContext<Shared> {
   readonly flights: Flights<Shared>
 }
 
+/** What was looked up before, and when. */
+export interface Look<Found> {
+  readonly found: Found
+  /** When the read began, by `Flights.now`. */
+  readonly began: number
+  readonly deadline: number
+}
+
+/** @param look - the first look-up, if it was made already */
 export async function cacheAside<Found, Tokens, Loaded, Shared>(
   context: ReadContext<Shared>,
   reading: Reading<Found, Tokens, Loaded, Shared>,
+  look?: Look<Found>,
 ): Promise<unknown> {
   const { store, events, flights } = context
   const { model, operation, key } = reading
-  const began = flights.now()
+  const began = look?.began ?? flights.now()
   if (!store.usable) await store.started()
-  let deadline = store.deadline()
+  let deadline = look?.deadline ?? store.deadline()
+  let looked = look
   /** The answer of a load that timed out. It is not waited for any more, but taken if it comes before that of the next load. */
   let lateAnswer: Promise<Shared> | undefined
 
   for (;;) {
-    const found = await reading.lookUp(deadline)
+    const found = looked === undefined ? await reading.lookUp(deadline) : looked.found
+    looked = undefined
     const answer = reading.answer(found)
     if (answer.kind === 'bypass') return bypass(events, reading)
     if (answer.kind === 'hit') {

@@ -1,7 +1,7 @@
 /** The entries of one row: how they are looked up, by the row's key or through a pointer, and how they are filled. */
 import type { FillOutcome } from '../events.js'
 import type { Guesses } from '../local/guesses.js'
-import type { Lookup } from '../plan/read.js'
+import type { Lookup } from '../plan/rows.js'
 import type { Snapshot } from '../redis/batches.js'
 import type { Store, Ticket } from '../redis/store.js'
 import {

@@ -1,6 +1,7 @@
 /** How a read queries the database: for whole rows by their key, and when to fall back on the caller's own query. */
 import type { Context } from '../context.js'
-import { type RowRead, throwsWhenAbsent } from '../plan/read.js'
+import { throwsWhenAbsent } from '../plan/read.js'
+import type { RowRead, RowsRead } from '../plan/rows.js'
 import type { ClientTraits } from '../plan/selection.js'
 import { loadArgs } from '../plan/tree.js'
 import { concernsOtherColumns, isNotFound, isPermissionDenied } from '../prisma7/errors.js'
@@ -18,10 +19,22 @@ export async function callerQuery({ batches }: Context, operation: Operation): P
   return await operation.query(operation.args)
 }
 
+/** Where the row of a read comes from when it is not cached. */
+export interface RowSource {
+  /** Whether the row was looked for by itself: of several, Prisma takes a row that is spelled differently for missing. */
+  readonly unbatched: boolean
+  /** Tokens are being taken: `query` follows. */
+  begin(): void
+  query(): Promise<Loaded>
+  /** Answers in place of a load that has failed, or throws its error. */
+  recover(error: unknown): Promise<unknown>
+  callerQuery(): Promise<unknown>
+}
+
 const NO_BATCH = { size: 0 }
 
 /** Loads a row, whole and by its key alone, with its related rows. */
-export class RowLoad {
+export class RowLoad implements RowSource {
   readonly #context: Context
   readonly #traits: ClientTraits
   readonly #operation: Operation
@@ -35,19 +48,15 @@ export class RowLoad {
     this.#plan = plan
   }
 
-  /** Whether no other lookup was in the same statement: of several, Prisma takes a row that is spelled differently for missing. */
   get unbatched(): boolean {
     return this.#batch.size === 1
   }
 
+  begin(): void {}
+
   async query(): Promise<Loaded> {
-    const { cached, identity, model, strategy, tree, where, hasCursor } = this.#plan
-    const node = tree ?? { model, cached, identity, toOne: [], relatedEntries: [] }
-    const args = {
-      where,
-      ...loadArgs(node, this.#traits),
-      ...(strategy !== undefined && { relationLoadStrategy: strategy }),
-    }
+    const { model, where, hasCursor } = this.#plan
+    const args = { where, ...wholeRowArgs(this.#plan, this.#traits) }
     if (hasCursor) await nextFreeTick()
     this.#batch = this.#context.batches.join(model.name)
     try {
@@ -58,15 +67,8 @@ export class RowLoad {
     }
   }
 
-  /**
-   * The load selects whole rows, so its error may concern a column that the caller did not select, or a row that the caller's
-   * further filters leave out: then the caller's own query answers.
-   */
   async recover(error: unknown): Promise<unknown> {
-    const { fieldIndexes, filters, tree } = this.#plan
-    const isSameQuery = fieldIndexes === undefined && tree === undefined && filters.length === 0
-    if (isSameQuery || !concernsOtherColumns(error)) throw error
-    if (isPermissionDenied(error)) this.#context.deniedLoads.add(nameOfLoad(this.#plan))
+    mayConcernOthers(this.#context, this.#plan, error)
     return this.callerQuery()
   }
 
@@ -75,7 +77,26 @@ export class RowLoad {
   }
 }
 
+/**
+ * A load selects whole rows, so its error may concern a column that the caller did not select, or a row that the caller's further
+ * filters leave out: then the caller's own query answers.
+ *
+ * @throws the error where it is the caller's
+ */
+export function mayConcernOthers({ deniedLoads }: Context, plan: RowRead | RowsRead, error: unknown): void {
+  const { fieldIndexes, filters, tree } = plan
+  const isSameQuery = fieldIndexes === undefined && tree === undefined && filters.length === 0
+  if (isSameQuery || !concernsOtherColumns(error)) throw error
+  if (isPermissionDenied(error)) deniedLoads.add(nameOfLoad(plan))
+}
+
+/** Args that load a row with all its fields, and with its related rows. */
+export function wholeRowArgs({ model, cached, identity, tree, strategy }: RowRead | RowsRead, traits: ClientTraits) {
+  const node = tree ?? { model, cached, identity, toOne: [], relatedEntries: [] }
+  return { ...loadArgs(node, traits), ...(strategy !== undefined && { relationLoadStrategy: strategy }) }
+}
+
 /** What a load selects, by the models in it. */
-export function nameOfLoad({ model, tree }: RowRead): string {
+export function nameOfLoad({ model, tree }: RowRead | RowsRead): string {
   return tree === undefined ? model.name : tree.selection.text
 }

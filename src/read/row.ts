@@ -2,12 +2,12 @@
 import type { Context } from '../context.js'
 import type { Flight, SharedRow } from '../local/flights.js'
 import { matches } from '../plan/pins.js'
-import { type RowRead, throwsWhenAbsent } from '../plan/read.js'
-import type { ClientTraits } from '../plan/selection.js'
+import { throwsWhenAbsent } from '../plan/read.js'
+import type { RowRead } from '../plan/rows.js'
 import type { Operation } from '../prisma7/operation.js'
 import type { Ticket } from '../redis/store.js'
 import type { Row } from '../wire/rows.js'
-import { type Loaded, RowLoad } from './row-load.js'
+import type { Loaded, RowSource } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
 import { fillRow, type LookedUp, lookUpRow } from './row-entry.js'
 
@@ -18,18 +18,18 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
   readonly flightKey: string
   readonly #context: Context
   readonly #plan: RowRead
-  readonly #load: RowLoad
+  readonly #load: RowSource
   /** Whether the whole row is needed before it can be answered. */
   readonly #needsWhole: boolean
 
-  /** @param operation - `findUnique` or another of its kind */
-  constructor(context: Context, traits: ClientTraits, operation: Operation, plan: RowRead) {
+  /** @param operation - `findUnique` or another of its kind, or a `findMany` of which this is one row */
+  constructor(context: Context, operation: Operation, plan: RowRead, load: RowSource) {
     this.model = plan.model.name
     this.operation = operation.operation
     this.key = this.flightKey = plan.key
     this.#context = context
     this.#plan = plan
-    this.#load = new RowLoad(context, traits, operation, plan)
+    this.#load = load
     this.#needsWhole = plan.by !== plan.identity || plan.filters.length > 0
   }
 
@@ -43,6 +43,7 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
   }
 
   acquire({ snapshot, rowKey }: LookedUp, deadline: number, flight: Flight<SharedRow>) {
+    this.#load.begin()
     return snapshot && this.#context.store.acquire(rowKey, this.#plan.model.keys, snapshot, deadline, flight)
   }
 
@@ -87,17 +88,16 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
   }
 }
 
-/**
- * The answer that follows from a row, or from there being none. A missing row is never an error of ours: Prisma raises its own.
- * A row that does not match the filters here may match in the database, under a collation.
- */
+/** The answer that follows from a row, or from there being none. A missing row is never an error of ours: Prisma raises its own. */
 export function answerOfRow(
   plan: RowRead,
   operation: string,
   row: Row | 'absent',
 ): { readonly kind: 'hit'; readonly value: Row | null } | typeof BYPASS {
-  if (row === 'absent') return throwsWhenAbsent(operation) ? BYPASS : { kind: 'hit', value: null }
-  return matches(row, plan.filters) ? { kind: 'hit', value: row } : BYPASS
+  const matching = row === 'absent' ? false : matches(row, plan.filters)
+  if (matching === undefined) return BYPASS
+  if (matching) return { kind: 'hit', value: row as Row }
+  return throwsWhenAbsent(operation) ? BYPASS : { kind: 'hit', value: null }
 }
 
 /** The part of a whole row that the caller selected. */

@@ -2,7 +2,7 @@
 import type { Context } from '../context.js'
 import type { FillOutcome } from '../events.js'
 import type { Flight, SharedRow } from '../local/flights.js'
-import type { Lookup } from '../plan/read.js'
+import type { Lookup } from '../plan/rows.js'
 import { type RelatedEntry, relatedKeysAt, type RowNode } from '../plan/tree.js'
 import type { Snapshot } from '../redis/batches.js'
 import type { Store, Ticket } from '../redis/store.js'

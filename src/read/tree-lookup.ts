@@ -3,7 +3,7 @@
  * in the same trip, and so does what follows from where a relation led before: a guess, which the row has to confirm.
  */
 import { keyOf } from '../plan/identities.js'
-import type { Lookup } from '../plan/read.js'
+import type { Lookup } from '../plan/rows.js'
 import { type RelatedEntry, type RelatedKeys, relatedKeysAt, type RowNode, tagIdsOf, type ToOne } from '../plan/tree.js'
 import type { Snapshot } from '../redis/batches.js'
 import { combinedStamp, hasStamp, Kind, PAYLOAD_AT, verifiedKind } from '../wire/envelope.js'

@@ -4,13 +4,12 @@
  */
 import type { Context } from '../context.js'
 import type { Flight, SharedRow } from '../local/flights.js'
-import type { RowRead } from '../plan/read.js'
-import type { ClientTraits } from '../plan/selection.js'
+import type { RowRead } from '../plan/rows.js'
 import type { RowNode } from '../plan/tree.js'
 import { fluentPath, type Operation } from '../prisma7/operation.js'
 import { rowOrNullCodec } from '../wire/results.js'
 import type { Row } from '../wire/rows.js'
-import { type Loaded, RowLoad } from './row-load.js'
+import type { Loaded, RowSource } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
 import { partOf } from './result.js'
 import { answerOfRow } from './row.js'
@@ -25,9 +24,9 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
   readonly #plan: RowRead
   readonly #tree: RowNode
   readonly #operation: Operation
-  readonly #load: RowLoad
+  readonly #load: RowSource
 
-  constructor(context: Context, traits: ClientTraits, operation: Operation, plan: RowRead, tree: RowNode) {
+  constructor(context: Context, operation: Operation, plan: RowRead, load: RowSource, tree: RowNode) {
     this.model = plan.model.name
     this.operation = operation.operation
     this.key = plan.key
@@ -35,7 +34,7 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
     this.#plan = plan
     this.#tree = tree
     this.#operation = operation
-    this.#load = new RowLoad(context, traits, operation, plan)
+    this.#load = load
   }
 
   get flightKey(): string {
@@ -52,6 +51,7 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
   }
 
   acquire(snapshot: TreeSnapshot, deadline: number, flight: Flight<SharedRow>): Promise<Tickets> {
+    this.#load.begin()
     return acquireTree(this.#context.store, this.#tree, snapshot, deadline, flight)
   }
 
@@ -66,8 +66,11 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
       new TreeFill(this.#context, snapshot, tickets).row(this.#tree, this.#plan, row, unbatched)
     }
     if (row === null) return 'absent'
-    if (answerOfRow(this.#plan, this.operation, row).kind === 'bypass') return undefined
-    return rowOrNullCodec(this.#tree.selection).encode(selected(this.#tree, row))
+    const answer = answerOfRow(this.#plan, this.operation, row)
+    if (answer.kind === 'bypass') return undefined
+    return answer.value === null
+      ? 'absent'
+      : rowOrNullCodec(this.#tree.selection).encode(selected(this.#tree, answer.value))
   }
 
   answerLoaded({ row, notFound }: Loaded): unknown {

@@ -105,6 +105,28 @@ const row =
     return find(subject.delegate, dice.chance(80) ? 'findUnique' : 'findUniqueOrThrow', { where: whereOf(dice, key) })
   }
 
+/** A `findMany` by some of the values of a unique of one field. */
+const byListOf =
+  (
+    delegate: string,
+    more: (dice: Dice, subject: Subject) => { readonly where?: object; readonly [arg: string]: unknown },
+  ): Template =>
+  dice => {
+    const subject = subjectOf(delegate)
+    const key = dice(subject.keys.filter(({ fields }) => Object.keys(fields).length === 1))
+    const [name, values] = Object.entries(key.fields)[0] as [string, readonly unknown[]]
+    const some = Array.from({ length: dice([3, 2, 1, 5]) }, () => dice(values)).filter(value => value !== null)
+    const { where, ...rest } = more(dice, subject)
+    return { ...find(delegate, 'findMany', { where: { ...where, [name]: { in: some } }, ...rest }), unordered: true }
+  }
+const byList =
+  (more: Parameters<typeof byListOf>[1]): Template =>
+  dice => {
+    const listable = subjects.filter(({ keys }) => keys.some(({ fields }) => Object.keys(fields).length === 1))
+    return byListOf(dice(listable).delegate, more)(dice)
+  }
+const orderOfKey = (delegate: string) => subjectOf(delegate).order
+
 const pinnedByForeignKey = [
   ['post', 'authorId', space.users],
   ['post', 'categoryId', space.categories],
@@ -199,6 +221,23 @@ const templates: Readonly<Record<string, readonly Template[]>> = {
       const shape = dice.chance(50) ? { select: someScalars(dice, delegate) } : { omit: someScalars(dice, delegate) }
       return find(delegate, 'findUnique', { where: whereOf(dice, dice(keys)), ...shape })
     },
+  ],
+
+  'rows by a list of keys': [
+    byList(() => ({})),
+    byList((dice, { delegate, filters }) =>
+      dice.chance(50) ? { where: dice.some(filters) } : { orderBy: orderOfKey(delegate) },
+    ),
+    byList((dice, { delegate }) => ({ select: someScalars(dice, delegate) })),
+  ],
+  'rows by a list of keys, with relations': [
+    dice => {
+      const [parent, field, child] = dice(everyList)
+      return byListOf(parent, () => ({ include: { [field]: orderOf(child) } }))(dice)
+    },
+    byListOf('post', d => ({ include: { author: d([true, { include: { profile: true } }]), category: true } })),
+    byListOf('user', () => ({ select: { email: true, profile: true, _count: { select: { posts: true } } } })),
+    byListOf('task', () => ({ include: { project: true } })),
   ],
 
   'to-one': [

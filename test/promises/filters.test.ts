@@ -1,4 +1,5 @@
 /** Further equality filters beside a key: the one row entry serves them all, and never a row that does not satisfy them. */
+import { skip } from '@prisma/client/runtime/client'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { delegate, outcome } from '../support/delegates.js'
@@ -224,6 +225,46 @@ describe('when the field changes, the answer follows in both processes', () => {
   })
 })
 
+describe('optional filters that say nothing leave a query as cacheable as without them', () => {
+  const optional: [string, object][] = [
+    ['undefined', { name: undefined }],
+    ['Prisma.skip', { name: skip }],
+    ['AND of nothing', { AND: [] }],
+    ['AND of an empty object', { AND: {} }],
+    ['AND of filters that say nothing', { AND: [{ name: undefined }, { AND: [] }, {}] }],
+    ['NOT of nothing', { NOT: [] }],
+    ['OR of undefined', { OR: undefined }],
+  ]
+  it.each(optional)('%s', async (_, filter) => {
+    const { id } = (wheres['user'] as { key: { id: number } }).key
+    await ask(cached.prisma, 'user', 'findUnique', {})
+    await cached.flushed()
+    const selections = [{}, { select: { email: true, name: undefined } }, { omit: { name: skip } }, { include: skip }]
+    const queries: [string, object][] = [
+      ...OPERATIONS.map((operation): [string, object] => [operation, { id, ...filter }]),
+      ['findMany', { id: { in: [id] }, ...filter }],
+    ]
+    for (const [operation, where] of queries) {
+      for (const more of selections) {
+        const run = (prisma: object) =>
+          (prisma as { user: Record<string, (args: object) => Promise<unknown>> }).user[operation]?.({ where, ...more })
+        const truth = await run(world.plain)
+        let answer: unknown
+        expect(await cached.countSql(async () => (answer = await run(cached.prisma))), operation).toBe(0)
+        expect(answer).toStrictEqual(truth)
+      }
+    }
+  })
+
+  it('OR of nothing finds nothing, and is the database’s', async () => {
+    for (const operation of OPERATIONS) {
+      expect(await ask(cached.prisma, 'user', operation, { OR: [] })).toStrictEqual(
+        await ask(world.plain, 'user', operation, { OR: [] }),
+      )
+    }
+  })
+})
+
 describe('where equal in JavaScript is not equal in the database, the row does not answer', () => {
   const asked: [string, object][] = [
     ['a decimal', { price: '10.00' }],
@@ -251,7 +292,6 @@ describe('where equal in JavaScript is not equal in the database, the row does n
     ['NOT', { NOT: { name: 'x' } }],
     ['a relation', { brand: { name: 'Ab' } }],
     ['a list of relations', { lines: { none: {} } }],
-    ['undefined', { name: undefined }],
     ['a value of a wrong type', { stock: '0' }],
     ['a value that is no member of the enum', { condition: 'used' }],
     ['null for a field that has none', { name: null }],

@@ -139,7 +139,7 @@ it('another version of the schema, to which such a column is no key any more, is
       expect(await reader.thing.findUnique({ where })).toMatchObject({ name: label })
     }
   }
-  await newer.$cache.close()
+  newer.$cache.close()
   await other.$disconnect()
 })
 

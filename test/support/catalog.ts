@@ -67,7 +67,7 @@ export function clientShape(given: Partial<ClientTraits> = {}): ClientTraits {
   return {
     globalOmit: () => undefined,
     computed: { isEmpty: true, has: () => false, needs: () => false, addThoseOf: () => false },
-    reader: new ArgsReader(() => undefined, false),
+    reader: new ArgsReader({ nameOf: () => undefined, isSkip: () => false }, false),
     joins: false,
     selections: new SelectionCache(),
     ...given,

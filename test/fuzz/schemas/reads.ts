@@ -124,6 +124,12 @@ function argsOf(making: Making, model: Model, operation: string): Args {
       const paged = orderBy === undefined ? {} : pageOf(g, model, operation !== 'findMany')
       if (orderBy === undefined && operation !== 'findMany') return { where: uniqueOr(g, model) }
       if (orderBy === undefined) making.unordered = true
+      const list = operation === 'findMany' && d.chance(35) ? keyListOf(g, model) : undefined
+      if (list !== undefined) {
+        making.unordered = true
+        const more = d.chance(20) ? scalarWhere(g, model) : {}
+        return { where: objectOf([...Object.entries(more), list]), ...shapeOf(making, model, 2) }
+      }
       return {
         ...(d.chance(70) && { where: whereOf(g, model) }),
         ...(orderBy !== undefined && { orderBy }),
@@ -147,6 +153,16 @@ function argsOf(making: Making, model: Model, operation: string): Args {
       }
     }
   }
+}
+
+/** `id: { in: […] }`, of a unique of one field. */
+function keyListOf(g: Ground, model: Model): [string, object] | undefined {
+  if (keysOf(model).length === 0) return undefined
+  const named = Array.from({ length: g.d([1, 2, 3, 4]) }, () => Object.entries(uniqueWhere(g, model)))
+  const [name] = named[0]?.[0] ?? []
+  const values = named.flatMap(([entry]) => (entry?.[0] === name && entry !== undefined ? [entry[1]] : []))
+  const isField = name !== undefined && visible(model).some(field => field.name === name)
+  return isField ? [name, { in: values }] : undefined
 }
 
 /** A first match of which there is only one. */

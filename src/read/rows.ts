@@ -1,0 +1,137 @@
+/**
+ * Rows by a list of keys, as they are read: each by itself, from the entry that `findUnique` uses. All are looked up together, and
+ * those that are not found are loaded in one statement.
+ */
+import type { Context } from '../context.js'
+import type { SharedRow } from '../local/flights.js'
+import type { RowRead, RowsRead } from '../plan/rows.js'
+import type { ClientTraits } from '../plan/selection.js'
+import { type Operation, queryWhole } from '../prisma7/operation.js'
+import type { Row } from '../wire/rows.js'
+import { cacheAside, type Reading } from './read.js'
+import { RowReading } from './row.js'
+import { callerQuery, type Loaded, mayConcernOthers, type RowSource, wholeRowArgs } from './row-load.js'
+import { TreeReading } from './tree.js'
+
+/** A row as it is read, alone or with its related rows. */
+export function rowReading(
+  context: Context,
+  operation: Operation,
+  plan: RowRead,
+  source: RowSource,
+  // oxlint-disable-next-line typescript/no-explicit-any -- what is found and loaded is known to the reading alone
+): Reading<any, any, Loaded, SharedRow> {
+  return plan.tree === undefined
+    ? new RowReading(context, operation, plan, source)
+    : new TreeReading(context, operation, plan, source, plan.tree)
+}
+
+/** In place of a row: only the caller's own query can answer. */
+const CALLER_QUERY = Symbol('caller query')
+
+export async function readRows(
+  context: Context,
+  traits: ClientTraits,
+  operation: Operation,
+  plan: RowsRead,
+): Promise<unknown> {
+  const { store, flights } = context
+  const load = new RowsLoad(context, traits, operation, plan)
+  const began = flights.now()
+  const deadline = store.deadline()
+  const readings = plan.rows.map(row => rowReading(context, operation, row, load.sourceOf(row)))
+  const found = await Promise.all(readings.map(reading => reading.lookUp(deadline) as Promise<unknown>))
+  const rows = await Promise.all(
+    readings.map((reading, i) => cacheAside(context, reading, { found: found[i], began, deadline })),
+  )
+  if (rows.includes(CALLER_QUERY)) return callerQuery(context, operation)
+  return rows.filter(row => row !== null)
+}
+
+/** Loads the rows of a list that are not cached, in one statement. */
+class RowsLoad {
+  readonly #context: Context
+  readonly #traits: ClientTraits
+  readonly #operation: Operation
+  readonly #plan: RowsRead
+  /** Rows whose tokens are being taken. */
+  readonly #beginning = new Set<RowRead>()
+  #batch: Batch | undefined
+
+  constructor(context: Context, traits: ClientTraits, operation: Operation, plan: RowsRead) {
+    this.#context = context
+    this.#traits = traits
+    this.#operation = operation
+    this.#plan = plan
+  }
+
+  sourceOf(row: RowRead): RowSource {
+    let batch: Batch | undefined
+    return {
+      // A collation may take two keys of the list for equal: then the row that it finds is spelled as one of them.
+      get unbatched() {
+        return batch?.rows.size === 1 || row.by.isExact()
+      },
+      begin: () => {
+        this.#beginning.add(row)
+      },
+      query: () => {
+        batch = this.#batch ??= new Batch()
+        const loaded = batch.row(row)
+        this.#begun(row)
+        return loaded
+      },
+      recover: async error => {
+        this.#begun(row)
+        if (error !== SPELLED_DIFFERENTLY) mayConcernOthers(this.#context, this.#plan, error)
+        return CALLER_QUERY
+      },
+      callerQuery: async () => CALLER_QUERY,
+    }
+  }
+
+  /** The statement is sent when all tokens have been taken. */
+  #begun(row: RowRead): void {
+    this.#beginning.delete(row)
+    const batch = this.#batch
+    if (batch === undefined || this.#beginning.size > 0) return
+    this.#batch = undefined
+    void this.#load(batch)
+  }
+
+  async #load(batch: Batch): Promise<void> {
+    const { by } = this.#plan
+    const [name] = by.names as [string]
+    const where = { [name]: { in: [...batch.rows.values()].map(row => row.where[name]) } }
+    try {
+      const args = { where, ...wholeRowArgs(this.#plan, this.#traits) }
+      const rows = (await queryWhole(this.#operation, args, this.#context)) as Row[]
+      const byId = new Map(rows.map(row => [by.idOf(row), row]))
+      const isSpelledAsAsked = [...byId.keys()].every(id => id !== undefined && batch.rows.has(id))
+      if (isSpelledAsAsked) batch.loaded(byId)
+      else batch.failed(SPELLED_DIFFERENTLY)
+    } catch (error) {
+      batch.failed(error)
+    }
+  }
+}
+
+/** The database found a row under another spelling of a key than the list has. */
+const SPELLED_DIFFERENTLY = Symbol('spelled differently')
+
+/** Rows that are loaded in one statement. */
+class Batch {
+  readonly rows = new Map<string, RowRead>()
+  loaded!: (rows: ReadonlyMap<string | undefined, Row>) => void
+  failed!: (error: unknown) => void
+  readonly #done = new Promise<ReadonlyMap<string | undefined, Row>>((resolve, reject) => {
+    this.loaded = resolve
+    this.failed = reject
+  })
+
+  async row(row: RowRead): Promise<Loaded> {
+    this.rows.set(row.id, row)
+    const rows = await this.#done
+    return { row: rows.get(row.id) ?? null }
+  }
+}
