@@ -14,6 +14,7 @@ import {
   remove,
   renamed,
   tables,
+  MOVED,
   tablesOf,
   twoFields,
   without,
@@ -152,7 +153,7 @@ export const CHANGES: Readonly<Record<string, Change>> = {
     )
     if (model === undefined) return undefined
     const before = tableOf(model)
-    model.table = `${model.table} moved`
+    model.table += MOVED
     const after = tableOf(model)
     const owned = version.relations.filter(({ from }) => from === model)
     return {

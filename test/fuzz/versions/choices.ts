@@ -14,8 +14,11 @@ export function oneOf<T>(d: Dice, from: readonly T[]): T | undefined {
 export const tables = (version: Blueprint): Model[] =>
   visibleModels(version).filter(({ viewOf }) => viewOf === undefined)
 
+/** Not those of a table that only this version maps to: its foreign keys would be in the database, and in no schema. */
 export const relationsOf = ({ relations }: Blueprint): Open<Relation>[] =>
-  relations.filter(({ from, to }) => !from.hidden && !to.hidden)
+  relations.filter(({ from, to }) => !from.hidden && !to.hidden && !from.table.endsWith(MOVED))
+
+export const MOVED = ' moved'
 
 export const tablesOf = ({ from, to }: Relation): string[] => [tableOf(from), tableOf(to)]
 
