@@ -21,7 +21,7 @@ interface Settings {
   readonly pool?: number
   readonly redis?: Redis
   readonly queries?: boolean
-  readonly exclude?: readonly string[]
+  readonly exclude?: readonly 'body'[]
 }
 
 type Cached = PrismaClient & { readonly $cache: CacheApi<PrismaClient> }

@@ -1,5 +1,6 @@
 /** Makes the context of one schema and one driver adapter: everything that their clients share. */
 import { hash } from 'node:crypto'
+import type { Cluster, Redis } from 'ioredis'
 import type { Context } from './context.js'
 import type { Events } from './events.js'
 import { Fleet, type FleetTimes } from './fleet/fleet.js'
@@ -15,6 +16,7 @@ import { Decimal } from './prisma7/client.js'
 import { FindUniqueBatches, type hasHooksBehind, transactionOf } from './prisma7/operation.js'
 import { Connection } from './redis/connection.js'
 import { Health } from './redis/health.js'
+import { OwnClient } from './redis/own-client.js'
 import { Store } from './redis/store.js'
 import type { Schema } from './schema/schema.js'
 import { Access } from './source/access.js'
@@ -46,7 +48,7 @@ export interface Overrides {
 }
 
 /** The config of a context: its prefix is known. */
-export type ContextConfig = Config & { readonly prefix: string }
+export type ContextConfig = Config & { readonly prefix: string; readonly redis: Redis | Cluster | string }
 
 /** A tag outlives a slow load. */
 const SHORTEST_TAG_MS = 60_000
@@ -55,7 +57,7 @@ const HOLD_MS = 60_000
 
 /** @throws CacheAsideError `INVALID_MODEL` */
 export function catalogOf(
-  { policies, prefix, triggers }: ContextConfig,
+  { policies, prefix, triggers }: Pick<ContextConfig, 'policies' | 'prefix' | 'triggers'>,
   schema: Schema,
   collations: Collations,
 ): Catalog {
@@ -75,7 +77,9 @@ export function createContext(
   const source = () => overrides.source ?? database.facts?.source.id
   const epochs = epochsOf(catalog, prefix)
 
-  const connection = new (overrides.Connection ?? Connection)(config.redis)
+  const { redis, enabled } = config
+  const client = typeof redis === 'string' ? OwnClient.of(redis) : redis
+  const connection = new (overrides.Connection ?? Connection)(client, !enabled)
   const version = ownVersion(catalog, prefix)
   const fleetOptions = { prefix, version, epochs, source, times: overrides.fleetTimes, emit }
   const fleet = new (overrides.Fleet ?? Fleet)(connection, fleetOptions)
@@ -119,8 +123,9 @@ export function createContext(
     transactionOf: overrides.transactionOf ?? transactionOf,
     newEffects: () => new (overrides.Effects ?? Effects)(),
     hooksAreSameForAll: config.hooksBehind === 'same-for-all',
-    enabled: config.enabled,
+    enabled,
     warnOfHooks: once(() => warnOfHooks(events)),
+    rest: () => health.rest(invalidationDeadlineMs),
     async close() {
       const openHolds = store.close()
       const pendingInvalidations = await health.close(invalidationDeadlineMs)
@@ -161,7 +166,6 @@ function warnOfHooks({ emit }: Events): void {
     'misses only, and what they do would be kept for all users. Apply it before the cache, or set ' +
     "hooksBehind: 'same-for-all' if it depends on no user."
   emit({ type: 'error', code: 'HOOKS_BEHIND', message })
-  process.emitWarning(message, 'CacheAsideWarning')
 }
 
 function once(run: () => void): () => void {

@@ -3,7 +3,7 @@ import type { Context } from './context.js'
 import { shown } from './errors.js'
 import type { Emit, Outstanding, Stats } from './events.js'
 import type { Scope } from './local/open-transactions.js'
-import { HOOKS_BEHIND } from './plan/bypass.js'
+import { HOOKS_BEHIND, TURNED_OFF } from './plan/bypass.js'
 import type { Catalog, CatalogModel } from './plan/catalog.js'
 import { anyWrite, Effects } from './plan/effects.js'
 import { type CachedRead, explainRead } from './plan/explain.js'
@@ -109,16 +109,21 @@ interface CacheOf<Where> {
 
   /** Stops reading from the cache and storing into it, in this process. Writes still invalidate. */
   disable(): void
-  /** Ends `disable`. */
+  /**
+   * Ends `disable`.
+   *
+   * @throws CacheAsideError `INVALID_CALL` when there is no Redis (`enabled: false` without `redis`)
+   */
   enable(): void
 
   /**
-   * Counters since the start of this process; `pendingInvalidations`, how many invalidations wait until Redis can be
+   * Counters since the start of this process; `usable`, whether reads use Redis now (not before the first of them, which
+   * connects); `pendingInvalidations`, how many invalidations wait until Redis can be
    * reached; and `otherVersions`, how many other versions of the schema are in use under the same prefix.
    *
    * @example const { hits, misses, pendingInvalidations } = prisma.$cache.stats()
    */
-  stats(): Stats & { pendingInvalidations: number; otherVersions: number }
+  stats(): Stats & { usable: boolean; pendingInvalidations: number; otherVersions: number }
 
   /**
    * Calls `listener` with each event. Events are built only while there is a listener. The same events are published on
@@ -178,6 +183,7 @@ export function cacheApi<Client>(
     }
     const context = await session.opened()
     if (context !== undefined) return run(context)
+    if (session.isOff) return 'done'
     session.whenOpen(opened => void run(opened))
     return 'queued'
   }
@@ -225,21 +231,29 @@ export function cacheApi<Client>(
         }
       }
       if (inTransaction !== undefined) return { cached: false, why: 'in a transaction' }
-      if (!session.enabled) return { cached: false, why: 'the cache is turned off' }
+      if (!session.enabled) return { cached: false, why: TURNED_OFF }
+      if (client.unseen !== undefined) return { cached: false, why: client.unseen }
       if (context === undefined) return { cached: false, why: NOT_KNOWN }
       const plan = context.fleet.check(context.access.check(planRead(model, operation, args, client)))
       if (plan.kind !== 'bypass' && !context.hooksAreSameForAll && behind(name, operation))
         return { cached: false, why: HOOKS_BEHIND }
+      const { obstacle } = context.health
+      if (plan.kind !== 'bypass' && obstacle !== undefined)
+        return { cached: false, why: `Redis is not used: ${obstacle}` }
       return explainRead(plan, context.catalog)
     },
     disable() {
       session.enabled = false
     },
     enable() {
+      if (session.isOff) {
+        throw wrongCall('enable needs a Redis, and the option redis is undefined. Give cacheAside a URL or a client.')
+      }
       session.enabled = true
     },
     stats: () => ({
       ...session.events.stats,
+      usable: session.enabled && (session.context?.store.usable ?? false),
       pendingInvalidations: session.context?.health.pending ?? 0,
       otherVersions: session.context?.fleet.others ?? 0,
     }),

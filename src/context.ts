@@ -46,6 +46,8 @@ export interface Context {
   enabled: boolean
   /** Warns, once, that reads are not cached because of query hooks behind the cache. */
   warnOfHooks(): void
+  /** Closes a Redis client that was made for a URL, until it is used again. */
+  rest(): Promise<void>
   /** Ends the cache; answers what is still outstanding. */
   close(): Promise<Outstanding>
 }

@@ -3,6 +3,7 @@
  * Logs, metrics and traces are subscribers, here or on the `node:diagnostics_channel` of the same name.
  */
 import { channel } from 'node:diagnostics_channel'
+import type { Log } from './log.js'
 
 /** The name of the diagnostics channel on which every event is published too. */
 const CHANNEL = 'prisma-extension-cache-aside'
@@ -24,14 +25,18 @@ export type CacheEvent =
    * acknowledged it, `'queued'` when it waits in the journal of this process until Redis can be reached.
    */
   | { type: 'invalidate'; source: InvalidationSource; models: readonly string[]; outcome: 'done' | 'queued' }
-  /** This process began or ceased to use the cache. While Redis is not usable, reads go to the database. */
-  | { type: 'redis'; usable: boolean }
+  /** This process began to use the cache. */
+  | { type: 'redis'; usable: true }
+  /** This process ceased to use the cache, or could not begin to; `why`: in words. Meanwhile reads go to the database. */
+  | { type: 'redis'; usable: false; why: string }
   /** Redis has acknowledged the invalidations that were queued: so many keys and holds. */
   | { type: 'replayed'; invalidations: number }
   /** How many other versions of the schema are in use under the same prefix. Writes invalidate for them too. */
   | { type: 'versions'; others: number }
   /** `$cache.close()` had to leave invalidations undone: other processes may read old rows until the TTL. */
   | ({ type: 'closed' } & Outstanding)
+  /** Something in the set-up that has not the effect that one would expect. Said to each listener when it begins to listen. */
+  | { type: 'warning'; code: WarningCode; message: string }
   /** Something is wrong and needs attention. No query fails because of it. */
   | { type: 'error'; code: ErrorCode; message: string }
 
@@ -59,6 +64,17 @@ export type ErrorCode =
   | 'PREFIX'
   /** An extension with query hooks was applied after the cache: the models that it applies to are not cached. */
   | 'HOOKS_BEHIND'
+  /** An error of this package itself: nothing is cached until it is over. */
+  | 'UNEXPECTED'
+
+/** The codes of `warning` events. */
+export type WarningCode =
+  /** An option that has no effect. */
+  | 'OPTION_WITHOUT_EFFECT'
+  /** A model has no key that rows can be cached by: only its lists and results are. */
+  | 'NO_KEY'
+  /** Read replicas were applied before the cache: it sees no reads. */
+  | 'READ_REPLICAS'
 
 /** What `$cache.close()` could not do. */
 export interface Outstanding {
@@ -109,14 +125,32 @@ export class Events {
   readonly #listeners = new Set<Emit>()
   readonly #channel = channel(CHANNEL)
   readonly #includeKeys: boolean
+  readonly #log: Log
+  /** Warnings about the set-up: they come before anybody can listen. */
+  readonly #warnings: CacheEvent[] = []
 
-  constructor(includeKeys: boolean) {
+  constructor(includeKeys: boolean, log: Log) {
     this.#includeKeys = includeKeys
+    this.#log = log
   }
 
   on(listener: Emit): () => void {
     this.#listeners.add(listener)
+    for (const warning of this.#warnings) tell(listener, warning)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** The cache ends because the application says so: that is nothing to warn of. */
+  endLog(): void {
+    this.#log.end()
+  }
+
+  /** Warns of the set-up, once per message. */
+  warn(code: WarningCode, message: string): void {
+    if (this.#warnings.some(warning => warning.type === 'warning' && warning.message === message)) return
+    const warning: CacheEvent = { type: 'warning', code, message }
+    this.#warnings.push(warning)
+    this.emit(warning)
   }
 
   hit(model: string, operation: string, negative: boolean, key: string): void {
@@ -155,13 +189,8 @@ export class Events {
   /** Rare events; only errors are counted. */
   readonly emit: Emit = event => {
     if (event.type === 'error') this.stats.errors++
-    for (const listener of this.#listeners) {
-      try {
-        listener(event)
-      } catch (error) {
-        process.emitWarning(`A listener of $cache.on() threw: ${String(error)}`, 'CacheAsideWarning')
-      }
-    }
+    this.#log.event(event)
+    for (const listener of this.#listeners) tell(listener, event)
     if (this.#channel.hasSubscribers) this.#channel.publish(event)
   }
 
@@ -171,5 +200,13 @@ export class Events {
 
   get #heard(): boolean {
     return this.#listeners.size > 0 || this.#channel.hasSubscribers
+  }
+}
+
+function tell(listener: Emit, event: CacheEvent): void {
+  try {
+    listener(event)
+  } catch (error) {
+    process.emitWarning(`A listener of $cache.on() threw: ${String(error)}`, 'CacheAsideWarning')
   }
 }

@@ -8,7 +8,7 @@ import type { Context } from './context.js'
 import { nameOf } from './errors.js'
 import type { Scope } from './local/open-transactions.js'
 import { type CacheAsideOptions, checkOptions } from './options.js'
-import { Bypass, HOOKS_BEHIND } from './plan/bypass.js'
+import { Bypass, HOOKS_BEHIND, TURNED_OFF } from './plan/bypass.js'
 import { anyWrite } from './plan/effects.js'
 import { isRead, planRead, type ReadPlan, type ResultRead } from './plan/read.js'
 import type { RowRead, RowsRead } from './plan/rows.js'
@@ -67,6 +67,8 @@ export interface CacheAside<Client>
 /** The client as it is at run time; its types are those of the application. */
 interface AnyClient {
   $extends(this: object, extension: unknown): AnyClient
+  $disconnect(this: object): Promise<void>
+  $on?(...args: unknown[]): unknown
   $transaction(this: object, input: unknown, options?: unknown): Promise<unknown>
 }
 
@@ -81,7 +83,10 @@ export function createExtension<Client>(
   const sessions = new Sessions(config, overrides ?? {})
   const attach = (client: AnyClient): Attached => {
     const facts = factsOf(client)
-    return { client, session: sessions.of(facts), traits: traitsOf(facts), own: {} }
+    const session = sessions.of(facts)
+    const traits = traitsOf(facts)
+    if (traits.unseen !== undefined) session.events.warn('READ_REPLICAS', `Nothing is cached: ${traits.unseen}.`)
+    return { client, session, traits, own: {} }
   }
 
   const invalidation = (client: AnyClient) => {
@@ -118,6 +123,7 @@ type Route = (context: Context, traits: ClientTraits, operation: Operation, hasH
 function through({ session, traits }: Attached, route: Route) {
   function hook(this: unknown, operation: Operation): Promise<unknown> {
     const { context } = session
+    if (session.isOff) return bypassedWithout(session, operation)
     const hasHooksBehind = session.hasHooksBehind(this, hook)
     if (context === undefined) return onceOpened(session, traits, operation, hasHooksBehind, route)
     return route(context, traits, operation, hasHooksBehind)
@@ -148,6 +154,12 @@ async function onceOpened(
   } finally {
     session.whenOpen(opened => void invalidate(opened, anyWrite(opened.catalog), 'write'))
   }
+}
+
+function bypassedWithout({ events }: Session, operation: Operation): Promise<unknown> {
+  const { model, operation: name } = operation
+  if (model !== undefined && isRead(name)) events.bypass(model, name, TURNED_OFF)
+  return passed(operation)
 }
 
 async function passed(operation: Operation): Promise<unknown> {
@@ -217,7 +229,7 @@ function readCached(
 
 function planOf(context: Context, traits: ClientTraits, operation: Operation, hasHooksBehind: boolean): ReadPlan {
   const { model, operation: name, args } = operation
-  if (!context.enabled) return new Bypass('the cache is turned off')
+  if (!context.enabled) return new Bypass(TURNED_OFF)
   // Also because every operation of a batch transaction has to reach Prisma, or `$transaction([...])` never settles.
   if (context.transactionOf(operation) !== undefined) return new Bypass('in a transaction')
   if (isUndescribed(operation)) return new Bypass('the client does not say which query it is')
@@ -251,7 +263,21 @@ function isNarrow({ fieldIndexes, tree }: RowRead | RowsRead): boolean {
 // ---- the client
 
 function clientMembers({ client, session, traits, own }: Attached) {
+  const { $on } = client
   return {
+    // Prisma takes it away from extended clients.
+    ...($on !== undefined && {
+      $on(this: object, ...args: unknown[]): unknown {
+        $on.apply(client, args)
+        return this
+      },
+    }),
+
+    async $disconnect(this: object): Promise<void> {
+      await client.$disconnect.call(this)
+      await session.rest()
+    },
+
     $extends(this: object, extension: unknown): object {
       const derived = client.$extends.call(this, extension)
       addTraitsOf(derived, traits)

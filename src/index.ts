@@ -1,3 +1,4 @@
+import type { CacheApi } from './cache-api.js'
 import type { CacheAside } from './extension.js'
 import { createExtension } from './extension.js'
 import type { CacheAsideOptions } from './options.js'
@@ -10,13 +11,13 @@ import type { CacheAsideOptions } from './options.js'
  * (`SET … NX GET`) before the query, and one script afterwards, which is not awaited. A write takes one `DEL` afterwards,
  * which is awaited.
  *
- * @param options - `redis`: your ioredis client. `models`: which models are cached, and for how long (a number is seconds,
+ * @param options - `redis`: a URL, or your ioredis client. `models`: which models are cached, and for how long (a number is seconds,
  *   `'5m'` is a duration). The other options have defaults: see {@link CacheAsideOptions}.
  * @returns the extension, for `$extends`
  * @throws CacheAsideError `INVALID_OPTION` when it is created; `INVALID_MODEL` and `UNSUPPORTED_CLIENT` at `$extends`
  * @example
  * const prisma = new PrismaClient({ adapter }).$extends(
- *   cacheAside({ redis: new Redis(process.env.REDIS_URL), models: { User: { ttl: 300 }, Post: '5m' } }),
+ *   cacheAside({ redis: process.env.REDIS_URL, models: { User: { ttl: 300 }, Post: '5m' } }),
  * )
  * await prisma.user.findUnique({ where: { id: 42 } }) // miss: Postgres, then `User:42` in Redis; next time: Redis only
  */
@@ -26,9 +27,43 @@ export function cacheAside<Client = any>(options: NoInfer<CacheAsideOptions<Clie
   return createExtension<Client>(options)
 }
 
+/** A client with the cache: the caller's own type, with two members added. */
+export type WithCache<Client> = Client & CacheMembers<Client>
+
+export interface CacheMembers<Client> {
+  /** The cache by hand: `invalidate`, `getOrSet`, `explain`, `stats` and others. */
+  readonly $cache: CacheApi<Client>
+  /** The same client without the cache. Its writes still invalidate. */
+  readonly $uncached: Client
+}
+
+/**
+ * The same as `client.$extends(cacheAside(options))`, with another type: that of the client, so that the result goes wherever
+ * `PrismaClient` or `typeof prisma` is asked for, and what `$transaction` gives to its callback wherever
+ * `Prisma.TransactionClient` is. `$on` stays.
+ *
+ * @param client - your Prisma client, extended or not
+ * @param options - as for {@link cacheAside}
+ * @returns the client with the cache, and with `$cache` and `$uncached`
+ * @throws CacheAsideError `INVALID_OPTION`, `INVALID_MODEL`, `UNSUPPORTED_CLIENT`
+ * @example
+ * export const prisma = withCache(new PrismaClient({ adapter }), {
+ *   redis: process.env.REDIS_URL,
+ *   models: { User: { ttl: 300 }, Post: '5m' },
+ * })
+ */
+export function withCache<Client extends object>(
+  client: Client,
+  options: NoInfer<CacheAsideOptions<Client>>,
+): WithCache<Client> {
+  // `$extends` takes whatever an extension returns, and its type is that of each client.
+  return cacheAside<Client>(options)(client) as unknown as WithCache<Client>
+}
+
 export default cacheAside
 export type { CacheApi, Explanation, GetOrSetOptions, Invalidated } from './cache-api.js'
 export { CacheAsideError, type CacheAsideErrorCode } from './errors.js'
-export type { CacheEvent, ErrorCode, Stats } from './events.js'
+export type { CacheEvent, ErrorCode, Stats, WarningCode } from './events.js'
 export type { CacheAside } from './extension.js'
+export type { Logger } from './log.js'
 export type { CacheAsideOptions, Duration, ModelOptions } from './options.js'

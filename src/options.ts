@@ -1,12 +1,13 @@
 /** What users configure, checked once and frozen into a policy per model. */
 import type { Cluster, Redis } from 'ioredis'
 import { CacheAsideError, shown } from './errors.js'
-import type { ModelName } from './types.js'
+import type { Logger } from './log.js'
+import type { FieldName, ModelName } from './types.js'
 
 /** A number is seconds; a string carries its unit: `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'1d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
-export interface ModelOptions {
+export interface ModelOptions<Client = unknown, Model = string> {
   /** How long a row is stored. Default: the top-level `ttl`. */
   ttl?: Duration | undefined
   /** How long the answer "no such row" is stored. `0`: not at all. Default: 5 s. */
@@ -18,7 +19,7 @@ export interface ModelOptions {
    */
   queries?: boolean | { ttl?: Duration | undefined } | undefined
   /** For a view: the models whose writes change its rows. Required for a view, because no write names it. */
-  dependsOn?: readonly string[] | undefined
+  dependsOn?: readonly ModelName<Client>[] | undefined
   /**
    * `'same-for-all'` states that all users of this cache may see the same rows of the table, and caches it although
    * row-level security is in force. Default: a table with row-level security in force is not cached.
@@ -28,24 +29,47 @@ export interface ModelOptions {
    * Fields that are never sent to Redis. A query that reads one goes to the database. Not for fields of the primary key.
    * Default: none.
    */
-  exclude?: readonly string[] | undefined
+  exclude?: readonly FieldName<Client, Model>[] | undefined
   /** Entries of more bytes are not stored. Default: 1048576 (1 MiB). */
   maxBytes?: number | undefined
   /** An entry lives shorter than its TTL by a random part of up to this fraction, from 0 to 1. Default: 0.1. */
   jitter?: number | undefined
 }
 
+/** What `cacheAside` and `withCache` take. */
 // oxlint-disable-next-line typescript/no-explicit-any -- where the client is not known
-export interface CacheAsideOptions<Client = any> {
-  /** Your ioredis client, `Redis` or `Cluster`. It is never closed or reconfigured. Redis 7.0 or newer, or Valkey. */
-  redis: Redis | Cluster
+export type CacheAsideOptions<Client = any> = (WithRedis | WithoutRedis) & CommonOptions<Client>
+
+interface WithRedis {
+  /**
+   * Your ioredis client, `Redis` or `Cluster`, which is never closed or reconfigured; or a URL. For a URL the cache makes the
+   * client: one per URL and process, also when modules are loaded again. It keeps no process alive, and `$disconnect()` and
+   * `$cache.close()` close it. Redis 7.0 or newer, or Valkey. Required, unless `enabled` is `false`.
+   *
+   * @example redis: process.env.REDIS_URL
+   */
+  redis: Redis | Cluster | string | undefined
+  /**
+   * `false`: nothing is read from the cache or stored in it. Writes still invalidate, or other processes would read stale rows;
+   * without `redis` they do not, and nothing is opened. Default: `true`.
+   */
+  enabled?: boolean | undefined
+}
+
+/** For tests, and where there is no Redis. */
+interface WithoutRedis {
+  redis?: undefined
+  enabled: false
+}
+
+interface CommonOptions<Client> {
   /**
    * The models whose rows are cached, by their names in the Prisma schema. `'5m'` is short for `{ ttl: '5m' }`; `true`
    * takes the default TTL. Writes to all other models invalidate too, because they may change rows of these.
    *
    * @example models: { User: { ttl: 300, exclude: ['passwordHash'] }, Post: '5m', Tag: true }
    */
-  models: { [Model in ModelName<Client>]?: true | Duration | ModelOptions }
+  models: { [Model in ModelName<Client>]?: true | Duration | ModelOptions<Client, Model> }
   /**
    * What triggers in the database change: `{ Order: ['User'] }` states that each write to `Order` may change any row of
    * `User`. Such a write then invalidates all users. Default: none.
@@ -62,13 +86,16 @@ export interface CacheAsideOptions<Client = any> {
    * @example prefix: ({ database, schema }) => `${database}:${schema}:`
    */
   prefix?: string | ((source: { database: string; schema: string }) => string) | undefined
-  /** `false`: nothing is read from the cache or stored in it. Writes still invalidate. Default: `true`. */
-  enabled?: boolean | undefined
   /**
    * `true`: events contain the key in Redis. Keys contain ids and values of uniques, such as e-mail addresses.
    * Default: `false`.
    */
   includeKeys?: boolean | undefined
+  /**
+   * Where warnings go, a line each: that Redis is not used and why, an option without effect, errors. `true`: to the console.
+   * A logger: to its `warn`. `false`: nowhere. Default: to the console, but not where `NODE_ENV` is `production` or `test`.
+   */
+  log?: boolean | Logger | undefined
   /**
    * For extensions with query hooks that are applied after this one. `'same-for-all'` states that these hooks do the same for
    * every tenant and user. They then run on misses only, and their result is stored and served to everyone. Default: models
@@ -101,7 +128,8 @@ type PrefixOf = (source: { database: string; schema: string }) => string
 
 /** The options, checked and with defaults; times in ms. */
 export interface Config {
-  readonly redis: Redis | Cluster
+  /** A string is a URL; undefined: turned off for good. */
+  readonly redis: Redis | Cluster | string | undefined
   readonly policies: ReadonlyMap<string, Policy>
   readonly triggers: ReadonlyMap<string, readonly string[]>
   /** The default TTL. */
@@ -109,6 +137,7 @@ export interface Config {
   readonly prefix: string | PrefixOf
   readonly enabled: boolean
   readonly includeKeys: boolean
+  readonly log: boolean | Logger | undefined
   readonly hooksBehind: 'same-for-all' | undefined
   readonly deadlineMs: number
   readonly invalidationDeadlineMs: number
@@ -122,6 +151,7 @@ const KNOWN = [
   'prefix',
   'enabled',
   'includeKeys',
+  'log',
   'deadlineMs',
   'invalidationDeadlineMs',
   'hooksBehind',
@@ -140,14 +170,16 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
   }
   refuseUnknown(options, KNOWN, 'option')
   const ttlMs = duration('ttl', options.ttl ?? DEFAULT_TTL)
+  const enabled = checkBoolean('enabled', options.enabled ?? true)
   return {
-    redis: checkRedis(options.redis),
+    redis: checkRedis(options.redis, enabled),
     ttlMs,
     policies: checkModels(options.models, ttlMs),
     triggers: checkTriggers(options.triggers ?? {}),
     prefix: checkPrefix(options.prefix ?? ''),
-    enabled: checkBoolean('enabled', options.enabled ?? true),
+    enabled,
     includeKeys: checkBoolean('includeKeys', options.includeKeys ?? false),
+    log: checkLog(options.log),
     hooksBehind: checkSameForAll(
       'hooksBehind',
       options.hooksBehind,
@@ -196,14 +228,20 @@ function checkModels(models: unknown, ttlMs: number): Map<string, Policy> {
   )
 }
 
-function checkRedis(redis: unknown): Redis | Cluster {
-  const client = redis as Partial<Redis> | null | undefined
-  if (typeof client?.mgetBuffer !== 'function' || typeof client.status !== 'string') {
+const EXAMPLE = `redis: 'redis://127.0.0.1:6379', or redis: new Redis(…) of ioredis`
+
+function checkRedis(redis: unknown, enabled: boolean): Config['redis'] {
+  if (redis === undefined) {
+    if (!enabled) return undefined
     throw wrong(
-      // Never the value of a string: it may be a URL with a password.
-      `redis must be an ioredis client (Redis or Cluster), got ${typeof redis === 'string' ? 'a string' : shown(redis)}. ` +
-        `Write: import { Redis } from 'ioredis', then redis: new Redis(process.env.REDIS_URL).`,
+      `redis must be a URL or an ioredis client, got undefined. If it is process.env.REDIS_URL, set that variable; without ` +
+        `a Redis write enabled: false.`,
     )
+  }
+  if (typeof redis === 'string') return checkUrl(redis)
+  const client = redis as Partial<Redis> | null
+  if (typeof client?.mgetBuffer !== 'function' || typeof client.status !== 'string') {
+    throw wrong(`redis must be a URL or an ioredis client (Redis or Cluster), got ${shown(redis)}. Write ${EXAMPLE}.`)
   }
   const { options, isCluster } = client
   if (isCluster) {
@@ -224,6 +262,21 @@ function checkRedis(redis: unknown): Redis | Cluster {
     )
   }
   return client as Redis | Cluster
+}
+
+/** @returns the URL. No message contains it: it may have a password. */
+function checkUrl(text: string): string {
+  const protocol = URL.canParse(text) ? new URL(text).protocol : undefined
+  if (protocol === 'redis:' || protocol === 'rediss:') return text
+  const what =
+    text === '' ? 'an empty string' : protocol === undefined ? 'a string that is no URL' : `a URL of ${protocol}//`
+  throw wrong(`redis must be a URL of redis:// or rediss://, or an ioredis client, got ${what}. Write ${EXAMPLE}.`)
+}
+
+function checkLog(log: unknown): Config['log'] {
+  if (log === undefined || typeof log === 'boolean') return log
+  if (typeof (log as Partial<Logger> | null)?.warn === 'function') return log as Logger
+  throw wrong(`log must be true, false or a logger with a method warn, got ${shown(log)}. Write log: console.`)
 }
 
 /** The prefix of a source. */

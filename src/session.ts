@@ -7,8 +7,10 @@ import { catalogOf, createContext, type Overrides } from './assemble.js'
 import type { Context } from './context.js'
 import { nameOf } from './errors.js'
 import { Events, type Outstanding } from './events.js'
+import { Log } from './log.js'
 import { type Config, prefixFor } from './options.js'
 import type { Catalog } from './plan/catalog.js'
+import { warningsOf } from './plan/check-models.js'
 import type { ClientFacts } from './prisma7/client.js'
 import { hasHooksBehind } from './prisma7/operation.js'
 import { Database } from './source/database.js'
@@ -40,6 +42,8 @@ export class Session {
   readonly database: Database
   /** Whether query hooks that are not ours run behind a hook of ours. */
   readonly hasHooksBehind: typeof hasHooksBehind
+  /** Whether there is no Redis: then there will be no context. */
+  readonly isOff: boolean
   /** Its keys have no prefix while the prefix is not known. */
   #catalog: Catalog
   #context: Context | undefined
@@ -48,19 +52,29 @@ export class Session {
 
   /** @throws CacheAsideError `INVALID_MODEL` */
   constructor(config: Config, facts: Pick<ClientFacts, 'schema' | 'database'>, overrides: Partial<Overrides>) {
-    this.events = new Events(config.includeKeys)
+    this.events = new Events(config.includeKeys, new Log(config.log))
     this.database = Database.of(facts.database)
     this.#enabled = config.enabled
     this.hasHooksBehind = overrides.hasHooksBehind ?? hasHooksBehind
-    const { prefix } = config
-    const create = (known: string) => createContext({ ...config, prefix: known }, facts.schema, this, overrides)
-    if (typeof prefix === 'string') {
+    const { prefix, redis } = config
+    this.isOff = redis === undefined
+    const create = (known: string) =>
+      createContext(
+        { ...config, redis: redis as NonNullable<typeof redis>, prefix: known },
+        facts.schema,
+        this,
+        overrides,
+      )
+    if (typeof prefix === 'string' && !this.isOff) {
       this.#context = create(prefix)
       this.#catalog = this.#context.catalog
+      this.#warn(config)
       return
     }
     // Wrong models are an error now, not when the source is known.
     this.#catalog = catalogOf({ ...config, prefix: '' }, facts.schema, this.database)
+    this.#warn(config)
+    if (typeof prefix === 'string' || this.isOff) return
     this.database.whenKnown(() => {
       if (this.#closed) return
       try {
@@ -82,14 +96,19 @@ export class Session {
     return this.#context?.catalog ?? this.#catalog
   }
 
+  #warn({ triggers }: Config): void {
+    for (const [code, message] of warningsOf(this.#catalog, triggers)) this.events.warn(code, message)
+  }
+
   /** Waits for the context, but not for a database that does not answer. */
   async opened(): Promise<Context | undefined> {
-    if (this.#context === undefined) await this.database.known()
+    if (this.#context === undefined && !this.isOff) await this.database.known()
     return this.#context
   }
 
   /** Calls back with the context, now or when there is one. */
   whenOpen(then: (context: Context) => void): void {
+    if (this.isOff) return
     this.database.whenKnown(() => this.#context !== undefined && then(this.#context))
   }
 
@@ -102,8 +121,14 @@ export class Session {
     if (this.#context !== undefined) this.#context.enabled = enabled
   }
 
+  /** Closes a Redis client that was made for a URL, until it is used again. */
+  async rest(): Promise<void> {
+    await this.#context?.rest()
+  }
+
   async close(): Promise<Outstanding> {
     this.#closed = true
+    this.events.endLog()
     return this.#context === undefined ? { pendingInvalidations: 0, openHolds: 0 } : this.#context.close()
   }
 }

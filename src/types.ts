@@ -15,6 +15,16 @@ export type ModelName<Client> = unknown extends Client
     ? Extract<keyof Models, string>
     : string
 
+/** The names of a model's scalar fields, or any string where the client's type is not known. */
+export type FieldName<Client, Model> =
+  TypeMapOf<Client> extends { model: infer Models }
+    ? Model extends keyof Models
+      ? Models[Model] extends { payload: { scalars: infer Scalars } }
+        ? Extract<keyof Scalars, string>
+        : string
+      : string
+    : string
+
 /** What `findUnique` of a model takes as `where`. */
 export type UniqueWhere<Client, Model> =
   TypeMapOf<Client> extends { model: infer Models }

@@ -7,7 +7,7 @@ import { modelKeys } from '../wire/keys.js'
 import { valueCodec } from '../wire/results.js'
 import { type DecimalClass, rowCodec } from '../wire/rows.js'
 import { type Cached, type Catalog, type CatalogModel, type Collations, type Identity, isUndecoded } from './catalog.js'
-import { checkPolicies, unknownModel, warnOfKeyless } from './check-models.js'
+import { checkPolicies, unknownModel } from './check-models.js'
 import { identityOf } from './identities.js'
 import { parentListOf, relationOf } from './relations.js'
 
@@ -65,7 +65,6 @@ export function buildCatalog(
     model.triggers = triggersOf(catalog, model.name, policies, triggers)
   }
   for (const name of triggers.keys()) if (!catalog.has(name)) throw unknownModel('triggers', name, [...catalog.keys()])
-  warnOfKeyless(catalog)
   return catalog
 }
 

@@ -14,6 +14,12 @@ export function bypass(why: string): never {
   throw new Bypass(why)
 }
 
+export const TURNED_OFF = 'the cache is turned off'
+
+/** The reason given when the cache is behind Prisma's extension for read replicas. */
+export const READ_REPLICAS =
+  'read replicas were applied before the cache, and send reads to other clients: apply the cache first'
+
 /** The reason given when query hooks run behind the cache. */
 export const HOOKS_BEHIND =
   'an extension with query hooks was applied after the cache: apply it before, or set hooksBehind'

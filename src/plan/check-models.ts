@@ -1,5 +1,6 @@
 /** What is configured for models, checked against the schema. */
 import { CacheAsideError, shown } from '../errors.js'
+import type { WarningCode } from '../events.js'
 import type { Policy } from '../options.js'
 import type { Model, Schema } from '../schema/schema.js'
 import type { Catalog } from './catalog.js'
@@ -17,20 +18,39 @@ export function checkPolicies({ models }: Schema, policies: ReadonlyMap<string, 
           `remove it from models.`,
       )
     }
+    if (!model.view && dependsOn !== undefined) {
+      const [first = 'User'] = dependsOn
+      throw wrong(
+        `models.${name}.dependsOn is for views, and ${name} is a table. Remove it; if a trigger changes ${name} at writes to ` +
+          `${first}, write the option triggers: { ${first}: ['${name}'] }.`,
+      )
+    }
     for (const field of exclude) checkExcluded(model, field)
   }
 }
 
-/** Not an error: its lists and results can be cached all the same. */
-export function warnOfKeyless(catalog: Catalog): void {
+/** What is no error, and has not the effect that one would expect. */
+export function warningsOf(
+  catalog: Catalog,
+  triggers: ReadonlyMap<string, readonly string[]>,
+): readonly [WarningCode, string][] {
+  const warnings: [WarningCode, string][] = []
   for (const { definition, identities, cached } of catalog.values()) {
     if (cached === undefined || definition.view || identities.length > 0) continue
-    process.emitWarning(
+    const message =
       `models.${definition.name} has no key that rows can be cached by: each has a part without one exact text (Float, a date, ` +
-        `a time, citext, inet). Its rows are read from the database; lists and results of it are cached.`,
-      'CacheAsideWarning',
-    )
+      `a time, citext, inet). Its rows are read from the database; lists and results of it are cached.`
+    warnings.push(['NO_KEY', message])
   }
+  for (const [name, touched] of triggers) {
+    const unused = touched.filter(other => catalog.get(other)?.cached === undefined)
+    if (unused.length < touched.length || unused.length === 0) continue
+    const message =
+      `triggers.${name} has no effect: it names ${unused.join(', ')}, and none of them is cached. Add them to models, or ` +
+      `remove it.`
+    warnings.push(['OPTION_WITHOUT_EFFECT', message])
+  }
+  return warnings
 }
 
 function checkExcluded({ name, scalars, primaryKey }: Model, field: string): void {

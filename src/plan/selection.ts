@@ -51,6 +51,8 @@ export interface ClientTraits {
   readonly reader: ArgsReader
   /** Whether `relationLoadStrategy` is an argument that Prisma knows. */
   readonly joins: boolean
+  /** Why no read of this client reaches the cache, if that is so. */
+  readonly unseen: string | undefined
   /** Of this client; its computed fields change them. */
   readonly selections: Selections
 }

@@ -1,5 +1,6 @@
 /** Traits: what the plan has to know of one client, beside its schema. */
 import { type ClientFacts, isSkip, nameOfConstant } from '../prisma7/client.js'
+import { READ_REPLICAS } from './bypass.js'
 import { ArgsReader } from './args.js'
 import { SelectionCache } from './make-selection.js'
 import type { ClientTraits } from './selection.js'
@@ -11,6 +12,7 @@ export function traitsOf(facts: ClientFacts): ClientTraits {
     computed,
     reader: new ArgsReader({ nameOf: nameOfConstant, isSkip }, schema.previewFeatures.has('strictUndefinedChecks')),
     joins: schema.previewFeatures.has('relationJoins'),
+    unseen: facts.hasReplicas ? READ_REPLICAS : undefined,
     selections: new SelectionCache(),
   }
 }

@@ -41,6 +41,8 @@ export interface ClientFacts {
   /** Fields that the client leaves out of every result of the model unless a query says otherwise. */
   globalOmit(model: string): Readonly<Record<string, unknown>> | undefined
   readonly computed: ComputedFields
+  /** Whether Prisma's extension for read replicas was applied: it sends reads to other clients. */
+  readonly hasReplicas: boolean
 }
 
 /** How the database is queried about itself. */
@@ -83,8 +85,11 @@ export function factsOf(client: object): ClientFacts {
     database: databaseQueryOf(_engineConfig?.adapter, models, schema),
     globalOmit: model => _globalOmit?.[jsName(model)],
     computed,
+    hasReplicas: ['$primary', '$replica'].every(name => typeof (client as Args)[name] === 'function'),
   }
 }
+
+type Args = Readonly<Record<string, unknown>>
 
 /** The computed fields of a client, and of the clients that are extended from it. */
 export class ComputedFields {

@@ -1,11 +1,13 @@
 /**
- * The caller's ioredis client: sends the commands of one tick, and answers all replies or, by the deadline, nothing. It never throws
- * and never opens a connection of its own, which would keep the process alive after the caller quits. The caller's options (offline
+ * The ioredis client: sends the commands of one tick, and answers all replies or, by the deadline, nothing. It never throws, and
+ * beside the caller's client it never opens a connection, which would keep the process alive after the caller quits. The caller's options (offline
  * queue, retries, no time-out) do no harm: nothing is sent unless the client is `ready`.
  */
 import type { Cluster, Redis } from 'ioredis'
 import { CHUNK, KeyGroups } from './key-groups.js'
 import { forbiddenIn, refusalOf } from './redis-errors.js'
+import { isOwnClient, type OwnClient } from './own-client.js'
+import { type ClientWatcher, watchClient } from './watchers.js'
 import { eachWithin, LATE, patiently, within } from '../waiting.js'
 
 export type Command = [name: keyof typeof METHODS, ...args: (string | Buffer | number)[]]
@@ -50,20 +52,33 @@ interface Wire {
 
 export class Connection {
   readonly #redis: Redis | Cluster
+  /** If the client was made here. */
+  readonly #own: OwnClient | undefined
+  #resting: boolean
+  /** Kept, because the client's listeners hold it weakly. */
+  #watcher: ClientWatcher | undefined
   readonly #cluster: Cluster | undefined
   readonly #wire: Wire
   /** The database that the client was made for. */
   readonly #db: number
   #opened = false
   #opening: Promise<void> | undefined
+  /** The first connect has come to an end, one way or the other. */
+  #settled: (() => void) | undefined
   readonly #inspected = new Set<Redis>()
   /** The masters of the Cluster, or the socket, at the last `settle`. */
   #known: readonly unknown[] = []
   readonly #groups: KeyGroups
   #refusal: Watcher['onRefusal'] = () => undefined
 
-  constructor(redis: Redis | Cluster) {
+  /** @param isLazy - whether a client that is made here connects at its first use only */
+  constructor(client: Redis | Cluster | OwnClient, isLazy = false) {
+    const own = isOwnClient(client) ? client : undefined
+    const redis = isOwnClient(client) ? client.redis : client
     this.#redis = redis
+    this.#own = own
+    this.#resting = own !== undefined
+    if (!isLazy) this.#wake()
     this.#cluster = redis.isCluster ? (redis as Cluster) : undefined
     this.#groups = new KeyGroups(redis.isCluster)
     this.#wire = redis as unknown as Wire
@@ -106,42 +121,51 @@ export class Connection {
   /** Answers how to stop that. */
   watch({ onReady, onClose, onRefusal }: Watcher): () => void {
     this.#refusal = onRefusal
-    const ready = () => {
-      this.#opened = true
-      onReady()
+    this.#watcher = {
+      onReady: () => {
+        this.#opened = true
+        this.#settled?.()
+        onReady()
+      },
+      onClose: () => {
+        this.#settled?.()
+        onClose()
+      },
+      onNodeError: error => void this.#errorOf(error),
     }
-    const isAttached = (client: Redis | Cluster) => client.listeners('ready').includes(ready)
-    const attach = (client: Redis | Cluster) => {
-      if (isAttached(client)) return
-      allow(client, LISTENERS)
-      client.on('ready', ready).on('close', onClose).on('end', onClose)
-    }
-    const detach = (client: Redis | Cluster) => {
-      if (!isAttached(client)) return
-      allow(client, -LISTENERS)
-      client.off('ready', ready).off('close', onClose).off('end', onClose)
-    }
-    attach(this.#redis)
-    if (this.#cluster === undefined) return () => detach(this.#redis)
+    return watchClient(this.#redis, this.#watcher)
+  }
 
-    // A Cluster says nothing of a node that comes back, perhaps from an old snapshot.
-    const cluster = this.#cluster
-    const joined = (node: Redis) => {
-      attach(node)
-      onClose()
-      onReady()
-    }
-    for (const node of cluster.nodes()) attach(node)
-    cluster.on('+node', joined)
-    // It does not become ready without some commands, and says so only here.
-    const failed = (error: unknown) => void this.#errorOf(error)
-    cluster.on('node error', failed)
-    return () => {
-      detach(cluster)
-      cluster.off('+node', joined)
-      cluster.off('node error', failed)
-      for (const node of cluster.nodes()) detach(node)
-    }
+  /** Why commands can't be sent, in words. */
+  get obstacle(): string {
+    const { status } = this.#redis
+    const error = this.#own?.lastError
+    return `it is not connected (${status}${error === undefined ? '' : `: ${error}`})`
+  }
+
+  /** Whether the client was made here. */
+  get isOwn(): boolean {
+    return this.#own !== undefined
+  }
+
+  /** Whether the client was made here, and is closed until it is used again. */
+  get resting(): boolean {
+    return this.#resting
+  }
+
+  /** Closes a client that was made here, until it is used again. */
+  async rest(ms: number): Promise<void> {
+    if (this.#own === undefined || this.#resting) return
+    this.#resting = true
+    await this.#own.release(this, ms)
+  }
+
+  #wake(): void {
+    if (!this.#resting) return
+    this.#resting = false
+    this.#opened = false
+    this.#opening = undefined
+    this.#own?.use(this)
   }
 
   /**
@@ -149,6 +173,7 @@ export class Connection {
    * connect, so that the first query of a process is cached too; starts it if the client is lazy. Answers what is left of `ms`.
    */
   async opened(ms: number): Promise<number> {
+    this.#wake()
     if (this.#opened || this.ready) return ms
     this.#opening ??= this.#firstConnect()
     const left = await patiently(this.#opening, ms)
@@ -160,13 +185,9 @@ export class Connection {
   #firstConnect(): Promise<void> {
     const { status } = this.#redis
     if (status === 'wait') this.#redis.connect().catch(() => undefined)
-    else if (status !== 'connecting' && status !== 'connect') return Promise.resolve()
+    else if (this.#own === undefined && status !== 'connecting' && status !== 'connect') return Promise.resolve()
     return new Promise(resolve => {
-      const settled = () => {
-        this.#redis.off('ready', settled).off('close', settled)
-        resolve()
-      }
-      this.#redis.on('ready', settled).on('close', settled)
+      this.#settled = resolve
     })
   }
 
@@ -317,15 +338,6 @@ export class Connection {
       this.#inspected.delete(node)
     }
   }
-}
-
-/** To one event, while the first connect is waited for. */
-const LISTENERS = 2
-
-/** Ours are no leak: an application may have a database, and with it a cache, per tenant. */
-function allow(client: Redis | Cluster, more: number): void {
-  const most = client.getMaxListeners()
-  if (most > 0) client.setMaxListeners(most + more)
 }
 
 type Method = (...args: readonly (string | Buffer | number)[]) => Promise<unknown>

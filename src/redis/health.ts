@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from './connection.js'
 import { patiently } from '../waiting.js'
+import { nameOf } from '../errors.js'
 import type { Emit } from '../events.js'
 import { Journal } from './journal.js'
 import { ServerCheck } from './server-check.js'
@@ -56,6 +57,9 @@ export class Health {
   readonly #unwatch: () => void
   readonly #journal: Journal
   #trusted = false
+  /** What was said last of whether Redis is usable. */
+  #said: boolean | undefined
+  #why = 'it has not answered yet'
   #starting: Promise<number> | undefined
   #failures = 0
   #firstFailureAt = 0
@@ -97,7 +101,7 @@ export class Health {
         this.#recover()
       },
       onClose: () => {
-        this.#suspend()
+        this.#suspend('the connection was lost')
         // A Cluster stays ready when one of its nodes goes, and may not say when it is back.
         this.#schedule()
       },
@@ -117,7 +121,7 @@ export class Health {
     const { ready, sameServers, otherDatabase } = this.#connection
     if (this.#trusted && (!sameServers || otherDatabase !== undefined)) {
       this.#connects++
-      this.#suspend()
+      this.#suspend(sameServers ? 'the application has selected another database' : 'the server is another one')
       this.#retryMs = FIRST_RETRY_MS
       this.#schedule()
     }
@@ -136,6 +140,13 @@ export class Health {
   /** Whether invalidations are sent: not while commands go unanswered. */
   get responding(): boolean {
     return this.#here() && !this.#hanging && this.#options.fleet.fresh
+  }
+
+  /** Why reads do not use Redis, in words; undefined while they do, and before the first of them. */
+  get obstacle(): string | undefined {
+    if (this.usable || this.#starting === undefined) return undefined
+    if (this.#closed) return 'the cache was closed'
+    return this.#connection.ready ? (this.#server.obstacle ?? this.#why) : this.#connection.obstacle
   }
 
   /** How many keys and holds Redis has not acknowledged yet. */
@@ -160,15 +171,24 @@ export class Health {
 
   async #start(ms: number): Promise<number> {
     if (this.#closed) return ms
-    const left = await this.#connection.opened(ms)
-    return this.#recovering === undefined ? left : patiently(this.#recovering, left)
+    let left = await this.#connection.opened(ms)
+    if (this.#recovering !== undefined) left = await patiently(this.#recovering, left)
+    if (!this.#trusted) this.#say(false)
+    return left
   }
 
   /** Checks again which processes share the keys, one check at a time. */
   #check(): Promise<boolean> {
-    return (this.#checking ??= this.#options.fleet.checkIn(this.#options.deadlineMs).finally(() => {
-      this.#checking = undefined
-    }))
+    const checkIn = async () => {
+      try {
+        return await this.#options.fleet.checkIn(this.#options.deadlineMs)
+      } catch (error) {
+        return this.#unexpected(error)
+      } finally {
+        this.#checking = undefined
+      }
+    }
+    return (this.#checking ??= checkIn())
   }
 
   /** The source of the rows has become known: checks again which processes share the keys. */
@@ -179,7 +199,12 @@ export class Health {
   #renewLater(ms: number): void {
     clearTimeout(this.#renewal)
     if (this.#closed) return
-    this.#renewal = setTimeout(() => void this.#renew(), ms)
+    // Weakly: a cache that the application has dropped can be collected.
+    const self = new WeakRef(this)
+    this.#renewal = setTimeout(() => {
+      const health = self.deref()
+      if (health !== undefined) void health.#renew()
+    }, ms)
     this.#renewal.unref()
   }
 
@@ -208,7 +233,7 @@ export class Health {
     }
     if (++this.#failures < FAILURES_TO_SUSPEND) return
     this.#hanging = true
-    this.#suspend()
+    this.#suspend('it does not answer in time')
     this.#schedule()
   }
 
@@ -216,7 +241,7 @@ export class Health {
   queue(holds: readonly string[], keys: readonly string[]): void {
     if (this.#connection.ready) this.#hanging = true
     this.#journal.add(holds, keys)
-    this.#suspend()
+    this.#suspend('it has not acknowledged an invalidation')
     this.#schedule()
   }
 
@@ -226,18 +251,36 @@ export class Health {
    */
   async close(ms: number): Promise<number> {
     this.#closed = true
-    this.#suspend()
+    this.#suspend('the cache was closed')
     this.#unwatch()
     clearTimeout(this.#renewal)
+    await this.#replay(ms)
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    await this.#connection.rest(ms)
+    return this.pending
+  }
+
+  /** Closes a client that was made for a URL, until it is used again. */
+  async rest(ms: number): Promise<void> {
+    if (!this.#connection.isOwn || this.#connection.resting) return
+    await this.#replay(ms)
+    // No event: it is not used because nothing is asked.
+    this.#generation++
+    this.#trusted = false
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    this.#starting = undefined
+    await this.#connection.rest(ms)
+  }
+
+  async #replay(ms: number): Promise<void> {
     const until = performance.now() + ms
     while (this.pending > 0 && performance.now() < until) {
       this.#recover()
       await patiently(this.#recovering ?? Promise.resolve(), until - performance.now())
       if (this.pending > 0) await sleep(Math.min(FIRST_RETRY_MS, Math.max(until - performance.now(), 0)))
     }
-    clearTimeout(this.#retry)
-    this.#retry = undefined
-    return this.pending
   }
 
   #refusal(code: string, command?: string): void {
@@ -250,18 +293,33 @@ export class Health {
     }
     // It has become a replica: invalidations of other processes may go to another server now.
     if (code === 'READONLY' && this.#trusted) {
-      this.#suspend()
+      this.#suspend('the server is a replica')
       this.#schedule()
     }
   }
 
-  #suspend(): void {
+  #suspend(why: string): void {
     this.#generation++
-    if (this.#trusted) this.#options.emit({ type: 'redis', usable: false })
+    this.#why = why
+    const wasTrusted = this.#trusted
     this.#trusted = false
+    if (wasTrusted) this.#say(false)
+  }
+
+  #say(usable: boolean): void {
+    if (usable === this.#said) return
+    this.#said = usable
+    this.#options.emit(usable ? { type: 'redis', usable } : { type: 'redis', usable, why: this.obstacle ?? this.#why })
+  }
+
+  #unexpected(error: unknown): false {
+    const message = `The cache met an error of its own, and is not used until it is over: ${nameOf(error)}. Please report it.`
+    this.#options.emit({ type: 'error', code: 'UNEXPECTED', message })
+    return false
   }
 
   #schedule(): void {
+    if (this.#connection.resting) return
     if (this.#retry !== undefined || !this.#wanted) return
     this.#retry = setTimeout(() => {
       this.#retry = undefined
@@ -279,7 +337,8 @@ export class Health {
   #recover(): void {
     if (this.#recovering !== undefined || !this.#wanted) return
     const connects = this.#connects
-    this.#recovering = this.#recoverOnce().then(isRecovered => {
+    const recovered = this.#recoverOnce().catch((error: unknown) => this.#unexpected(error))
+    this.#recovering = recovered.then(isRecovered => {
       this.#recovering = undefined
       if (!this.#wanted) return
       // A reconnect in the meantime may have brought another server, or a write another invalidation: once more.
@@ -298,7 +357,7 @@ export class Health {
     this.#retry = undefined
     this.#failures = 0
     this.#server.used()
-    this.#options.emit({ type: 'redis', usable: true })
+    this.#say(true)
   }
 
   /** Checks which server it is and which processes share the keys, replays the journal, and checks whether the server is known. */

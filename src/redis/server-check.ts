@@ -21,6 +21,7 @@ export class ServerCheck {
   #isAnother = false
   /** What ended the last check, if it is something to be said once. */
   #obstacle: ErrorCode | undefined
+  #message: string | undefined
 
   constructor(connection: Connection, options: ServerCheckOptions) {
     this.#connection = connection
@@ -71,9 +72,15 @@ export class ServerCheck {
     return outcome === 'known'
   }
 
+  /** What it was that ended the last check, in words. */
+  get obstacle(): string | undefined {
+    return this.#message
+  }
+
   /** The servers are used from here on. */
   used(): void {
     this.#obstacle = undefined
+    this.#message = undefined
     this.#known.used()
   }
 
@@ -83,6 +90,7 @@ export class ServerCheck {
 
   /** Once, and not at each check that fails for the same reason. */
   #say(code: ErrorCode, message: string): void {
+    this.#message = message
     if (this.#obstacle === code) return
     this.#obstacle = code
     this.#options.emit({ type: 'error', code, message })

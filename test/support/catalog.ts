@@ -69,6 +69,7 @@ export function clientShape(given: Partial<ClientTraits> = {}): ClientTraits {
     computed: { isEmpty: true, has: () => false, needs: () => false, addThoseOf: () => false },
     reader: new ArgsReader({ nameOf: () => undefined, isSkip: () => false }, false),
     joins: false,
+    unseen: undefined,
     selections: new SelectionCache(),
     ...given,
   }

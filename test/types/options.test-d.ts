@@ -1,7 +1,13 @@
 import type { Cluster, Redis } from 'ioredis'
 import { describe, expectTypeOf, it } from 'vitest'
 import type { PrismaClient } from '../../generated/prisma/client.js'
-import { CacheAsideError, type CacheAsideErrorCode, type CacheAsideOptions, cacheAside } from '../../src/index.js'
+import {
+  CacheAsideError,
+  type CacheAsideErrorCode,
+  type CacheAsideOptions,
+  cacheAside,
+  withCache,
+} from '../../src/index.js'
 
 declare const redis: Redis
 declare const cluster: Cluster
@@ -44,10 +50,42 @@ describe('options', () => {
     cacheAside({ models: {} })
     // @ts-expect-error -- no models
     cacheAside({ redis })
-    // @ts-expect-error -- a URL is no client
-    cacheAside({ redis: 'redis://127.0.0.1', models: {} })
+    // @ts-expect-error -- no redis
+    cacheAside({ enabled: true, models: {} })
     // @ts-expect-error -- nothing
     cacheAside()
+  })
+
+  it('take a URL, also one that may not be set, and none where the cache is turned off', () => {
+    cacheAside({ redis: 'redis://127.0.0.1', models: {} })
+    cacheAside({ redis: process.env['REDIS_URL'], models: {} })
+    cacheAside({ enabled: false, models: {} })
+    cacheAside({ enabled: false, redis: undefined, models: {} })
+    cacheAside({ enabled: process.env['CACHE'] !== 'off', redis, models: {} })
+  })
+
+  it('take a logger', () => {
+    cacheAside({ redis, models: {}, log: true })
+    cacheAside({ redis, models: {}, log: console })
+    // @ts-expect-error -- no logger
+    cacheAside({ redis, models: {}, log: 'console' })
+  })
+
+  it('know the fields and the models of the client', () => {
+    plain.$extends(cacheAside({ redis, models: { User: { exclude: ['name'] } } }))
+    // @ts-expect-error -- no such field
+    plain.$extends(cacheAside({ redis, models: { User: { exclude: ['nmae'] } } }))
+    // @ts-expect-error -- a relation is no field
+    plain.$extends(cacheAside({ redis, models: { User: { exclude: ['posts'] } } }))
+    // @ts-expect-error -- no such model
+    plain.$extends(cacheAside({ redis, models: { User: { dependsOn: ['Psot'] } } }))
+    withCache(plain, { redis, models: { User: { exclude: ['name'], dependsOn: ['Post'] } } })
+    // @ts-expect-error -- no such field
+    withCache(plain, { redis, models: { User: { exclude: ['nmae'] } } })
+    // @ts-expect-error -- no such model
+    withCache(plain, { redis, models: { Usr: true } })
+    // @ts-expect-error -- no such option
+    withCache(plain, { redis, models: {}, debug: true })
   })
 
   it('take a Redis and a Cluster of ioredis', () => {
@@ -56,7 +94,7 @@ describe('options', () => {
   })
 
   it('are all there is: cacheAside takes nothing else', () => {
-    expectTypeOf(cacheAside).parameters.toEqualTypeOf<[options: CacheAsideOptions]>()
+    expectTypeOf<CacheAsideOptions>().toExtend<Parameters<typeof cacheAside>[0]>()
     // @ts-expect-error -- no second argument
     cacheAside({ redis, models: {} }, {})
   })

@@ -1,0 +1,59 @@
+import type { Redis } from 'ioredis'
+import { describe, expectTypeOf, it } from 'vitest'
+import type { Prisma, PrismaClient, User } from '../../generated/prisma/client.js'
+import { type CacheApi, type WithCache, withCache } from '../../src/index.js'
+
+declare const redis: Redis
+declare const plain: PrismaClient
+declare const logging: PrismaClient<'query'>
+declare const omitting: PrismaClient<never, { user: { email: true } }>
+
+const prisma = withCache(plain, { redis, models: { User: true, Post: '5m' } })
+const where = { id: 1 }
+
+describe('withCache', () => {
+  it('gives the client’s own type, with two members', () => {
+    expectTypeOf(prisma).toEqualTypeOf<WithCache<PrismaClient>>()
+    expectTypeOf(prisma.$cache).toEqualTypeOf<CacheApi<PrismaClient>>()
+    expectTypeOf(prisma.$uncached).toEqualTypeOf<PrismaClient>()
+  })
+
+  it('goes where PrismaClient or typeof prisma is asked for', () => {
+    const service = (_: PrismaClient) => {}
+    const own = (_: typeof prisma) => {}
+    service(prisma)
+    own(prisma)
+    service(prisma.$uncached)
+    expectTypeOf(prisma).toExtend<Prisma.TransactionClient>()
+  })
+
+  it('gives a transaction client that goes where Prisma.TransactionClient is asked for', async () => {
+    const repository = async (db: Prisma.TransactionClient): Promise<User | null> => db.user.findUnique({ where })
+    await repository(prisma)
+    const found = await prisma.$transaction(async tx => repository(tx))
+    expectTypeOf(found).toEqualTypeOf<User | null>()
+  })
+
+  it('keeps $on, with the events that the client logs', () => {
+    const cached = withCache(logging, { redis, models: {} })
+    cached.$on('query', event => expectTypeOf(event).toEqualTypeOf<Prisma.QueryEvent>())
+    // @ts-expect-error -- this client does not log errors as events
+    cached.$on('error', () => {})
+  })
+
+  it('keeps the types of results, those of an extended client too', async () => {
+    expectTypeOf(await prisma.user.findUnique({ where })).toEqualTypeOf<User | null>()
+    const narrow = withCache(omitting, { redis, models: { User: true } })
+    expectTypeOf(await narrow.user.findUnique({ where })).toEqualTypeOf<Omit<User, 'email'> | null>()
+    const extended = plain.$extends({ model: { user: { signUp: async (email: string) => email.length } } })
+    const cached = withCache(extended, { redis, models: { User: true } })
+    expectTypeOf(await cached.user.signUp('a')).toEqualTypeOf<number>()
+    expectTypeOf(await cached.user.findUnique({ where })).toEqualTypeOf<User | null>()
+  })
+
+  it('types $cache by the client', () => {
+    void prisma.$cache.invalidate('User', where)
+    // @ts-expect-error -- no such model
+    void prisma.$cache.invalidate('Usr', where)
+  })
+})
