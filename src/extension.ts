@@ -263,12 +263,11 @@ function isNarrow({ fieldIndexes, tree }: RowRead | RowsRead): boolean {
 // ---- the client
 
 function clientMembers({ client, session, traits, own }: Attached) {
-  const { $on } = client
   return {
     // Prisma takes it away from extended clients.
-    ...($on !== undefined && {
+    ...(client.$on !== undefined && {
       $on(this: object, ...args: unknown[]): unknown {
-        $on.apply(client, args)
+        client.$on?.(...args)
         return this
       },
     }),

@@ -239,7 +239,7 @@ function checkRedis(redis: unknown, enabled: boolean): Config['redis'] {
     )
   }
   if (typeof redis === 'string') return checkUrl(redis)
-  const client = redis as Partial<Redis> | null
+  const client = redis as Partial<Redis> | null | undefined
   if (typeof client?.mgetBuffer !== 'function' || typeof client.status !== 'string') {
     throw wrong(`redis must be a URL or an ioredis client (Redis or Cluster), got ${shown(redis)}. Write ${EXAMPLE}.`)
   }
@@ -275,7 +275,7 @@ function checkUrl(text: string): string {
 
 function checkLog(log: unknown): Config['log'] {
   if (log === undefined || typeof log === 'boolean') return log
-  if (typeof (log as Partial<Logger> | null)?.warn === 'function') return log as Logger
+  if (typeof log === 'object' && log !== null && 'warn' in log && typeof log.warn === 'function') return log as Logger
   throw wrong(`log must be true, false or a logger with a method warn, got ${shown(log)}. Write log: console.`)
 }
 

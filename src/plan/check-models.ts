@@ -1,6 +1,5 @@
 /** What is configured for models, checked against the schema. */
 import { CacheAsideError, shown } from '../errors.js'
-import type { WarningCode } from '../events.js'
 import type { Policy } from '../options.js'
 import type { Model, Schema } from '../schema/schema.js'
 import type { Catalog } from './catalog.js'
@@ -29,12 +28,11 @@ export function checkPolicies({ models }: Schema, policies: ReadonlyMap<string, 
   }
 }
 
+type Warning = readonly [code: 'NO_KEY' | 'OPTION_WITHOUT_EFFECT', message: string]
+
 /** What is no error, and has not the effect that one would expect. */
-export function warningsOf(
-  catalog: Catalog,
-  triggers: ReadonlyMap<string, readonly string[]>,
-): readonly [WarningCode, string][] {
-  const warnings: [WarningCode, string][] = []
+export function warningsOf(catalog: Catalog, triggers: ReadonlyMap<string, readonly string[]>): readonly Warning[] {
+  const warnings: Warning[] = []
   for (const { definition, identities, cached } of catalog.values()) {
     if (cached === undefined || definition.view || identities.length > 0) continue
     const message =

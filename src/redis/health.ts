@@ -7,7 +7,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from './connection.js'
 import { patiently } from '../waiting.js'
-import { nameOf } from '../errors.js'
 import type { Emit } from '../events.js'
 import { Journal } from './journal.js'
 import { ServerCheck } from './server-check.js'
@@ -313,7 +312,8 @@ export class Health {
   }
 
   #unexpected(error: unknown): false {
-    const message = `The cache met an error of its own, and is not used until it is over: ${nameOf(error)}. Please report it.`
+    const what = error instanceof Error ? error.name : typeof error
+    const message = `The cache met an error of its own, and is not used until it is over: ${what}. Please report it.`
     this.#options.emit({ type: 'error', code: 'UNEXPECTED', message })
     return false
   }

@@ -27,7 +27,7 @@ export class OwnClient {
     // Commands are sent only while it is ready, so its queue stays empty: they are never rejected by the number of reconnects.
     this.redis = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: null })
     this.redis.on('error', error => {
-      this.lastError = String(error.message)
+      this.lastError = error.message
     })
     keepNoProcessAlive(this.redis)
   }

@@ -19,11 +19,11 @@ describe('withCache', () => {
   })
 
   it('goes where PrismaClient or typeof prisma is asked for', () => {
-    const service = (_: PrismaClient) => {}
-    const own = (_: typeof prisma) => {}
-    service(prisma)
+    const service = (db: PrismaClient) => db.user.count()
+    const own = (db: typeof prisma) => db.$cache.stats()
+    void service(prisma)
     own(prisma)
-    service(prisma.$uncached)
+    void service(prisma.$uncached)
     expectTypeOf(prisma).toExtend<Prisma.TransactionClient>()
   })
 
