@@ -1,7 +1,7 @@
 import { messageOf } from './commands.js'
 import { startComposeService } from './compose.js'
 import { type PostgresOptions, startPostgres } from './postgres-server.js'
-import { type RedisBinary, redisFromPackages, redisFromPath, startRedis } from './redis-server.js'
+import { type RedisBinary, type RedisServer, redisFromPackages, redisFromPath, startRedis } from './redis-server.js'
 
 export { type PostgresServer, startPostgres } from './postgres-server.js'
 export { type RedisBinary, type RedisServer, redisBinary, startRedis } from './redis-server.js'
@@ -14,6 +14,8 @@ export interface Servers {
   ownsPostgres: boolean
   /** False: it was given by REDIS_URL, and others may be using it. */
   ownsRedis: boolean
+  /** The process of an own Redis, which may be killed and restarted. Undefined: it is not a process of ours. */
+  redisProcess: RedisServer | undefined
   /** One line per server, to print: `redis: own redis-server 7.0.15 from PATH on 127.0.0.1:14123`. */
   chosen: string[]
   /** Ends what was started here; leaves given servers alone. */
@@ -24,6 +26,7 @@ interface Chosen {
   url: string
   owned: boolean
   line: string
+  process?: RedisServer
   stop: () => Promise<void>
 }
 
@@ -47,6 +50,7 @@ export async function startServers(options: PostgresOptions = {}): Promise<Serve
       redisUrl: redis.value.url,
       ownsPostgres: postgres.value.owned,
       ownsRedis: redis.value.owned,
+      redisProcess: redis.value.process,
       chosen: [postgres.value.line, redis.value.line],
       async stop() {
         await Promise.all([postgres.value.stop(), redis.value.stop()])
@@ -109,8 +113,9 @@ async function ownPostgres(options: PostgresOptions): Promise<Chosen> {
 
 async function ownRedis(looked: Promise<RedisBinary>): Promise<Chosen> {
   const binary = await looked
-  const { url, port, stop } = await startRedis({ binary })
-  return { url, owned: true, line: `redis: own ${binary.description} on 127.0.0.1:${port}`, stop }
+  const process = await startRedis({ binary })
+  const { url, port, stop } = process
+  return { url, owned: true, line: `redis: own ${binary.description} on 127.0.0.1:${port}`, process, stop }
 }
 
 async function composePostgres(): Promise<Chosen> {
