@@ -68,7 +68,6 @@ export interface CacheAside<Client>
 interface AnyClient {
   $extends(this: object, extension: unknown): AnyClient
   $disconnect(this: object): Promise<void>
-  $on?(...args: unknown[]): unknown
   $transaction(this: object, input: unknown, options?: unknown): Promise<unknown>
 }
 
@@ -264,14 +263,6 @@ function isNarrow({ fieldIndexes, tree }: RowRead | RowsRead): boolean {
 
 function clientMembers({ client, session, traits, own }: Attached) {
   return {
-    // Prisma takes it away from extended clients.
-    ...(client.$on !== undefined && {
-      $on(this: object, ...args: unknown[]): unknown {
-        client.$on?.(...args)
-        return this
-      },
-    }),
-
     async $disconnect(this: object): Promise<void> {
       await client.$disconnect.call(this)
       await session.rest()

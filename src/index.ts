@@ -56,8 +56,19 @@ export function withCache<Client extends object>(
   client: Client,
   options: NoInfer<CacheAsideOptions<Client>>,
 ): WithCache<Client> {
-  // `$extends` takes whatever an extension returns, and its type is that of each client.
-  return cacheAside<Client>(options)(client) as unknown as WithCache<Client>
+  const cached: object = cacheAside<Client>(options)(client)
+  const { $on } = client as { $on?: (...args: unknown[]) => unknown }
+  if ($on === undefined) return cached as WithCache<Client>
+  // Prisma takes it away from extended clients, for good: so it is in an object before the client.
+  const withEvents: object = Object.create(cached, {
+    $on: {
+      value(...args: unknown[]) {
+        $on.apply(client, args)
+        return withEvents
+      },
+    },
+  }) as object
+  return withEvents as WithCache<Client>
 }
 
 export default cacheAside

@@ -1,10 +1,10 @@
 /** The names that a snippet without imports may use: what the reader of a page has by then. */
 import { PrismaPg } from '@prisma/adapter-pg'
 import { Redis } from 'ioredis'
-import { cacheAside } from '../../src/index.js'
+import { cacheAside, withCache } from '../../src/index.js'
 import { Prisma, PrismaClient } from '../../generated/prisma/client.js'
 
-export { cacheAside, Prisma, PrismaClient, PrismaPg, Redis }
+export { cacheAside, Prisma, PrismaClient, PrismaPg, Redis, withCache }
 
 export const redis = new Redis(process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379')
 export const adapter = new PrismaPg({ connectionString: process.env['DATABASE_URL'] ?? '' })
