@@ -3,7 +3,6 @@
  * Logs, metrics and traces are subscribers, here or on the `node:diagnostics_channel` of the same name.
  */
 import { channel } from 'node:diagnostics_channel'
-import type { Log } from './log.js'
 
 /** The name of the diagnostics channel on which every event is published too. */
 const CHANNEL = 'prisma-extension-cache-aside'
@@ -109,6 +108,13 @@ export interface Stats {
 
 export type Emit = (event: CacheEvent) => void
 
+/** Where rare events become lines for people (`log.ts`). */
+export interface EventLog {
+  event(event: CacheEvent): void
+  /** Nothing is said any more. */
+  end(): void
+}
+
 export class Events {
   readonly stats: Stats = {
     hits: 0,
@@ -125,11 +131,11 @@ export class Events {
   readonly #listeners = new Set<Emit>()
   readonly #channel = channel(CHANNEL)
   readonly #includeKeys: boolean
-  readonly #log: Log
+  readonly #log: EventLog
   /** Warnings about the set-up: they come before anybody can listen. */
   readonly #warnings: CacheEvent[] = []
 
-  constructor(includeKeys: boolean, log: Log) {
+  constructor(includeKeys: boolean, log: EventLog) {
     this.#includeKeys = includeKeys
     this.#log = log
   }

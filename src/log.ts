@@ -1,5 +1,5 @@
 /** Lines for people: what is wrong, so that nothing is silent before anybody listens to events. */
-import type { CacheEvent } from './events.js'
+import type { CacheEvent, EventLog } from './events.js'
 
 /** Takes one line of text: `console`, pino, winston and others are one. */
 export interface Logger {
@@ -9,7 +9,7 @@ export interface Logger {
 /** The same line again, for things that come and go. */
 const SAME_LINE_APART_MS = 60_000
 
-export class Log {
+export class Log implements EventLog {
   readonly #logger: Logger | undefined
   readonly #saidAt = new Map<string, number>()
   #wasUsable = true

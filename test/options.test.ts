@@ -105,11 +105,11 @@ describe('options as a whole', () => {
     ['x', `cacheAside takes an object, got "x". Write cacheAside({ redis, models: { User: '5m' } }).`],
     [
       { ...OK, tll: 5 },
-      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs, hooksBehind.',
+      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind.',
     ],
     [
       { ...OK, tll: undefined },
-      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, deadlineMs, invalidationDeadlineMs, hooksBehind.',
+      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind.',
     ],
   ])('that are none, number %#, are refused with what is wrong', (options, text) => expect(message(options)).toBe(text))
 })
@@ -129,31 +129,33 @@ describe('triggers', () => {
 })
 
 describe('redis', () => {
-  const fix = `Write: import { Redis } from 'ioredis', then redis: new Redis(process.env.REDIS_URL).`
+  const fix = `Write redis: 'redis://127.0.0.1:6379', or redis: new Redis(…) of ioredis.`
   it.each([
-    [undefined, 'undefined'],
     [null, 'null'],
     [{}, 'an object'],
     [{ get: () => null, set: () => null, status: 'ready' }, 'an object'],
     [6379, '6379'],
   ])('that is %s', (value, got) => {
     expect(message({ redis: value, models: {} })).toBe(
-      `redis must be an ioredis client (Redis or Cluster), got ${got}. ${fix}`,
+      `redis must be a URL or an ioredis client (Redis or Cluster), got ${got}. ${fix}`,
     )
   })
 
   it('that is the class: the message does not show its source', () => {
     expect(message({ redis: Redis, models: {} })).toBe(
-      `redis must be an ioredis client (Redis or Cluster), got a function. ${fix}`,
+      `redis must be a URL or an ioredis client (Redis or Cluster), got a function. ${fix}`,
     )
   })
 
   it('that is a URL: the message does not show the password in it', () => {
-    expect(message({ redis: 'redis://:secret@127.0.0.1:6379', models: {} })).not.toContain('secret')
+    expect(message({ redis: 'http://:secret@127.0.0.1:6379', models: {} })).not.toContain('secret')
   })
 
   it('that is missing', () => {
-    expect(message({ models: {} })).toBe(`redis must be an ioredis client (Redis or Cluster), got undefined. ${fix}`)
+    expect(message({ models: {} })).toBe(
+      'redis must be a URL or an ioredis client, got undefined. If it is process.env.REDIS_URL, set that variable; without a ' +
+        'Redis write enabled: false.',
+    )
   })
 
   it.each(['slave', 'all'] as const)('a Cluster that reads from %s', scaleReads => {
@@ -191,7 +193,6 @@ describe('redis', () => {
 
 describe('models', () => {
   it.each([
-    [undefined, 'undefined'],
     [null, 'null'],
     [['User'], 'an array'],
     ['User', '"User"'],

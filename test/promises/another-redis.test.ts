@@ -421,7 +421,7 @@ describe('Redis of another version', () => {
       expect(await nameOf(cached, id)).toBe(`v${i - 1}`)
       await rename(cached, id, `v${i}`)
     }
-    expect(words).toEqual(['REDIS_TOO_OLD'])
+    expect(words).toEqual(['REDIS_TOO_OLD', 'distrust'])
     expect(cached.prisma.$cache.stats().hits).toBe(0)
     await proxy.mend()
     cached.redis.disconnect(true)

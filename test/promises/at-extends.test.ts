@@ -1,13 +1,12 @@
 /** What is configured is held against the schema at `$extends`; and two kinds of schema that this project's own is not. */
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { PrismaClient } from '../../generated/prisma/client.js'
-import type { CacheAsideOptions } from '../../src/index.js'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { Prisma, type PrismaClient } from '../../generated/prisma/client.js'
+import { type CacheAsideOptions, type CacheEvent, cacheAside } from '../../src/index.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 import { withoutRule } from '../support/without-rule.js'
 
@@ -122,7 +121,9 @@ describe('at $extends', () => {
   })
 
   it('a model in dependsOn or triggers that the schema does not have is refused the same', () => {
-    expect(extended({ Post: { dependsOn: ['Usr'] } })).toThrow(/Write User, as in the schema/)
+    expect(extended({ Post: { dependsOn: ['User'] } })).toThrow(
+      /dependsOn is for views, and Post is a table\. .*triggers: \{ User: \['Post'\] \}/,
+    )
     expect(() => world.process({ triggers: { Order: ['Porduct'] } } as never)).toThrow(
       /Write Product, as in the schema/,
     )
@@ -154,13 +155,65 @@ describe('at $extends', () => {
     )
   })
 
-  it('a model without a key that rows can be cached by is warned of, and no other', async () => {
-    const warned = once(process, 'warning')
-    extended({ User: true, AliasFloat: true, Membership: true })()
-    const [warning] = (await warned) as [Error]
-    expect(warning.name).toBe('CacheAsideWarning')
-    expect(warning.message).toMatch(/^models\.AliasFloat has no key that rows can be cached by/)
+  it('a model without a key that rows can be cached by is warned of, and no other: also who listens later is told', () => {
+    const lines: string[] = []
+    const models = { User: true, AliasFloat: true, Membership: true } as const
+    const prisma = world.plain.$extends(cacheAside({ redis: world.redis, models, log: { warn: line => lines.push(line) } }))
+    const heard: CacheEvent[] = []
+    prisma.$cache.on(event => heard.push(event))
+    const message = expect.stringMatching(/^models\.AliasFloat has no key that rows can be cached by/) as string
+    expect(heard).toEqual([{ type: 'warning', code: 'NO_KEY', message }])
+    expect(lines).toEqual([expect.stringMatching(/^prisma-extension-cache-aside: models\.AliasFloat has no key/)])
   })
+
+  it('a trigger that reaches nothing cached is warned of, as an option without effect', () => {
+    const options = { redis: world.redis, models: { User: true }, triggers: { Order: ['Post'] } } as const
+    const prisma = world.plain.$extends(cacheAside(options))
+    const heard: CacheEvent[] = []
+    prisma.$cache.on(event => heard.push(event))
+    expect(heard).toEqual([
+      {
+        type: 'warning',
+        code: 'OPTION_WITHOUT_EFFECT',
+        message: 'triggers.Order has no effect: it names Post, and none of them is cached. Add them to models, or remove it.',
+      },
+    ])
+  })
+
+  it('read replicas before the cache are warned of, and explain says that no read is cached', async () => {
+    // As Prisma's extension for them does: it has both members, and answers reads by itself.
+    const replicas = Prisma.defineExtension({
+      name: 'read-replicas',
+      client: { $primary: () => world.plain, $replica: () => world.plain },
+      query: { $allModels: { findUnique: async ({ args }) => world.plain.user.findUnique(args as never) } },
+    })
+    const lines: string[] = []
+    const options = { redis: world.redis, models: { User: true }, log: { warn: (line: string) => lines.push(line) } } as const
+    const prisma = world.plain.$extends(replicas).$extends(cacheAside(options))
+    const heard: CacheEvent[] = []
+    prisma.$cache.on(event => heard.push(event))
+    const why = expect.stringContaining('read replicas were applied before the cache') as string
+    expect(heard).toEqual([{ type: 'warning', code: 'READ_REPLICAS', message: why }])
+    expect(lines).toEqual([why])
+    expect(prisma.$cache.explain('User', 'findUnique', { where: { id: 1 } })).toEqual({ cached: false, why })
+  })
+
+  it('lines come where they are wanted: not in tests and in production by default, always with true, never with false', () => {
+    const models = { AliasFloat: true } as const
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    const linesOf = (log: boolean | undefined, mode: string) => {
+      vi.stubEnv('NODE_ENV', mode)
+      warn.mockClear()
+      world.plain.$extends(cacheAside({ redis: world.redis, models, log }))
+      return warn.mock.calls.length
+    }
+    expect(['test', 'production', 'development', ''].map(mode => linesOf(undefined, mode))).toEqual([0, 0, 1, 1])
+    expect(['production', 'development'].map(mode => linesOf(true, mode))).toEqual([1, 1])
+    expect(['production', 'development'].map(mode => linesOf(false, mode))).toEqual([0, 0])
+    vi.unstubAllEnvs()
+    vi.restoreAllMocks()
+  })
+})
 })
 
 interface Library {

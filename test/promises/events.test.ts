@@ -278,7 +278,7 @@ describe('the events', () => {
           "redis usable=true",
           "miss model=Brand operation=findUnique",
           "fill model=Brand outcome=sent",
-          "redis usable=false",
+          "redis usable=false why=it is not connected (reconnecting)",
           "invalidate source=write models=Brand outcome=queued",
           "replayed invalidations=2",
           "redis usable=true",
