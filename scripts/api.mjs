@@ -1,5 +1,5 @@
-// The public types of the package, rolled into one text: every declaration that can be reached from what `index.d.ts` exports,
-// without comments and without the names of modules, which may change.
+// The public types of the package, rolled into one text: every declaration that can be reached from what `index.d.ts` and
+// `testing/index.d.ts` export, without comments and without the names of modules, which may change.
 // `--write` records it in test/package/api.txt; test/package/api.test.ts compares. (API Extractor brings a TypeScript of its
 // own, which can't read what version 7 writes.)
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -8,8 +8,11 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 
-/** @param folder - of the built declarations, with `index.d.ts` in it */
-function publicTypes(folder = `${root}dist/esm`) {
+/**
+ * @param entry - the module that users import, below `folder`
+ * @param folder - of the built declarations
+ */
+function publicTypes(entry, folder = `${root}dist/esm`) {
   const modules = new Map()
   const moduleOf = name => {
     if (!modules.has(name)) modules.set(name, parsed(readFileSync(`${folder}/${name}.d.ts`, 'utf8'), name))
@@ -26,10 +29,11 @@ function publicTypes(folder = `${root}dist/esm`) {
     reached.set(`${module} ${name}`, { name, code })
     for (const word of new Set(code.match(/[A-Za-z_$][\w$]*/g))) if (word !== name) reach(module, word)
   }
-  const { exported } = moduleOf('index')
-  for (const name of exported) reach('index', name)
+  const { exported } = moduleOf(entry)
+  for (const name of exported) reach(entry, name)
   const texts = [...reached.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
-  return `exports ${[...exported].toSorted((a, b) => (a < b ? -1 : 1)).join(', ')}\n\n${texts.map(({ code }) => code).join('\n\n')}\n`
+  const of = entry === 'index' ? '' : `${posix.dirname(entry)}: `
+  return `${of}exports ${[...exported].toSorted((a, b) => (a < b ? -1 : 1)).join(', ')}\n\n${texts.map(({ code }) => code).join('\n\n')}\n`
 }
 
 function parsed(text, name) {
@@ -92,6 +96,6 @@ function withoutComments(text) {
     .trimEnd()
 }
 
-const types = publicTypes()
+const types = ['index', 'testing/index'].map(entry => publicTypes(entry)).join('\n')
 if (process.argv[2] === '--write') writeFileSync(`${root}test/package/api.txt`, types)
 else process.stdout.write(types)

@@ -13,8 +13,9 @@ const PUBLISHED =
   /^(dist\/(esm|cjs)\/([\w-]+\/)?[\w.-]+\.(js|d\.ts)|dist\/cjs\/package\.json|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/
 
 // What a change may cost. Raise a limit on purpose, in the commit that needs it.
-const MOST_PACKED_BYTES = 215_000
-const MOST_BUNDLED_BYTES = 48_000
+const MOST_PACKED_BYTES = 230_000
+const MOST_BUNDLED_BYTES = 50_000
+const MOST_BUNDLED_TESTING_BYTES = 8_000
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const folder = mkdtempSync(join(tmpdir(), 'prisma-cache-aside-package-'))
@@ -64,8 +65,20 @@ function refuseStrangers(tarball) {
 }
 
 function refuseLarge(tarball) {
+  const sizes = [
+    ['packed', statSync(tarball).size, MOST_PACKED_BYTES],
+    ['bundled, minified, brotli', bundledBytes('dist/esm/index.js'), MOST_BUNDLED_BYTES],
+    ['the same of /testing', bundledBytes('dist/esm/testing/index.js'), MOST_BUNDLED_TESTING_BYTES],
+  ]
+  for (const [what, bytes, most] of sizes) {
+    console.log(`${bytes} bytes ${what}, of at most ${most}`)
+    if (bytes > most) throw new Error(`The package is larger than its limit: ${bytes} bytes ${what}, at most ${most}`)
+  }
+}
+
+function bundledBytes(entry) {
   const { outputFiles } = buildSync({
-    entryPoints: ['dist/esm/index.js'],
+    entryPoints: [entry],
     bundle: true,
     minify: true,
     format: 'esm',
@@ -74,14 +87,7 @@ function refuseLarge(tarball) {
     write: false,
     logLevel: 'error',
   })
-  const sizes = [
-    ['packed', statSync(tarball).size, MOST_PACKED_BYTES],
-    ['bundled, minified, brotli', brotliCompressSync(outputFiles[0].contents).length, MOST_BUNDLED_BYTES],
-  ]
-  for (const [what, bytes, most] of sizes) {
-    console.log(`${bytes} bytes ${what}, of at most ${most}`)
-    if (bytes > most) throw new Error(`The package is larger than its limit: ${bytes} bytes ${what}, at most ${most}`)
-  }
+  return brotliCompressSync(outputFiles[0].contents).length
 }
 
 function tool(file, ...args) {

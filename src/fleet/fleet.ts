@@ -57,7 +57,7 @@ const KNOWLEDGE_KEPT_MS = 7 * 24 * 3_600_000
  * `foreign`, `vacant` (the lease has run out: invalidate all epochs and come again) or `new` (introduce the version; number: 0 if
  * it was never there before)
  */
-const CHECK_IN = `#!lua flags=allow-oom
+export const CHECK_IN = `#!lua flags=allow-oom
 local key, time = KEYS[1], redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local source, digest, lease, replaces, knowledge = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[6], ARGV[7]

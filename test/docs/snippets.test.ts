@@ -63,7 +63,10 @@ const TSCONFIG = {
     strict: true,
     skipLibCheck: true,
     noEmit: true,
-    paths: { 'prisma-extension-cache-aside': ['../../src/index.ts'] },
+    paths: {
+      'prisma-extension-cache-aside': ['../../src/index.ts'],
+      'prisma-extension-cache-aside/testing': ['../../src/testing/index.ts'],
+    },
   },
   include: ['*.ts'],
 }

@@ -129,6 +129,21 @@ describe('import and require', () => {
     expect(given).toEqual({ names, same: true, takes: 1, error: true })
   })
 
+  it('both give memoryRedis of /testing, and nothing else', async () => {
+    const given = `JSON.stringify([Object.keys(it), it.memoryRedis({ lazyConnect: true }).status])`
+    const imported = `import * as it from '${NAME}/testing'; console.log(${given})`
+    const required = `const it = require('${NAME}/testing'); console.log(${given})`
+    expect(await program('testing.mjs', imported)).toEqual([['memoryRedis'], 'wait'])
+    expect(await program('testing.cjs', required)).toEqual([['memoryRedis'], 'wait'])
+  })
+
+  it('the cache loads nothing of /testing', async () => {
+    const code = `require('${NAME}')
+      console.log(JSON.stringify(Object.keys(require.cache).filter(path => /[/]dist[/]cjs[/]testing[/]/.test(path))))`
+    expect(await program('loaded.cjs', code)).toEqual([])
+    expect(await program('loads.cjs', code.replace(`'${NAME}'`, `'${NAME}/testing'`))).not.toEqual([])
+  })
+
   it('import gives ES modules, require CommonJS', async () => {
     const code = `import { createRequire } from 'node:module'
       const cut = path => path.split('/${NAME}/').at(-1)
@@ -259,6 +274,7 @@ describe.each([
       invalidated: 'done',
       same: true,
       refused: 'INVALID_OPTION',
+      inMemory: [1, 'OOM'],
     })
   }, 120_000)
 })
@@ -315,6 +331,7 @@ const CONSUMER = `
 import { PrismaPg } from '@prisma/adapter-pg'
 import { Redis } from 'ioredis'
 import byDefault, { type CacheApi, type CacheAsideOptions, CacheAsideError, cacheAside } from '${NAME}'
+import { type Faults, type MemoryRedis, memoryRedis } from '${NAME}/testing'
 import { PrismaClient, type User } from './generated/client.js'
 
 const { DATABASE_URL = '', REDIS_URL = '', PREFIX = '' } = process.env
@@ -343,7 +360,16 @@ async function main() {
     if (error instanceof CacheAsideError) refused = error.code
   }
   const { hits } = api.stats()
-  console.log(JSON.stringify({ email: row?.email, hits, invalidated, same: byDefault === cacheAside, refused }))
+  const memory: MemoryRedis = memoryRedis({ keyPrefix: 'a:' }).duplicate({ keyPrefix: '' })
+  const faults: Faults = memory.faults
+  const tested = plain.$extends(cacheAside({ redis: memory, models: { User: true }, deadlineMs: 10_000 }))
+  const again = () => tested.user.findUnique({ where: { id } })
+  await again()
+  await again()
+  faults.full()
+  const full: string = await memory.set('a', 'b').catch((error: Error) => error.message.slice(0, 3))
+  const inMemory = [tested.$cache.stats().hits, full]
+  console.log(JSON.stringify({ email: row?.email, hits, invalidated, same: byDefault === cacheAside, refused, inMemory }))
   await prisma.$disconnect()
   await redis.quit()
 }

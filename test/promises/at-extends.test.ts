@@ -158,7 +158,9 @@ describe('at $extends', () => {
   it('a model without a key that rows can be cached by is warned of, and no other: also who listens later is told', () => {
     const lines: string[] = []
     const models = { User: true, AliasFloat: true, Membership: true } as const
-    const prisma = world.plain.$extends(cacheAside({ redis: world.redis, models, log: { warn: line => lines.push(line) } }))
+    const prisma = world.plain.$extends(
+      cacheAside({ redis: world.redis, models, log: { warn: line => lines.push(line) } }),
+    )
     const heard: CacheEvent[] = []
     prisma.$cache.on(event => heard.push(event))
     const message = expect.stringMatching(/^models\.AliasFloat has no key that rows can be cached by/) as string
@@ -175,7 +177,8 @@ describe('at $extends', () => {
       {
         type: 'warning',
         code: 'OPTION_WITHOUT_EFFECT',
-        message: 'triggers.Order has no effect: it names Post, and none of them is cached. Add them to models, or remove it.',
+        message:
+          'triggers.Order has no effect: it names Post, and none of them is cached. Add them to models, or remove it.',
       },
     ])
   })
@@ -188,7 +191,11 @@ describe('at $extends', () => {
       query: { $allModels: { findUnique: async ({ args }) => world.plain.user.findUnique(args as never) } },
     })
     const lines: string[] = []
-    const options = { redis: world.redis, models: { User: true }, log: { warn: (line: string) => lines.push(line) } } as const
+    const options = {
+      redis: world.redis,
+      models: { User: true },
+      log: { warn: (line: string) => lines.push(line) },
+    } as const
     const prisma = world.plain.$extends(replicas).$extends(cacheAside(options))
     const heard: CacheEvent[] = []
     prisma.$cache.on(event => heard.push(event))
@@ -213,7 +220,6 @@ describe('at $extends', () => {
     vi.unstubAllEnvs()
     vi.restoreAllMocks()
   })
-})
 })
 
 interface Library {

@@ -390,6 +390,7 @@ describe('a write of unknown outcome, which the server commits later', () => {
     await lock.end()
     const committed = async () => (await world.plain.user.findUnique({ where: { id } }))?.name === 'v1'
     if (kind === 'plain') await expect.poll(committed).toBe(true)
+    await writer.prisma.$cache.close() // it would set its hold again, every two seconds, in the tests that follow
     return { database: (await world.plain.user.findUnique({ where: { id } }))?.name, cache: await nameOf(reader, id) }
   }
 

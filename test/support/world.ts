@@ -8,6 +8,7 @@ import { PrismaClient } from '../../generated/prisma/client.js'
 import type { Overrides } from '../../src/assemble.js'
 import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
+import { memoryRedis } from '../../src/testing/index.js'
 import { createDatabase, dropDatabase } from './database.js'
 import { useShared } from './hooks.js'
 
@@ -58,6 +59,15 @@ const MODELS: CacheAsideOptions['models'] = {
   Task: true,
 }
 
+/** `REDIS=memory`: over the stand-in of `src/testing/`. For files that look at Redis through their world alone, without `MONITOR`. */
+const isInMemory = process.env['REDIS'] === 'memory'
+
+/** Each client is another one of the same memory. */
+function inMemory(): () => Redis {
+  const memory = memoryRedis({ lazyConnect: true })
+  return () => memory.duplicate({ lazyConnect: false })
+}
+
 /**
  * The world of all tests of a file: made before them, closed after them.
  *
@@ -78,7 +88,8 @@ export async function createWorld(servers: { redisUrl?: string } = {}): Promise<
   const redisUrl = servers.redisUrl ?? inject('redisUrl')
   const prefix = `${name}:`
   const plain = newClient(databaseUrl)
-  const redis = new Redis(redisUrl)
+  const connected = isInMemory && servers.redisUrl === undefined ? inMemory() : () => new Redis(redisUrl)
+  const redis = connected()
   redis.on('error', () => {})
   const processes: CachedProcess[] = []
   const cleaned = async () => {
@@ -92,7 +103,7 @@ export async function createWorld(servers: { redisUrl?: string } = {}): Promise<
     plain,
     redis,
     process(options = {}, extra = {}) {
-      const made = cachedProcess({ databaseUrl, redisUrl, prefix }, options, extra)
+      const made = cachedProcess({ databaseUrl, connected, prefix }, options, extra)
       processes.push(made)
       return made
     },
@@ -129,7 +140,7 @@ export function newClient(
 }
 
 function cachedProcess(
-  place: { databaseUrl: string; redisUrl: string; prefix: string },
+  place: { databaseUrl: string; connected: () => Redis; prefix: string },
   options: Partial<CacheAsideOptions>,
   { parts, base: given, clientOptions, pool }: ProcessOptions,
 ) {
@@ -137,7 +148,7 @@ function cachedProcess(
   const sql: string[] = []
   // An extended client has no $on: its SQL is not counted.
   base.$on?.('query' as never, (event: { query: string }) => sql.push(event.query))
-  const redis = (options.redis as Redis | undefined) ?? new Redis(place.redisUrl)
+  const redis = (options.redis as Redis | undefined) ?? place.connected()
   redis.on('error', () => {})
   const prisma = base.$extends(
     createExtension(
