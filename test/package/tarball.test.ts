@@ -111,7 +111,7 @@ describe('what is published', () => {
 })
 
 describe('import and require', () => {
-  const names = ['CacheAsideError', 'cacheAside', 'default']
+  const names = ['CacheAsideError', 'cacheAside', 'default', 'withCache']
   const facts = `JSON.stringify({
     names: Object.keys(it).toSorted(),
     same: it.default === it.cacheAside,

@@ -1,6 +1,7 @@
 /** What the cache tells about itself: which events, in which order, and nothing of anybody's data. */
 import { channel } from 'node:diagnostics_channel'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Fleet } from '../../src/fleet/fleet.js'
 import type { CacheEvent, Stats } from '../../src/events.js'
 import { startRedis } from '../support/servers.js'
 import { type CachedProcess, createWorld, useWorld } from '../support/world.js'
@@ -289,6 +290,26 @@ describe('the events', () => {
       await server.stop()
     }
   })
+})
+
+describe('an error of this package itself', () => {
+  it('ends no process and fails no query: the cache is not used, and an event says so', async () => {
+    class Broken extends Fleet {
+      override checkIn(): Promise<boolean> {
+        return Promise.reject(new TypeError('a bug'))
+      }
+    }
+    const broken = world.process({}, { parts: { Fleet: Broken } })
+    const events: CacheEvent[] = []
+    broken.prisma.$cache.on(event => events.push(event))
+    const { id } = await newUser()
+    for (let i = 0; i < 3; i++) expect(await broken.prisma.user.findUnique({ where: { id } })).toMatchObject({ id })
+    expect(await broken.prisma.user.update({ where: { id }, data: { name: 'x' } })).toMatchObject({ name: 'x' })
+    const message = expect.stringContaining('an error of its own') as string
+    expect(events).toContainEqual({ type: 'error', code: 'UNEXPECTED', message })
+    expect(broken.prisma.$cache.stats()).toMatchObject({ usable: false, hits: 0 })
+    await broken.end()
+  }, 60_000)
 })
 
 describe('listeners', () => {
