@@ -4,10 +4,11 @@
  */
 import type { Overrides } from './assemble.js'
 import { type CacheApi, cacheApi } from './cache-api.js'
+import { checkOptions } from './check-options.js'
 import type { Context } from './context.js'
 import { nameOf } from './errors.js'
 import type { Scope } from './local/open-transactions.js'
-import { type CacheAsideOptions, checkOptions } from './options.js'
+import type { CacheAsideOptions } from './options.js'
 import { Bypass, HOOKS_BEHIND, TURNED_OFF } from './plan/bypass.js'
 import { anyWrite } from './plan/effects.js'
 import { isRead, planRead, type ReadPlan, type ResultRead } from './plan/read.js'

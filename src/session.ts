@@ -4,11 +4,12 @@
  * invalidated later.
  */
 import { catalogOf, createContext, type Overrides } from './assemble.js'
+import { prefixFor } from './check-options.js'
 import type { Context } from './context.js'
 import { nameOf } from './errors.js'
 import { Events, type Outstanding } from './events.js'
 import { Log } from './log.js'
-import { type Config, prefixFor } from './options.js'
+import type { Config } from './options.js'
 import type { Catalog } from './plan/catalog.js'
 import { warningsOf } from './plan/check-models.js'
 import type { ClientFacts } from './prisma7/client.js'

@@ -1,7 +1,8 @@
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, describe, expect, it } from 'vitest'
 import { CacheAsideError } from '../src/errors.js'
-import { type CacheAsideOptions, checkOptions } from '../src/options.js'
+import { checkOptions } from '../src/check-options.js'
+import type { CacheAsideOptions } from '../src/options.js'
 
 const redis = new Redis({ lazyConnect: true })
 const clusters: Cluster[] = []

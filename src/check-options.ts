@@ -1,0 +1,236 @@
+/** Checks the options, once, when the extension is created. Each error says the rule, what was got, and the fix. */
+import type { Cluster, Redis } from 'ioredis'
+import { CacheAsideError, shown } from './errors.js'
+import type { Logger } from './log.js'
+import type { CacheAsideOptions, Config, Policy, PrefixOf } from './options.js'
+
+const KNOWN = [
+  'redis',
+  'models',
+  'triggers',
+  'ttl',
+  'prefix',
+  'enabled',
+  'includeKeys',
+  'log',
+  'deadlineMs',
+  'invalidationDeadlineMs',
+  'hooksBehind',
+]
+const KNOWN_OF_MODEL = ['ttl', 'negativeTtl', 'queries', 'dependsOn', 'rowSecurity', 'exclude', 'maxBytes', 'jitter']
+const DEFAULT_TTL = 3600
+const DEFAULT_NEGATIVE_TTL = 5
+const LONGEST_TTL_MS = 365 * 24 * 3_600_000
+
+/** @throws CacheAsideError `INVALID_OPTION`: the rule, what was got, and the fix */
+export function checkOptions(options: CacheAsideOptions<never>): Config {
+  if (!isPlainObject(options)) {
+    throw wrong(
+      `cacheAside takes an object, got ${shown(options)}. Write cacheAside({ redis, models: { User: '5m' } }).`,
+    )
+  }
+  refuseUnknown(options, KNOWN, 'option')
+  const ttlMs = duration('ttl', options.ttl ?? DEFAULT_TTL)
+  const enabled = checkBoolean('enabled', options.enabled ?? true)
+  return {
+    redis: checkRedis(options.redis, enabled),
+    ttlMs,
+    policies: checkModels(options.models, ttlMs),
+    triggers: checkTriggers(options.triggers ?? {}),
+    prefix: checkPrefix(options.prefix ?? ''),
+    enabled,
+    includeKeys: checkBoolean('includeKeys', options.includeKeys ?? false),
+    log: checkLog(options.log),
+    hooksBehind: checkSameForAll(
+      'hooksBehind',
+      options.hooksBehind,
+      'Remove it where hooks depend on who runs the query, and apply their extension before this one.',
+    ),
+    deadlineMs: checkRange('deadlineMs', options.deadlineMs ?? 50, 1, 60_000, 'milliseconds'),
+    invalidationDeadlineMs: checkRange(
+      'invalidationDeadlineMs',
+      options.invalidationDeadlineMs ?? 500,
+      1,
+      60_000,
+      'milliseconds',
+    ),
+  }
+}
+
+function checkModels(models: unknown, ttlMs: number): Map<string, Policy> {
+  if (!isPlainObject(models)) {
+    throw wrong(`models must be an object of model names, got ${shown(models)}. Write models: { User: '5m' }.`)
+  }
+  return new Map(
+    Object.entries(models).map(([name, value]) => {
+      const given = value === true ? {} : isPlainObject(value) ? value : { ttl: value }
+      if (value === undefined) {
+        throw wrong(`models.${name} must be true, a TTL or an object of options, got undefined.`)
+      }
+      refuseUnknown(given, KNOWN_OF_MODEL, `option of models.${name}`)
+      const ownTtlMs = 'ttl' in given && given.ttl !== undefined ? duration(`models.${name}.ttl`, given.ttl) : ttlMs
+      const policy = {
+        ttlMs: ownTtlMs,
+        queriesTtlMs: checkQueries(`models.${name}.queries`, given.queries ?? false, ownTtlMs),
+        dependsOn:
+          given.dependsOn === undefined ? undefined : checkNames(`models.${name}.dependsOn`, given.dependsOn, 'User'),
+        negativeTtlMs: duration(`models.${name}.negativeTtl`, given.negativeTtl ?? DEFAULT_NEGATIVE_TTL, 0),
+        rowSecurity: checkSameForAll(
+          `models.${name}.rowSecurity`,
+          given.rowSecurity,
+          'Remove it where users see different rows.',
+        ),
+        exclude: new Set(checkNames(`models.${name}.exclude`, given.exclude ?? [], 'passwordHash')),
+        maxBytes: checkRange(`models.${name}.maxBytes`, given.maxBytes ?? 1_048_576, 1, 512 * 1_048_576, 'bytes'),
+        jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
+      }
+      return [name, policy]
+    }),
+  )
+}
+
+const EXAMPLE = `redis: 'redis://127.0.0.1:6379', or redis: new Redis(…) of ioredis`
+
+function checkRedis(redis: unknown, enabled: boolean): Config['redis'] {
+  if (redis === undefined) {
+    if (!enabled) return undefined
+    throw wrong(
+      `redis must be a URL or an ioredis client, got undefined. If it is process.env.REDIS_URL, set that variable; without ` +
+        `a Redis write enabled: false.`,
+    )
+  }
+  if (typeof redis === 'string') return checkUrl(redis)
+  const client = redis as Partial<Redis> | null | undefined
+  if (typeof client?.mgetBuffer !== 'function' || typeof client.status !== 'string') {
+    throw wrong(`redis must be a URL or an ioredis client (Redis or Cluster), got ${shown(redis)}. Write ${EXAMPLE}.`)
+  }
+  const { options, isCluster } = client
+  if (isCluster) {
+    const { scaleReads = 'master', redisOptions } = options as unknown as Cluster['options']
+    if (scaleReads !== 'master') {
+      throw wrong(
+        `a Cluster must read from masters, got scaleReads: ${shown(scaleReads)}: a replica may still hold what a ` +
+          `write has invalidated. Remove scaleReads, or hand over a client of its own.`,
+      )
+    }
+    const keyPrefix = redisOptions?.keyPrefix ?? (options as { keyPrefix?: string }).keyPrefix
+    if (keyPrefix) {
+      throw wrong(`a Cluster must not have a keyPrefix, got ${shown(keyPrefix)}. Use the option prefix of cacheAside.`)
+    }
+  } else if (options?.role === 'slave') {
+    throw wrong(
+      `redis must be connected to the master, got role: 'slave'. Remove role, or hand over a client of its own.`,
+    )
+  }
+  return client as Redis | Cluster
+}
+
+/** @returns the URL. No message contains it: it may have a password. */
+function checkUrl(text: string): string {
+  const protocol = URL.canParse(text) ? new URL(text).protocol : undefined
+  if (protocol === 'redis:' || protocol === 'rediss:') return text
+  const what =
+    text === '' ? 'an empty string' : protocol === undefined ? 'a string that is no URL' : `a URL of ${protocol}//`
+  throw wrong(`redis must be a URL of redis:// or rediss://, or an ioredis client, got ${what}. Write ${EXAMPLE}.`)
+}
+
+function checkLog(log: unknown): Config['log'] {
+  if (log === undefined || typeof log === 'boolean') return log
+  if (typeof log === 'object' && log !== null && 'warn' in log && typeof log.warn === 'function') return log as Logger
+  throw wrong(`log must be true, false or a logger with a method warn, got ${shown(log)}. Write log: console.`)
+}
+
+/** The prefix of a source. */
+export function prefixFor(prefix: PrefixOf, source: { database: string; schema: string } | undefined): string {
+  if (source === undefined) throw wrong('the source is not known')
+  const { database, schema } = source
+  const given = prefix({ database, schema })
+  if (typeof given === 'function') throw wrong('prefix must give a string, got a function.')
+  return checkPrefix(given) as string
+}
+
+function checkPrefix(prefix: unknown): string | PrefixOf {
+  if (typeof prefix === 'function') return prefix as PrefixOf
+  if (typeof prefix === 'string' && /^[^{}*?[\]\\\s]{0,100}$/.test(prefix)) return prefix
+  throw wrong(
+    `prefix must be at most 100 characters without braces, glob characters or white space, got ${shown(prefix)}. ` +
+      `Write prefix: 'shop:'.`,
+  )
+}
+
+function checkBoolean(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw wrong(`${name} must be true or false, got ${shown(value)}.`)
+}
+
+function checkRange(name: string, value: unknown, least: number, most: number, of: string): number {
+  if (typeof value === 'number' && value >= least && value <= most) return value
+  throw wrong(`${name} must be a number (of ${of}) from ${least} to ${most}, got ${shown(value)}.`)
+}
+
+function checkNames(name: string, value: unknown, example: string): readonly string[] {
+  if (Array.isArray(value) && value.every(field => typeof field === 'string')) return value
+  const what = name.endsWith('exclude') ? 'field' : 'model'
+  throw wrong(
+    `${name} must be an array of ${what} names, got ${shown(value)}. Write ${name.split('.').at(-1)}: ['${example}'].`,
+  )
+}
+
+function checkQueries(name: string, value: unknown, ttlMs: number): number | undefined {
+  if (typeof value === 'boolean') return value ? ttlMs : undefined
+  if (!isPlainObject(value)) {
+    throw wrong(`${name} must be true, false or { ttl }, got ${shown(value)}. Write queries: { ttl: '30s' }.`)
+  }
+  refuseUnknown(value, ['ttl'], `option of ${name}`)
+  return value.ttl === undefined ? ttlMs : duration(`${name}.ttl`, value.ttl)
+}
+
+function checkSameForAll(name: string, value: unknown, fix: string): 'same-for-all' | undefined {
+  if (value === undefined || value === 'same-for-all') return value
+  throw wrong(`${name} must be 'same-for-all', got ${shown(value)}. ${fix}`)
+}
+
+function checkTriggers(value: unknown): ReadonlyMap<string, readonly string[]> {
+  if (!isPlainObject(value)) {
+    throw wrong(`triggers must be an object of model names, got ${shown(value)}. Write { Order: ['User'] }.`)
+  }
+  return new Map(
+    Object.entries(value).map(([name, touched]) => [name, checkNames(`triggers.${name}`, touched, 'User')]),
+  )
+}
+
+const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/**
+ * Whole milliseconds of a duration.
+ *
+ * @param refusal - the error for a value that is none
+ */
+export function duration(name: string, value: unknown, leastMs = 1, refusal = wrong): number {
+  let ms = Number.NaN
+  if (typeof value === 'number') ms = value * 1000
+  if (typeof value === 'string') {
+    const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value) ?? []
+    if (amount !== undefined && unit !== undefined) ms = Number(amount) * (UNITS[unit] as number)
+  }
+  if (ms >= leastMs && ms <= LONGEST_TTL_MS) return Math.floor(ms)
+  throw refusal(
+    `${name} must be a number of seconds or a duration such as '250ms', '30s', '5m', '2h' or '1d', ` +
+      `${leastMs === 0 ? 'at least 0' : 'at least 1 ms'} and at most 365 days, got ${shown(value)}.`,
+  )
+}
+
+function refuseUnknown(given: object, known: readonly string[], what: string): void {
+  const unknown = Object.keys(given).find(name => !known.includes(name))
+  if (unknown !== undefined) throw wrong(`there is no ${what} named ${shown(unknown)}. There are: ${known.join(', ')}.`)
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+function wrong(message: string): CacheAsideError {
+  return new CacheAsideError('INVALID_OPTION', message)
+}
