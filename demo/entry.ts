@@ -1,7 +1,7 @@
 /** Entries as they lie in Redis, decoded by the code that the cache itself uses. */
 import type { Redis } from 'ioredis'
 import { unpack } from 'msgpackr'
-import { Decimal, factsOf } from '../src/prisma7/client.js'
+import { factsOf } from '../src/prisma7/client.js'
 import { PAYLOAD_AT } from '../src/wire/envelope.js'
 import { Budget } from '../src/wire/msgpack-check.js'
 import { rowCodec } from '../src/wire/rows.js'
@@ -15,7 +15,8 @@ interface Columns {
 
 /** The row, or the rows of a list, in an entry of a model. */
 function decoded(client: object, modelName: string, bytes: Buffer): Columns {
-  const fields = factsOf(client).schema.models.get(modelName)?.scalars ?? []
+  const { schema, Decimal } = factsOf(client)
+  const fields = schema.models.get(modelName)?.scalars ?? []
   const codec = rowCodec(fields, Decimal)
   const row = codec.decode(bytes, PAYLOAD_AT)
   const [rows, ...stored] = row === undefined ? unpack(bytes.subarray(PAYLOAD_AT)) : [1]

@@ -12,13 +12,12 @@ import type { Config } from './options.js'
 import { buildCatalog } from './plan/build-catalog.js'
 import type { Catalog, Collations } from './plan/catalog.js'
 import { Effects } from './plan/effects.js'
-import { Decimal } from './prisma7/client.js'
+import type { ClientFacts } from './prisma7/client.js'
 import { FindUniqueBatches, type hasHooksBehind, transactionOf } from './prisma7/operation.js'
 import { Connection } from './redis/connection.js'
 import { Health } from './redis/health.js'
 import { OwnClient } from './redis/own-client.js'
 import { Store } from './redis/store.js'
-import type { Schema } from './schema/schema.js'
 import { Access } from './source/access.js'
 import type { Database } from './source/database.js'
 import { valuesEpoch } from './wire/keys.js'
@@ -50,6 +49,8 @@ export interface Overrides {
 /** The config of a context: its prefix is known. */
 export type ContextConfig = Config & { readonly prefix: string; readonly redis: Redis | Cluster | string }
 
+type OfClient = Pick<ClientFacts, 'schema' | 'Decimal'>
+
 /** A tag outlives a slow load. */
 const SHORTEST_TAG_MS = 60_000
 /** Longer than any statement should take: an unknown outcome is settled by then. */
@@ -58,7 +59,7 @@ const HOLD_MS = 60_000
 /** @throws CacheAsideError `INVALID_MODEL` */
 export function catalogOf(
   { policies, prefix, triggers }: Pick<ContextConfig, 'policies' | 'prefix' | 'triggers'>,
-  schema: Schema,
+  { schema, Decimal }: OfClient,
   collations: Collations,
 ): Catalog {
   return buildCatalog(schema, { prefix, policies, triggers }, Decimal, collations)
@@ -66,14 +67,14 @@ export function catalogOf(
 
 export function createContext(
   config: ContextConfig,
-  schema: Schema,
+  ofClient: OfClient,
   { database, events }: { readonly database: Database; readonly events: Events },
   overrides: Partial<Overrides>,
 ): Context {
   const { prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
   const { holdMs = HOLD_MS } = overrides
   const { emit } = events
-  const catalog = catalogOf(config, schema, overrides.collations ?? database)
+  const catalog = catalogOf(config, ofClient, overrides.collations ?? database)
   const source = () => overrides.source ?? database.facts?.source.id
   const epochs = epochsOf(catalog, prefix)
 

@@ -52,7 +52,11 @@ export class Session {
   #closed = false
 
   /** @throws CacheAsideError `INVALID_MODEL` */
-  constructor(config: Config, facts: Pick<ClientFacts, 'schema' | 'database'>, overrides: Partial<Overrides>) {
+  constructor(
+    config: Config,
+    facts: Pick<ClientFacts, 'schema' | 'Decimal' | 'database'>,
+    overrides: Partial<Overrides>,
+  ) {
     this.events = new Events(config.includeKeys, new Log(config.log))
     this.database = Database.of(facts.database)
     this.#enabled = config.enabled
@@ -60,12 +64,7 @@ export class Session {
     const { prefix, redis } = config
     this.isOff = redis === undefined
     const create = (known: string) =>
-      createContext(
-        { ...config, redis: redis as NonNullable<typeof redis>, prefix: known },
-        facts.schema,
-        this,
-        overrides,
-      )
+      createContext({ ...config, redis: redis as NonNullable<typeof redis>, prefix: known }, facts, this, overrides)
     if (typeof prefix === 'string' && !this.isOff) {
       this.#context = create(prefix)
       this.#catalog = this.#context.catalog
@@ -73,7 +72,7 @@ export class Session {
       return
     }
     // Wrong models are an error now, not when the source is known.
-    this.#catalog = catalogOf({ ...config, prefix: '' }, facts.schema, this.database)
+    this.#catalog = catalogOf({ ...config, prefix: '' }, facts, this.database)
     this.#warn(config)
     if (typeof prefix === 'string' || this.isOff) return
     this.database.whenKnown(() => {

@@ -21,9 +21,10 @@ export function outcomeOf(error: unknown): WriteOutcome {
   if (typeof error !== 'object' || error === null) return 'unknown'
   const { name, code, cause } = error as Record<string, unknown>
   if (wasNeverSent(error) || UNSENT.test(String(code)) || isTransactionNotBegun(error)) return 'unsent'
-  if (name === 'PrismaClientValidationError') return 'refused'
+  if (name === 'PrismaClientValidationError' || isOfCompiler(error)) return 'refused'
   const state = sqlStateOf(error)
   if (state !== undefined) return UNCERTAIN.test(state) ? 'unknown' : 'refused'
+  if (isOfDataMapper(error)) return 'failed'
   if (error instanceof TypeError) return cause === undefined && !OF_FETCH.test(error.message) ? 'failed' : 'unknown'
   if (typeof code !== 'string') return 'unknown'
   if (REFUSED.test(code) || isTransactionClosed(error)) return 'refused'
@@ -104,6 +105,18 @@ interface Reported {
   readonly sourceError?: unknown
 }
 
+/** Before 7.4, of args that hold a lone surrogate: Prisma's own compiler can't read the query. */
+const NOT_COMPILED = /(?:^|\n)JSON Error: .*$/
+
+function isOfCompiler({ name, message }: Reported): boolean {
+  return name === 'PrismaClientUnknownRequestError' && NOT_COMPILED.test(String(message))
+}
+
+/** Of a value in a result that Prisma can't read: some versions pass it on as it is, others as P2023. */
+function isOfDataMapper(error: object): boolean {
+  return (error as Reported).name === 'DataMapperError'
+}
+
 // ---- errors of transactions
 
 const NOT_BEGUN = /^Transaction API error: Unable to start a transaction in the given time/
@@ -153,7 +166,7 @@ const OF_VALUES_OR_NAMES = /^(?:22|42)/
 export function concernsOtherColumns(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   const { code, message } = error as { code?: unknown; message?: unknown }
-  if (OF_VALUES_OR_NAMES.test(sqlStateOf(error) ?? '')) return true
+  if (OF_VALUES_OR_NAMES.test(sqlStateOf(error) ?? '') || isOfDataMapper(error)) return true
   if (typeof code === 'string') return /^P2(?!024|025|028)/.test(code)
   const isOfJavaScript = error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError
   return isOfJavaScript || String(message).startsWith('[DecimalError]')

@@ -65,7 +65,13 @@ export async function queryWhole(
   args: unknown,
   loader: object,
 ): Promise<unknown> {
-  return await query(args, { ...__internalParams, dataPath: [], [LOADER]: loader })
+  const internal = { ...__internalParams, dataPath: [], [LOADER]: loader }
+  const answer = await query(args, internal)
+  if (answer !== undefined) return answer
+  // Before 7.10 this is what Prisma says of rows that are there, where another lookup of their tick is a `findUniqueOrThrow` without
+  // a row: it is no answer.
+  await nextFreeTick()
+  return await query(args, { ...internal })
 }
 
 /** Whether the operation is a load of that loader, which meets itself where an extension is applied twice. */
@@ -138,11 +144,15 @@ export class FindUniqueBatches {
 
 // ---- transactions
 
+/** Since 7.5, which has transactions in transactions. */
 const SCOPE_CONTEXT = Symbol.for('prisma.client.transaction.scope_context')
+/** Before. */
+const ID = Symbol.for('prisma.client.transaction.id')
 
 /** The id of the transaction that a client given to a `$transaction` callback is bound to. */
 export function transactionIdOf(tx: object): string | undefined {
-  return (tx as { [SCOPE_CONTEXT]?: { txId?: string } })[SCOPE_CONTEXT]?.txId
+  const { [SCOPE_CONTEXT]: scope, [ID]: id } = tx as { [SCOPE_CONTEXT]?: { txId?: string }; [ID]?: string }
+  return scope?.txId ?? id
 }
 
 /** Whether a client is one that a `$transaction` callback was given: those can't connect. */

@@ -140,7 +140,7 @@ export function isStoredAsGiven(field: ScalarField, value: unknown): boolean {
 
 /**
  * Types that a row keeps exactly when Prisma joins in SQL (`relationLoadStrategy: 'join'`): related rows then come as JSON.
- * The others don't: a Decimal is rounded, `-0` loses its sign, `json` the order of its keys, times take the time zone of the
+ * The others don't: a Decimal is rounded, and in some versions a large BigInt, `-0` loses its sign, `json` the order of its keys, times take the time zone of the
  * session, and bytes its `bytea_output`. (Held to Prisma by `test/promises/joins.test.ts`.)
  */
 export function isExactInJson({ type, list, native }: ScalarField): boolean {
@@ -150,8 +150,6 @@ export function isExactInJson({ type, list, native }: ScalarField): boolean {
     case 'String':
     case 'Enum':
       return true
-    case 'BigInt':
-      return !list
     case 'DateTime':
       return !list && (native === undefined || native === 'Date' || /^Timestamp(?:\(|$)/.test(native))
     default:

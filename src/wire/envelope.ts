@@ -58,7 +58,7 @@ export const Kind = {
 } as const
 
 /** The payload of an entry that says nothing more: msgpack's nil. */
-export const NOTHING = Buffer.from([0xc0])
+export const NOTHING: Buffer = Buffer.from([0xc0])
 
 /** A short text as payload, always as msgpack's `str 8`, so that it begins at a constant offset. */
 export function textPayload(text: string): Buffer {

@@ -36,6 +36,8 @@ it(
     const failed = failure && `--seed ${failure.seed} fails: ${failure.message}\n${failure.program}`
     expect(failed).toBeUndefined()
     expect(numbers.hits / numbers.reads).toBeGreaterThan(0.3)
+    // In `npm run matrix` it is about what is answered, on however slow a machine.
+    if (process.env['FUZZ_COVERAGE'] === 'any') return
     expect(coverage.missing(1), 'kinds of writes and shapes of reads that never met').toEqual([])
   },
   (seconds + 90) * 1000,

@@ -15,6 +15,7 @@ import type * as Package from '../../src/index.js'
 import { Store } from '../../src/redis/store.js'
 import { run } from '../support/commands.js'
 import { newClient, useWorld } from '../support/world.js'
+import { CONSUMER, consumerSchema, TSCONFIG } from './consumer.js'
 
 const NAME = 'prisma-extension-cache-aside'
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -199,6 +200,143 @@ describe('the guards', () => {
   })
 })
 
+describe('a client that cannot be extended', () => {
+  /** A client with other internals, as another version, engine or database has them. */
+  const altered = (internals: Record<string, unknown>): object =>
+    Object.create(
+      world.plain,
+      Object.fromEntries(Object.entries(internals).map(([name, value]) => [name, { value }])),
+    ) as object
+  const withConfig = (config: object) =>
+    altered({ _engineConfig: { ...(world.plain as unknown as { _engineConfig: object })._engineConfig, ...config } })
+
+  const cases: [name: string, client: () => object, what: RegExp, advice: RegExp][] = [
+    [
+      'of another database',
+      () => altered({ _activeProvider: 'mysql' }),
+      /provider is "mysql", and only "postgresql" is supported/,
+      /There is nothing to install: .* Remove the extension/,
+    ],
+    [
+      'of another database, and too old as well',
+      () => altered({ _activeProvider: 'sqlite', _clientVersion: '5.22.0' }),
+      /provider is "sqlite"/,
+      /Remove the extension/,
+    ],
+    [
+      'too old, of 5',
+      () => altered({ _clientVersion: '5.22.0' }),
+      /@prisma\/client 5\.22\.0 is too old/,
+      /Install 7\.0 or newer, or 6\.16 or newer with engineType = "client"/,
+    ],
+    [
+      'too old, of 6',
+      () => altered({ _clientVersion: '6.15.0' }),
+      /@prisma\/client 6\.15\.0 is too old/,
+      /Install 7\.0 or newer, or 6\.16 or newer/,
+    ],
+    [
+      'of 6 with the engine in Rust',
+      () => altered({ _clientVersion: '6.19.3', _engine: { name: 'LibraryEngine' } }),
+      /the query engine written in Rust \(LibraryEngine\)/,
+      /Set engineType = "client" .* pass a driver adapter/,
+    ],
+    [
+      'of 7 with Accelerate',
+      () => withConfig({ adapter: undefined, accelerateUrl: 'prisma://accelerate.prisma-data.net/?api_key=secret' }),
+      /through Prisma Accelerate/,
+      /Pass a driver adapter, .* in place of the URL/,
+    ],
+    [
+      'of 6 with the URL of Accelerate',
+      () => withConfig({ adapter: undefined, overrideDatasources: { db: { url: 'prisma://a.b/?api_key=secret' } } }),
+      /through Prisma Accelerate/,
+      /Pass a driver adapter, .* in place of the URL/,
+    ],
+    [
+      'of 6 with the engine of Accelerate',
+      () => altered({ _engine: { name: 'DataProxyEngine' } }),
+      /through Prisma Accelerate/,
+      /Pass a driver adapter/,
+    ],
+    [
+      'without a driver adapter',
+      () => withConfig({ adapter: undefined }),
+      /the client has no driver adapter/,
+      /Pass one, such as PrismaPg/,
+    ],
+    ['that is none', () => ({ $extends: () => ({}) }), /is no Prisma client/, /Call \$extends on a client/],
+    [
+      'without the schema in it',
+      () => withConfig({ inlineSchema: undefined }),
+      /@prisma\/client 7\.\d+\.\d+ does not keep its schema/,
+      /newer than this package: update/,
+    ],
+    [
+      'whose answers are made elsewhere',
+      // Another object than its own: what is known of a schema is kept by it.
+      () => altered({ _requestHandler: {}, _runtimeDataModel: { models: {} } }),
+      /does not keep its schema and its classes/,
+      /newer than this package: update/,
+    ],
+  ]
+
+  it.each(cases)('%s is refused in both formats, with advice for its case', async (_name, client, what, advice) => {
+    const { imported, required } = await bothFormats()
+    expect(imported.cacheAside).not.toBe(required.cacheAside)
+    const redis = new Redis(world.redisUrl)
+    try {
+      for (const { cacheAside, CacheAsideError } of [imported, required]) {
+        const extend = cacheAside({ redis, models: { User: true } }) as unknown as (client: object) => unknown
+        let refused: unknown
+        try {
+          extend(client())
+        } catch (error) {
+          refused = error
+        }
+        expect(refused).toBeInstanceOf(CacheAsideError)
+        const { code, message } = refused as InstanceType<typeof CacheAsideError>
+        expect(code).toBe('UNSUPPORTED_CLIENT')
+        expect(message).toMatch(what)
+        expect(message).toMatch(advice)
+        expect(message).not.toContain('secret')
+      }
+    } finally {
+      redis.disconnect()
+    }
+  })
+
+  it('a client of Prisma 8 and of a build of its own (0.0.0) is looked at by what it has', async () => {
+    const { imported } = await bothFormats()
+    const redis = new Redis(world.redisUrl)
+    const extend = imported.cacheAside({
+      redis,
+      models: { User: true },
+      prefix: `${world.prefix}newer:`,
+    }) as unknown as (client: object) => { $cache: { close(): unknown } }
+    for (const version of ['8.1.0-dev.7', '7', '0.0.0', '6.16.0']) {
+      await extend(altered({ _clientVersion: version })).$cache.close()
+    }
+    redis.disconnect()
+  })
+
+  it('the package loads beside any version of Prisma, or none, so that it can say so', async () => {
+    const alone = await project('alone', ['msgpackr'])
+    const told = `let refused
+      try { it.cacheAside({ redis: new Redis({ lazyConnect: true }), models: {} })({ _clientVersion: '5.22.0', _engineConfig: {} }) }
+      catch (error) { refused = error.code + ' ' + error.message.includes('5.22.0 is too old') }
+      console.log(JSON.stringify(refused))`
+    await writeFile(join(alone, 'alone.mjs'), `import * as it from '${NAME}'; import { Redis } from 'ioredis'; ${told}`)
+    await writeFile(
+      join(alone, 'alone.cjs'),
+      `const it = require('${NAME}'); const { Redis } = require('ioredis'); ${told}`,
+    )
+    for (const file of ['alone.mjs', 'alone.cjs']) {
+      expect(await node(alone, file)).toBe('UNSUPPORTED_CLIENT true')
+    }
+  })
+})
+
 describe('both formats in one process', () => {
   it('share what is cached, and each drops what the other has filled', async () => {
     const { imported, required } = await bothFormats()
@@ -259,7 +397,7 @@ describe.each([
       writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type })),
       writeFile(join(folder, 'tsconfig.json'), JSON.stringify(TSCONFIG)),
       writeFile(join(folder, 'consumer.ts'), CONSUMER),
-      writeFile(join(folder, 'schema.prisma'), schema(type === 'module' ? 'esm' : 'cjs')),
+      writeFile(join(folder, 'schema.prisma'), consumerSchema(type === 'module' ? 'esm' : 'cjs')),
     ])
     await tool(folder, 'prisma/build/index.js', 'generate', '--schema', 'schema.prisma')
     await tool(folder, 'typescript/bin/tsc')
@@ -291,88 +429,3 @@ async function tool(folder: string, file: string, ...args: string[]): Promise<vo
     throw new Error(`${file} says:\n${error.stdout}\n${error.stderr}`, { cause: error })
   })
 }
-
-const TSCONFIG = {
-  compilerOptions: {
-    target: 'es2023',
-    module: 'nodenext',
-    types: ['node'],
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    // Our declarations are checked too.
-    skipLibCheck: false,
-    rootDir: '.',
-    outDir: 'out',
-  },
-  include: ['consumer.ts', 'generated'],
-}
-
-function schema(moduleFormat: 'esm' | 'cjs'): string {
-  return `
-    generator client {
-      provider            = "prisma-client"
-      output              = "./generated"
-      runtime             = "nodejs"
-      moduleFormat        = "${moduleFormat}"
-      importFileExtension = "js"
-    }
-    datasource db {
-      provider = "postgresql"
-    }
-    model User {
-      id        Int      @id @default(autoincrement())
-      email     String   @unique
-      name      String?
-      updatedAt DateTime @updatedAt
-    }`
-}
-
-const CONSUMER = `
-import { PrismaPg } from '@prisma/adapter-pg'
-import { Redis } from 'ioredis'
-import byDefault, { type CacheApi, type CacheAsideOptions, CacheAsideError, cacheAside } from '${NAME}'
-import { type Faults, type MemoryRedis, memoryRedis } from '${NAME}/testing'
-import { PrismaClient, type User } from './generated/client.js'
-
-const { DATABASE_URL = '', REDIS_URL = '', PREFIX = '' } = process.env
-
-async function main() {
-  const redis = new Redis(REDIS_URL)
-  const options: CacheAsideOptions = { redis, models: { User: { ttl: '5m' } }, prefix: PREFIX, deadlineMs: 10_000 }
-  const plain = new PrismaClient({ adapter: new PrismaPg({ connectionString: DATABASE_URL }) })
-  const prisma = plain.$extends(cacheAside(options))
-  const { id } = await prisma.user.create({ data: { email: PREFIX + '@x.org' } })
-  await prisma.user.findUnique({ where: { id } })
-  const row: { email: string } | null = await prisma.user.findUnique({ where: { id }, select: { email: true } })
-  const user: User = await prisma.$uncached.user.findUniqueOrThrow({ where: { id } })
-  const api: Pick<CacheApi<unknown>, 'stats'> = prisma.$cache
-  const invalidated: 'done' | 'queued' | 'after-transaction' = await prisma.$cache.invalidate('User', { email: user.email })
-  // @ts-expect-error -- no such model
-  await prisma.$cache.invalidate('Usr', { id }).catch(() => {})
-  // @ts-expect-error -- not unique
-  await prisma.$cache.invalidate('User', { name: 'Ada' })
-  // @ts-expect-error -- no such unit
-  const wrong: CacheAsideOptions = { redis, models: { User: '5 minutes' } }
-  let refused = ''
-  try {
-    cacheAside(wrong)
-  } catch (error) {
-    if (error instanceof CacheAsideError) refused = error.code
-  }
-  const { hits } = api.stats()
-  const memory: MemoryRedis = memoryRedis({ keyPrefix: 'a:' }).duplicate({ keyPrefix: '' })
-  const faults: Faults = memory.faults
-  const tested = plain.$extends(cacheAside({ redis: memory, models: { User: true }, deadlineMs: 10_000 }))
-  const again = () => tested.user.findUnique({ where: { id } })
-  await again()
-  await again()
-  faults.full()
-  const full: string = await memory.set('a', 'b').catch((error: Error) => error.message.slice(0, 3))
-  const inMemory = [tested.$cache.stats().hits, full]
-  console.log(JSON.stringify({ email: row?.email, hits, invalidated, same: byDefault === cacheAside, refused, inMemory }))
-  await prisma.$disconnect()
-  await redis.quit()
-}
-
-void main()
-`

@@ -189,7 +189,8 @@ describe('what Prisma’s batching makes up is not kept', () => {
     const find = (client: object) => delegate(client, 'AliasCollated').findUnique({ where: { id: 'ada' } })
     await find(cached.prisma)
     await cached.flushed()
-    await Promise.all([
+    // Before 7.4 the whole batch is an error: Prisma can't read the lone surrogate.
+    await Promise.allSettled([
       find(cached.prisma),
       delegate(cached.prisma.$uncached, 'AliasCollated').findUnique({ where: { id: 'nobody' } }),
       outcome(delegate(cached.prisma, 'AliasCollated').findUnique({ where: { id: '\ud800' } })),
@@ -285,7 +286,7 @@ describe('two values that differ never meet in one key', () => {
     for (const key of keys) expect(key).toMatch(/^\w+:[\w.~%:*-]*$/)
   })
 
-  it('a lone surrogate, which Prisma stores as another character, touches no key', async () => {
+  it('a lone surrogate, which Prisma stores as another character (before 7.4 it is an error), touches no key', async () => {
     const stored = '\ufffd'
     await delegate(world.plain, 'AliasText').deleteMany({})
     await world.evict()
@@ -297,8 +298,9 @@ describe('two values that differ never meet in one key', () => {
         }
       }
       expect((await world.keys()).filter(key => key.startsWith('AliasText:'))).toHaveLength(1)
-      await cached.prisma.aliasText.update({ where: { id: '\ud800' }, data: { v: { increment: 1 } } })
+      await outcome(cached.prisma.aliasText.update({ where: { id: '\ud800' }, data: { v: { increment: 1 } } }))
     }
+    expect((await world.keys()).filter(key => key.endsWith('@hold'))).toEqual([])
   })
 
   it('NUL is Prisma’s error, and touches no key', async () => {

@@ -1,6 +1,7 @@
 /** What Prisma does that a query extension can trip over (the hazards that were measured; each hung, lied or leaked once). */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
+import { HAS_NESTED_TRANSACTIONS } from '../support/prisma-version.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
 const world = useWorld()
@@ -263,7 +264,7 @@ describe('inside a transaction', () => {
     expect(await world.redis.exists(key)).toBe(0)
   })
 
-  it('nested transactions have both too', async () => {
+  it.runIf(HAS_NESTED_TRANSACTIONS)('nested transactions have both too', async () => {
     id = await warmUser()
     const key = `${world.prefix}User:${id}`
     await cached.prisma.$transaction(async tx => {

@@ -5,6 +5,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Prisma } from '../../generated/prisma/client.js'
 import { Oracle } from '../support/oracle.js'
+import { HAS_NESTED_TRANSACTIONS } from '../support/prisma-version.js'
 import { type Seeded, seed } from '../support/seed.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
@@ -452,7 +453,26 @@ const raw: Case[] = [
   ['a Sql object', async () => db => db.$executeRaw(Prisma.sql`DELETE FROM "Comment"`)],
 ]
 
+const nestedTransactions: Case = [
+  'nested transactions, the inner one rolled back',
+  async () => {
+    const { user } = await author()
+    return db =>
+      db.$transaction(async tx => {
+        await tx.user.update({ where: { id: user.id }, data: { name: 'outer' } })
+        const inner = tx as unknown as Client
+        await inner
+          .$transaction(async deep => {
+            await deep.user.update({ where: { id: user.id }, data: { name: 'inner' } })
+            throw new Error('back to the savepoint')
+          })
+          .catch(() => {})
+      })
+  },
+]
+
 const transactions: Case[] = [
+  ...(HAS_NESTED_TRANSACTIONS ? [nestedTransactions] : []),
   [
     'an interactive transaction',
     async () => {
@@ -462,23 +482,6 @@ const transactions: Case[] = [
           await tx.user.update({ where: { id: user.id }, data: { name: 'tx' } })
           await tx.post.delete({ where: { id: posts[0]!.id } })
           await tx.$executeRaw`UPDATE "Profile" SET bio = 'tx'`
-        })
-    },
-  ],
-  [
-    'nested transactions, the inner one rolled back',
-    async () => {
-      const { user } = await author()
-      return db =>
-        db.$transaction(async tx => {
-          await tx.user.update({ where: { id: user.id }, data: { name: 'outer' } })
-          const inner = tx as unknown as Client
-          await inner
-            .$transaction(async deep => {
-              await deep.user.update({ where: { id: user.id }, data: { name: 'inner' } })
-              throw new Error('back to the savepoint')
-            })
-            .catch(() => {})
         })
     },
   ],

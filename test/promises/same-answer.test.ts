@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { skip } from '@prisma/client/runtime/client'
 import { Prisma } from '../../generated/prisma/client.js'
+import { outcome as became } from '../support/delegates.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
 const world = useWorld()
@@ -69,7 +70,14 @@ describe('values', () => {
   it('an infinite timestamp reads as an invalid date, as in Prisma', async () => {
     const { id } = await world.plain.product.create({ data: { ...product, sku: 'infinity', model: 'infinity' } })
     await world.plain.$executeRaw`UPDATE "Product" SET "syncedAt" = 'infinity' WHERE id = ${id}::uuid`
-    const hit = await sameThreeTimes(db => db.product.findUnique({ where: { id } }))
+    const read = (db: typeof world.plain) => db.product.findUnique({ where: { id } })
+    const truth = await became(read(world.plain))
+    if (!Object.hasOwn(truth as object, 'value')) {
+      // Before 7.0 it is an error of the adapter's.
+      expect(await became(read(cached.prisma as unknown as typeof world.plain))).toStrictEqual(truth)
+      return
+    }
+    const hit = await sameThreeTimes(read)
     expect(hit?.syncedAt?.getTime()).toBeNaN()
   })
 

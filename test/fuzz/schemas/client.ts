@@ -1,4 +1,8 @@
-/** A client for a schema text, made in this process as a generated one makes itself: `prisma generate` takes a second. */
+/**
+ * A client for a schema text, made in this process as a generated one makes itself: `prisma generate` takes a second. Of the
+ * version that is installed, which `npm run matrix` changes.
+ */
+import { createRequire } from 'node:module'
 import { PrismaPg } from '@prisma/adapter-pg'
 import * as runtime from '@prisma/client/runtime/client'
 import { getDMMF } from '@prisma/get-dmmf'
@@ -25,6 +29,12 @@ interface Config {
   /** No plan is shared between values of args. */
   parameterizationSchema: { strings: string[]; graph: string }
   compilerWasm: object
+  /** The rest is of Prisma 6. */
+  generator: object
+  dirname: string
+  relativePath: string
+  datasourceNames: readonly string[]
+  inlineDatasources: object
 }
 
 interface Dmmf {
@@ -55,7 +65,23 @@ export class Refused extends Error {
   override readonly name = 'Refused'
 }
 
-const wasm = '@prisma/client/runtime/query_compiler_fast_bg.postgresql'
+const require = createRequire(import.meta.url)
+const { version } = require('@prisma/client/package.json') as { version: string }
+const isOf6 = version.startsWith('6.')
+
+/** Until 7.3 there is one compiler, then a fast one and a small one. */
+const name = isThere('query_compiler_fast_bg') ? 'query_compiler_fast_bg' : 'query_compiler_bg'
+const wasm = `@prisma/client/runtime/${name}.postgresql`
+
+function isThere(compiler: string): boolean {
+  try {
+    require.resolve(`@prisma/client/runtime/${compiler}.postgresql.mjs`)
+    return true
+  } catch {
+    return false
+  }
+}
+
 // No library of types here has it.
 const { WebAssembly: Wasm } = globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => object } }
 let compiler: Promise<object> | undefined
@@ -65,10 +91,12 @@ async function compiled(): Promise<object> {
   return new Wasm.Module(Buffer.from(base64, 'base64'))
 }
 
+const NO_URL = 'postgresql://127.0.0.1:1/none'
+
 const compilerWasm = {
   getRuntime: async (): Promise<unknown> => await import(`${wasm}.mjs`),
   getQueryCompilerWasmModule: () => (compiler ??= compiled()),
-  importName: './query_compiler_fast_bg.js',
+  importName: `./${name}.js`,
 }
 
 /**
@@ -88,7 +116,8 @@ export function clientsOf(text: string, preview: readonly string[], max = 4): (d
     clientVersion: '7',
     engineVersion: '0',
     activeProvider: 'postgresql',
-    inlineSchema: text,
+    // Which database it is, is the adapter's to know: the URL is not looked at.
+    inlineSchema: isOf6 ? text.replace(/^datasource .*$/m, `$&\n  url = "${NO_URL}"`) : text,
     runtimeDataModel: {
       models: named(models, ({ fields, dbName, schema }) => ({
         dbName,
@@ -106,6 +135,20 @@ export function clientsOf(text: string, preview: readonly string[], max = 4): (d
     },
     parameterizationSchema: { strings: [], graph: 'A'.repeat(24) },
     compilerWasm,
+    generator: {
+      name: 'client',
+      provider: { fromEnvVar: null, value: 'prisma-client' },
+      output: { fromEnvVar: null, value: '' },
+      config: { engineType: 'client' },
+      binaryTargets: [],
+      previewFeatures: preview,
+      sourceFilePath: '',
+      isCustomOutput: true,
+    },
+    dirname: '',
+    relativePath: '..',
+    datasourceNames: ['db'],
+    inlineDatasources: { db: { url: { fromEnvVar: null, value: NO_URL } } },
   }
   const Client = (runtime as unknown as { getPrismaClient(config: Config): Maker }).getPrismaClient(config)
   return databaseUrl =>
