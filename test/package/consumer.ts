@@ -78,7 +78,8 @@ async function main() {
   await again(asClient)
   await tested.$transaction(async tx => again(tx))
   // @ts-expect-error -- no such field
-  withCache(plain, { redis: memory, models: { User: { exclude: ['nmae'] } } })
+  const misspelled = () => withCache(plain, { redis: memory, models: { User: { exclude: ['nmae'] } } })
+  void misspelled
   faults.full()
   const full: string = await memory.set('a', 'b').catch((error: Error) => error.message.slice(0, 3))
   const inMemory = [tested.$cache.stats().hits, full]
