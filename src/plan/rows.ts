@@ -53,11 +53,24 @@ export interface RowRead extends WholeRow, Lookup {
   readonly where: Args
 }
 
-/** Several rows by the values of one unique field, each as it is read by itself. */
+/** Several rows by the values of one unique field. */
 export interface RowsRead extends WholeRow {
   readonly kind: 'rows'
   /** Each once, in the order of the result: that of the list, unless the query says otherwise. */
-  readonly rows: readonly RowRead[]
+  readonly rows: readonly RowKey[]
+}
+
+/** One row of a list. */
+export interface RowKey {
+  /** As the caller wrote it. */
+  readonly value: unknown
+  readonly id: string
+  readonly key: string
+}
+
+/** One row of a list, as it is read by itself. */
+export function rowReadOf({ rows: _, kind: __, ...whole }: RowsRead, { value, id, key }: RowKey): RowRead {
+  return { ...whole, kind: 'row', id, key, where: { [whole.by.key.name]: value } }
 }
 
 const OF_ROW = new Set(['where', 'select', 'include', 'omit', 'relationLoadStrategy'])
@@ -120,9 +133,7 @@ export function planRows(model: CatalogModel, cached: Cached, args: Args, client
   if (whole.hasCursor) return undefined
   const keys = [...byId]
   if (order !== undefined) keys.sort(([, a], [, b]) => ((a as number) < (b as number) ? -order : order))
-  const rows = keys.map(([id, value]): RowRead => {
-    return { kind: 'row', id, key: keyOf(model, by, id), where: { [name]: value }, ...whole }
-  })
+  const rows = keys.map(([id, value]): RowKey => ({ value, id, key: keyOf(model, by, id) }))
   return { kind: 'rows', rows, ...whole }
 }
 

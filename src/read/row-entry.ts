@@ -1,7 +1,8 @@
 /** The entries of one row: how they are looked up, by the row's key or through a pointer, and how they are filled. */
 import type { FillOutcome } from '../events.js'
 import type { Guesses } from '../local/guesses.js'
-import type { Lookup } from '../plan/rows.js'
+import type { Cached } from '../plan/catalog.js'
+import type { Lookup, RowsRead } from '../plan/rows.js'
 import type { Snapshot } from '../redis/batches.js'
 import type { Store, Ticket } from '../redis/store.js'
 import {
@@ -58,7 +59,7 @@ export function lookUpRow(
     atRow?.(rowKey)
     const read = (snapshot: Snapshot | undefined) => {
       if (snapshot === undefined) return OUT_OF_REACH
-      const found = rowIn(lookup, snapshot, fieldIndexes)
+      const found = rowIn(lookup.cached, snapshot, fieldIndexes)
       if (by === identity) return { found, snapshot, rowKey }
       // The id came from a pointer or a guess: the row counts only if it has exactly the value in the query.
       const proven = found !== undefined && found !== 'absent' && by.idOf(found) === id
@@ -70,6 +71,19 @@ export function lookUpRow(
   }
   const rowId = by === identity ? id : guesses.target.get(key)
   return rowId === undefined ? lookUpByPointer(store, lookup, deadline, lookUpById) : lookUpById(rowId)
+}
+
+/** Many rows by primary key, in one round trip. */
+export function lookUpRows(
+  { store }: Pick<Entries, 'store'>,
+  { model, cached, rows }: RowsRead,
+  deadline: number,
+  fieldIndexes?: readonly number[],
+): Promise<LookedUp[]> {
+  const keys = rows.map(({ key }) => key)
+  return store.lookUpAll(keys, model.keys, deadline, (snapshot, i) =>
+    snapshot === undefined ? OUT_OF_REACH : { found: rowIn(cached, snapshot, fieldIndexes), snapshot, rowKey: keys[i] },
+  )
 }
 
 async function lookUpByPointer(
@@ -88,11 +102,10 @@ async function lookUpByPointer(
 }
 
 function rowIn(
-  { cached }: Lookup,
+  { codec }: Cached,
   { entry, epochs, held }: Snapshot,
   fieldIndexes?: readonly number[],
 ): Row | 'absent' | undefined {
-  const { codec } = cached
   if (entry === null || held) return undefined
   const kind = verifiedKind(entry, codec.fingerprint)
   if (kind === undefined) return undefined

@@ -3,7 +3,7 @@ import type { Context } from '../context.js'
 import type { Flight, SharedRow } from '../local/flights.js'
 import { matches } from '../plan/pins.js'
 import { throwsWhenAbsent } from '../plan/read.js'
-import type { RowRead } from '../plan/rows.js'
+import type { RowRead, RowsRead } from '../plan/rows.js'
 import type { Operation } from '../prisma7/operation.js'
 import type { Ticket } from '../redis/store.js'
 import type { Row } from '../wire/rows.js'
@@ -19,7 +19,6 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
   readonly #context: Context
   readonly #plan: RowRead
   readonly #load: RowSource
-  /** Whether the whole row is needed before it can be answered. */
   readonly #needsWhole: boolean
 
   /** @param operation - `findUnique` or another of its kind, or a `findMany` of which this is one row */
@@ -30,7 +29,7 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     this.#context = context
     this.#plan = plan
     this.#load = load
-    this.#needsWhole = plan.by !== plan.identity || plan.filters.length > 0
+    this.#needsWhole = needsWhole(plan)
   }
 
   lookUp(deadline: number): Promise<LookedUp> {
@@ -80,17 +79,35 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     return this.#load.callerQuery()
   }
 
-  /** @param isWhole - whether the row has all its fields, or those that the caller selected */
   #answerOf(row: Row | 'absent', isWhole: boolean): Answer {
-    const answer = answerOfRow(this.#plan, this.operation, row)
-    if (answer.kind !== 'hit' || answer.value === null || !isWhole) return answer
-    return { kind: 'hit', value: selected(this.#plan, answer.value) }
+    return selectedAnswer(this.#plan, this.operation, row, isWhole)
   }
+}
+
+/** Whether the whole row is needed before it can be answered: as proof that it is the right one, or for its filters. */
+export function needsWhole({ by, identity, filters }: RowRead | RowsRead): boolean {
+  return by !== identity || filters.length > 0
+}
+
+/**
+ * The answer in the caller's selection.
+ *
+ * @param isWhole - whether the row has all its fields, or those that the caller selected
+ */
+export function selectedAnswer(
+  plan: RowRead | RowsRead,
+  operation: string,
+  row: Row | 'absent',
+  isWhole: boolean,
+): Answer {
+  const answer = answerOfRow(plan, operation, row)
+  if (answer.kind !== 'hit' || answer.value === null || !isWhole) return answer
+  return { kind: 'hit', value: selected(plan, answer.value) }
 }
 
 /** The answer that follows from a row, or from there being none. A missing row is never an error of ours: Prisma raises its own. */
 export function answerOfRow(
-  plan: RowRead,
+  plan: RowRead | RowsRead,
   operation: string,
   row: Row | 'absent',
 ): { readonly kind: 'hit'; readonly value: Row | null } | typeof BYPASS {
@@ -101,7 +118,7 @@ export function answerOfRow(
 }
 
 /** The part of a whole row that the caller selected. */
-function selected({ fieldIndexes, cached }: RowRead, row: Row): Row {
+function selected({ fieldIndexes, cached }: RowRead | RowsRead, row: Row): Row {
   if (fieldIndexes === undefined) return row
   return Object.fromEntries(
     fieldIndexes.map(index => cached.fieldNames[index] as string).map(name => [name, row[name]]),

@@ -4,12 +4,13 @@
  */
 import type { Context } from '../context.js'
 import type { SharedRow } from '../local/flights.js'
-import type { RowRead, RowsRead } from '../plan/rows.js'
+import { type RowKey, type RowRead, rowReadOf, type RowsRead } from '../plan/rows.js'
 import type { ClientTraits } from '../plan/selection.js'
 import { type Operation, queryWhole } from '../prisma7/operation.js'
 import type { Row } from '../wire/rows.js'
 import { cacheAside, type Reading } from './read.js'
-import { RowReading } from './row.js'
+import { needsWhole, RowReading, selectedAnswer } from './row.js'
+import { type LookedUp, lookUpRows } from './row-entry.js'
 import { callerQuery, type Loaded, mayConcernOthers, type RowSource, wholeRowArgs } from './row-load.js'
 import { TreeReading } from './tree.js'
 
@@ -35,17 +36,61 @@ export async function readRows(
   operation: Operation,
   plan: RowsRead,
 ): Promise<unknown> {
-  const { store, flights } = context
+  const began = context.flights.now()
+  const deadline = context.store.deadline()
   const load = new RowsLoad(context, traits, operation, plan)
-  const began = flights.now()
-  const deadline = store.deadline()
-  const readings = plan.rows.map(row => rowReading(context, operation, row, load.sourceOf(row)))
-  const found = await Promise.all(readings.map(reading => reading.lookUp(deadline) as Promise<unknown>))
-  const rows = await Promise.all(
-    readings.map((reading, i) => cacheAside(context, reading, { found: found[i], began, deadline })),
-  )
+  const list: List = { context, operation, plan, load, began, deadline }
+  const isByIdAlone = plan.tree === undefined && plan.by === plan.identity
+  const rows = await (isByIdAlone ? readByIds(list) : readEach(list))
   if (rows.includes(CALLER_QUERY)) return callerQuery(context, operation)
   return rows.filter(row => row !== null)
+}
+
+interface List {
+  readonly context: Context
+  readonly operation: Operation
+  readonly plan: RowsRead
+  readonly load: RowsLoad
+  readonly began: number
+  readonly deadline: number
+}
+
+function readingOf({ context, operation, plan, load }: List, key: RowKey) {
+  const row = rowReadOf(plan, key)
+  return rowReading(context, operation, row, load.sourceOf(row))
+}
+
+async function readEach(list: List): Promise<readonly unknown[]> {
+  const { context, plan, began, deadline } = list
+  const readings = plan.rows.map(key => readingOf(list, key))
+  const found = await Promise.all(readings.map(reading => reading.lookUp(deadline) as Promise<unknown>))
+  return Promise.all(readings.map((reading, i) => cacheAside(context, reading, { found: found[i], began, deadline })))
+}
+
+/** The short way of the same: rows that are found need no reading of their own. */
+async function readByIds(list: List): Promise<readonly unknown[]> {
+  const { context, operation, plan, began, deadline } = list
+  const isWhole = needsWhole(plan)
+  const found = await lookUpRows(context, plan, deadline, isWhole ? undefined : plan.fieldIndexes)
+  const rows: unknown[] = []
+  const missing: Promise<void>[] = []
+  for (const [i, key] of plan.rows.entries()) {
+    const looked = found[i] as LookedUp
+    const answer = looked.found && selectedAnswer(plan, operation.operation, looked.found, isWhole)
+    if (answer?.kind === 'hit') {
+      context.events.hit(plan.model.name, operation.operation, answer.value === null, key.key)
+      rows[i] = answer.value
+      continue
+    }
+    const loading = cacheAside(context, readingOf(list, key), { found: looked, began, deadline })
+    missing.push(
+      loading.then(row => {
+        rows[i] = row
+      }),
+    )
+  }
+  await Promise.all(missing)
+  return rows
 }
 
 /** Loads the rows of a list that are not cached, in one statement. */

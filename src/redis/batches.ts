@@ -76,6 +76,29 @@ export class LookUpBatch extends WithDeadline {
     })
   }
 
+  /** Looks up many entries that depend on the same, with one promise for all of them. */
+  lookUpAll<T>(
+    keys: readonly string[],
+    dependsOn: Dependencies,
+    read: (snapshot: Snapshot | undefined, index: number) => T,
+  ): Promise<T[]> {
+    const at = this.#found(dependsOn)
+    const results: T[] = []
+    return new Promise((resolve, reject) => {
+      for (const [i, key] of keys.entries()) {
+        const answer = (snapshot: Snapshot | undefined) => {
+          try {
+            results.push(read(snapshot, i))
+            if (results.length === keys.length) resolve(results)
+          } catch (error) {
+            reject(error)
+          }
+        }
+        this.#waiting.push({ entry: this.#add(key), at, answer })
+      }
+    })
+  }
+
   /** @param replies - undefined: there are none that may be used */
   answer(replies: readonly (Buffer | null)[] | undefined): void {
     for (const { entry, at, answer } of this.#waiting) {

@@ -164,6 +164,22 @@ export class Store {
     return batch.lookUp(key, dependsOn, read)
   }
 
+  /** The same for many entries that depend on the same. */
+  lookUpAll<T>(
+    keys: readonly string[],
+    dependsOn: Dependencies,
+    deadline: number,
+    read: (snapshot: Snapshot | undefined, index: number) => T,
+  ): Promise<T[]> {
+    const left = deadline - this.#clock.now()
+    if (!this.#health.usable || left <= 0) return Promise.resolve(keys.map((_, i) => read(undefined, i)))
+    if (keys.length === 0) return Promise.resolve([])
+    this.#options.touch()
+    const batch = this.#lookUps.current()
+    batch.atMost(left)
+    return batch.lookUpAll(keys, dependsOn, read)
+  }
+
   /**
    * Trip 2, before a load: takes the token of the key (where it is known) and of each missing epoch. Undefined: this load fills
    * nothing, because Redis is out of reach, a write of unknown outcome holds a model, or foreign bytes were in the way (they are
