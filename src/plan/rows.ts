@@ -69,8 +69,9 @@ export interface RowKey {
 }
 
 /** One row of a list, as it is read by itself. */
-export function rowReadOf({ rows: _, kind: __, ...whole }: RowsRead, { value, id, key }: RowKey): RowRead {
-  return { ...whole, kind: 'row', id, key, where: { [whole.by.key.name]: value } }
+export function rowReadOf(plan: RowsRead, { value, id, key }: RowKey): RowRead {
+  const [name] = plan.by.names as [string]
+  return { ...plan, kind: 'row', id, key, where: { [name]: value } }
 }
 
 const OF_ROW = new Set(['where', 'select', 'include', 'omit', 'relationLoadStrategy'])
