@@ -253,7 +253,7 @@ export function cacheApi<Client>(
     },
     stats: () => ({
       ...session.events.stats,
-      usable: session.enabled && (session.context?.store.usable ?? false),
+      usable: session.enabled && (session.context?.health.inUse ?? false),
       pendingInvalidations: session.context?.health.pending ?? 0,
       otherVersions: session.context?.fleet.others ?? 0,
     }),

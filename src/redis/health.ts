@@ -141,9 +141,15 @@ export class Health {
     return this.#here() && !this.#hanging && this.#options.fleet.fresh
   }
 
+  /** Whether reads use Redis: also where a process was idle, and the next one first checks again which others share the keys. */
+  get inUse(): boolean {
+    const { ours, unsettled } = this.#options.fleet
+    return this.#trusted && this.#here() && (ours || unsettled)
+  }
+
   /** Why reads do not use Redis, in words; undefined while they do, and before the first of them. */
   get obstacle(): string | undefined {
-    if (this.usable || this.#starting === undefined) return undefined
+    if (this.inUse || this.#starting === undefined) return undefined
     if (this.#closed) return 'the cache was closed'
     return this.#connection.ready ? (this.#server.obstacle ?? this.#why) : this.#connection.obstacle
   }
