@@ -3,7 +3,7 @@
  *
  * A block with imports is a program. A block without gets the names of `preamble.ts`. The blocks of the walkthrough are one
  * program, whose output is that of the `text` blocks behind them. A block that can't run is marked `ts no-run`, and says
- * why in its first line.
+ * why in its first line. A block marked `ts before` needs another package: `npm run examples` compiles and runs it.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -18,7 +18,7 @@ const folder = `${root}generated/docs`
 const WALKTHROUGH = 'docs/walkthrough.md'
 const MARKER = '---- step'
 
-const blocks = PAGES.flatMap(blocksOf).filter(({ language }) => language === 'ts')
+const blocks = PAGES.flatMap(blocksOf).filter(({ language, mark }) => language === 'ts' && !mark.startsWith('before'))
 const snippets = blocks.filter(({ page }) => page !== WALKTHROUGH)
 const titled = snippets.map(block => [`${block.page}:${block.line}`, block] as const)
 
