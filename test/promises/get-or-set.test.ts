@@ -1,6 +1,6 @@
 /** `$cache.getOrSet`: any value of the caller's, by the rules that hold for rows. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { inspect } from 'node:util'
+import { inspect, isDeepStrictEqual } from 'node:util'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { CacheEvent } from '../../src/events.js'
 import { newToken } from '../../src/wire/envelope.js'
@@ -160,7 +160,8 @@ describe('a value', () => {
       Object.assign(/x/g, { lastIndex: 1 }),
       Object.assign(new Date(5), { extra: 1 }),
       Object.assign(new Set([1]), { extra: 1 }),
-      new Date(Number.NaN),
+      // Node 24 takes two of them for equal in its later versions: then it comes back as the same.
+      ...(isDeepStrictEqual(new Date(Number.NaN), new Date(Number.NaN)) ? [] : [new Date(Number.NaN)]),
       Object.freeze(new Map()),
       Object.defineProperty({ a: 1 }, 'hidden', { value: 2 }),
       Object.defineProperty([1], 'hidden', { value: 2 }),

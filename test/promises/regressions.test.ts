@@ -137,7 +137,9 @@ describe('a load of the whole row that fails for a column that the caller did no
         email: 'e',
       })
     }
-    await expect(process.prisma.user.findUnique({ where: { id: user.id } })).rejects.toMatchObject({ code: 'P2023' })
+    await expect(process.prisma.user.findUnique({ where: { id: user.id } })).rejects.toThrow(
+      /'NEWER' not found in enum/,
+    )
     await own.plain.$executeRaw`ALTER TABLE "User" DROP COLUMN name`
     expect(await process.prisma.user.findUnique({ where: { id: user.id }, select })).toEqual({
       id: user.id,
@@ -161,7 +163,7 @@ describe('a load of the whole row that fails for a column that the caller did no
     })
     const include = { author: true }
     expect(await prisma.post.findUnique({ where: { id: post.id, title: 'other' }, include })).toBeNull()
-    await expect(prisma.user.findUnique({ where: { id, name: 'v0' } })).rejects.toMatchObject({ code: 'P2023' })
+    await expect(prisma.user.findUnique({ where: { id, name: 'v0' } })).rejects.toThrow(/'NEWER' not found in enum/)
     await own.close()
   })
 
