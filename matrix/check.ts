@@ -223,9 +223,10 @@ export async function runFuzz(project: Project): Promise<string> {
   const report = await vitest(project, ['test/fuzz/fuzz.test.ts'], { FUZZ_SECONDS: '60', FUZZ_COVERAGE: 'any' }, 6)
   const failures = report.testResults.flatMap(({ name }) => failuresIn(report, name))
   if (failures.length > 0) throw new Error(failures.join('\n'))
-  const { programs, writes, reads, hits } = JSON.parse(
-    report.printed.find(line => line.startsWith('{"programs"')) ?? '{}',
-  ) as Record<string, number>
+  // Coloured or not.
+  const numbers = report.printed.flatMap(line => /\{.*"programs":.*\}/.exec(line) ?? [])[0]
+  if (numbers === undefined) throw new Error('the fuzzer has not said what it did')
+  const { programs, writes, reads, hits } = JSON.parse(numbers) as Record<string, number>
   return `${programs} programs, ${writes} writes, ${reads} reads, ${Math.round((100 * (hits ?? 0)) / (reads ?? 1))} % hits`
 }
 
