@@ -149,7 +149,11 @@ export async function addTests(project: Project, prisma: string, suite: 'ESM' | 
     await mkdir(join(folder, 'node_modules/.cache'), { recursive: true })
     await symlink(join(root, 'node_modules', cache), join(folder, 'node_modules', cache))
   }
-  const excluded = PPG.has(prisma) ? [] : ['test/promises/adapters.test.ts']
+  const excluded = [
+    ...(PPG.has(prisma) ? [] : ['test/promises/adapters.test.ts']),
+    // A client that is made by hand, of names that only 7 has been tried with: by it, 6.19 runs no raw SQL.
+    ...(isOf6(prisma) ? ['test/promises/names-of-objects.test.ts'] : []),
+  ]
   await writeFile(join(folder, 'vitest.config.ts'), vitestConfig(excluded))
   await writeFile(join(folder, 'tsconfig.json'), await readFile(join(root, 'tsconfig.json'), 'utf8'))
   await project.run(['scripts/generate.mjs'], {}, 4 * MINUTE)
