@@ -2,6 +2,7 @@
  * A Redis Cluster whose masters change while the cache is in use. No event of the client is needed for it to be noticed, and
  * a cache that was turned off by a change comes back by itself.
  */
+import { createRequire } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -75,6 +76,10 @@ async function inUse(cached: CachedProcess, ids: number[]): Promise<void> {
     })
     .toBe(ids.length)
 }
+
+// With ioredis 5.4.0, `enableAutoPipelining` on a Cluster leaves the cache unused, before anything moves. (docs/limits.md: leave it off.)
+const { version } = createRequire(import.meta.url)('ioredis/package.json') as { version: string }
+const usesPipelines = !version.startsWith('5.4.')
 
 /** A Cluster that nobody looks at again by himself. */
 class NeverLooksAgain extends Connection {
@@ -235,7 +240,8 @@ describe('slots that move', () => {
   }
 
   // That what is owed under auto-pipelining is replayed was seen in some runs and not in others (docs/limits.md): no test of it yet.
-  control(
+  const controlled = usesPipelines ? control : it.skip
+  controlled(
     'without a new look at the slots, an invalidation under auto-pipelining stays pending for ever',
     async () => {
       const { cached } = await reshard({ Connection: NeverLooksAgain })
