@@ -51,7 +51,14 @@ export async function checkTypes(project: Project, { prisma, typescript }: Row, 
       const prefix = `matrix:${format}:${version}:${process.pid}:${Date.now()}:`
       const env = { DATABASE_URL: urls.database, REDIS_URL: urls.redis, PREFIX: prefix }
       const printed = await project.run([`out-${version}/consumer.js`], env, 60_000, path)
-      const expected = { email: `${prefix}@x.org`, hits: 1, invalidated: 'done', same: true, refused: 'INVALID_OPTION' }
+      const expected = {
+        email: `${prefix}@x.org`,
+        hits: 1,
+        invalidated: 'done',
+        same: true,
+        refused: 'INVALID_OPTION',
+        inMemory: [1, 'OOM'],
+      }
       if (printed.trim() !== JSON.stringify(expected)) throw new Error(`the ${format} consumer printed ${printed}`)
     }
   }

@@ -95,8 +95,8 @@ function checkRedis(redis: unknown, enabled: boolean): Config['redis'] {
   if (redis === undefined) {
     if (!enabled) return undefined
     throw wrong(
-      `redis must be a URL or an ioredis client, got undefined. If it is process.env.REDIS_URL, set that variable; without ` +
-        `a Redis write enabled: false.`,
+      `redis must be a URL or an ioredis client, got undefined. If it is process.env.REDIS_URL, set that variable (in a build to ` +
+        `any redis:// URL); without a Redis write enabled: false.`,
     )
   }
   if (typeof redis === 'string') return checkUrl(redis)

@@ -154,8 +154,8 @@ describe('redis', () => {
 
   it('that is missing', () => {
     expect(message({ models: {} })).toBe(
-      'redis must be a URL or an ioredis client, got undefined. If it is process.env.REDIS_URL, set that variable; without a ' +
-        'Redis write enabled: false.',
+      'redis must be a URL or an ioredis client, got undefined. If it is process.env.REDIS_URL, set that variable (in a ' +
+        'build to any redis:// URL); without a Redis write enabled: false.',
     )
   })
 
