@@ -74,12 +74,12 @@ export class ArgsReader {
   conditions(where: unknown): unknown {
     if (!isPlain(where)) return where
     const names = Object.keys(where)
-    const said = names.filter(name => this.isGiven(where, name) && !this.#isEmpty(name, where[name]))
-    return said.length === names.length ? where : Object.fromEntries(said.map(name => [name, where[name]]))
+    const says = (name: string) => this.isGiven(where, name) && !this.#isEmpty(name, where[name])
+    return names.every(says) ? where : Object.fromEntries(names.filter(says).map(name => [name, where[name]]))
   }
 
   #isEmpty(name: string, value: unknown): boolean {
-    if (Array.isArray(value) && value.length === 0) return name === 'AND' || name === 'NOT'
+    if (name === 'NOT') return Array.isArray(value) && value.length === 0
     if (name !== 'AND') return false
     const isEmpty = (item: unknown) => {
       const said = this.conditions(item)

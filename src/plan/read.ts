@@ -95,7 +95,7 @@ function planResult(
   const { reader } = client
   const rows = first || operation === 'findMany'
   const unknown = Object.keys(args).find(
-    name => !known.includes(name) && !(rows && name === 'relationLoadStrategy') && reader.isGiven(args, name),
+    name => reader.isGiven(args, name) && !known.includes(name) && !(rows && name === 'relationLoadStrategy'),
   )
   if (unknown !== undefined) bypass(`${unknown} is not cached`)
 

@@ -89,8 +89,7 @@ export function planRow(
   const { identity } = model
   if (identity === undefined) return not('the model has no primary key whose values can be compared exactly')
   for (const name of Object.keys(args)) {
-    if (OF_ROW.has(name) || !client.reader.isGiven(args, name)) continue
-    return not(`${name} is not cached`)
+    if (client.reader.isGiven(args, name) && !OF_ROW.has(name)) return not(`${name} is not cached`)
   }
   const said = client.reader.conditions(args.where)
   const pinned = unique ? pinnedByUnique(said, cached) : pinnedByFirst(said, cached)
@@ -117,7 +116,7 @@ export function planRows(model: CatalogModel, cached: Cached, args: Args, client
   if (pinned === undefined) return undefined
   const { by, values, rest } = pinned
   for (const name of Object.keys(args)) {
-    if (!OF_ROW.has(name) && name !== 'orderBy' && reader.isGiven(args, name)) return undefined
+    if (reader.isGiven(args, name) && !OF_ROW.has(name) && name !== 'orderBy') return undefined
   }
   const order = orderOf(reader.isGiven(args, 'orderBy') ? args.orderBy : undefined, by)
   if (order === 'other') return undefined

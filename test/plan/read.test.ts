@@ -1,4 +1,5 @@
 import { Decimal } from '@prisma/client/runtime/client'
+import { ArgsReader } from '../../src/plan/args.js'
 import { describe, expect, it } from 'vitest'
 import { matches } from '../../src/plan/pins.js'
 import { isRead, planRead, throwsWhenAbsent } from '../../src/plan/read.js'
@@ -706,5 +707,23 @@ describe('results', () => {
     ['where is a list', { where: [] }],
   ])('%s is Prisma’s', (_, args) => {
     expect(planRead(withQueries('Order'), 'findMany', args, client).kind).toBe('bypass')
+  })
+})
+
+describe('strictUndefinedChecks, with which an undefined is an error of Prisma’s', () => {
+  const SKIP = Object.create({}) as object
+  const reader = new ArgsReader({ nameOf: () => undefined, isSkip: value => value === SKIP }, true)
+  it.each([
+    ['in where', { where: { id: 1, email: undefined } }, 'email is undefined'],
+    ['in AND', { where: { id: 1, AND: [{ name: undefined }] } }, 'name is undefined'],
+    ['as select', { where: { id: 1 }, select: undefined }, 'select is undefined'],
+    ['in select', { where: { id: 1 }, select: { id: true, name: undefined } }, 'name is undefined'],
+    ['as another arg', { where: { id: 1 }, take: undefined }, 'take is undefined'],
+    ['Prisma.skip in where', { where: { id: 1, email: SKIP } }, undefined],
+    ['Prisma.skip as select', { where: { id: 1 }, select: SKIP }, undefined],
+    ['Prisma.skip in select', { where: { id: 1 }, select: { id: true, name: SKIP } }, undefined],
+  ])('%s', (_, args, why) => {
+    const planned = planRead(modelNamed('User'), 'findUnique', args, { ...shape(), reader })
+    expect(planned.kind === 'bypass' ? planned.why : undefined).toBe(why)
   })
 })
