@@ -1,5 +1,6 @@
 /** Guards, turned off one at a time: a run without one of them has to go red, or a green run says nothing. */
-import { Connection, type ServerInfo } from '../src/redis/connection.js'
+import { Connection } from '../src/redis/connection.js'
+import type { ServerInfo } from '../src/redis/server-info.js'
 import type { Overrides } from '../src/assemble.js'
 import { Health } from '../src/redis/health.js'
 import { type FillOptions, Store } from '../src/redis/store.js'

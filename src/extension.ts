@@ -12,7 +12,7 @@ import type { CacheAsideOptions } from './options.js'
 import { Bypass, HOOKS_BEHIND, TURNED_OFF } from './plan/bypass.js'
 import { anyWrite } from './plan/effects.js'
 import { isRead, planRead, type ReadPlan, type ResultRead } from './plan/read.js'
-import type { RowRead, RowsRead } from './plan/rows.js'
+import type { RowRead, RowsRead, WholeRow } from './plan/rows.js'
 import type { ClientTraits } from './plan/selection.js'
 import { addTraitsOf, traitsOf } from './plan/traits.js'
 import { factsOf, hooksOf } from './prisma7/client.js'
@@ -256,7 +256,7 @@ function planOf(context: Context, traits: ClientTraits, operation: Operation, ha
 }
 
 /** Whether the caller asks for less of the row than a load does. */
-function isNarrow({ fieldIndexes, tree }: RowRead | RowsRead): boolean {
+function isNarrow({ fieldIndexes, tree }: WholeRow): boolean {
   return (tree === undefined ? fieldIndexes : tree.selection.fieldIndexes) !== undefined
 }
 

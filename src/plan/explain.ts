@@ -2,7 +2,7 @@
 import type { Bypass } from './bypass.js'
 import type { Catalog, CatalogModel, ParentList } from './catalog.js'
 import type { ReadPlan } from './read.js'
-import type { RowRead, RowsRead } from './rows.js'
+import type { WholeRow } from './rows.js'
 import { type RelatedEntry, relatedKeysAt, type RowNode } from './tree.js'
 
 export interface CachedRead {
@@ -44,7 +44,7 @@ export function explainRead(plan: ReadPlan, catalog: Catalog): CachedRead | { ca
   }
 }
 
-function loadedBy({ by, identity }: RowRead | RowsRead): string | undefined {
+function loadedBy({ by, identity }: WholeRow): string | undefined {
   return by === identity ? undefined : `if it was loaded by ${by.key.name}`
 }
 

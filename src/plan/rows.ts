@@ -23,8 +23,8 @@ export interface Lookup {
   readonly key: string
 }
 
-/** What is read of a row, with what hangs on it. */
-interface WholeRow {
+/** What is read of a row, with what hangs on it: the same for one row and for each row of a list. */
+export interface WholeRow {
   readonly model: CatalogModel
   readonly cached: Cached
   readonly identity: Identity

@@ -1,7 +1,7 @@
 /** How a read queries the database: for whole rows by their key, and when to fall back on the caller's own query. */
 import type { Context } from '../context.js'
 import { throwsWhenAbsent } from '../plan/read.js'
-import type { RowRead, RowsRead } from '../plan/rows.js'
+import type { RowRead, WholeRow } from '../plan/rows.js'
 import type { ClientTraits } from '../plan/selection.js'
 import { loadArgs } from '../plan/tree.js'
 import { concernsOtherColumns, isNotFound, isPermissionDenied } from '../prisma7/errors.js'
@@ -83,7 +83,7 @@ export class RowLoad implements RowSource {
  *
  * @throws the error where it is the caller's
  */
-export function mayConcernOthers({ deniedLoads }: Context, plan: RowRead | RowsRead, error: unknown): void {
+export function mayConcernOthers({ deniedLoads }: Context, plan: WholeRow, error: unknown): void {
   const { fieldIndexes, filters, tree } = plan
   const isSameQuery = fieldIndexes === undefined && tree === undefined && filters.length === 0
   if (isSameQuery || !concernsOtherColumns(error)) throw error
@@ -91,12 +91,12 @@ export function mayConcernOthers({ deniedLoads }: Context, plan: RowRead | RowsR
 }
 
 /** Args that load a row with all its fields, and with its related rows. */
-export function wholeRowArgs({ model, cached, identity, tree, strategy }: RowRead | RowsRead, traits: ClientTraits) {
+export function wholeRowArgs({ model, cached, identity, tree, strategy }: WholeRow, traits: ClientTraits) {
   const node = tree ?? { model, cached, identity, toOne: [], relatedEntries: [] }
   return { ...loadArgs(node, traits), ...(strategy !== undefined && { relationLoadStrategy: strategy }) }
 }
 
 /** What a load selects, by the models in it. */
-export function nameOfLoad({ model, tree }: RowRead | RowsRead): string {
+export function nameOfLoad({ model, tree }: WholeRow): string {
   return tree === undefined ? model.name : tree.selection.text
 }

@@ -3,7 +3,7 @@ import type { Context } from '../context.js'
 import type { Flight, SharedRow } from '../local/flights.js'
 import { matches } from '../plan/pins.js'
 import { throwsWhenAbsent } from '../plan/read.js'
-import type { RowRead, RowsRead } from '../plan/rows.js'
+import type { RowRead, WholeRow } from '../plan/rows.js'
 import type { Operation } from '../prisma7/operation.js'
 import type { Ticket } from '../redis/store.js'
 import type { Row } from '../wire/rows.js'
@@ -85,7 +85,7 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
 }
 
 /** Whether the whole row is needed before it can be answered: as proof that it is the right one, or for its filters. */
-export function needsWhole({ by, identity, filters }: RowRead | RowsRead): boolean {
+export function needsWhole({ by, identity, filters }: WholeRow): boolean {
   return by !== identity || filters.length > 0
 }
 
@@ -94,12 +94,7 @@ export function needsWhole({ by, identity, filters }: RowRead | RowsRead): boole
  *
  * @param isWhole - whether the row has all its fields, or those that the caller selected
  */
-export function selectedAnswer(
-  plan: RowRead | RowsRead,
-  operation: string,
-  row: Row | 'absent',
-  isWhole: boolean,
-): Answer {
+export function selectedAnswer(plan: WholeRow, operation: string, row: Row | 'absent', isWhole: boolean): Answer {
   const answer = answerOfRow(plan, operation, row)
   if (answer.kind !== 'hit' || answer.value === null || !isWhole) return answer
   return { kind: 'hit', value: selected(plan, answer.value) }
@@ -107,7 +102,7 @@ export function selectedAnswer(
 
 /** The answer that follows from a row, or from there being none. A missing row is never an error of ours: Prisma raises its own. */
 export function answerOfRow(
-  plan: RowRead | RowsRead,
+  plan: WholeRow,
   operation: string,
   row: Row | 'absent',
 ): { readonly kind: 'hit'; readonly value: Row | null } | typeof BYPASS {
@@ -118,7 +113,7 @@ export function answerOfRow(
 }
 
 /** The part of a whole row that the caller selected. */
-function selected({ fieldIndexes, cached }: RowRead | RowsRead, row: Row): Row {
+function selected({ fieldIndexes, cached }: WholeRow, row: Row): Row {
   if (fieldIndexes === undefined) return row
   return Object.fromEntries(
     fieldIndexes.map(index => cached.fieldNames[index] as string).map(name => [name, row[name]]),

@@ -6,6 +6,7 @@
 import type { Cluster, Redis } from 'ioredis'
 import { CHUNK, KeyGroups } from './key-groups.js'
 import { forbiddenIn, refusalOf } from './redis-errors.js'
+import { type ServerInfo, serverInfoOf } from './server-info.js'
 import { isOwnClient, type OwnClient } from './own-client.js'
 import { type ClientWatcher, watchClient } from './watchers.js'
 import { eachWithin, LATE, patiently, within } from '../waiting.js'
@@ -14,17 +15,6 @@ export type Command = [name: keyof typeof METHODS, ...args: (string | Buffer | n
 
 /** A reply as buffers, or the error that Redis answered. */
 export type Reply = unknown
-
-export interface ServerInfo {
-  /**
-   * One per server, in a stable order: its process and its history. The history changes when a replica is promoted or the
-   * data of another server is taken over, which leaves the process as it is. `''`: the server does not tell.
-   */
-  readonly identities: readonly string[]
-  readonly tooOld: string | undefined
-  /** Whether one of them follows another server: it may not have seen all invalidations. */
-  readonly replica: boolean
-}
 
 /** What a connection reports by itself. */
 export interface Watcher {
@@ -39,7 +29,6 @@ export interface Watcher {
   readonly onRefusal: (code: string, command?: string) => void
 }
 
-const OLDEST = 7
 /** Up to this many commands are faster without ioredis' pipeline. */
 const MAX_SINGLE_COMMANDS = 4
 
@@ -313,17 +302,7 @@ export class Connection {
     const asking = Promise.all(nodes.map(node => this.#infoOf(node)))
     const infos = await within(asking, ms)
     if (infos === LATE || infos.includes(undefined) || !this.ready) return undefined
-    const field = (info: string | undefined, name: string) =>
-      new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info ?? '')?.[1]
-    const versions = infos.map(info => field(info, 'redis_version')).filter(version => version !== undefined)
-    return {
-      // Where INFO is not permitted we can't tell servers apart: every connect is then one to an unknown server.
-      identities: infos
-        .map(info => [field(info, 'run_id'), field(info, 'master_replid')].filter(Boolean).join('.'))
-        .toSorted(),
-      tooOld: versions.find(version => Number.parseInt(version, 10) < OLDEST),
-      replica: infos.some(info => field(info, 'role') === 'slave'),
-    }
+    return serverInfoOf(infos as readonly string[])
   }
 
   async #infoOf(node: Redis): Promise<string | undefined> {

@@ -9,6 +9,7 @@ import type { Connection } from './connection.js'
 import { patiently } from '../waiting.js'
 import type { Emit } from '../events.js'
 import { Journal } from './journal.js'
+import { FIRST_RETRY_MS, LONGEST_RETRY_MS, Retry } from './retry.js'
 import { ServerCheck } from './server-check.js'
 
 /** Which other processes use the keys (`fleet/fleet.ts`). */
@@ -45,8 +46,6 @@ export interface HealthOptions {
 /** This many failed round trips within this time stop the use of the cache. They need not be in a row: one node of a Cluster may hang. */
 const FAILURES_TO_SUSPEND = 3
 const FAILURES_WITHIN_MS = 1_000
-const FIRST_RETRY_MS = 50
-const LONGEST_RETRY_MS = 1_000
 /** An error that Redis answers to each command is one event in this time. */
 const REFUSALS_APART_MS = 1_000
 
@@ -67,8 +66,7 @@ export class Health {
   #generation = 0
   #hanging = false
   #recovering: Promise<void> | undefined
-  #retry: NodeJS.Timeout | undefined
-  #retryMs = FIRST_RETRY_MS
+  readonly #retry = new Retry(() => this.#recover())
   readonly #server: ServerCheck
   #closed = false
   #checking: Promise<boolean> | undefined
@@ -96,7 +94,7 @@ export class Health {
     this.#unwatch = connection.watch({
       onReady: () => {
         this.#connects++
-        this.#retryMs = FIRST_RETRY_MS
+        this.#retry.reset()
         this.#recover()
       },
       onClose: () => {
@@ -121,7 +119,7 @@ export class Health {
     if (this.#trusted && (!sameServers || otherDatabase !== undefined)) {
       this.#connects++
       this.#suspend(sameServers ? 'the application has selected another database' : 'the server is another one')
-      this.#retryMs = FIRST_RETRY_MS
+      this.#retry.reset()
       this.#schedule()
     }
     return ready
@@ -226,7 +224,7 @@ export class Health {
   /** A round trip of a read came back in time. */
   succeeded(): void {
     // Reset the back-off here, and not when the cache is used again: a Redis that answers probes but not reads would flap every 50 ms.
-    this.#retryMs = FIRST_RETRY_MS
+    this.#retry.reset()
   }
 
   /** A round trip of a read got no answer in time. */
@@ -260,8 +258,7 @@ export class Health {
     this.#unwatch()
     clearTimeout(this.#renewal)
     await this.#replay(ms)
-    clearTimeout(this.#retry)
-    this.#retry = undefined
+    this.#retry.cancel()
     await this.#connection.rest(ms)
     return this.pending
   }
@@ -273,8 +270,7 @@ export class Health {
     // No event: it is not used because nothing is asked.
     this.#generation++
     this.#trusted = false
-    clearTimeout(this.#retry)
-    this.#retry = undefined
+    this.#retry.cancel()
     this.#starting = undefined
     await this.#connection.rest(ms)
   }
@@ -326,13 +322,7 @@ export class Health {
 
   #schedule(): void {
     if (this.#connection.resting) return
-    if (this.#retry !== undefined || !this.#wanted) return
-    this.#retry = setTimeout(() => {
-      this.#retry = undefined
-      this.#recover()
-    }, this.#retryMs)
-    this.#retry.unref()
-    this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
+    if (this.#wanted) this.#retry.schedule()
   }
 
   /** Whether another attempt is worth it. A cache that was closed still replays the invalidations of its writes. */
@@ -359,8 +349,7 @@ export class Health {
 
   #resume(): void {
     this.#trusted = true
-    clearTimeout(this.#retry)
-    this.#retry = undefined
+    this.#retry.cancel()
     this.#failures = 0
     this.#server.used()
     this.#say(true)
