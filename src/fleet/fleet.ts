@@ -12,7 +12,7 @@
  * older knowledge. So a sign of life that is `leaseMs` old is one that every process has seen, or will see before it acts.
  */
 import type { Connection, Reply } from '../redis/connection.js'
-import type { FleetView } from '../redis/health.js'
+import type { FleetView } from '../redis/fleet-view.js'
 import type { Emit } from '../events.js'
 import { fleetKey } from '../wire/keys.js'
 import { Bypass } from '../plan/bypass.js'

@@ -8,30 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from './connection.js'
 import { patiently } from '../waiting.js'
 import type { Emit } from '../events.js'
+import type { FleetView } from './fleet-view.js'
 import { Journal } from './journal.js'
+import { Refusals } from './refusals.js'
 import { FIRST_RETRY_MS, LONGEST_RETRY_MS, Retry } from './retry.js'
 import { ServerCheck } from './server-check.js'
-
-/** Which other processes use the keys (`fleet/fleet.ts`). */
-export interface FleetView {
-  /** Leaves a sign of life and reads those of the others. False: Redis did not answer. */
-  checkIn(ms: number): Promise<boolean>
-  /** Whether what is known of the others is recent enough to send invalidations. */
-  readonly fresh: boolean
-  /** Whether reads may use the keys. */
-  readonly ours: boolean
-  /** Whether another look could change that. */
-  readonly unsettled: boolean
-  readonly renewMs: number
-  /** The keys are read or written: a process that is not used lets its sign of life run out. */
-  touch(): void
-  /** Whether they were since the last sign of life. */
-  readonly isUsed: boolean
-  /** How many other versions of the schema are alive. */
-  readonly others: number
-  /** All epochs of all versions. */
-  everything(): readonly string[]
-}
 
 export interface HealthOptions {
   readonly prefix: string
@@ -46,8 +27,6 @@ export interface HealthOptions {
 /** This many failed round trips within this time stop the use of the cache. They need not be in a row: one node of a Cluster may hang. */
 const FAILURES_TO_SUSPEND = 3
 const FAILURES_WITHIN_MS = 1_000
-/** An error that Redis answers to each command is one event in this time. */
-const REFUSALS_APART_MS = 1_000
 
 export class Health {
   readonly #connection: Connection
@@ -61,7 +40,7 @@ export class Health {
   #starting: Promise<number> | undefined
   #failures = 0
   #firstFailureAt = 0
-  readonly #refusals = new Map<string, number>()
+  readonly #refusals: Refusals
   #connects = 0
   #generation = 0
   #hanging = false
@@ -76,6 +55,7 @@ export class Health {
     this.#connection = connection
     this.#options = options
     const { prefix, epochs, deadlineMs, holdMs, fleet, emit } = options
+    this.#refusals = new Refusals(emit)
     this.#server = new ServerCheck(connection, {
       prefix,
       epochs,
@@ -285,13 +265,7 @@ export class Health {
   }
 
   #refusal(code: string, command?: string): void {
-    const now = performance.now()
-    const what = command === undefined ? code : `${code} ${command}`
-    if (now - (this.#refusals.get(what) ?? Number.NEGATIVE_INFINITY) >= REFUSALS_APART_MS) {
-      this.#refusals.set(what, now)
-      const which = command === undefined ? 'a command' : `a command (${command})`
-      this.#options.emit({ type: 'error', code: 'REDIS_REFUSED', message: `Redis refused ${which}: ${code}.` })
-    }
+    this.#refusals.report(code, command)
     // It has become a replica: invalidations of other processes may go to another server now.
     if (code === 'READONLY' && this.#trusted) {
       this.#suspend('the server is a replica')
