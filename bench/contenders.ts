@@ -66,6 +66,8 @@ export const FLOOR_PER_TICK = 'bare `MGET` per tick + decode'
 export const FLOOR_EXTENSION = 'an extension that does nothing else'
 export const PLAIN = 'plain Prisma'
 export const OURS = 'prisma-extension-cache-aside'
+/** Every read through Prisma's query hook. */
+export const HOOK = 'prisma-extension-cache-aside, `front: false`'
 export const RIVAL = 'prisma-extension-redis'
 export const BY_HAND = 'by hand: `GET`, `SETEX`, JSON'
 export const BENTO = 'bentocache, memory + Redis'
@@ -73,19 +75,18 @@ export const BENTO_REDIS = 'bentocache, Redis alone'
 
 export async function contenders(base: PrismaClient, redis: Redis, prefix: string): Promise<Contender[]> {
   const model = { ttl: '1h', queries: true } as const
-  const ours = base.$extends(
-    cacheAside({
-      redis,
-      prefix: `${prefix}ours:`,
-      deadlineMs: 5000,
-      models: { Account: model, Item: model, Article: model, Author: model, Post: model },
-    }),
-  ) as unknown as Reads
+  const models = { Account: model, Item: model, Article: model, Author: model, Post: model }
+  const own = (name: string, at: string, front: boolean): Contender => {
+    const extension = cacheAside({ redis, prefix: `${prefix}${at}:`, deadlineMs: 5000, models, front })
+    const prisma = base.$extends(extension) as unknown as Reads
+    return { name, read: (what, i) => what.read(prisma, i), prisma, prefix: `${prefix}${at}:` }
+  }
   return [
     ...floors(base, redis, prefix),
     leastExtension(base, redis, prefix),
     { name: PLAIN, read: (what, i) => what.read(base, i), prisma: base, prefix: `${prefix}none:` },
-    { name: OURS, read: (what, i) => what.read(ours, i), prisma: ours, prefix: `${prefix}ours:` },
+    own(OURS, 'ours', true),
+    own(HOOK, 'hook', false),
     await rival(base, redis, prefix),
     byHand(base, redis, prefix),
     ...(await bento(base, redis, prefix)),

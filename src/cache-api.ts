@@ -164,12 +164,22 @@ export type Explanation =
  */
 export type Invalidated = 'done' | 'queued' | 'after-transaction'
 
-/** @param scope - the transaction whose end invalidations wait for, if the API is that of a transaction client */
+/** What `explain` says of a client. */
+export interface Explained {
+  hasHooksBehind(model: string, operation: string): boolean
+  /** Why a read is not answered in the front; undefined where it is. */
+  whyNot(model: string, operation: string, plan: { readonly models: readonly string[] }): string | undefined
+}
+
+/**
+ * @param scope - the transaction whose end invalidations wait for, if the API is that of a transaction client
+ * @param explained - undefined in a transaction
+ */
 export function cacheApi<Client>(
   session: Session,
   client: ClientTraits,
   inTransaction: { readonly scope: Scope | undefined } | undefined,
-  behind: (model: string, operation: string) => boolean = () => false,
+  explained?: Explained,
 ): CacheApi<Client> {
   /** @param staleIn - what is stale, and keys to invalidate besides */
   const invalidateIn = async (staleIn: (context: Context) => { effects: Effects; keys?: readonly string[] }) => {
@@ -235,12 +245,12 @@ export function cacheApi<Client>(
       if (client.unseen !== undefined) return { cached: false, why: client.unseen }
       if (context === undefined) return { cached: false, why: NOT_KNOWN }
       const plan = context.fleet.check(context.access.check(planRead(model, operation, args, client)))
-      if (plan.kind !== 'bypass' && !context.hooksAreSameForAll && behind(name, operation))
+      if (plan.kind === 'bypass') return { cached: false, why: plan.why }
+      if (!context.hooksAreSameForAll && explained?.hasHooksBehind(name, operation) === true)
         return { cached: false, why: HOOKS_BEHIND }
       const { obstacle } = context.health
-      if (plan.kind !== 'bypass' && obstacle !== undefined)
-        return { cached: false, why: `Redis is not used: ${obstacle}` }
-      return explainRead(plan, context.catalog)
+      if (obstacle !== undefined) return { cached: false, why: `Redis is not used: ${obstacle}` }
+      return explainRead(plan, context.catalog, explained?.whyNot(name, operation, plan))
     },
     disable() {
       session.enabled = false

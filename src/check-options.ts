@@ -16,6 +16,7 @@ const KNOWN = [
   'deadlineMs',
   'invalidationDeadlineMs',
   'hooksBehind',
+  'front',
 ]
 const KNOWN_OF_MODEL = ['ttl', 'negativeTtl', 'queries', 'dependsOn', 'rowSecurity', 'exclude', 'maxBytes', 'jitter']
 const DEFAULT_TTL = 3600
@@ -46,6 +47,7 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
       options.hooksBehind,
       'Remove it where hooks depend on who runs the query, and apply their extension before this one.',
     ),
+    front: checkBoolean('front', options.front ?? true),
     deadlineMs: checkRange('deadlineMs', options.deadlineMs ?? 50, 1, 60_000, 'milliseconds'),
     invalidationDeadlineMs: checkRange(
       'invalidationDeadlineMs',

@@ -6,29 +6,19 @@ import type { Overrides } from './assemble.js'
 import { type CacheApi, cacheApi } from './cache-api.js'
 import { checkOptions } from './check-options.js'
 import type { Context } from './context.js'
-import { nameOf } from './errors.js'
+import { frontOf } from './front/front.js'
+import { FrontClient } from './front/front-client.js'
 import type { Scope } from './local/open-transactions.js'
 import type { CacheAsideOptions } from './options.js'
-import { Bypass, HOOKS_BEHIND, TURNED_OFF } from './plan/bypass.js'
+import { TURNED_OFF } from './plan/bypass.js'
 import { anyWrite } from './plan/effects.js'
-import { isRead, planRead, type ReadPlan, type ResultRead } from './plan/read.js'
-import type { RowRead, RowsRead, WholeRow } from './plan/rows.js'
+import { isRead } from './plan/read.js'
 import type { ClientTraits } from './plan/selection.js'
 import { addTraitsOf, traitsOf } from './plan/traits.js'
-import { factsOf, hooksOf } from './prisma7/client.js'
-import {
-  isLoadOf,
-  isTransactionClient,
-  isUndescribed,
-  markHook,
-  type Operation,
-  skipComputedFields,
-  transactionIdOf,
-} from './prisma7/operation.js'
-import { callerQuery, nameOfLoad, RowLoad } from './read/row-load.js'
-import { cacheAside } from './read/read.js'
-import { ResultReading } from './read/result.js'
-import { readRows, rowReading } from './read/rows.js'
+import { factsOf } from './prisma7/client.js'
+import { isTransactionClient, markHook, type Operation, passOn, transactionIdOf } from './prisma7/operation.js'
+import { readModel } from './read/model-read.js'
+import { callerQuery } from './read/row-load.js'
 import { type Session, Sessions } from './session.js'
 import { NOT_KNOWN } from './source/database.js'
 import { invalidate } from './write/invalidate.js'
@@ -91,20 +81,28 @@ export function createExtension<Client>(
 
   const invalidation = (client: AnyClient) => {
     const attached = attach(client)
-    const $allOperations = through(attached, invalidateOnly)
+    const $allOperations = through(attached, 'invalidation')
     return client.$extends({ name: NAME, query: { $allOperations }, client: clientMembers(attached) })
   }
   const whole = (client: AnyClient) => {
     const attached = attach(client)
     const { session, traits } = attached
-    const $allOperations = through(attached, readOrWrite)
+    const $allOperations = through(attached, 'all')
     attached.own.hook = $allOperations
-    const $cache = cacheApi(session, traits, undefined)
-    const members = { ...clientMembers(attached), $cache, $uncached: invalidation(client) }
-    return client.$extends({ name: NAME, query: { $allOperations }, client: members })
+    return inFront(attached, $allOperations, $cache => {
+      const members = { ...clientMembers(attached), $cache, $uncached: invalidation(client) }
+      return client.$extends({ name: NAME, query: { $allOperations }, client: members })
+    })
   }
   // The types of both are those of the application's client, which only the caller knows.
   return Object.assign(whole, { invalidation }) as unknown as CacheAside<Client>
+}
+
+/** Makes a client whose `$cache` knows of it, with the front. */
+function inFront({ session, traits }: Attached, hook: object, extend: ($cache: object) => object): object {
+  const of = new FrontClient(session, traits, hook)
+  of.client = extend(cacheApi(session, traits, undefined, of))
+  return session.hasFront ? frontOf(of) : of.client
 }
 
 /** A client that the extension was applied to. */
@@ -120,7 +118,8 @@ interface Attached {
 type Route = (context: Context, traits: ClientTraits, operation: Operation, hasHooksBehind: boolean) => Promise<unknown>
 
 /** The query hook: every operation of the client comes through here. Its `this` is Prisma's list of hooks. */
-function through({ session, traits }: Attached, route: Route) {
+function through({ session, traits }: Attached, does: 'all' | 'invalidation') {
+  const route = does === 'all' ? readOrWrite : invalidateOnly
   function hook(this: unknown, operation: Operation): Promise<unknown> {
     const { context } = session
     if (session.isOff) return bypassedWithout(session, operation)
@@ -128,7 +127,7 @@ function through({ session, traits }: Attached, route: Route) {
     if (context === undefined) return onceOpened(session, traits, operation, hasHooksBehind, route)
     return route(context, traits, operation, hasHooksBehind)
   }
-  markHook(hook)
+  markHook(hook, does)
   return hook
 }
 
@@ -147,10 +146,10 @@ async function onceOpened(
   if (context !== undefined) return route(context, traits, operation, hasHooksBehind)
   if (operation.model !== undefined && isRead(operation.operation)) {
     session.events.bypass(operation.model, operation.operation, NOT_KNOWN)
-    return passed(operation)
+    return passOn(operation)
   }
   try {
-    return await passed(operation)
+    return await passOn(operation)
   } finally {
     session.whenOpen(opened => void invalidate(opened, anyWrite(opened.catalog), 'write'))
   }
@@ -159,16 +158,12 @@ async function onceOpened(
 function bypassedWithout({ events }: Session, operation: Operation): Promise<unknown> {
   const { model, operation: name } = operation
   if (model !== undefined && isRead(name)) events.bypass(model, name, TURNED_OFF)
-  return passed(operation)
-}
-
-async function passed(operation: Operation): Promise<unknown> {
-  return await operation.query(operation.args)
+  return passOn(operation)
 }
 
 const readOrWrite: Route = (context, traits, operation, hasHooksBehind) => {
   if (operation.model === undefined) return writeRaw(context, operation, hasHooksBehind)
-  if (isRead(operation.operation)) return read(context, traits, operation, hasHooksBehind)
+  if (isRead(operation.operation)) return readModel(context, traits, operation, hasHooksBehind)
   // How the database compares texts decides which of them name a row.
   if (!context.access.known) return firstWrite(context, traits, operation, hasHooksBehind)
   return writeModel(context, traits, operation, hasHooksBehind)
@@ -184,85 +179,10 @@ const firstWrite: Route = async (context, traits, operation, hasHooksBehind) => 
   return writeModel(context, traits, operation, hasHooksBehind)
 }
 
-// ---- reads
-
-const read: Route = (context, traits, operation, hasHooksBehind) => {
-  // An extension that is applied twice meets its own loads.
-  if (isLoadOf(operation, context)) return passed(operation)
-  const plan = planOf(context, traits, operation, hasHooksBehind)
-  if (plan.kind === 'bypass') return bypassed(context, operation, plan.why)
-  const isSettled = context.access.known && context.store.usable
-  if (!isSettled) return readOnceSettled(context, traits, operation, hasHooksBehind)
-  return readCached(context, traits, operation, plan)
-}
-
-/**
- * At the start, and when the process was idle, the cache first has to learn whose the keys are, what the database user may see,
- * and who else writes: the answers may change the plan.
- */
-const readOnceSettled: Route = async (context, traits, operation, hasHooksBehind) => {
-  await context.database.known()
-  if (!context.access.known) return bypassed(context, operation, NOT_KNOWN)
-  if (!context.store.usable) await context.store.started()
-  const plan = planOf(context, traits, operation, hasHooksBehind)
-  if (plan.kind === 'bypass') return bypassed(context, operation, plan.why)
-  return readCached(context, traits, operation, plan)
-}
-
-function bypassed(context: Context, operation: Operation, why: string): Promise<unknown> {
-  context.events.bypass(operation.model as string, operation.operation, why)
-  return callerQuery(context, operation)
-}
-
-function readCached(
-  context: Context,
-  traits: ClientTraits,
-  operation: Operation,
-  plan: RowRead | RowsRead | ResultRead,
-): Promise<unknown> {
-  if (plan.kind === 'result') return cacheAside(context, new ResultReading(context, operation, plan))
-  const { tree } = plan
-  if (tree !== undefined && traits.computed.isEmpty) skipComputedFields(operation)
-  if (plan.kind === 'rows') return readRows(context, traits, operation, plan)
-  return cacheAside(context, rowReading(context, operation, plan, new RowLoad(context, traits, operation, plan)))
-}
-
-function planOf(context: Context, traits: ClientTraits, operation: Operation, hasHooksBehind: boolean): ReadPlan {
-  const { model, operation: name, args } = operation
-  if (!context.enabled) return new Bypass(TURNED_OFF)
-  // Also because every operation of a batch transaction has to reach Prisma, or `$transaction([...])` never settles.
-  if (context.transactionOf(operation) !== undefined) return new Bypass('in a transaction')
-  if (isUndescribed(operation)) return new Bypass('the client does not say which query it is')
-  try {
-    const plan = planRead(context.catalog.get(model as string), name, args, traits)
-    if (plan.kind === 'bypass') return plan
-    if (plan.kind !== 'result') {
-      if (context.deniedLoads.has(nameOfLoad(plan))) return new Bypass('the database user may not read the whole row')
-      const rows = plan.kind === 'row' ? [plan] : plan.rows
-      if (isNarrow(plan) && rows.some(({ key }) => context.guesses.isTooLarge(key))) {
-        return new Bypass('the row is larger than maxBytes')
-      }
-    }
-    // What the hooks make of the query would be stored for all users, and a hit would run none of them.
-    if (!hasHooksBehind || context.hooksAreSameForAll) return context.fleet.check(context.access.check(plan))
-    context.warnOfHooks()
-    return new Bypass(HOOKS_BEHIND)
-  } catch (error) {
-    // Args that can't be planned are Prisma's to judge.
-    const message = `A ${name} could not be planned: ${nameOf(error)}.`
-    context.events.emit({ type: 'error', code: 'PLAN', message })
-    return new Bypass('the args are of a form that this version does not know')
-  }
-}
-
-/** Whether the caller asks for less of the row than a load does. */
-function isNarrow({ fieldIndexes, tree }: WholeRow): boolean {
-  return (tree === undefined ? fieldIndexes : tree.selection.fieldIndexes) !== undefined
-}
-
 // ---- the client
 
-function clientMembers({ client, session, traits, own }: Attached) {
+function clientMembers(attached: Attached) {
+  const { client, session, traits, own } = attached
   return {
     async $disconnect(this: object): Promise<void> {
       await client.$disconnect.call(this)
@@ -271,14 +191,13 @@ function clientMembers({ client, session, traits, own }: Attached) {
 
     $extends(this: object, extension: unknown): object {
       const derived = client.$extends.call(this, extension)
+      // What it returns has come through here already, or is its own affair.
+      if (typeof extension === 'function') return derived
       addTraitsOf(derived, traits)
       const { hook } = own
       if (hook === undefined) return derived
       // Its `explain` knows of the hooks that run behind this one.
-      const hasHooksBehind = (model: string, operation: string) =>
-        session.hasHooksBehind(hooksOf(derived, model, operation), hook)
-      const $cache = cacheApi(session, traits, undefined, hasHooksBehind)
-      return client.$extends.call(derived, { name: NAME, client: { $cache } })
+      return inFront(attached, hook, $cache => client.$extends.call(derived, { name: NAME, client: { $cache } }))
     },
 
     /** With the receiver, or the transaction client would lose this and all later extensions. */

@@ -101,6 +101,12 @@ interface CommonOptions<Client> {
    * and operations that such hooks apply to are not cached.
    */
   hooksBehind?: 'same-for-all' | undefined
+  /**
+   * `false`: every read goes through Prisma's query hook. By default a read of a cached model is looked up before Prisma is
+   * called, which is what most of the time of a hit is spent on, and handed to Prisma unless it is a hit. The answers are the same.
+   * Default: `true`.
+   */
+  front?: boolean | undefined
   /** Longest time in ms that a query waits for Redis, over all its round trips. From 1 to 60000. Default: 50. */
   deadlineMs?: number | undefined
   /**
@@ -138,6 +144,7 @@ export interface Config {
   readonly includeKeys: boolean
   readonly log: boolean | Logger | undefined
   readonly hooksBehind: 'same-for-all' | undefined
+  readonly front: boolean
   readonly deadlineMs: number
   readonly invalidationDeadlineMs: number
 }

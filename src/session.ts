@@ -45,6 +45,8 @@ export class Session {
   readonly hasHooksBehind: typeof hasHooksBehind
   /** Whether there is no Redis: then there will be no context. */
   readonly isOff: boolean
+  /** Whether reads are looked up before Prisma is called. */
+  readonly hasFront: boolean
   /** Its keys have no prefix while the prefix is not known. */
   #catalog: Catalog
   #context: Context | undefined
@@ -63,6 +65,7 @@ export class Session {
     this.hasHooksBehind = overrides.hasHooksBehind ?? hasHooksBehind
     const { prefix, redis } = config
     this.isOff = redis === undefined
+    this.hasFront = config.front && !this.isOff
     const create = (known: string) =>
       createContext({ ...config, redis: redis as NonNullable<typeof redis>, prefix: known }, facts, this, overrides)
     if (typeof prefix === 'string' && !this.isOff) {

@@ -19,10 +19,18 @@ export interface CachedRead {
   relations?: Record<string, readonly string[]>
   /** Of the result of a query: the keys in Redis that the entry depends on. */
   dependsOn?: readonly string[]
+  /** `'front'`: a hit is answered before Prisma is called. `'hook'`: Prisma's query hook answers it, which takes longer. */
+  way: 'front' | 'hook'
+  /** Why it is the hook. */
+  whyHook?: string
 }
 
-export function explainRead(plan: ReadPlan, catalog: Catalog): CachedRead | { cached: false; why: Bypass['why'] } {
-  if (plan.kind === 'bypass') return { cached: false, why: plan.why }
+/** @param whyHook - why the query hook has to answer it; undefined: it does not */
+export function explainRead(plan: Exclude<ReadPlan, Bypass>, catalog: Catalog, whyHook: string | undefined): CachedRead {
+  return { ...explainPlan(plan, catalog), ...(whyHook === undefined ? { way: 'front' } : { way: 'hook', whyHook }) }
+}
+
+function explainPlan(plan: Exclude<ReadPlan, Bypass>, catalog: Catalog): Omit<CachedRead, 'way'> {
   const facts = factsOf(catalog)
   if (plan.kind === 'result') {
     const { key, list } = plan

@@ -87,8 +87,7 @@ export function factsOf(client: object): ClientFacts {
   if (typeof _extensions?.getAllComputedFields !== 'function') throw unknownForm(client)
   const schema = schemaOf(schemaText, models)
   refuseProvider(schema.provider)
-  const computed = new ComputedFields([...schema.models.keys()])
-  computed.addThoseOf(client)
+  const computed = ComputedFields.of(client, [...schema.models.keys()])
   return {
     schema,
     schemaText,
@@ -112,6 +111,12 @@ export class ComputedFields {
     this.#models = models
   }
 
+  static of(client: object, models: readonly string[]): ComputedFields {
+    const computed = new ComputedFields(models)
+    computed.addThoseOf(client)
+    return computed
+  }
+
   /** Answers whether there are any that were not known. */
   addThoseOf(client: object): boolean {
     const extensions = (client as ClientInternals)._extensions
@@ -127,6 +132,11 @@ export class ComputedFields {
 
   get isEmpty(): boolean {
     return this.#computed.size === 0
+  }
+
+  hasAny(model: string): boolean {
+    const prefix = `${model}.`
+    return [...this.#computed].some(name => name.startsWith(prefix))
   }
 
   /** Whether the model has a computed field of this name; it may hide a column. */

@@ -37,6 +37,11 @@ export function fluentPath({ __internalParams }: Operation): readonly string[] {
   return __internalParams?.dataPath?.filter((_, i) => i % 2 === 1) ?? []
 }
 
+/** The args as the caller of the client's method wrote them: the very object, unless a hook before has changed them. */
+export function argsOfCall({ __internalParams }: Operation): unknown {
+  return __internalParams?.args
+}
+
 /** Whether the client says nothing of how the operation was called: then it is not known what its result has to be. */
 export function isUndescribed({ __internalParams }: Operation): boolean {
   return __internalParams === undefined
@@ -45,6 +50,11 @@ export function isUndescribed({ __internalParams }: Operation): boolean {
 /** Whether the operation is, or may be, a fluent call, whose result is another row. */
 export function isFluent(operation: Operation): boolean {
   return isUndescribed(operation) || fluentPath(operation).length > 0
+}
+
+/** Runs an operation as it is. */
+export async function passOn({ query, args }: Operation): Promise<unknown> {
+  return await query(args)
 }
 
 /**
@@ -82,8 +92,13 @@ export function isLoadOf({ __internalParams }: Operation, loader: object): boole
 /** Marks hooks of this package, of any copy of it: what they do to a query is the same for all. */
 const OWN_HOOK = Symbol.for('prisma-extension-cache-aside.hook')
 
-export function markHook(hook: object): void {
-  Object.defineProperty(hook, OWN_HOOK, { value: true })
+/** @param does - `'invalidation'`: it hands reads on as they are */
+export function markHook(hook: object, does: 'all' | 'invalidation'): void {
+  Object.defineProperty(hook, OWN_HOOK, { value: does })
+}
+
+export function isInvalidationHook(hook: object): boolean {
+  return (hook as { [OWN_HOOK]?: unknown })[OWN_HOOK] === 'invalidation'
 }
 
 /**

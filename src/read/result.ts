@@ -30,17 +30,11 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
   }
 
   lookUp(deadline: number): Promise<Snapshot | undefined> {
-    return this.#context.store.lookUp(this.key, this.#plan.dependsOn, deadline, snapshot => snapshot)
+    return lookUpResult(this.#context, this.#plan, deadline)
   }
 
   answer(snapshot: Snapshot | undefined): Answer {
-    if (snapshot === undefined || snapshot.entry === null || snapshot.held) return MISS
-    const { entry, epochs } = snapshot
-    if (verifiedKind(entry, this.#plan.cached.codec.fingerprint) !== Kind.result) return MISS
-    const stamp = combinedStamp(epochs)
-    if (stamp === undefined || !hasStamp(entry, stamp)) return MISS
-    const decoded = this.#plan.codec.decode(entry, PAYLOAD_AT)
-    return decoded === undefined ? MISS : this.#answerOf(decoded.result)
+    return answerOfResult(this.#plan, this.operation, snapshot, fluentPath(this.#operation))
   }
 
   acquire(snapshot: Snapshot | undefined, deadline: number, flight: Flight<SharedRow>) {
@@ -66,7 +60,7 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
 
   answerShared(shared: SharedRow): Answer {
     const decoded = shared === 'absent' ? undefined : this.#plan.codec.decode(shared, 0)
-    return decoded === undefined ? BYPASS : this.#answerOf(decoded.result)
+    return decoded === undefined ? BYPASS : answerOf(decoded.result, this.operation, fluentPath(this.#operation))
   }
 
   recover(error: unknown): Promise<unknown> {
@@ -75,11 +69,6 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
 
   callerQuery(): Promise<unknown> {
     return callerQuery(this.#context, this.#operation)
-  }
-
-  #answerOf(result: unknown): Answer {
-    if (result === null && throwsWhenAbsent(this.operation)) return BYPASS
-    return { kind: 'hit', value: partOf(fluentPath(this.#operation), result) }
   }
 
   #fill({ epochs }: Ticket, payload: Buffer | undefined, isNull: boolean): FillOutcome {
@@ -96,6 +85,39 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
     this.#context.store.fill(this.key, entry, { dependsOn, ttlMs: jittered(storedMs, policy.jitter), guard: 'none' })
     return 'sent'
   }
+}
+
+export function lookUpResult(
+  { store }: Pick<Context, 'store'>,
+  { key, dependsOn }: ResultRead,
+  deadline: number,
+): Promise<Snapshot | undefined> {
+  return store.lookUp(key, dependsOn, deadline, snapshot => snapshot)
+}
+
+/**
+ * What follows from what `lookUpResult` found.
+ *
+ * @param path - of a fluent call: the part of the result that it answers
+ */
+export function answerOfResult(
+  { cached, codec }: ResultRead,
+  operation: string,
+  snapshot: Snapshot | undefined,
+  path: readonly string[],
+): Answer {
+  if (snapshot === undefined || snapshot.entry === null || snapshot.held) return MISS
+  const { entry, epochs } = snapshot
+  if (verifiedKind(entry, cached.codec.fingerprint) !== Kind.result) return MISS
+  const stamp = combinedStamp(epochs)
+  if (stamp === undefined || !hasStamp(entry, stamp)) return MISS
+  const decoded = codec.decode(entry, PAYLOAD_AT)
+  return decoded === undefined ? MISS : answerOf(decoded.result, operation, path)
+}
+
+function answerOf(result: unknown, operation: string, path: readonly string[]): Answer {
+  if (result === null && throwsWhenAbsent(operation)) return BYPASS
+  return { kind: 'hit', value: partOf(path, result) }
 }
 
 /** The part of a result that a fluent call selects: null where a row on the way is missing. */

@@ -9,7 +9,7 @@ import type { Ticket } from '../redis/store.js'
 import type { Row } from '../wire/rows.js'
 import type { Loaded, RowSource } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
-import { fillRow, type LookedUp, lookUpRow } from './row-entry.js'
+import { type Entries, fillRow, type LookedUp, lookUpRow } from './row-entry.js'
 
 export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded, SharedRow> {
   readonly model: string
@@ -19,7 +19,6 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
   readonly #context: Context
   readonly #plan: RowRead
   readonly #load: RowSource
-  readonly #needsWhole: boolean
 
   /** @param operation - `findUnique` or another of its kind, or a `findMany` of which this is one row */
   constructor(context: Context, operation: Operation, plan: RowRead, load: RowSource) {
@@ -29,16 +28,14 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     this.#context = context
     this.#plan = plan
     this.#load = load
-    this.#needsWhole = needsWhole(plan)
   }
 
   lookUp(deadline: number): Promise<LookedUp> {
-    const fieldIndexes = this.#needsWhole ? undefined : this.#plan.fieldIndexes
-    return lookUpRow(this.#context, this.#plan, deadline, fieldIndexes)
+    return lookUpSelected(this.#context, this.#plan, deadline)
   }
 
-  answer({ found }: LookedUp): Answer {
-    return found === undefined ? MISS : this.#answerOf(found, this.#needsWhole)
+  answer(looked: LookedUp): Answer {
+    return answerOfEntry(this.#plan, this.operation, looked)
   }
 
   acquire({ snapshot, rowKey }: LookedUp, deadline: number, flight: Flight<SharedRow>) {
@@ -62,13 +59,13 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
 
   answerLoaded({ row, notFound }: Loaded): unknown {
     if (notFound !== undefined) throw notFound
-    const answer = this.#answerOf(row ?? 'absent', true)
+    const answer = this.#answerOf(row ?? 'absent')
     return answer.kind === 'hit' ? answer.value : this.callerQuery()
   }
 
   answerShared(shared: SharedRow): Answer {
     const row = shared === 'absent' ? shared : this.#plan.cached.codec.decode(shared, 0)
-    return row === undefined ? BYPASS : this.#answerOf(row, true)
+    return row === undefined ? BYPASS : this.#answerOf(row)
   }
 
   recover(error: unknown): Promise<unknown> {
@@ -79,9 +76,19 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     return this.#load.callerQuery()
   }
 
-  #answerOf(row: Row | 'absent', isWhole: boolean): Answer {
-    return selectedAnswer(this.#plan, this.operation, row, isWhole)
+  #answerOf(row: Row | 'absent'): Answer {
+    return selectedAnswer(this.#plan, this.operation, row, true)
   }
+}
+
+/** Looks up the fields that the answer needs. */
+export function lookUpSelected(entries: Entries, plan: RowRead, deadline: number): Promise<LookedUp> {
+  return lookUpRow(entries, plan, deadline, needsWhole(plan) ? undefined : plan.fieldIndexes)
+}
+
+/** What follows from what `lookUpSelected` found. */
+export function answerOfEntry(plan: WholeRow, operation: string, { found }: LookedUp): Answer {
+  return found === undefined ? MISS : selectedAnswer(plan, operation, found, needsWhole(plan))
 }
 
 /** Whether the whole row is needed before it can be answered: as proof that it is the right one, or for its filters. */

@@ -8,11 +8,12 @@ import { type RowKey, type RowRead, rowReadOf, type RowsRead } from '../plan/row
 import type { ClientTraits } from '../plan/selection.js'
 import { type Operation, queryWhole } from '../prisma7/operation.js'
 import type { Row } from '../wire/rows.js'
-import { cacheAside, type Reading } from './read.js'
-import { needsWhole, RowReading, selectedAnswer } from './row.js'
+import { type Answer, cacheAside, type Look, type Reading } from './read.js'
+import { answerOfEntry, lookUpSelected, needsWhole, RowReading } from './row.js'
 import { type LookedUp, lookUpRows } from './row-entry.js'
 import { callerQuery, type Loaded, mayConcernOthers, type RowSource, wholeRowArgs } from './row-load.js'
-import { TreeReading } from './tree.js'
+import { answerOfTree, TreeReading } from './tree.js'
+import { lookUpTree, type TreeSnapshot } from './tree-lookup.js'
 
 /** A row as it is read, alone or with its related rows. */
 export function rowReading(
@@ -30,20 +31,66 @@ export function rowReading(
 /** In place of a row: only the caller's own query can answer. */
 const CALLER_QUERY = Symbol('caller query')
 
+/** @param look - the first look-up, if it was made already */
 export async function readRows(
   context: Context,
   traits: ClientTraits,
   operation: Operation,
   plan: RowsRead,
+  look?: Look<readonly FoundRow[]>,
 ): Promise<unknown> {
-  const began = context.flights.now()
-  const deadline = context.store.deadline()
+  const began = look?.began ?? context.flights.now()
+  const deadline = look?.deadline ?? context.store.deadline()
   const load = new RowsLoad(context, traits, operation, plan)
   const list: List = { context, operation, plan, load, began, deadline }
-  const isByIdAlone = plan.tree === undefined && plan.by === plan.identity
-  const rows = await (isByIdAlone ? readByIds(list) : readEach(list))
+  const found = look?.found ?? (await lookUpEach(context, plan, deadline))
+  const rows: unknown[] = []
+  const missing: Promise<void>[] = []
+  for (const [i, key] of plan.rows.entries()) {
+    const looked = found[i] as FoundRow
+    // Rows that are found need no reading of their own.
+    const answer = answerOfFound(plan, operation.operation, looked)
+    if (answer.kind === 'hit') {
+      context.events.hit(plan.model.name, operation.operation, answer.value === null, key.key)
+      rows[i] = answer.value
+      continue
+    }
+    const loading = cacheAside(context, readingOf(list, key), { found: looked, began, deadline })
+    missing.push(
+      loading.then(row => {
+        rows[i] = row
+      }),
+    )
+  }
+  await Promise.all(missing)
   if (rows.includes(CALLER_QUERY)) return callerQuery(context, operation)
   return rows.filter(row => row !== null)
+}
+
+export type FoundRow = LookedUp | TreeSnapshot
+
+/** Many rows by primary key alone are looked up with one promise for all of them. */
+export function lookUpEach(context: Context, plan: RowsRead, deadline: number): Promise<readonly FoundRow[]> {
+  const { tree, by, identity, rows, fieldIndexes } = plan
+  if (tree === undefined && by === identity) {
+    return lookUpRows(context, plan, deadline, needsWhole(plan) ? undefined : fieldIndexes)
+  }
+  return Promise.all(
+    rows.map((key): Promise<FoundRow> => {
+      const row = rowReadOf(plan, key)
+      return tree === undefined
+        ? lookUpSelected(context, row, deadline)
+        : lookUpTree(context, tree, row, deadline)
+    }),
+  )
+}
+
+/** What follows from one of what `lookUpEach` found. */
+export function answerOfFound(plan: RowsRead, operation: string, found: FoundRow): Answer {
+  const { tree } = plan
+  return tree === undefined
+    ? answerOfEntry(plan, operation, found as LookedUp)
+    : answerOfTree(plan, tree, operation, found as TreeSnapshot, [])
 }
 
 interface List {
@@ -58,39 +105,6 @@ interface List {
 function readingOf({ context, operation, plan, load }: List, key: RowKey) {
   const row = rowReadOf(plan, key)
   return rowReading(context, operation, row, load.sourceOf(row))
-}
-
-async function readEach(list: List): Promise<readonly unknown[]> {
-  const { context, plan, began, deadline } = list
-  const readings = plan.rows.map(key => readingOf(list, key))
-  const found = await Promise.all(readings.map(reading => reading.lookUp(deadline) as Promise<unknown>))
-  return Promise.all(readings.map((reading, i) => cacheAside(context, reading, { found: found[i], began, deadline })))
-}
-
-/** The short way of the same: rows that are found need no reading of their own. */
-async function readByIds(list: List): Promise<readonly unknown[]> {
-  const { context, operation, plan, began, deadline } = list
-  const isWhole = needsWhole(plan)
-  const found = await lookUpRows(context, plan, deadline, isWhole ? undefined : plan.fieldIndexes)
-  const rows: unknown[] = []
-  const missing: Promise<void>[] = []
-  for (const [i, key] of plan.rows.entries()) {
-    const looked = found[i] as LookedUp
-    const answer = looked.found && selectedAnswer(plan, operation.operation, looked.found, isWhole)
-    if (answer?.kind === 'hit') {
-      context.events.hit(plan.model.name, operation.operation, answer.value === null, key.key)
-      rows[i] = answer.value
-      continue
-    }
-    const loading = cacheAside(context, readingOf(list, key), { found: looked, began, deadline })
-    missing.push(
-      loading.then(row => {
-        rows[i] = row
-      }),
-    )
-  }
-  await Promise.all(missing)
-  return rows
 }
 
 /** Loads the rows of a list that are not cached, in one statement. */

@@ -4,7 +4,7 @@
  */
 import type { Context } from '../context.js'
 import type { Flight, SharedRow } from '../local/flights.js'
-import type { RowRead } from '../plan/rows.js'
+import type { RowRead, WholeRow } from '../plan/rows.js'
 import type { RowNode } from '../plan/tree.js'
 import { fluentPath, type Operation } from '../prisma7/operation.js'
 import { rowOrNullCodec } from '../wire/results.js'
@@ -46,8 +46,8 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
     return lookUpTree(this.#context, this.#tree, this.#plan, deadline)
   }
 
-  answer({ found }: TreeSnapshot): Answer {
-    return found === undefined ? MISS : this.#answerOf(found)
+  answer(snapshot: TreeSnapshot): Answer {
+    return answerOfTree(this.#plan, this.#tree, this.operation, snapshot, fluentPath(this.#operation))
   }
 
   acquire(snapshot: TreeSnapshot, deadline: number, flight: Flight<SharedRow>): Promise<Tickets> {
@@ -94,15 +94,40 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
   }
 
   #answerOf(row: Row | 'absent'): Answer {
-    const answer = answerOfRow(this.#plan, this.operation, row)
-    if (answer.kind !== 'hit') return answer
-    const { value: whole } = answer
-    return { kind: 'hit', value: this.#part(whole && selected(this.#tree, whole)) }
+    return selectedAnswer(this.#plan, this.#tree, this.operation, row, fluentPath(this.#operation))
   }
 
   #part(result: unknown): unknown {
     return partOf(fluentPath(this.#operation), result)
   }
+}
+
+/**
+ * What follows from what `lookUpTree` found.
+ *
+ * @param path - of a fluent call: the part of the row that it answers
+ */
+export function answerOfTree(
+  plan: WholeRow,
+  tree: RowNode,
+  operation: string,
+  { found }: TreeSnapshot,
+  path: readonly string[],
+): Answer {
+  return found === undefined ? MISS : selectedAnswer(plan, tree, operation, found, path)
+}
+
+function selectedAnswer(
+  plan: WholeRow,
+  tree: RowNode,
+  operation: string,
+  row: Row | 'absent',
+  path: readonly string[],
+): Answer {
+  const answer = answerOfRow(plan, operation, row)
+  if (answer.kind !== 'hit') return answer
+  const { value: whole } = answer
+  return { kind: 'hit', value: partOf(path, whole && selected(tree, whole)) }
 }
 
 /** What the caller selected of a whole row of the tree. */

@@ -122,9 +122,10 @@ const byListOf =
 const byList =
   (more: Parameters<typeof byListOf>[1]): Template =>
   dice => {
-    const listable = subjects.filter(({ keys }) => keys.some(({ fields }) => Object.keys(fields).length === 1))
-    return byListOf(dice(listable).delegate, more)(dice)
+    return byListOf(dice(subjects.filter(isListable)).delegate, more)(dice)
   }
+/** Whether a unique of one field names its rows. */
+const isListable = ({ keys }: Subject) => keys.some(({ fields }) => Object.keys(fields).length === 1)
 const orderOfKey = (delegate: string) => subjectOf(delegate).order
 
 const pinnedByForeignKey = [
@@ -243,7 +244,7 @@ const templates: Readonly<Record<string, readonly Template[]>> = {
   ],
   'rows by a list of keys, with relations': [
     dice => {
-      const [parent, field, child] = dice(everyList)
+      const [parent, field, child] = dice(everyList.filter(([delegate]) => isListable(subjectOf(delegate))))
       return byListOf(parent, () => ({ include: { [field]: orderOf(child) } }))(dice)
     },
     byListOf('post', d => ({ include: { author: d([true, { include: { profile: true } }]), category: true } })),

@@ -62,6 +62,9 @@ const MODELS: CacheAsideOptions['models'] = {
 /** `REDIS=memory`: over the stand-in of `src/testing/`. For files that look at Redis through their world alone, without `MONITOR`. */
 const isInMemory = process.env['REDIS'] === 'memory'
 
+/** `FRONT=off`: every read goes through Prisma's query hook. */
+const hasFront = process.env['FRONT'] !== 'off'
+
 /** Each client is another one of the same memory. */
 function inMemory(): () => Redis {
   const memory = memoryRedis({ lazyConnect: true })
@@ -159,6 +162,7 @@ function cachedProcess(
         hooksBehind: 'same-for-all',
         deadlineMs: 2000,
         invalidationDeadlineMs: 5000,
+        front: hasFront,
         ...options,
         redis,
       },

@@ -1,0 +1,61 @@
+/** The extended client that a front is of: what may be answered before Prisma is called, and why not the rest. */
+import type { ReadPlan } from '../plan/read.js'
+import type { ClientTraits } from '../plan/selection.js'
+import { detourBefore, isTraced } from '../prisma7/calls.js'
+import { ComputedFields, hooksOf } from '../prisma7/client.js'
+import type { Session } from '../session.js'
+
+export class FrontClient {
+  readonly session: Session
+  readonly traits: ClientTraits
+  readonly #hook: object
+  #client: object | undefined
+  #computed: ComputedFields | undefined
+
+  /** @param hook - the query hook of the cache, which the front goes before */
+  constructor(session: Session, traits: ClientTraits, hook: object) {
+    this.session = session
+    this.traits = traits
+    this.#hook = hook
+  }
+
+  /** The client is made with members that have to know of it. */
+  set client(client: object) {
+    this.#client = client
+  }
+
+  get client(): object {
+    return this.#client as object
+  }
+
+  /** Why reads by this method never are in the front; undefined: they may be. */
+  whyNever(model: string, operation: string): string | undefined {
+    if (!this.session.hasFront) return 'the option front is false'
+    return detourBefore(this.#hook, this.client, model, operation)
+  }
+
+  /** Why this read is not in the front, with the client as it is now. */
+  whyNot(model: string, operation: string, plan: Pick<Extract<ReadPlan, { models: unknown }>, 'models'>): string | undefined {
+    const never = this.whyNever(model, operation)
+    if (never !== undefined) return never
+    if (this.isTraced) return 'tracing is switched on'
+    return this.computes(plan.models) ? 'the result has computed fields' : undefined
+  }
+
+  /** Whether query hooks that are not ours run behind the cache. */
+  hasHooksBehind(model: string, operation: string): boolean {
+    return this.session.hasHooksBehind(hooksOf(this.client, model, operation), this.#hook)
+  }
+
+  /** Whether a span of Prisma's would be missed. Tracing may be switched on at any time. */
+  get isTraced(): boolean {
+    return isTraced(this.client)
+  }
+
+  /** Whether Prisma has fields to compute in rows of these models. */
+  computes(models: readonly string[]): boolean {
+    this.#computed ??= ComputedFields.of(this.client, [...this.session.catalog.keys()])
+    const computed = this.#computed
+    return !computed.isEmpty && models.some(name => computed.hasAny(name))
+  }
+}

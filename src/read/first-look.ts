@@ -1,0 +1,80 @@
+/**
+ * The first look-up of a read, which the front makes before Prisma knows of the query: what is looked up, and what the answer is
+ * if it is there. Where it is not, the query hook goes on from here, so that a miss costs no second look-up.
+ */
+import type { Context } from '../context.js'
+import type { Events } from '../events.js'
+import type { Bypass } from '../plan/bypass.js'
+import type { ReadPlan, ResultRead } from '../plan/read.js'
+import type { RowRead, RowsRead } from '../plan/rows.js'
+import type { Snapshot } from '../redis/batches.js'
+import type { Answer } from './read.js'
+import { answerOfResult, lookUpResult } from './result.js'
+import { answerOfEntry, lookUpSelected } from './row.js'
+import type { LookedUp } from './row-entry.js'
+import { answerOfFound, type FoundRow, lookUpEach } from './rows.js'
+import { answerOfTree } from './tree.js'
+import { lookUpTree, type TreeSnapshot } from './tree-lookup.js'
+
+export type CachedPlan = Exclude<ReadPlan, Bypass>
+
+export interface FirstLook {
+  readonly plan: CachedPlan
+  /** What `lookUp` of the plan has found. */
+  readonly found: unknown
+  readonly deadline: number
+}
+
+/** Looks up what a plan needs, in as few round trips as its keys allow. */
+export function lookUp(context: Context, plan: CachedPlan, deadline: number): Promise<unknown> {
+  if (plan.kind === 'rows') return lookUpEach(context, plan, deadline)
+  if (plan.kind === 'result') return lookUpResult(context, plan, deadline)
+  return plan.tree === undefined
+    ? lookUpSelected(context, plan, deadline)
+    : lookUpTree(context, plan.tree, plan, deadline)
+}
+
+/** What follows from what `lookUp` found. A hit is counted. */
+export function answerOf({ events }: Context, plan: CachedPlan, operation: string, found: unknown): Answer {
+  if (plan.kind === 'rows') return answerOfRows(events, plan, operation, found as readonly FoundRow[])
+  const answer = answerOfOne(plan, operation, found)
+  if (answer.kind === 'hit') events.hit(plan.model.name, operation, answer.value === null, plan.key)
+  return answer
+}
+
+function answerOfOne(plan: RowRead | ResultRead, operation: string, found: unknown): Answer {
+  if (plan.kind === 'result') return answerOfResult(plan, operation, found as Snapshot | undefined, WHOLE)
+  return plan.tree === undefined
+    ? answerOfEntry(plan, operation, found as LookedUp)
+    : answerOfTree(plan, plan.tree, operation, found as TreeSnapshot, WHOLE)
+}
+
+/** Not a part of the answer, as in a fluent call. */
+const WHOLE: readonly string[] = []
+
+/** A list of rows is there only if each of them is. */
+function answerOfRows(events: Events, plan: RowsRead, operation: string, found: readonly FoundRow[]): Answer {
+  const rows: unknown[] = []
+  for (const row of found) {
+    const answer = answerOfFound(plan, operation, row)
+    if (answer.kind !== 'hit') return answer
+    rows.push(answer.value)
+  }
+  for (const [i, { key }] of plan.rows.entries()) events.hit(plan.model.name, operation, rows[i] === null, key)
+  return { kind: 'hit', value: rows.filter(row => row !== null) }
+}
+
+/** Looks that are on their way from the front to the hook, by the object that the query's args are in: it is of the front's making. */
+const handedOver = new WeakMap<object, FirstLook>()
+
+export function handOver(args: object, look: FirstLook): void {
+  handedOver.set(args, look)
+}
+
+/** The look that was made for these args, once. */
+export function takeLook(args: unknown): FirstLook | undefined {
+  if (typeof args !== 'object' || args === null) return undefined
+  const look = handedOver.get(args)
+  if (look !== undefined) handedOver.delete(args)
+  return look
+}

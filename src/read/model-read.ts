@@ -1,0 +1,119 @@
+/** A read of a model as the query hook runs it: planned from its args, then answered from the cache, or by Prisma. */
+import type { Context } from '../context.js'
+import { nameOf } from '../errors.js'
+import { Bypass, HOOKS_BEHIND, TURNED_OFF } from '../plan/bypass.js'
+import { planRead, type ReadPlan } from '../plan/read.js'
+import type { WholeRow } from '../plan/rows.js'
+import type { ClientTraits } from '../plan/selection.js'
+import { argsOfCall, isLoadOf, isUndescribed, type Operation, passOn, skipComputedFields } from '../prisma7/operation.js'
+import { NOT_KNOWN } from '../source/database.js'
+import type { Snapshot } from '../redis/batches.js'
+import { type CachedPlan, type FirstLook, takeLook } from './first-look.js'
+import { cacheAside, type Look } from './read.js'
+import { ResultReading } from './result.js'
+import { callerQuery, nameOfLoad, RowLoad } from './row-load.js'
+import { type FoundRow, readRows, rowReading } from './rows.js'
+
+/** @param hasHooksBehind - whether query hooks that are not ours run behind this one */
+export function readModel(
+  context: Context,
+  traits: ClientTraits,
+  operation: Operation,
+  hasHooksBehind: boolean,
+): Promise<unknown> {
+  // An extension that is applied twice meets its own loads.
+  if (isLoadOf(operation, context)) return passOn(operation)
+  const look = context.transactionOf(operation) === undefined ? takeLook(argsOfCall(operation)) : undefined
+  const plan = look?.plan ?? planIn(context, traits, operation, hasHooksBehind)
+  if (plan.kind === 'bypass') return bypassed(context, operation, plan.why)
+  if (!isSettled(context)) return readOnceSettled(context, traits, operation, hasHooksBehind)
+  return readCached(context, traits, operation, plan, look)
+}
+
+/** Whether it is known whose the keys are, what the database user may see, and who else writes; and Redis is in use. */
+export function isSettled({ access, store }: Context): boolean {
+  return access.known && store.usable
+}
+
+/**
+ * At the start, and when the process was idle, the cache first has to learn whose the keys are, what the database user may see,
+ * and who else writes: the answers may change the plan.
+ */
+async function readOnceSettled(
+  context: Context,
+  traits: ClientTraits,
+  operation: Operation,
+  hasHooksBehind: boolean,
+): Promise<unknown> {
+  await context.database.known()
+  if (!context.access.known) return bypassed(context, operation, NOT_KNOWN)
+  if (!context.store.usable) await context.store.started()
+  const plan = planIn(context, traits, operation, hasHooksBehind)
+  if (plan.kind === 'bypass') return bypassed(context, operation, plan.why)
+  return readCached(context, traits, operation, plan, undefined)
+}
+
+function bypassed(context: Context, operation: Operation, why: string): Promise<unknown> {
+  context.events.bypass(operation.model as string, operation.operation, why)
+  return callerQuery(context, operation)
+}
+
+function readCached(
+  context: Context,
+  traits: ClientTraits,
+  operation: Operation,
+  plan: CachedPlan,
+  first: FirstLook | undefined,
+): Promise<unknown> {
+  const look = first && { ...first, began: context.flights.now() }
+  if (plan.kind === 'result') return cacheAside(context, new ResultReading(context, operation, plan), look as Look<Snapshot | undefined>)
+  if (plan.tree !== undefined && traits.computed.isEmpty) skipComputedFields(operation)
+  if (plan.kind === 'rows') return readRows(context, traits, operation, plan, look as Look<readonly FoundRow[]>)
+  return cacheAside(context, rowReading(context, operation, plan, new RowLoad(context, traits, operation, plan)), look)
+}
+
+/** The plan of an operation, wherever it runs. */
+function planIn(context: Context, traits: ClientTraits, operation: Operation, hasHooksBehind: boolean): ReadPlan {
+  if (!context.enabled) return new Bypass(TURNED_OFF)
+  // Also because every operation of a batch transaction has to reach Prisma, or `$transaction([...])` never settles.
+  if (context.transactionOf(operation) !== undefined) return new Bypass('in a transaction')
+  if (isUndescribed(operation)) return new Bypass('the client does not say which query it is')
+  const { model, operation: name, args } = operation
+  try {
+    const plan = planOf(context, traits, model as string, name, args)
+    // What the hooks make of the query would be stored for all users, and a hit would run none of them.
+    if (plan.kind === 'bypass' || !hasHooksBehind || context.hooksAreSameForAll) return plan
+    context.warnOfHooks()
+    return new Bypass(HOOKS_BEHIND)
+  } catch (error) {
+    // Args that can't be planned are Prisma's to judge.
+    const message = `A ${name} could not be planned: ${nameOf(error)}.`
+    context.events.emit({ type: 'error', code: 'PLAN', message })
+    return new Bypass('the args are of a form that this version does not know')
+  }
+}
+
+/** The plan of a read from its args, outside of transactions and where no other hooks are. */
+export function planOf(
+  { catalog, deniedLoads, guesses, fleet, access }: Context,
+  traits: ClientTraits,
+  model: string,
+  name: string,
+  args: unknown,
+): ReadPlan {
+  const plan = planRead(catalog.get(model), name, args, traits)
+  if (plan.kind === 'bypass') return plan
+  if (plan.kind !== 'result') {
+    if (deniedLoads.has(nameOfLoad(plan))) return new Bypass('the database user may not read the whole row')
+    if (isNarrow(plan)) {
+      const rows = plan.kind === 'row' ? [plan] : plan.rows
+      if (rows.some(({ key }) => guesses.isTooLarge(key))) return new Bypass('the row is larger than maxBytes')
+    }
+  }
+  return fleet.check(access.check(plan))
+}
+
+/** Whether the caller asks for less of the row than a load does. */
+function isNarrow({ fieldIndexes, tree }: WholeRow): boolean {
+  return (tree === undefined ? fieldIndexes : tree.selection.fieldIndexes) !== undefined
+}
