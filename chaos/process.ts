@@ -65,7 +65,7 @@ const base = new PrismaClient({
 })
 const db = base.$extends(
   createExtension<PrismaClient>(
-    { redis, models: MODELS, prefix: orders.prefix },
+    { redis, models: MODELS, prefix: orders.prefix, front: slot % 2 === 0 },
     { holdMs: HOLD_MS, ...(orders.without && WITHOUT[orders.without]) },
   ),
 )

@@ -1,7 +1,7 @@
 /** The extended client that a front is of: what may be answered before Prisma is called, and why not the rest. */
 import type { ReadPlan } from '../plan/read.js'
 import type { ClientTraits } from '../plan/selection.js'
-import { detourBefore, isTraced } from '../prisma7/calls.js'
+import { detourBefore, tracingOf } from '../prisma7/calls.js'
 import { ComputedFields, hooksOf } from '../prisma7/client.js'
 import type { Session } from '../session.js'
 
@@ -11,6 +11,7 @@ export class FrontClient {
   readonly #hook: object
   #client: object | undefined
   #computed: ComputedFields | undefined
+  #isTraced: (() => boolean) | undefined
 
   /** @param hook - the query hook of the cache, which the front goes before */
   constructor(session: Session, traits: ClientTraits, hook: object) {
@@ -49,7 +50,8 @@ export class FrontClient {
 
   /** Whether a span of Prisma's would be missed. Tracing may be switched on at any time. */
   get isTraced(): boolean {
-    return isTraced(this.client)
+    this.#isTraced ??= tracingOf(this.client)
+    return this.#isTraced()
   }
 
   /** Whether Prisma has fields to compute in rows of these models. */

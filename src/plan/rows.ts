@@ -7,7 +7,7 @@ import { bypass } from './bypass.js'
 import type { Cached, CatalogModel, Identity } from './catalog.js'
 import { keyOf } from './identities.js'
 import { type Filter, filtersOf, NONE, pinnedByFirst, pinnedByIn, pinnedByUnique, uniqueNames } from './pins.js'
-import type { ClientTraits } from './selection.js'
+import type { ClientTraits, Selection } from './selection.js'
 import { type RowNode, selectedIn } from './tree.js'
 
 /** A row to look up, by its primary key or by another unique. */
@@ -98,12 +98,32 @@ export function planRow(
   const id = by.idOf(values)
   // The database may find a row under other spellings too, and in a batch it is then taken for missing.
   if (id === undefined) bypass(`${by.key.name} may be spelled in another way in the database`)
-  const filters = rest === NONE ? [] : filtersOf(rest, cached, unique ? uniqueNames(model) : new Set())
+  const filters = rest === NONE ? NO_FILTERS : filtersOf(rest, cached, unique ? uniqueNames(model) : NO_NAMES)
   if (typeof filters === 'string') return not(filters)
-  const whole = { model, cached, identity, by, filters, ...selectionIn(model, args, client) }
-  if (!unique && whole.hasCursor) return 'a relation has a cursor, which findFirst and findUnique treat differently'
-  return { kind: 'row', id, key: keyOf(model, by, id), where, ...whole }
+  const { fieldIndexes, tree, hasCursor, models } = selectionIn(model, args, client)
+  if (!unique && hasCursor) return 'a relation has a cursor, which findFirst and findUnique treat differently'
+  const key = keyOf(model, by, id)
+  const strategy = args.relationLoadStrategy
+  // Written out: to spread one object into another takes longer than all the rest of the plan.
+  return {
+    kind: 'row',
+    model,
+    cached,
+    identity,
+    by,
+    id,
+    key,
+    where,
+    filters,
+    fieldIndexes,
+    tree,
+    strategy,
+    hasCursor,
+    models,
+  }
 }
+
+const NO_FILTERS: readonly never[] = []
 
 const NO_NAMES: ReadonlySet<string> = new Set()
 
@@ -129,7 +149,8 @@ export function planRows(model: CatalogModel, cached: Cached, args: Args, client
     if (id === undefined) return undefined
     if (!byId.has(id)) byId.set(id, value)
   }
-  const whole = { model, cached, identity, by, filters, ...selectionIn(model, args, client) }
+  const strategy = args.relationLoadStrategy
+  const whole = { model, cached, identity, by, filters, strategy, ...selectionIn(model, args, client) }
   if (whole.hasCursor) return undefined
   const keys = [...byId]
   if (order !== undefined) keys.sort(([, a], [, b]) => ((a as number) < (b as number) ? -order : order))
@@ -154,21 +175,20 @@ function orderOf(orderBy: unknown, by: Identity): 1 | -1 | undefined | 'other' {
 }
 
 /** What the args select. */
-function selectionIn(
-  model: CatalogModel,
-  args: Args,
-  client: ClientTraits,
-): Pick<WholeRow, 'fieldIndexes' | 'tree' | 'strategy' | 'hasCursor' | 'models'> {
+function selectionIn(model: CatalogModel, args: Args, client: ClientTraits): SelectedOfRow {
   const selection = client.selections.of(model, args, strategyOf(args, client) === 'join', client)
-  const { tree, hasCursor, modelsRead } = selectedIn(selection)
-  return {
-    fieldIndexes: selection.fieldIndexes,
-    tree,
-    strategy: args.relationLoadStrategy,
-    hasCursor,
-    models: namesOf(modelsRead, model),
+  let known = knownSelections.get(selection)
+  if (known === undefined) {
+    const { tree, hasCursor, modelsRead } = selectedIn(selection)
+    known = { fieldIndexes: selection.fieldIndexes, tree, hasCursor, models: namesOf(modelsRead, model) }
+    knownSelections.set(selection, known)
   }
+  return known
 }
+
+type SelectedOfRow = Pick<WholeRow, 'fieldIndexes' | 'tree' | 'hasCursor' | 'models'>
+
+const knownSelections = new WeakMap<Selection, SelectedOfRow>()
 
 export function namesOf({ models, links }: ModelsRead, { name }: CatalogModel): readonly string[] {
   if (models.size + links.size === 0) return [name]

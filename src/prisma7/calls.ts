@@ -45,10 +45,11 @@ export function detourBefore(hook: object, client: object, model: string, operat
   return goesStraight ? undefined : 'an extension with query hooks was applied before the cache'
 }
 
-/** Whether a span of Prisma's would be missed. Tracing may be switched on at any time. */
-export function isTraced(client: object): boolean {
+/** Says whether a span of Prisma's would be missed. Tracing may be switched on at any time. */
+export function tracingOf(client: object): () => boolean {
   const { _tracingHelper } = client as ClientInternals
-  return _tracingHelper?.isEnabled?.() ?? true
+  if (typeof _tracingHelper?.isEnabled !== 'function') return () => true
+  return () => _tracingHelper.isEnabled?.() ?? true
 }
 
 /** Whether errors say where in the application the method was called: Prisma has to be there when it is. */

@@ -63,13 +63,14 @@ export function lookUpRow(
       if (by === identity) return { found, snapshot, rowKey }
       // The id came from a pointer or a guess: the row counts only if it has exactly the value in the query.
       const proven = found !== undefined && found !== 'absent' && by.idOf(found) === id
-      if (proven) guesses.target.set(key, rowId)
-      else guesses.target.delete(key)
+      if (!proven) guesses.target.delete(key)
+      else if (guessed !== rowId) guesses.target.set(key, rowId)
       return { found: proven ? found : undefined, snapshot, rowKey }
     }
     return store.lookUp(rowKey, model.keys, deadline, read, { mayTakeToken: true })
   }
-  const rowId = by === identity ? id : guesses.target.get(key)
+  const guessed = by === identity ? undefined : guesses.target.get(key)
+  const rowId = by === identity ? id : guessed
   return rowId === undefined ? lookUpByPointer(store, lookup, deadline, lookUpById) : lookUpById(rowId)
 }
 

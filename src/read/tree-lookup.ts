@@ -90,7 +90,9 @@ class TreeLookup {
     const values = await Promise.all(below.values())
     if (found === undefined || found === 'absent') return found
     if (values.includes(undefined)) return undefined
-    return Object.assign(found, Object.fromEntries([...below.keys()].map((name, i) => [name, values[i]])))
+    let i = 0
+    for (const name of below.keys()) setMember(found, name, values[i++])
+    return found
   }
 
   /** The related row, null, or undefined when only the database can tell. */
@@ -110,6 +112,13 @@ class TreeLookup {
       return found?.result
     })
   }
+}
+
+/** Also of the name `__proto__`. */
+function setMember(row: Row, name: string, value: unknown): void {
+  if (name === '__proto__')
+    Object.defineProperty(row, name, { configurable: true, enumerable: true, writable: true, value })
+  else row[name] = value
 }
 
 function relatedIn(

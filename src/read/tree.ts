@@ -5,9 +5,10 @@
 import type { Context } from '../context.js'
 import type { Flight, SharedRow } from '../local/flights.js'
 import type { RowRead, WholeRow } from '../plan/rows.js'
-import type { RowNode } from '../plan/tree.js'
+import type { RowNode, ToOne } from '../plan/tree.js'
 import { fluentPath, type Operation } from '../prisma7/operation.js'
 import { rowOrNullCodec } from '../wire/results.js'
+import { picker } from '../wire/row-maker.js'
 import type { Row } from '../wire/rows.js'
 import type { Loaded, RowSource } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
@@ -131,13 +132,21 @@ function selectedAnswer(
 }
 
 /** What the caller selected of a whole row of the tree. */
-function selected({ selection, toOne }: RowNode, row: Row): Row {
+function selected(node: RowNode, row: Row): Row {
+  let pick = pickers.get(node)
+  if (pick === undefined) pickers.set(node, (pick = pickerOf(node)))
+  return pick(row)
+}
+
+const pickers = new WeakMap<RowNode, (row: Row) => Row>()
+
+function pickerOf({ selection, toOne }: RowNode): (row: Row) => Row {
   const { fieldIndex, fieldNames } = selection.cached
-  const valueOf = (name: string) => {
-    const value = row[name]
-    const one = fieldIndex.has(name) || value === null ? undefined : toOne.find(other => other.name === name)
-    return one === undefined ? value : selected(one.node, value as Row)
-  }
   const order = selection.order ?? selection.fieldIndexes?.map(index => fieldNames[index] as string) ?? fieldNames
-  return Object.fromEntries(order.map(name => [name, valueOf(name)]))
+  const members = order.map(name => {
+    const one = fieldIndex.has(name) ? undefined : toOne.find(other => other.name === name)
+    const of = (value: unknown) => (value === null ? null : selected((one as ToOne).node, value as Row))
+    return one === undefined ? { name } : { name, of }
+  })
+  return picker(members)
 }

@@ -44,6 +44,24 @@ export function rowMaker(fields: readonly Field[]): RowMaker {
     )
 }
 
+/** A member of a picked object: `of` makes it from that of the other object. */
+export interface Picked {
+  readonly name: string
+  readonly of?: ((value: unknown) => unknown) | undefined
+}
+
+/** Makes objects with these members of another one, in this order. */
+export function picker(members: readonly Picked[]): (row: Row) => Row {
+  const makers = members.map(({ of }) => of)
+  const texts = members.map(({ name, of }, i) => {
+    const value = `row[${JSON.stringify(name)}]`
+    return `${memberName(name)}: ${of === undefined ? value : `of[${i}](${value})`}`
+  })
+  const make = compiled('of', `return row => ({ ${texts.join(', ')} })`)
+  if (make !== undefined) return make(makers) as (row: Row) => Row
+  return row => Object.fromEntries(members.map(({ name, of }) => [name, of === undefined ? row[name] : of(row[name])]))
+}
+
 /** In a literal, `__proto__` is a field only in brackets. */
 function memberName(name: string): string {
   const quoted = JSON.stringify(name)

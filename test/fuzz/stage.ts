@@ -73,9 +73,11 @@ export class Processes {
   ): Cached {
     const redis = new Redis(this.#redisUrl)
     const waits = { deadlineMs: 10_000, invalidationDeadlineMs: options.invalidationDeadlineMs ?? 20_000 }
+    // With the front and without it, in turns: they share all entries.
+    const front = this.#opened.length % 2 === 0
     const extension = createExtension(
       // What watches the reads is a hook behind the cache.
-      { hooksBehind: 'same-for-all', ...options, ...waits, prefix: this.#prefix, redis },
+      { hooksBehind: 'same-for-all', ...options, ...waits, prefix: this.#prefix, redis, front },
       this.#parts,
     )
     const prisma = base.$extends(extension as never) as Cached

@@ -158,9 +158,9 @@ describe('signs of life', () => {
     await cachedSoon(cached)
     const checks = async (run: () => Promise<unknown>) => {
       const began = performance.now()
-      const { lines } = await watchRedis(world, run)
+      const { signsOfLife } = await watchRedis(world, run)
       const most = Math.ceil((performance.now() - began) / 100) + 1
-      return { sent: lines.filter(line => line.includes(`${world.prefix}@fleet`)).length, most }
+      return { sent: signsOfLife, most }
     }
     const used = await checks(async () => {
       for (let i = 0; i < 25; i++) {

@@ -6,6 +6,8 @@ import type { World } from './world.js'
 export interface Seen {
   /** Name and arguments of each command that names a key of this world, in order. */
   readonly lines: readonly (readonly string[])[]
+  /** Signs of life: one is due when it is due, whatever runs meanwhile. */
+  readonly signsOfLife: number
   /** The names alone. */
   commands: () => string[]
 }
@@ -16,6 +18,7 @@ export interface Seen {
  */
 export async function watchRedis(world: World, run: () => Promise<unknown>): Promise<Seen> {
   const lines: string[][] = []
+  let signsOfLife = 0
   const end = `${world.prefix}end-of-watch`
   const socket = open(world.redisUrl)
   let answersLeft = new URL(world.redisUrl).password === '' ? 1 : 2 // of AUTH and of MONITOR
@@ -36,7 +39,8 @@ export async function watchRedis(world: World, run: () => Promise<unknown>): Pro
       if (args[1] === end) return resolve()
       // What a script does inside Redis is reported too: not a command of a client.
       if (seen[1] === 'lua') return
-      if (args.some(arg => arg.startsWith(world.prefix))) lines.push([String(args[0]).toLowerCase(), ...args.slice(1)])
+      if (args.includes(`${world.prefix}@fleet`)) signsOfLife++
+      else if (args.some(arg => arg.startsWith(world.prefix))) lines.push([String(args[0]).toLowerCase(), ...args.slice(1)])
     })
   })
   try {
@@ -47,7 +51,7 @@ export async function watchRedis(world: World, run: () => Promise<unknown>): Pro
   } finally {
     socket.destroy()
   }
-  return { lines, commands: () => lines.map(([name]) => name as string) }
+  return { lines, signsOfLife, commands: () => lines.map(([name]) => name as string) }
 }
 
 /** `+1700000000.123456 [0 127.0.0.1:1234] "get" "key"`, or `[0 lua]`. */
