@@ -21,7 +21,7 @@ const stage = await openStage()
 const who = stage.contenders.find(each => each.name === values.who)
 if (who === undefined) throw new Error(`There are: ${stage.contenders.map(each => each.name).join(', ')}.`)
 
-for (const work of works.filter((_, i) => (process.env["WORKS"] ?? "0,1,2,3,4,5").split(",").includes(String(i)))) {
+for (const work of works.filter((_, i) => (process.env['WORKS'] ?? '0,1,2,3,4,5').split(',').includes(String(i)))) {
   for (let i = 0; i < work.rows; i++) await who.read(work, i)
   const run = (i: number) => who.read(work, i)
   await parallel(run, 1500)

@@ -10,7 +10,7 @@ import { frontOf } from './front/front.js'
 import { FrontClient } from './front/front-client.js'
 import type { Scope } from './local/open-transactions.js'
 import type { CacheAsideOptions } from './options.js'
-import { TURNED_OFF } from './plan/bypass.js'
+import { NOT_KNOWN, TURNED_OFF } from './plan/bypass.js'
 import { anyWrite } from './plan/effects.js'
 import { isRead } from './plan/read.js'
 import type { ClientTraits } from './plan/selection.js'
@@ -20,7 +20,6 @@ import { isTransactionClient, markHook, type Operation, passOn, transactionIdOf 
 import { readModel } from './read/model-read.js'
 import { callerQuery } from './read/row-load.js'
 import { type Session, Sessions } from './session.js'
-import { NOT_KNOWN } from './source/database.js'
 import { invalidate } from './write/invalidate.js'
 import { type RunTransaction, runTransaction } from './write/transaction.js'
 import { writeModel, writeRaw } from './write/write.js'
@@ -86,7 +85,6 @@ export function createExtension<Client>(
   }
   const whole = (client: AnyClient) => {
     const attached = attach(client)
-    const { session, traits } = attached
     const $allOperations = through(attached, 'all')
     attached.own.hook = $allOperations
     return inFront(attached, $allOperations, $cache => {

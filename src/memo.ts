@@ -19,7 +19,7 @@ export class Memo<Value> {
   }
 }
 
-/** Remembers the most recent keys, in two halves: when the young half is full, it replaces the old one. */
+/** Remembers the keys that were used last, in two halves: when the young half is full, it replaces the old one. */
 export class Recent<Value> {
   readonly #half: number
   #young = new Map<string, Value>()

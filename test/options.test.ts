@@ -48,6 +48,7 @@ describe('options that are right', () => {
       prefix: '',
       enabled: true,
       includeKeys: false,
+      front: true,
       deadlineMs: 50,
       invalidationDeadlineMs: 500,
     })
@@ -106,11 +107,11 @@ describe('options as a whole', () => {
     ['x', `cacheAside takes an object, got "x". Write cacheAside({ redis, models: { User: '5m' } }).`],
     [
       { ...OK, tll: 5 },
-      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind.',
+      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind, front.',
     ],
     [
       { ...OK, tll: undefined },
-      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind.',
+      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind, front.',
     ],
   ])('that are none, number %#, are refused with what is wrong', (options, text) => expect(message(options)).toBe(text))
 })

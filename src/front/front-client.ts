@@ -36,7 +36,11 @@ export class FrontClient {
   }
 
   /** Why this read is not in the front, with the client as it is now. */
-  whyNot(model: string, operation: string, plan: Pick<Extract<ReadPlan, { models: unknown }>, 'models'>): string | undefined {
+  whyNot(
+    model: string,
+    operation: string,
+    plan: Pick<Extract<ReadPlan, { models: unknown }>, 'models'>,
+  ): string | undefined {
     const never = this.whyNever(model, operation)
     if (never !== undefined) return never
     if (this.isTraced) return 'tracing is switched on'

@@ -26,7 +26,9 @@ function membersOf(of: FrontClient, model: string): object {
   const operations = Object.keys(own).filter(name => isRead(name) && of.whyNever(model, name) === undefined)
   const relations = relationsOf(client, model)
   // Prisma, too, would take a relation of such a name for that.
-  const isConfusing = relations.some(name => name in Promise.prototype || name === 'requestTransaction' || name === 'spec')
+  const isConfusing = relations.some(
+    name => name in Promise.prototype || name === 'requestTransaction' || name === 'spec',
+  )
   if (operations.length === 0 || isConfusing) return own
   const members: object = Object.create(own) as object
   for (const operation of operations) {

@@ -1,6 +1,6 @@
 /** A read of a model as the front runs it: looked up first, and handed on to Prisma's own method unless the answer is there. */
 import type { Context } from '../context.js'
-import { type Args, isPlain } from '../plan/args.js'
+import { isPlain } from '../plan/args.js'
 import { namesCallSite, type PrismaPromise } from '../prisma7/calls.js'
 import { type CachedPlan, lookUp } from '../read/first-look.js'
 import { isSettled, planOf } from '../read/model-read.js'
@@ -44,7 +44,7 @@ export class Method {
     if (this.#hasHooksBehind && !context.hooksAreSameForAll) return undefined
     if (args !== undefined && !isPlain(args)) return undefined
     try {
-      const own = copyOf((args ?? {}) as Args)
+      const own = copyOf(args ?? {})
       const plan = planOf(context, of.traits, this.#model, this.operation, own)
       if (plan.kind === 'bypass' || of.computes(plan.models)) return undefined
       const deadline = context.store.deadline()

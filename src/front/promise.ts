@@ -53,7 +53,7 @@ export class FrontPromise {
   }
 
   finally(onFinally?: (() => void) | null): Promise<unknown> {
-    return this.then().finally(onFinally)
+    return this.then(undefined).finally(onFinally)
   }
 
   requestTransaction(transaction: unknown): unknown {

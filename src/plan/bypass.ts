@@ -16,6 +16,9 @@ export function bypass(why: string): never {
 
 export const TURNED_OFF = 'the cache is turned off'
 
+/** The reason given while the database has not answered. */
+export const NOT_KNOWN = 'the database has not said yet which one it is'
+
 /** The reason given when the cache is behind Prisma's extension for read replicas. */
 export const READ_REPLICAS =
   'read replicas were applied before the cache, and send reads to other clients: apply the cache first'

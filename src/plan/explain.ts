@@ -26,7 +26,11 @@ export interface CachedRead {
 }
 
 /** @param whyHook - why the query hook has to answer it; undefined: it does not */
-export function explainRead(plan: Exclude<ReadPlan, Bypass>, catalog: Catalog, whyHook: string | undefined): CachedRead {
+export function explainRead(
+  plan: Exclude<ReadPlan, Bypass>,
+  catalog: Catalog,
+  whyHook: string | undefined,
+): CachedRead {
   return { ...explainPlan(plan, catalog), ...(whyHook === undefined ? { way: 'front' } : { way: 'hook', whyHook }) }
 }
 

@@ -36,8 +36,10 @@ export function memberOf(model: string): string {
  */
 export function detourBefore(hook: object, client: object, model: string, operation: string): string | undefined {
   const { _extensions } = client as ClientInternals
-  if (typeof _extensions?.getAllModelExtensions !== 'function') return 'this version of Prisma keeps its extensions elsewhere'
-  if (memberOf(model) in (_extensions.getAllClientExtensions?.() ?? {})) return `an extension replaces ${memberOf(model)}`
+  if (typeof _extensions?.getAllModelExtensions !== 'function')
+    return 'this version of Prisma keeps its extensions elsewhere'
+  if (memberOf(model) in (_extensions.getAllClientExtensions?.() ?? {}))
+    return `an extension replaces ${memberOf(model)}`
   if (operation in (_extensions.getAllModelExtensions(model) ?? {})) return `an extension replaces ${operation}`
   const hooks = _extensions.getAllQueryCallbacks?.(memberOf(model), operation) ?? []
   const before = hooks.indexOf(hook)

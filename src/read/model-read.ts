@@ -1,12 +1,18 @@
 /** A read of a model as the query hook runs it: planned from its args, then answered from the cache, or by Prisma. */
 import type { Context } from '../context.js'
 import { nameOf } from '../errors.js'
-import { Bypass, HOOKS_BEHIND, TURNED_OFF } from '../plan/bypass.js'
+import { Bypass, HOOKS_BEHIND, NOT_KNOWN, TURNED_OFF } from '../plan/bypass.js'
 import { planRead, type ReadPlan } from '../plan/read.js'
 import type { WholeRow } from '../plan/rows.js'
 import type { ClientTraits } from '../plan/selection.js'
-import { argsOfCall, isLoadOf, isUndescribed, type Operation, passOn, skipComputedFields } from '../prisma7/operation.js'
-import { NOT_KNOWN } from '../source/database.js'
+import {
+  argsOfCall,
+  isLoadOf,
+  isUndescribed,
+  type Operation,
+  passOn,
+  skipComputedFields,
+} from '../prisma7/operation.js'
 import type { Snapshot } from '../redis/batches.js'
 import { type CachedPlan, type FirstLook, takeLook } from './first-look.js'
 import { cacheAside, type Look } from './read.js'
@@ -66,7 +72,8 @@ function readCached(
   first: FirstLook | undefined,
 ): Promise<unknown> {
   const look = first && { ...first, began: context.flights.now() }
-  if (plan.kind === 'result') return cacheAside(context, new ResultReading(context, operation, plan), look as Look<Snapshot | undefined>)
+  if (plan.kind === 'result')
+    return cacheAside(context, new ResultReading(context, operation, plan), look as Look<Snapshot | undefined>)
   if (plan.tree !== undefined && traits.computed.isEmpty) skipComputedFields(operation)
   if (plan.kind === 'rows') return readRows(context, traits, operation, plan, look as Look<readonly FoundRow[]>)
   return cacheAside(context, rowReading(context, operation, plan, new RowLoad(context, traits, operation, plan)), look)

@@ -78,9 +78,7 @@ export function lookUpEach(context: Context, plan: RowsRead, deadline: number): 
   return Promise.all(
     rows.map((key): Promise<FoundRow> => {
       const row = rowReadOf(plan, key)
-      return tree === undefined
-        ? lookUpSelected(context, row, deadline)
-        : lookUpTree(context, tree, row, deadline)
+      return tree === undefined ? lookUpSelected(context, row, deadline) : lookUpTree(context, tree, row, deadline)
     }),
   )
 }

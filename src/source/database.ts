@@ -36,9 +36,6 @@ export interface DatabaseFacts {
   readonly texts: ReadonlyMap<string, TextColumn>
 }
 
-/** Why reads are not cached until then. */
-export const NOT_KNOWN = 'the database has not said yet which one it is'
-
 /** Reads of a new process wait so long for the first answer, and no read ever waits longer. */
 const FIRST_WAIT_MS = 500
 /** A query without an answer is sent again on another connection: after this time, then twice that, and so on. */

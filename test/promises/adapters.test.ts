@@ -356,8 +356,11 @@ describe('pg:', () => {
         await new Promise(resolve => setImmediate(resolve))
         void base.$disconnect()
         const error = await waiting
-        expect(error).toMatchObject({ code: 'P2028', message: expect.stringContaining('Unable to start') as string })
-        expect(outcomeOf(error)).toBe('unsent')
+        // From 7.5 to 7.9, Prisma begins the transaction all the same, and has forgotten it when the write comes.
+        const isForgotten = String((error as Error).message).includes('Transaction not found')
+        const why = isForgotten ? 'Transaction not found' : 'Unable to start'
+        expect(error).toMatchObject({ code: 'P2028', message: expect.stringContaining(why) as string })
+        expect(outcomeOf(error)).toBe(isForgotten ? 'refused' : 'unsent')
         throw new Error('enough')
       }),
     )

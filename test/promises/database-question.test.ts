@@ -6,7 +6,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { Pool } from 'pg'
 import { PrismaClient } from '../../generated/prisma/client.js'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { NOT_KNOWN } from '../../src/source/database.js'
+import { NOT_KNOWN } from '../../src/plan/bypass.js'
 import type { CacheEvent } from '../../src/index.js'
 import { type CachedProcess, newClient, useWorld } from '../support/world.js'
 

@@ -7,7 +7,7 @@ import { createExtension } from '../../src/extension.js'
 import { Fleet } from '../../src/fleet/fleet.js'
 import type { CacheApi, CacheEvent } from '../../src/index.js'
 import { type AnyClient, clientsOf } from '../fuzz/schemas/client.js'
-import { NOT_KNOWN } from '../../src/source/database.js'
+import { NOT_KNOWN } from '../../src/plan/bypass.js'
 import { control } from '../support/control.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
 

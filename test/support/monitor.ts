@@ -40,7 +40,8 @@ export async function watchRedis(world: World, run: () => Promise<unknown>): Pro
       // What a script does inside Redis is reported too: not a command of a client.
       if (seen[1] === 'lua') return
       if (args.includes(`${world.prefix}@fleet`)) signsOfLife++
-      else if (args.some(arg => arg.startsWith(world.prefix))) lines.push([String(args[0]).toLowerCase(), ...args.slice(1)])
+      else if (args.some(arg => arg.startsWith(world.prefix)))
+        lines.push([String(args[0]).toLowerCase(), ...args.slice(1)])
     })
   })
   try {
