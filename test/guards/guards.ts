@@ -203,7 +203,7 @@ const writes: readonly Guard[] = [
   {
     name: 'reads of a transaction',
     without: 'what is not committed is cached',
-    file: 'extension.ts',
+    file: 'read/model-read.ts',
     find: 'if (context.transactionOf(operation) !== undefined) return',
     instead: "if (context.transactionOf(operation)?.kind === 'batch') return",
     tests: [RACES],
@@ -427,4 +427,65 @@ const rules = (Object.keys(RULES) as Rule[]).map(
   }),
 )
 
-export const GUARDS: readonly Guard[] = [...loads, ...sharing, ...writes, ...redis, ...bytes, ...rules]
+const FRONT = 'promises/front.test.ts'
+
+const front: readonly Guard[] = [
+  {
+    name: 'hooks before the front',
+    without: 'a hit runs none of the query hooks that were applied before the cache',
+    file: 'prisma7/calls.ts',
+    find: 'const goesStraight = before >= 0 && hooks.slice(0, before).every(isInvalidationHook)',
+    instead: 'const goesStraight = before >= 0',
+    tests: [FRONT],
+  },
+  {
+    name: 'methods before the front',
+    without: 'the front answers in place of a method that an extension has put there',
+    file: 'prisma7/calls.ts',
+    find: 'if (operation in (_extensions.getAllModelExtensions(model) ?? {})) return `an extension replaces ${operation}`',
+    instead: '',
+    tests: [FRONT],
+  },
+  {
+    name: 'computed fields in the front',
+    without: 'hits have no computed fields',
+    file: 'front/method.ts',
+    find: "if (plan.kind === 'bypass' || of.computes(plan.models)) return undefined",
+    instead: "if (plan.kind === 'bypass') return undefined",
+    tests: [FRONT],
+  },
+  {
+    name: 'hooks behind the front',
+    without: 'a hit runs none of the query hooks that were applied after the cache',
+    file: 'front/method.ts',
+    find: 'if (this.#hasHooksBehind && !context.hooksAreSameForAll) return undefined',
+    instead: '',
+    tests: [FRONT, 'promises/hooks-behind.test.ts'],
+  },
+  {
+    name: 'tracing in the front',
+    without: 'hits have no spans of Prisma',
+    file: 'front/method.ts',
+    find: ' || of.isTraced) return undefined',
+    instead: ') return undefined',
+    tests: [FRONT],
+  },
+  {
+    name: 'args of the front',
+    without: 'a miss loads what the args of the application have become since the query began',
+    file: 'front/method.ts',
+    find: 'const own = copyOf(args ?? {})',
+    instead: 'const own = (args ?? {}) as Record<string, unknown>',
+    tests: [FRONT],
+  },
+  {
+    name: 'one look-up of the front',
+    without: 'a miss is looked up twice',
+    file: 'read/first-look.ts',
+    find: 'handedOver.set(args, look)',
+    instead: 'void [args, look]',
+    tests: [FRONT],
+  },
+]
+
+export const GUARDS: readonly Guard[] = [...loads, ...sharing, ...writes, ...redis, ...bytes, ...front, ...rules]

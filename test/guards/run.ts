@@ -125,6 +125,7 @@ async function tested(tests: readonly string[], only: readonly string[] = []): P
   const args = [
     'run',
     ...files,
+    '--project=front',
     '--typecheck.enabled=false',
     '--reporter=json',
     `--outputFile=${report}`,
