@@ -14,7 +14,9 @@ import {
   type Contender,
   FLOOR,
   FLOOR_EXTENSION,
+  FLOOR_OF_FOUR,
   FLOOR_PER_TICK,
+  HOOK,
   manyRows,
   OURS,
   PLAIN,
@@ -119,7 +121,9 @@ async function bytesOfEach(): Promise<Bytes[]> {
   for (const work of works.filter(({ name: what }) => !what.includes('unique'))) {
     const row = await work.read(base.prisma, work.rows - 1)
     const json = JSON.stringify(row, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)).length
-    for (const contender of all.filter(each => ![FLOOR_PER_TICK, FLOOR_EXTENSION, PLAIN].includes(each.name))) {
+    for (const contender of all.filter(
+      each => ![FLOOR_OF_FOUR, FLOOR_PER_TICK, FLOOR_EXTENSION, HOOK, PLAIN].includes(each.name),
+    )) {
       const before = new Set(await stage.keysOf(contender.prefix))
       await contender.read(work, work.rows - 1)
       await sleep(20)
@@ -134,7 +138,7 @@ async function bytesOfEach(): Promise<Bytes[]> {
 
 /** Rows that nobody has read before: look, load, store. The fill is not waited for by those who don't. */
 async function missesOfEach(): Promise<Measured[]> {
-  const some = all.filter(({ name: who }) => who !== FLOOR && who !== FLOOR_PER_TICK)
+  const some = all.filter(({ name: who }) => ![FLOOR, FLOOR_OF_FOUR, FLOOR_PER_TICK].includes(who))
   const reached = new Map<Contender, number>()
   const before = base.statements()
   const measured = await compare(
