@@ -110,7 +110,7 @@ function floors(base: PrismaClient, redis: Redis, prefix: string): Contender[] {
   }
   const look = lookPerTick(redis)
   const others = ['a', 'b', 'c'].map(name => `${prefix}floor:@${name}`)
-  for (const key of others.slice(1)) void redis.set(key, Buffer.alloc(20))
+  for (const key of others.slice(1)) void redis.set(key, Buffer.alloc(20), 'EX', 3600)
   return [
     {
       name: FLOOR,

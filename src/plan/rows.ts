@@ -19,6 +19,8 @@ export interface Lookup {
   readonly by: Identity
   /** The pinned values, encoded. */
   readonly id: string
+  /** The pinned values by field, where they came from the caller. */
+  readonly values?: Args | undefined
   /** The row's key, or that of the pointer to it. */
   readonly key: string
 }
@@ -112,6 +114,7 @@ export function planRow(
     identity,
     by,
     id,
+    values,
     key,
     where,
     filters,

@@ -62,7 +62,7 @@ export function lookUpRow(
       const found = rowIn(lookup.cached, snapshot, fieldIndexes)
       if (by === identity) return { found, snapshot, rowKey }
       // The id came from a pointer or a guess: the row counts only if it has exactly the value in the query.
-      const proven = found !== undefined && found !== 'absent' && by.idOf(found) === id
+      const proven = found !== undefined && found !== 'absent' && isPinnedBy(lookup, found)
       if (!proven) guesses.target.delete(key)
       else if (guessed !== rowId) guesses.target.set(key, rowId)
       return { found: proven ? found : undefined, snapshot, rowKey }
@@ -72,6 +72,12 @@ export function lookUpRow(
   const guessed = by === identity ? undefined : guesses.target.get(key)
   const rowId = by === identity ? id : guessed
   return rowId === undefined ? lookUpByPointer(store, lookup, deadline, lookUpById) : lookUpById(rowId)
+}
+
+/** Whether a row has the pinned values. Those that are the very same need not be encoded to be compared. */
+function isPinnedBy({ by, id, values }: Lookup, row: Row): boolean {
+  const isSame = values !== undefined && by.names.every(name => row[name] === values[name])
+  return isSame || by.idOf(row) === id
 }
 
 /** Many rows by primary key, in one round trip. */

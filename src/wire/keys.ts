@@ -80,11 +80,21 @@ export const EVERY_WRITE = 1
 export function modelKeys(prefix: string, model: string, table: readonly string[]): ModelKeys {
   const tableName = table.map(encodePart).join('.')
   const tagged = `${prefix}{${tableName}}`
+  const rowPrefix = `${prefix}${model}:`
+  const pointerPrefixes = new WeakMap<readonly string[], string>()
+  const pointerPrefix = (columns: readonly string[]) => {
+    let known = pointerPrefixes.get(columns)
+    if (known === undefined) {
+      known = `${prefix}${model}.${columns.map(encodePart).join(',')}:`
+      pointerPrefixes.set(columns, known)
+    }
+    return known
+  }
   const [unnamedWrites, everyWrite, hold] = [`${tagged}@rows`, `${tagged}@any`, `${tagged}@hold`]
   return {
     tableName,
-    row: id => `${prefix}${model}:${id}`,
-    pointer: (columns, id) => `${prefix}${model}.${columns.map(encodePart).join(',')}:${id}`,
+    row: id => rowPrefix + id,
+    pointer: (columns, id) => pointerPrefix(columns) + id,
     query: text => `${prefix}${model}?${text}`,
     unnamedWrites,
     everyWrite,
