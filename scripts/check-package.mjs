@@ -13,7 +13,7 @@ const PUBLISHED =
   /^(dist\/(esm|cjs)\/([\w-]+\/)?[\w.-]+\.(js|d\.ts)|dist\/cjs\/package\.json|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/
 
 // What a change may cost. Raise a limit on purpose, in the commit that needs it.
-const MOST_PACKED_BYTES = 230_000
+const MOST_PACKED_BYTES = 245_000
 const MOST_BUNDLED_BYTES = 50_000
 const MOST_BUNDLED_TESTING_BYTES = 8_000
 
