@@ -14,7 +14,7 @@ const PUBLISHED =
 
 // What a change may cost. Raise a limit on purpose, in the commit that needs it.
 const MOST_PACKED_BYTES = 245_000
-const MOST_BUNDLED_BYTES = 50_000
+const MOST_BUNDLED_BYTES = 53_000
 const MOST_BUNDLED_TESTING_BYTES = 8_000
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
