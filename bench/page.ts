@@ -124,6 +124,7 @@ function pageOf(parts: Parts, goals: readonly Goal[]): string {
       ? []
       : [
           '## The goals',
+          `${goals.filter(({ met }) => met).length} of ${goals.length} goals are met.`,
           table(
             ['measure', 'goal', 'measured', ''],
             goals.map(goal => [...goal.texts, goal.met ? 'met' : '**missed**']),

@@ -10,6 +10,7 @@ const redis = memoryRedis()
 const prisma = withCache(new PrismaClient({ adapter: new PrismaPg({ connectionString: process.env.DATABASE_URL }) }), {
   redis,
   models: { User: '5m', Post: '5m' },
+  deadlineMs: 5000, // a busy machine is no reason for a miss
 })
 const service = new UserService(prisma)
 
