@@ -78,18 +78,20 @@ it('promises per warm hit, in the front and by the hook, are those that were rec
     'with the row that it points to': db => db.post.findUnique({ where: { id: 1 }, include: { author: true } }),
     'with 50 related rows': db => db.user.findUnique({ where: { id: 1 }, include: { posts: true } }),
   }
+  // The least of some rounds: a check of the connection may fall into one.
   const perHit = async (db: CachedProcess['prisma'], read: Read): Promise<number> => {
     const ticks = async () => {
-      for (let tick = 0; tick < 200; tick++) {
-        await Promise.all(Array.from({ length: 50 }, () => read(db)))
-      }
+      for (let tick = 0; tick < 20; tick++) await Promise.all(Array.from({ length: 50 }, () => read(db)))
     }
-    await ticks()
-    let made = 0
-    const hook = createHook({ init: (_, type) => void (type === 'PROMISE' && made++) }).enable()
-    await ticks()
-    hook.disable()
-    return Math.round(made / 100) / 100
+    const rounds: number[] = []
+    for (let round = 0; round < 5; round++) {
+      let made = 0
+      const hook = createHook({ init: (_, type) => void (type === 'PROMISE' && made++) }).enable()
+      await ticks()
+      hook.disable()
+      rounds.push(made / 1000)
+    }
+    return Math.round(Math.min(...rounds) * 100) / 100
   }
   const costs: Record<string, string> = {}
   for (const [name, read] of Object.entries(reads)) {
@@ -100,7 +102,7 @@ it('promises per warm hit, in the front and by the hook, are those that were rec
       await process.flushed()
       const { hits } = prisma.$cache.stats()
       found.push(await perHit(prisma, read))
-      expect(prisma.$cache.stats().hits - hits, name).toBe(20_000)
+      expect(prisma.$cache.stats().hits - hits, name).toBe(5_000)
     }
     costs[name] = `${found[0]} in the front, ${found[1]} by the hook`
   }

@@ -53,7 +53,7 @@ const loads: readonly Guard[] = [
     name: 'no guess without proof',
     without: 'a row is served by a unique value that it has no more',
     file: 'read/row-entry.ts',
-    find: "found !== 'absent' && by.idOf(found) === id",
+    find: "found !== 'absent' && isPinnedBy(lookup, found)",
     instead: "found !== 'absent'",
     tests: ['promises/uniques.test.ts', 'promises/aliases.test.ts'],
   },
