@@ -304,6 +304,7 @@ describe('what it costs', () => {
     for (const [count, query] of levels) {
       const newcomer = world.process({ models: ALL })
       await ask(dbOf(newcomer), db => db.tag.findUnique({ where: { id: 'none' } }))
+      await newcomer.flushed()
       await fills(query)
       expect(await warm(cached, query)).toEqual(['mget'])
       expect(await warm(other, query)).toEqual(Array.from({ length: count }, () => 'mget'))
