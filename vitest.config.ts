@@ -7,7 +7,6 @@ const OF_READS = [
   'filters',
   'fluent',
   'hooks-behind',
-  'prisma-traps',
   'queries',
   'read-your-writes',
   'relations-to-many',
@@ -17,7 +16,6 @@ const OF_READS = [
   'same-answer',
   'single-load',
   'uniques',
-  'values',
 ]
 
 const common = {

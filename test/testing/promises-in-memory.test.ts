@@ -17,7 +17,15 @@ interface Report {
 }
 
 it('races, single loads and the same answers as Prisma', { timeout: PATIENCE_MS + 10_000 }, async () => {
-  const flags = ['run', '--maxWorkers=1', '--typecheck.enabled=false', '--retry=2', '--silent', '--reporter=json']
+  const flags = [
+    'run',
+    '--project=front',
+    '--maxWorkers=1',
+    '--typecheck.enabled=false',
+    '--retry=2',
+    '--silent',
+    '--reporter=json',
+  ]
   const printed = await run(process.execPath, ['node_modules/vitest/vitest.mjs', ...flags, ...FILES], {
     cwd: root,
     env: { ...process.env, REDIS: 'memory', REDIS_URL: NOWHERE, DATABASE_URL: inject('databaseUrl') },
