@@ -1,6 +1,6 @@
 /**
  * `npm run bench:profile`: where the CPU time of a hit goes, by the inspector's profiler: whose code ran, and with `--functions`
- * which of it most.
+ * which of it most. `--work unique`: some of the works.
  */
 import { Session } from 'node:inspector/promises'
 import type { Profiler } from 'node:inspector'
@@ -13,6 +13,7 @@ const { values } = parseArgs({
   options: {
     functions: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '5' },
+    work: { type: 'string', default: '' },
     who: { type: 'string', default: OURS },
   },
 })
@@ -21,7 +22,7 @@ const stage = await openStage()
 const who = stage.contenders.find(each => each.name === values.who)
 if (who === undefined) throw new Error(`There are: ${stage.contenders.map(each => each.name).join(', ')}.`)
 
-for (const work of works.filter((_, i) => (process.env['WORKS'] ?? '0,1,2,3,4,5').split(',').includes(String(i)))) {
+for (const work of works.filter(({ name }) => name.includes(values.work))) {
   for (let i = 0; i < work.rows; i++) await who.read(work, i)
   const run = (i: number) => who.read(work, i)
   await parallel(run, 1500)

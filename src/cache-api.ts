@@ -7,10 +7,11 @@ import { HOOKS_BEHIND, NOT_KNOWN, TURNED_OFF } from './plan/bypass.js'
 import type { Catalog, CatalogModel } from './plan/catalog.js'
 import { anyWrite, Effects } from './plan/effects.js'
 import { type CachedRead, explainRead } from './plan/explain.js'
-import { isRead, planRead } from './plan/read.js'
+import { type CachedPlan, isRead } from './plan/read.js'
 import type { ClientTraits } from './plan/selection.js'
 import { anyWriteTo, outsideWrite, planWrite } from './plan/write.js'
 import { checkGetOrSet, checkTags, getOrSet, type GetOrSetOptions, wrongCall } from './read/get-or-set.js'
+import { planOf } from './read/model-read.js'
 import type { Session } from './session.js'
 import type { Wheres } from './types.js'
 import { tagKey, valuesEpoch } from './wire/keys.js'
@@ -167,7 +168,7 @@ export type Invalidated = 'done' | 'queued' | 'after-transaction'
 export interface Explained {
   hasHooksBehind(model: string, operation: string): boolean
   /** Why a read is not answered in the front; undefined where it is. */
-  whyNot(model: string, operation: string, plan: { readonly models: readonly string[] }): string | undefined
+  whyNot(model: string, operation: string, plan: CachedPlan): string | undefined
 }
 
 /**
@@ -243,7 +244,7 @@ export function cacheApi<Client>(
       if (!session.enabled) return { cached: false, why: TURNED_OFF }
       if (client.unseen !== undefined) return { cached: false, why: client.unseen }
       if (context === undefined) return { cached: false, why: NOT_KNOWN }
-      const plan = context.fleet.check(context.access.check(planRead(model, operation, args, client)))
+      const plan = planOf(context, client, name, operation, args)
       if (plan.kind === 'bypass') return { cached: false, why: plan.why }
       if (!context.hooksAreSameForAll && explained?.hasHooksBehind(name, operation) === true)
         return { cached: false, why: HOOKS_BEHIND }

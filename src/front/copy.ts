@@ -1,17 +1,12 @@
 /** A copy of a query's args, as they are when the query begins: the application may change its objects while the query runs. */
 import { type Args, isPlain } from '../plan/args.js'
+import { setMember } from '../wire/row-maker.js'
 
 export function copyOf(args: Args): Record<string, unknown> {
   const copy: Record<string, unknown> = {}
-  for (const name of Object.keys(args)) {
-    const value = copyOfValue(args[name])
-    if (name === '__proto__') Object.defineProperty(copy, name, { ...AS_ASSIGNED, value })
-    else copy[name] = value
-  }
+  for (const name of Object.keys(args)) setMember(copy, name, copyOfValue(args[name]))
   return copy
 }
-
-const AS_ASSIGNED = { configurable: true, enumerable: true, writable: true }
 
 /** Values of a class stay what they are: none but these can be changed. */
 function copyOfValue(value: unknown): unknown {

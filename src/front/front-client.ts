@@ -1,8 +1,8 @@
 /** The extended client that a front is of: what may be answered before Prisma is called, and why not the rest. */
-import type { ReadPlan } from '../plan/read.js'
+import type { CachedPlan } from '../plan/read.js'
 import type { ClientTraits } from '../plan/selection.js'
-import { detourBefore, tracingOf } from '../prisma7/calls.js'
-import { ComputedFields, hooksOf } from '../prisma7/client.js'
+import { detourBefore, hooksOf, tracingOf } from '../prisma7/calls.js'
+import { ComputedFields } from '../prisma7/client.js'
 import type { Session } from '../session.js'
 
 export class FrontClient {
@@ -36,15 +36,11 @@ export class FrontClient {
   }
 
   /** Why this read is not in the front, with the client as it is now. */
-  whyNot(
-    model: string,
-    operation: string,
-    plan: Pick<Extract<ReadPlan, { models: unknown }>, 'models'>,
-  ): string | undefined {
+  whyNot(model: string, operation: string, { models }: CachedPlan): string | undefined {
     const never = this.whyNever(model, operation)
     if (never !== undefined) return never
     if (this.isTraced) return 'tracing is switched on'
-    return this.computes(plan.models) ? 'the result has computed fields' : undefined
+    return this.computes(models) ? 'the result has computed fields' : undefined
   }
 
   /** Whether query hooks that are not ours run behind the cache. */

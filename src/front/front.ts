@@ -2,11 +2,11 @@
  * The front: a client whose reads of cached models are looked up before Prisma knows of them. Prisma's own way to a query hook
  * costs several times what a hit does. Everything that is not a hit is Prisma's: its errors, hooks, spans and transactions.
  */
-import { isRead } from '../plan/read.js'
+import { isRead, isRowRead } from '../plan/read.js'
 import { memberOf, type PrismaPromise, relationsOf } from '../prisma7/calls.js'
 import type { FrontClient } from './front-client.js'
 import { Method } from './method.js'
-import { promiseWith } from './promise.js'
+import { FrontPromise, promiseWith } from './promise.js'
 
 type Methods = Readonly<Record<string, unknown>>
 
@@ -31,12 +31,14 @@ function membersOf(of: FrontClient, model: string): object {
   )
   if (operations.length === 0 || isConfusing) return own
   const members: object = Object.create(own) as object
+  // The promise of one row is the beginning of a fluent call.
+  const RowPromise = promiseWith(relations)
   for (const operation of operations) {
     const call = (own as Methods)[operation] as (args: unknown) => PrismaPromise
     const method = new Method(of, model, operation, call)
-    const FrontPromise = promiseWith(isOfOneRow(operation) ? relations : [])
-    const value = hideFrame((args?: unknown) => new FrontPromise(method, args))
-    Object.defineProperty(members, operation, { configurable: true, enumerable: true, writable: true, value })
+    const Promised = isRowRead(operation) ? RowPromise : FrontPromise
+    const value = hideFrame((args?: unknown) => new Promised(method, args))
+    define(members, operation, value)
   }
   return looksLike(own, members)
 }
@@ -49,14 +51,13 @@ function hideFrame<T extends object>(method: T): T {
   return Object.defineProperty(method, 'name', { value: 'Proxy.read' })
 }
 
-/** Whether the promise of a read is the beginning of a fluent call. */
-function isOfOneRow(operation: string): boolean {
-  return operation.startsWith('findUnique') || operation.startsWith('findFirst')
+/** To assign would reach the client that it inherits from. */
+function define(target: object, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { configurable: true, enumerable: true, writable: true, value })
 }
 
 function defineOnce(target: object, name: string, make: () => object): void {
-  const set = (value: unknown) =>
-    Object.defineProperty(target, name, { configurable: true, enumerable: true, writable: true, value })
+  const set = (value: unknown) => define(target, name, value)
   Object.defineProperty(target, name, {
     configurable: true,
     enumerable: true,

@@ -1,14 +1,15 @@
 /** A read of a model as the front runs it: looked up first, and handed on to Prisma's own method unless the answer is there. */
 import type { Context } from '../context.js'
 import { isPlain } from '../plan/args.js'
+import type { CachedPlan } from '../plan/read.js'
 import { namesCallSite, type PrismaPromise } from '../prisma7/calls.js'
-import { type CachedPlan, lookUp } from '../read/first-look.js'
+import { lookUp } from '../read/first-look.js'
 import { isSettled, planOf } from '../read/model-read.js'
 import { copyOf } from './copy.js'
 import type { FrontClient } from './front-client.js'
 
 /** A look-up that is under way. */
-export interface Look {
+export interface PendingLook {
   readonly context: Context
   readonly plan: CachedPlan
   /** As they were when the query began. */
@@ -37,7 +38,7 @@ export class Method {
   }
 
   /** Begins the look-up; undefined where the query is Prisma's from the beginning. */
-  look(args: unknown): Look | undefined {
+  look(args: unknown): PendingLook | undefined {
     const of = this.#of
     const { context } = of.session
     if (context === undefined || !context.enabled || !isSettled(context) || of.isTraced) return undefined

@@ -7,7 +7,7 @@ import { isPlain } from '../plan/args.js'
 import type { PrismaPromise } from '../prisma7/calls.js'
 import { answerOf, handOver } from '../read/first-look.js'
 import { type Answer, BYPASS } from '../read/read.js'
-import type { Look, Method } from './method.js'
+import type { Method, PendingLook } from './method.js'
 
 type OnFulfilled = ((value: unknown) => unknown) | null | undefined
 type OnRejected = ((error: unknown) => unknown) | null | undefined
@@ -16,7 +16,7 @@ export class FrontPromise {
   readonly #method: Method
   readonly #args: unknown
   #isBegun = false
-  #look: Look | undefined
+  #look: PendingLook | undefined
   #answer: Answer | undefined
   #prisma: PrismaPromise | undefined
   /** What Prisma's promise was made with. */
@@ -73,7 +73,7 @@ export class FrontPromise {
     return this.#prismaWith(this.#args)
   }
 
-  #answerOf({ context, plan, deadline, args }: Look, found: unknown): Answer {
+  #answerOf({ context, plan, deadline, args }: PendingLook, found: unknown): Answer {
     try {
       const answer = answerOf(context, plan, this.#method.operation, found)
       if (answer.kind === 'hit') return answer

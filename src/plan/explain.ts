@@ -1,7 +1,6 @@
 /** A plan of a read in words: what `$cache.explain` answers. */
-import type { Bypass } from './bypass.js'
 import type { Catalog, CatalogModel, ParentList } from './catalog.js'
-import type { ReadPlan } from './read.js'
+import type { CachedPlan } from './read.js'
 import type { WholeRow } from './rows.js'
 import { type RelatedEntry, relatedKeysAt, type RowNode } from './tree.js'
 
@@ -26,15 +25,11 @@ export interface CachedRead {
 }
 
 /** @param whyHook - why the query hook has to answer it; undefined: it does not */
-export function explainRead(
-  plan: Exclude<ReadPlan, Bypass>,
-  catalog: Catalog,
-  whyHook: string | undefined,
-): CachedRead {
+export function explainRead(plan: CachedPlan, catalog: Catalog, whyHook: string | undefined): CachedRead {
   return { ...explainPlan(plan, catalog), ...(whyHook === undefined ? { way: 'front' } : { way: 'hook', whyHook }) }
 }
 
-function explainPlan(plan: Exclude<ReadPlan, Bypass>, catalog: Catalog): Omit<CachedRead, 'way'> {
+function explainPlan(plan: CachedPlan, catalog: Catalog): Omit<CachedRead, 'way'> {
   const facts = factsOf(catalog)
   if (plan.kind === 'result') {
     const { key, list } = plan

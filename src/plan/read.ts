@@ -13,7 +13,10 @@ import { listCodec, type ResultCodec, rowOrNullCodec } from '../wire/results.js'
 import { type ClientTraits, meaningsOf, ttlMsOf } from './selection.js'
 import { epochsOf, selectedIn } from './tree.js'
 
-export type ReadPlan = RowRead | RowsRead | ResultRead | Bypass
+/** What is read from the cache. */
+export type CachedPlan = RowRead | RowsRead | ResultRead
+
+export type ReadPlan = CachedPlan | Bypass
 
 /** A result as a whole. */
 export interface ResultRead {
@@ -37,6 +40,11 @@ const READS = new Set([...ROW_READS, ...RESULT_READS, 'findRaw', 'aggregateRaw']
 /** Operations on a model that change nothing. */
 export function isRead(operation: string): boolean {
   return READS.has(operation)
+}
+
+/** Operations that answer one row. */
+export function isRowRead(operation: string): boolean {
+  return ROW_READS.has(operation)
 }
 
 /** Whether a missing row is an error, which is always Prisma's own. */

@@ -30,6 +30,11 @@ export function memberOf(model: string): string {
   return model.charAt(0).toLowerCase() + model.slice(1)
 }
 
+/** The query hooks of a client for an operation, in the order in which they run. */
+export function hooksOf(client: object, model: string, operation: string): readonly object[] | undefined {
+  return (client as ClientInternals)._extensions?.getAllQueryCallbacks?.(memberOf(model), operation)
+}
+
 /**
  * Why a model's method is not Prisma's own, or does not go straight to this hook: then the hook can't be asked in its place.
  * Undefined where it can.
@@ -41,7 +46,7 @@ export function detourBefore(hook: object, client: object, model: string, operat
   if (memberOf(model) in (_extensions.getAllClientExtensions?.() ?? {}))
     return `an extension replaces ${memberOf(model)}`
   if (operation in (_extensions.getAllModelExtensions(model) ?? {})) return `an extension replaces ${operation}`
-  const hooks = _extensions.getAllQueryCallbacks?.(memberOf(model), operation) ?? []
+  const hooks = hooksOf(client, model, operation) ?? []
   const before = hooks.indexOf(hook)
   const goesStraight = before >= 0 && hooks.slice(0, before).every(isInvalidationHook)
   return goesStraight ? undefined : 'an extension with query hooks was applied before the cache'

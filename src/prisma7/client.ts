@@ -10,6 +10,7 @@
 import { CacheAsideError, shown } from '../errors.js'
 import { isDecimal } from '../schema/canonical.js'
 import { readSchema, type Schema } from '../schema/schema.js'
+import { memberOf } from './calls.js'
 
 type RuntimeModels = Readonly<Record<string, { readonly fields: readonly { readonly name: string }[] }>>
 
@@ -29,7 +30,6 @@ interface ClientInternals {
   readonly _globalOmit?: Record<string, Record<string, unknown>>
   readonly _extensions?: {
     getAllComputedFields(model: string): Record<string, { readonly needs: readonly string[] }> | undefined
-    getAllQueryCallbacks?(model: string, operation: string): readonly object[]
   }
 }
 
@@ -93,7 +93,7 @@ export function factsOf(client: object): ClientFacts {
     schemaText,
     Decimal: decimalClassOf(client, models),
     database: databaseQueryOf(adapter, schema),
-    globalOmit: model => _globalOmit?.[jsName(model)],
+    globalOmit: model => _globalOmit?.[memberOf(model)],
     computed,
     hasReplicas: ['$primary', '$replica'].every(name => typeof (client as Args)[name] === 'function'),
   }
@@ -122,7 +122,7 @@ export class ComputedFields {
     const extensions = (client as ClientInternals)._extensions
     const before = this.#computed.size + this.#needed.size
     for (const model of this.#models) {
-      for (const [name, { needs }] of Object.entries(extensions?.getAllComputedFields(jsName(model)) ?? {})) {
+      for (const [name, { needs }] of Object.entries(extensions?.getAllComputedFields(memberOf(model)) ?? {})) {
         this.#computed.add(`${model}.${name}`)
         for (const field of needs) this.#needed.add(`${model}.${field}`)
       }
@@ -220,15 +220,6 @@ export function isSkip(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const prototype = Object.getPrototypeOf(value) as { ifUndefined?: unknown } | null
   return prototype !== Object.prototype && typeof prototype?.ifUndefined === 'function'
-}
-
-function jsName(model: string): string {
-  return model.charAt(0).toLowerCase() + model.slice(1)
-}
-
-/** The query hooks of a client for an operation, in the order in which they run. */
-export function hooksOf(client: object, model: string, operation: string): unknown {
-  return (client as ClientInternals)._extensions?.getAllQueryCallbacks?.(jsName(model), operation)
 }
 
 // ---- clients that can't be extended

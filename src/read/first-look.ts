@@ -4,8 +4,7 @@
  */
 import type { Context } from '../context.js'
 import type { Events } from '../events.js'
-import type { Bypass } from '../plan/bypass.js'
-import type { ReadPlan, ResultRead } from '../plan/read.js'
+import type { CachedPlan, ResultRead } from '../plan/read.js'
 import type { RowRead, RowsRead } from '../plan/rows.js'
 import type { Snapshot } from '../redis/batches.js'
 import type { Answer } from './read.js'
@@ -15,8 +14,6 @@ import type { LookedUp } from './row-entry.js'
 import { answerOfFound, type FoundRow, lookUpEach } from './rows.js'
 import { answerOfTree } from './tree.js'
 import { lookUpTree, type TreeSnapshot } from './tree-lookup.js'
-
-export type CachedPlan = Exclude<ReadPlan, Bypass>
 
 export interface FirstLook {
   readonly plan: CachedPlan

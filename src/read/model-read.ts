@@ -2,7 +2,7 @@
 import type { Context } from '../context.js'
 import { nameOf } from '../errors.js'
 import { Bypass, HOOKS_BEHIND, NOT_KNOWN, TURNED_OFF } from '../plan/bypass.js'
-import { planRead, type ReadPlan } from '../plan/read.js'
+import { type CachedPlan, planRead, type ReadPlan } from '../plan/read.js'
 import type { WholeRow } from '../plan/rows.js'
 import type { ClientTraits } from '../plan/selection.js'
 import {
@@ -14,7 +14,7 @@ import {
   skipComputedFields,
 } from '../prisma7/operation.js'
 import type { Snapshot } from '../redis/batches.js'
-import { type CachedPlan, type FirstLook, takeLook } from './first-look.js'
+import { type FirstLook, takeLook } from './first-look.js'
 import { cacheAside, type Look } from './read.js'
 import { ResultReading } from './result.js'
 import { callerQuery, nameOfLoad, RowLoad } from './row-load.js'

@@ -8,6 +8,7 @@ import { type RelatedEntry, type RelatedKeys, relatedKeysAt, type RowNode, tagId
 import type { Snapshot } from '../redis/batches.js'
 import { combinedStamp, hasStamp, Kind, PAYLOAD_AT, verifiedKind } from '../wire/envelope.js'
 import { relationKey } from '../wire/keys.js'
+import { setMember } from '../wire/row-maker.js'
 import type { Row } from '../wire/rows.js'
 import { type Entries, type LookedUp, lookUpRow } from './row-entry.js'
 
@@ -112,13 +113,6 @@ class TreeLookup {
       return found?.result
     })
   }
-}
-
-/** Also of the name `__proto__`. */
-function setMember(row: Row, name: string, value: unknown): void {
-  if (name === '__proto__')
-    Object.defineProperty(row, name, { configurable: true, enumerable: true, writable: true, value })
-  else row[name] = value
 }
 
 function relatedIn(

@@ -6,7 +6,7 @@ import { Packr } from 'msgpackr'
 import { isDecimal } from '../schema/canonical.js'
 import { bytesFrom, dateOf, decimalOf, type DecimalClass, plainColumn, type Row, type RowCodec } from './rows.js'
 import { Budget, type Decoder, INEXACT, isCount, isReadable, refuse as fail, ROW_BYTES } from './msgpack-check.js'
-import { type RowsMaker, rowsMaker } from './row-maker.js'
+import { type RowsMaker, rowsMaker, setMember } from './row-maker.js'
 
 /** The rows of a result, as far as their bytes depend on it: a selection of the plan is one. */
 export interface RowsOf {
@@ -306,11 +306,7 @@ function objectOf(pairs: readonly unknown[], Decimal: DecimalClass): Row {
   for (let i = 0; i < pairs.length; i += 2) {
     const name = pairs[i]
     if (typeof name !== 'string') throw INEXACT
-    const value = untagged(pairs[i + 1], Decimal)
-    // A key of a Json column: assigned, it would become the prototype.
-    if (name === '__proto__') {
-      Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
-    } else object[name] = value
+    setMember(object, name, untagged(pairs[i + 1], Decimal))
   }
   return object
 }

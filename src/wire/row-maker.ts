@@ -62,6 +62,13 @@ export function picker(members: readonly Picked[]): (row: Row) => Row {
   return row => Object.fromEntries(members.map(({ name, of }) => [name, of === undefined ? row[name] : of(row[name])]))
 }
 
+/** Assigning `__proto__` would set the prototype. */
+export function setMember(object: Record<string, unknown>, name: string, value: unknown): void {
+  if (name === '__proto__')
+    Object.defineProperty(object, name, { configurable: true, enumerable: true, writable: true, value })
+  else object[name] = value
+}
+
 /** In a literal, `__proto__` is a field only in brackets. */
 function memberName(name: string): string {
   const quoted = JSON.stringify(name)
