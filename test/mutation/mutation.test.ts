@@ -53,7 +53,7 @@ const GUARDS: Record<string, readonly Edit[]> = {
   'the types that values of getOrSet may have': [
     ['src/wire/values.ts', 'if (!isDocument(bytes, start, TYPES_OF_VALUES))', 'if (bytes.length === 0)'],
   ],
-  'an own field __proto__ in results': [['src/wire/results.ts', "if (name === '__proto__')", "if (name === '')"]],
+  'an own field __proto__ in results': [['src/wire/row-maker.ts', "if (name === '__proto__')", "if (name === '')"]],
 } // prettier-ignore
 
 it.each(Object.keys(GUARDS))(
