@@ -67,6 +67,8 @@ export async function install(
     ...Object.fromEntries(typescript.map(version => [`typescript-${version}`, `npm:typescript@${version}`])),
     ...(node !== undefined && { [NODE_PACKAGE]: node }),
     ...(full && { ioredis5: own.devDependencies['ioredis5'] as string, '@prisma/adapter-neon': prisma }),
+    // Each of its versions takes one major of Prisma.
+    ...(full && { '@prisma/extension-read-replicas': isOf6(prisma) ? '0.4.1' : '0.5.0' }),
     ...(full && PPG.has(prisma) && { '@prisma/adapter-ppg': prisma }),
   }
   await writeFile(
