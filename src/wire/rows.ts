@@ -144,8 +144,14 @@ const stepped: Column = {
     const steps: unknown[] = stored.slice(2)
     if (unit === 0) return plainColumn.expand(steps, length, budget, decoder)
     if ((unit !== 1 && unit !== 1000) || typeof earliest !== 'number') return undefined
-    const decode = (step: unknown) => dateOf(typeof step === 'number' ? step * unit + earliest : step)
-    return plainColumn.expand(steps, length, budget, { decode, type: undefined })
+    const dates = expanded(steps, length, budget, true)
+    if (dates === undefined) return undefined
+    for (let i = 0; i < length; i++) {
+      const step = dates[i]
+      if (typeof step === 'number') dates[i] = new Date(step * unit + earliest)
+      else if (step !== null) return undefined
+    }
+    return dates
   },
 }
 
