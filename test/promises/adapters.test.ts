@@ -169,9 +169,23 @@ describe.each([
 
   it('a batch that begins no transaction is not sent', async () => {
     const base = newClient(kind.adapterAt(closedPort))
-    expect(outcomeOf(await errorOf(() => base.$transaction([newUser(base), newUser(base)])))).toBe('unsent')
+    const outcome = outcomeOf(await errorOf(() => base.$transaction([newUser(base), newUser(base)])))
+    expect(outcome).toBe(kind === PPG ? await outcomeWithoutSession() : 'unsent')
   })
 })
+
+/**
+ * Of a WebSocket that was never opened. That of newer versions of Node (24.21, not 24.0) has no message for it: then it may have been
+ * lost in the middle of a statement.
+ */
+async function outcomeWithoutSession(): Promise<'unsent' | 'unknown'> {
+  const { WebSocket: OfNode } = globalThis
+  // Before Node 22, the driver takes that of the package ws.
+  if (OfNode === undefined) return 'unsent'
+  const socket = new OfNode(`ws://127.0.0.1:${closedPort}`)
+  const [event] = (await once(socket, 'error')) as [{ readonly message?: string }]
+  return event.message === '' ? 'unknown' : 'unsent'
+}
 
 describe.each([
   ['Neon over WebSockets', NEON],
@@ -301,7 +315,7 @@ describe('Prisma Postgres:', () => {
     prismaPostgres.refuse(503)
     const base = newClient(PPG.adapterAt(prismaPostgres.port))
     const nested = () => base.user.create({ data: { email: 'n@x.org', posts: { create: { title: 'n' } } } })
-    expect(outcomeOf(await errorOf(nested))).toBe('unsent')
+    expect(outcomeOf(await errorOf(nested))).toBe(await outcomeWithoutSession())
   })
 
   it('a nested write whose session is cut in the middle is unknown', async () => {
