@@ -3,7 +3,7 @@
  *
  * `--only PATTERN`: rows whose name or versions contain it; more than one, comma-separated. `--quick`: without promise tests and
  * fuzz. `--bounds`: only rows that a full run takes in full. `--keep`: leaves the folders. `--tests FILE`: only these files of
- * test/promises, comma-separated; nothing is written down.
+ * test/promises, comma-separated; nothing is written down. `--promises`: only the promise tests; the other cells of the row stay.
  *
  * A full run takes the promise tests and 60 s of fuzz in the rows that bound the ranges, and the checks in all of them; with `--only`
  * it takes all in each row that is named.
@@ -28,6 +28,7 @@ const { values } = parseArgs({
     bounds: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     tests: { type: 'string', default: '' },
+    promises: { type: 'boolean', default: false },
   },
 })
 const patterns = values.only.split(',').filter(Boolean)
@@ -92,6 +93,11 @@ async function inRow(row: Row, full: boolean): Promise<void> {
         await addTests(made, row.prisma, row.suite)
         return runPromises(made, told, values.tests.split(','))
       })
+      return
+    }
+    if (values.promises) {
+      await addTests(made, row.prisma, row.suite)
+      result.promises = await part('promises', command(), () => runPromises(made, told))
       return
     }
     result.types = await part('types', command(' --quick'), () => checkTypes(made, row, urls))
