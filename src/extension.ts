@@ -143,8 +143,8 @@ async function onceOpened(
   const context = await session.opened()
   if (context !== undefined) return route(context, traits, operation, hasHooksBehind)
   if (operation.model !== undefined && isRead(operation.operation)) {
-    session.events.bypass(operation.model, operation.operation, NOT_KNOWN)
-    return passOn(operation)
+    const { model } = operation
+    return session.events.bypass({ model, operation: operation.operation }, NOT_KNOWN, () => passOn(operation))
   }
   try {
     return await passOn(operation)
@@ -155,8 +155,8 @@ async function onceOpened(
 
 function bypassedWithout({ events }: Session, operation: Operation): Promise<unknown> {
   const { model, operation: name } = operation
-  if (model !== undefined && isRead(name)) events.bypass(model, name, TURNED_OFF)
-  return passOn(operation)
+  if (model === undefined || !isRead(name)) return passOn(operation)
+  return events.bypass({ model, operation: name }, TURNED_OFF, () => passOn(operation))
 }
 
 const readOrWrite: Route = (context, traits, operation, hasHooksBehind) => {

@@ -74,7 +74,7 @@ export function withCache<Client extends object>(
 export default cacheAside
 export type { CacheApi, Explanation, GetOrSetOptions, Invalidated } from './cache-api.js'
 export { CacheAsideError, type CacheAsideErrorCode } from './errors.js'
-export type { CacheEvent, ErrorCode, Stats, WarningCode } from './events.js'
+export type { CacheEvent, ErrorCode, Missed, Spent, Stats, Traced, WarningCode } from './events.js'
 export type { CacheAside } from './extension.js'
 export type { Logger } from './log.js'
 export type { CacheAsideOptions, Duration, ModelOptions } from './options.js'

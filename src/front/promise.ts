@@ -73,12 +73,13 @@ export class FrontPromise {
     return this.#prismaWith(this.#args)
   }
 
-  #answerOf({ context, plan, deadline, args }: PendingLook, found: unknown): Answer {
+  #answerOf({ context, plan, deadline, times, args }: PendingLook, found: unknown): Answer {
     try {
-      const answer = answerOf(context, plan, this.#method.operation, found)
+      const look = { plan, found, deadline, times }
+      const answer = answerOf(context, this.#method.operation, look)
       if (answer.kind === 'hit') return answer
       this.#prismaWith(args)
-      handOver(this.#prismaArgs as object, { plan, found, deadline })
+      handOver(this.#prismaArgs as object, look)
       return answer
     } catch (error) {
       context.events.emit({ type: 'error', code: 'UNEXPECTED', message: `A look-up failed: ${nameOf(error)}.` })

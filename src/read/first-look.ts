@@ -3,10 +3,12 @@
  * if it is there. Where it is not, the query hook goes on from here, so that a miss costs no second look-up.
  */
 import type { Context } from '../context.js'
-import type { Events } from '../events.js'
+import type { Events, Spent } from '../events.js'
 import type { CachedPlan, ResultRead } from '../plan/read.js'
 import type { RowRead, RowsRead } from '../plan/rows.js'
 import type { Snapshot } from '../redis/batches.js'
+import type { Deadline } from '../redis/deadline.js'
+import type { Times } from '../times.js'
 import type { Answer } from './read.js'
 import { answerOfResult, lookUpResult } from './result.js'
 import { answerOfEntry, lookUpSelected } from './row.js'
@@ -19,11 +21,13 @@ export interface FirstLook {
   readonly plan: CachedPlan
   /** What `lookUp` of the plan has found. */
   readonly found: unknown
-  readonly deadline: number
+  readonly deadline: Deadline
+  /** Undefined while nobody listens. */
+  readonly times: Times | undefined
 }
 
 /** Looks up what a plan needs, in as few round trips as its keys allow. */
-export function lookUp(context: Context, plan: CachedPlan, deadline: number): Promise<unknown> {
+export function lookUp(context: Context, plan: CachedPlan, deadline: Deadline): Promise<unknown> {
   if (plan.kind === 'rows') return lookUpEach(context, plan, deadline)
   if (plan.kind === 'result') return lookUpResult(context, plan, deadline)
   return plan.tree === undefined
@@ -32,10 +36,12 @@ export function lookUp(context: Context, plan: CachedPlan, deadline: number): Pr
 }
 
 /** What follows from what `lookUp` found. A hit is counted. */
-export function answerOf({ events }: Context, plan: CachedPlan, operation: string, found: unknown): Answer {
-  if (plan.kind === 'rows') return answerOfRows(events, plan, operation, found as readonly FoundRow[])
+export function answerOf({ events }: Context, operation: string, { plan, found, deadline, times }: FirstLook): Answer {
+  times?.redis()
+  const spent = () => times?.spent(deadline.roundTrips)
+  if (plan.kind === 'rows') return answerOfRows(events, plan, operation, found as readonly FoundRow[], spent)
   const answer = answerOfOne(plan, operation, found)
-  if (answer.kind === 'hit') events.hit(plan.model.name, operation, answer.value === null, plan.key)
+  if (answer.kind === 'hit') events.hit(plan.model.name, operation, answer.value === null, plan.key, spent())
   return answer
 }
 
@@ -50,14 +56,23 @@ function answerOfOne(plan: RowRead | ResultRead, operation: string, found: unkno
 const WHOLE: readonly string[] = []
 
 /** A list of rows is there only if each of them is. */
-function answerOfRows(events: Events, plan: RowsRead, operation: string, found: readonly FoundRow[]): Answer {
+function answerOfRows(
+  events: Events,
+  plan: RowsRead,
+  operation: string,
+  found: readonly FoundRow[],
+  spent: () => Spent | undefined,
+): Answer {
   const rows: unknown[] = []
   for (const row of found) {
     const answer = answerOfFound(plan, operation, row)
     if (answer.kind !== 'hit') return answer
     rows.push(answer.value)
   }
-  for (const [i, { key }] of plan.rows.entries()) events.hit(plan.model.name, operation, rows[i] === null, key)
+  const spentOnAll = spent()
+  for (const [i, { key }] of plan.rows.entries()) {
+    events.hit(plan.model.name, operation, rows[i] === null, key, spentOnAll)
+  }
   return { kind: 'hit', value: rows.filter(row => row !== null) }
 }
 

@@ -60,8 +60,8 @@ async function readOnceSettled(
 }
 
 function bypassed(context: Context, operation: Operation, why: string): Promise<unknown> {
-  context.events.bypass(operation.model as string, operation.operation, why)
-  return callerQuery(context, operation)
+  const { model, operation: name } = operation
+  return context.events.bypass({ model: model as string, operation: name }, why, () => callerQuery(context, operation))
 }
 
 function readCached(

@@ -4,6 +4,7 @@ import type { Guesses } from '../local/guesses.js'
 import type { Cached } from '../plan/catalog.js'
 import type { Lookup, RowsRead } from '../plan/rows.js'
 import type { Snapshot } from '../redis/batches.js'
+import type { Deadline } from '../redis/deadline.js'
 import type { Store, Ticket } from '../redis/store.js'
 import {
   hasStamp,
@@ -28,6 +29,8 @@ export interface LookedUp {
   readonly snapshot: Snapshot | undefined
   /** The row's key, as far as it is known before a load. */
   readonly rowKey: string | undefined
+  /** What is stored at the key of a pointer that leads nowhere. */
+  readonly pointer?: Snapshot | undefined
 }
 
 /** Where entries are looked up and filled. */
@@ -49,7 +52,7 @@ const OUT_OF_REACH: LookedUp = { found: undefined, snapshot: undefined, rowKey: 
 export function lookUpRow(
   { store, guesses }: Entries,
   lookup: Lookup,
-  deadline: number,
+  deadline: Deadline,
   fieldIndexes?: readonly number[],
   atRow?: (rowKey: string) => void,
 ): Promise<LookedUp> {
@@ -84,7 +87,7 @@ function isPinnedBy({ by, id, values }: Lookup, row: Row): boolean {
 export function lookUpRows(
   { store }: Pick<Entries, 'store'>,
   { model, cached, rows }: RowsRead,
-  deadline: number,
+  deadline: Deadline,
   fieldIndexes?: readonly number[],
 ): Promise<LookedUp[]> {
   const keys = rows.map(({ key }) => key)
@@ -96,7 +99,7 @@ export function lookUpRows(
 async function lookUpByPointer(
   store: Store,
   lookup: Lookup,
-  deadline: number,
+  deadline: Deadline,
   lookUpById: (rowId: string) => Promise<LookedUp>,
 ): Promise<LookedUp> {
   const { model, key } = lookup
@@ -104,7 +107,9 @@ async function lookUpByPointer(
   if (snapshot === undefined) return OUT_OF_REACH
   const pointed = pointerIn(lookup, snapshot)
   if (pointed === 'absent') return { found: pointed, snapshot, rowKey: undefined }
-  if (pointed === undefined) return { found: undefined, snapshot: { ...snapshot, entry: null }, rowKey: undefined }
+  if (pointed === undefined) {
+    return { found: undefined, snapshot: { ...snapshot, entry: null }, rowKey: undefined, pointer: snapshot }
+  }
   return lookUpById(pointed)
 }
 

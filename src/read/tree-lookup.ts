@@ -6,6 +6,7 @@ import { keyOf } from '../plan/identities.js'
 import type { Lookup } from '../plan/rows.js'
 import { type RelatedEntry, type RelatedKeys, relatedKeysAt, type RowNode, tagIdsOf, type ToOne } from '../plan/tree.js'
 import type { Snapshot } from '../redis/batches.js'
+import type { Deadline } from '../redis/deadline.js'
 import { combinedStamp, hasStamp, Kind, PAYLOAD_AT, verifiedKind } from '../wire/envelope.js'
 import { relationKey } from '../wire/keys.js'
 import { setMember } from '../wire/row-maker.js'
@@ -31,7 +32,7 @@ export async function lookUpTree(
   entries: Entries,
   tree: RowNode,
   lookup: Lookup,
-  deadline: number,
+  deadline: Deadline,
 ): Promise<TreeSnapshot> {
   const walk = new TreeLookup(entries, deadline)
   walk.snapshot.found = await walk.row(tree, lookup)
@@ -41,9 +42,9 @@ export async function lookUpTree(
 class TreeLookup {
   readonly snapshot = new TreeSnapshot()
   readonly #entries: Entries
-  readonly #deadline: number
+  readonly #deadline: Deadline
 
-  constructor(entries: Entries, deadline: number) {
+  constructor(entries: Entries, deadline: Deadline) {
     this.#entries = entries
     this.#deadline = deadline
   }
