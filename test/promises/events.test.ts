@@ -269,7 +269,7 @@ describe('the events', () => {
         })
       const first = trust(true)
       alone.prisma.$cache.on(event => events.push(event))
-      await alone.prisma.brand.findUnique({ where: { slug: 'a' } })
+      await alone.prisma.$cache.trace(() => alone.prisma.brand.findUnique({ where: { slug: 'a' } }))
       await first
       const lost = trust(false)
       await server.kill('SIGKILL')
@@ -282,9 +282,9 @@ describe('the events', () => {
         [
           "redis usable=true",
           "miss model=Brand operation=findUnique why=absent roundTrips=2",
+          "fill model=Brand outcome=sent roundTrips=1",
           "redis usable=false why=it is not connected (reconnecting)",
           "invalidate source=write models=Brand outcome=queued roundTrips=1",
-          "fill model=Brand outcome=sent roundTrips=1",
           "replayed invalidations=2",
           "redis usable=true",
         ]
