@@ -1,6 +1,7 @@
 /** What the pages say is what the sources have. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { GAUGES, INSTRUMENTS } from '../../src/observe/metrics.js'
 import { RULES } from '../../src/plan/effects.js'
 
 const root = new URL('../../', import.meta.url)
@@ -43,6 +44,15 @@ it('every event, every counter and every outcome of a fill is in docs/api.md', (
   const fills = [...outcomes.matchAll(/'([\w-]+)'/g)].map(([, name]) => name as string)
   expect(fills.length).toBeGreaterThan(4)
   expect(fills.filter(name => !page.includes(`- \`${name}\``))).toEqual([])
+})
+
+it('every metric is in docs/observing.md, by both of its names', () => {
+  const page = read('docs/observing.md')
+  for (const [name, { kind }] of Object.entries(INSTRUMENTS)) {
+    expect(page).toContain(`| \`${name}\` `)
+    expect(page).toContain(`| \`${name}_${kind === 'count' ? 'total' : 'seconds'}\``)
+  }
+  for (const name of Object.keys(GAUGES)) expect(page).toMatch(new RegExp(`^\\| \`${name}\`.* \\| \`${name}\` `, 'm'))
 })
 
 it('every method of $cache is in docs/api.md', () => {
