@@ -1,16 +1,18 @@
 /** `prisma.$cache`: the cache by hand. */
+import { checkTags, wrongCall } from './check-options.js'
 import type { Context } from './context.js'
 import { shown } from './errors.js'
 import type { Emit, Outstanding, Stats, Traced } from './events.js'
 import type { Scope } from './local/open-transactions.js'
 import { HOOKS_BEHIND, NOT_KNOWN, TURNED_OFF } from './plan/bypass.js'
 import type { Catalog, CatalogModel } from './plan/catalog.js'
+import type { QueryConfig } from './options.js'
 import { anyWrite, Effects } from './plan/effects.js'
 import { type CachedRead, explainRead } from './plan/explain.js'
 import { type CachedPlan, isRead } from './plan/read.js'
 import type { ClientTraits } from './plan/selection.js'
 import { anyWriteTo, outsideWrite, planWrite } from './plan/write.js'
-import { checkGetOrSet, checkTags, getOrSet, type GetOrSetOptions, wrongCall } from './read/get-or-set.js'
+import { checkGetOrSet, getOrSet, type GetOrSetOptions } from './read/get-or-set.js'
 import { planOf } from './read/model-read.js'
 import type { Session } from './session.js'
 import type { Wheres } from './types.js'
@@ -182,6 +184,8 @@ export type Invalidated = 'done' | 'queued' | 'after-transaction'
 
 /** What `explain` says of a client. */
 export interface Explained {
+  /** What `$cached` says of its queries. */
+  readonly query: QueryConfig | undefined
   hasHooksBehind(model: string, operation: string): boolean
   /** Why a read is not answered in the front; undefined where it is. */
   whyNot(model: string, operation: string, plan: CachedPlan): string | undefined
@@ -257,10 +261,11 @@ export function cacheApi<Client>(
         }
       }
       if (inTransaction !== undefined) return { cached: false, why: 'in a transaction' }
+      const query = explained?.query
       if (!session.enabled) return { cached: false, why: TURNED_OFF }
       if (client.unseen !== undefined) return { cached: false, why: client.unseen }
       if (context === undefined) return { cached: false, why: NOT_KNOWN }
-      const plan = planOf(context, client, name, operation, args)
+      const plan = planOf(query === undefined ? context : context.for(query), client, name, operation, args)
       if (plan.kind === 'bypass') return { cached: false, why: plan.why }
       if (!context.hooksAreSameForAll && explained?.hasHooksBehind(name, operation) === true)
         return { cached: false, why: HOOKS_BEHIND }

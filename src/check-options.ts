@@ -2,7 +2,7 @@
 import type { Cluster, Redis } from 'ioredis'
 import { CacheAsideError, shown } from './errors.js'
 import type { Logger } from './log.js'
-import type { CacheAsideOptions, Config, Policy, PrefixOf } from './options.js'
+import type { CacheAsideOptions, Config, Policy, PrefixOf, QueryConfig } from './options.js'
 
 const KNOWN = [
   'redis',
@@ -63,32 +63,63 @@ function checkModels(models: unknown, ttlMs: number): Map<string, Policy> {
   if (!isPlainObject(models)) {
     throw wrong(`models must be an object of model names, got ${shown(models)}. Write models: { User: '5m' }.`)
   }
-  return new Map(
-    Object.entries(models).map(([name, value]) => {
-      const given = value === true ? {} : isPlainObject(value) ? value : { ttl: value }
-      if (value === undefined) {
-        throw wrong(`models.${name} must be true, a TTL or an object of options, got undefined.`)
-      }
-      refuseUnknown(given, KNOWN_OF_MODEL, `option of models.${name}`)
-      const ownTtlMs = 'ttl' in given && given.ttl !== undefined ? duration(`models.${name}.ttl`, given.ttl) : ttlMs
-      const policy = {
-        ttlMs: ownTtlMs,
-        queriesTtlMs: checkQueries(`models.${name}.queries`, given.queries ?? false, ownTtlMs),
-        dependsOn:
-          given.dependsOn === undefined ? undefined : checkNames(`models.${name}.dependsOn`, given.dependsOn, 'User'),
-        negativeTtlMs: duration(`models.${name}.negativeTtl`, given.negativeTtl ?? DEFAULT_NEGATIVE_TTL, 0),
-        rowSecurity: checkSameForAll(
-          `models.${name}.rowSecurity`,
-          given.rowSecurity,
-          'Remove it where users see different rows.',
-        ),
-        exclude: new Set(checkNames(`models.${name}.exclude`, given.exclude ?? [], 'passwordHash')),
-        maxBytes: checkRange(`models.${name}.maxBytes`, given.maxBytes ?? 1_048_576, 1, 512 * 1_048_576, 'bytes'),
-        jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
-      }
-      return [name, policy]
-    }),
-  )
+  return new Map(Object.entries(models).map(([name, value]) => [name, policyOf(name, value, ttlMs)]))
+}
+
+/** How a model is cached, by what the option `models` says of it. */
+export function policyOf(name: string, value: unknown, defaultTtlMs: number): Policy {
+  const given = value === true ? {} : isPlainObject(value) ? value : { ttl: value }
+  if (value === undefined) {
+    throw wrong(`models.${name} must be true, a TTL or an object of options, got undefined.`)
+  }
+  refuseUnknown(given, KNOWN_OF_MODEL, `option of models.${name}`)
+  const ttlMs = 'ttl' in given && given.ttl !== undefined ? duration(`models.${name}.ttl`, given.ttl) : defaultTtlMs
+  return {
+    ttlMs,
+    queriesTtlMs: checkQueries(`models.${name}.queries`, given.queries ?? false, ttlMs),
+    dependsOn:
+      given.dependsOn === undefined ? undefined : checkNames(`models.${name}.dependsOn`, given.dependsOn, 'User'),
+    negativeTtlMs: duration(`models.${name}.negativeTtl`, given.negativeTtl ?? DEFAULT_NEGATIVE_TTL, 0),
+    rowSecurity: checkSameForAll(
+      `models.${name}.rowSecurity`,
+      given.rowSecurity,
+      'Remove it where users see different rows.',
+    ),
+    exclude: new Set(checkNames(`models.${name}.exclude`, given.exclude ?? [], 'passwordHash')),
+    maxBytes: checkRange(`models.${name}.maxBytes`, given.maxBytes ?? 1_048_576, 1, 512 * 1_048_576, 'bytes'),
+    jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
+  }
+}
+
+/** @throws CacheAsideError `INVALID_CALL` */
+export function checkQueryOptions(options: unknown): QueryConfig {
+  if (!isPlainObject(options)) {
+    throw wrongCall(`$cached takes an object of options, got ${shown(options)}. Write $cached({ ttl: '1m' }).`)
+  }
+  const { ttl, tags = [], fresh = false } = options
+  const unknown = Object.keys(options).find(name => !KNOWN_OF_QUERY.includes(name))
+  if (unknown !== undefined) {
+    throw wrongCall(`$cached has no option named ${shown(unknown)}. There are: ${KNOWN_OF_QUERY.join(', ')}.`)
+  }
+  checkTags(tags)
+  if (typeof fresh !== 'boolean') throw wrongCall(`fresh must be true or false, got ${shown(fresh)}.`)
+  return {
+    ttlMs: ttl === undefined ? undefined : duration('the ttl of $cached', ttl, 1, wrongCall),
+    tags: [...new Set(tags as readonly string[])].toSorted(),
+    fresh,
+  }
+}
+
+const KNOWN_OF_QUERY = ['ttl', 'tags', 'fresh']
+
+/** @throws CacheAsideError `INVALID_CALL` */
+export function checkTags(tags: unknown): void {
+  if (Array.isArray(tags) && tags.every(tag => typeof tag === 'string' && tag !== '' && tag.isWellFormed())) return
+  throw wrongCall(`tags must be an array of strings, none of them empty, got ${shown(tags)}.`)
+}
+
+export function wrongCall(message: string): CacheAsideError {
+  return new CacheAsideError('INVALID_CALL', message)
 }
 
 const EXAMPLE = `redis: 'redis://127.0.0.1:6379', or redis: new Redis(…) of ioredis`

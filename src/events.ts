@@ -54,10 +54,10 @@ export type CacheEvent =
 /**
  * Why a read was a miss. `absent`: nothing was stored. `stale`: a write has invalidated what was stored. `held`: a write of unknown
  * outcome is not settled. `timeout`: Redis has not replied within `deadlineMs`. `unusable`: Redis was not in use. `foreign`: the
- * bytes are damaged, or of another version of the schema.
+ * bytes are damaged, or of another version of the schema. `fresh`: the query was told to read the database (`$cached`).
  */
 export interface Missed {
-  readonly why: 'absent' | 'stale' | 'held' | 'timeout' | 'unusable' | 'foreign'
+  readonly why: 'absent' | 'stale' | 'held' | 'timeout' | 'unusable' | 'foreign' | 'fresh'
   /**
    * Of a stale entry: the epochs that have changed since, or, where more than six are its own, all of them. What stands for rows in
    * their names is `…` without `includeKeys`.

@@ -4,19 +4,29 @@
  */
 import type { Overrides } from './assemble.js'
 import { type CacheApi, cacheApi } from './cache-api.js'
-import { checkOptions } from './check-options.js'
+import { checkOptions, checkQueryOptions } from './check-options.js'
 import type { Context } from './context.js'
 import { frontOf } from './front/front.js'
 import { FrontClient } from './front/front-client.js'
 import type { Scope } from './local/open-transactions.js'
-import type { CacheAsideOptions } from './options.js'
+import { Memo } from './memo.js'
+import type { CacheAsideOptions, QueryConfig, QueryOptions } from './options.js'
 import { NOT_KNOWN, TURNED_OFF } from './plan/bypass.js'
 import { anyWrite } from './plan/effects.js'
 import { isRead } from './plan/read.js'
 import type { ClientTraits } from './plan/selection.js'
 import { addTraitsOf, traitsOf } from './plan/traits.js'
 import { factsOf } from './prisma7/client.js'
-import { isTransactionClient, markHook, type Operation, passOn, transactionIdOf } from './prisma7/operation.js'
+import {
+  carryQuery,
+  isTransactionClient,
+  markHook,
+  type Operation,
+  passOn,
+  queryCarriedBy,
+  queryOf,
+  transactionIdOf,
+} from './prisma7/operation.js'
 import { readModel } from './read/model-read.js'
 import { callerQuery } from './read/row-load.js'
 import { type Session, Sessions } from './session.js'
@@ -41,9 +51,15 @@ interface Extended<Added> {
   $extends: { extArgs: { result: Nothing; model: Nothing; query: Nothing; client: Added } }
 }
 
+/** As Prisma's extension types have members of the client. */
+type Members<Client> = {
+  $cache: () => CacheApi<Client>
+  $uncached: () => Client
+  $cached: () => (options?: QueryOptions) => Client
+}
+
 /** The extension, for `$extends`. */
-export interface CacheAside<Client>
-  extends Extension<Client, { $cache: () => CacheApi<Client>; $uncached: () => Client }> {
+export interface CacheAside<Client> extends Extension<Client, Members<Client>> {
   /**
    * The write half alone. An extension that turns an operation into another one on its own client (the usual soft delete)
    * hides its writes from extensions that are applied after it. Apply this before it, and the whole cache after it. To
@@ -96,9 +112,18 @@ export function createExtension<Client>(
   return Object.assign(whole, { invalidation }) as unknown as CacheAside<Client>
 }
 
-/** Makes a client whose `$cache` knows of it, with the front. */
-function inFront({ session, traits }: Attached, hook: object, extend: ($cache: object) => object): object {
-  const of = new FrontClient(session, traits, hook)
+/**
+ * Makes a client whose `$cache` knows of it, with the front.
+ *
+ * @param query - what `$cached` says of its queries
+ */
+function inFront(
+  { session, traits }: Attached,
+  hook: object,
+  extend: ($cache: object) => object,
+  query?: QueryConfig,
+): object {
+  const of = new FrontClient(session, traits, hook, query)
   of.client = extend(cacheApi(session, traits, undefined, of))
   return session.hasFront ? frontOf(of) : of.client
 }
@@ -161,7 +186,10 @@ function bypassedWithout({ events }: Session, operation: Operation): Promise<unk
 
 const readOrWrite: Route = (context, traits, operation, hasHooksBehind) => {
   if (operation.model === undefined) return writeRaw(context, operation, hasHooksBehind)
-  if (isRead(operation.operation)) return readModel(context, traits, operation, hasHooksBehind)
+  if (isRead(operation.operation)) {
+    const query = queryOf(operation) as QueryConfig | undefined
+    return readModel(query === undefined ? context : context.for(query), traits, operation, hasHooksBehind)
+  }
   // How the database compares texts decides which of them name a row.
   if (!context.access.known) return firstWrite(context, traits, operation, hasHooksBehind)
   return writeModel(context, traits, operation, hasHooksBehind)
@@ -181,6 +209,19 @@ const firstWrite: Route = async (context, traits, operation, hasHooksBehind) => 
 
 function clientMembers(attached: Attached) {
   const { client, session, traits, own } = attached
+  const cachedClients = new WeakMap<object, Memo<object>>()
+  /** Its `explain` knows of the hooks that run behind the cache, and of what `$cached` says. */
+  const derivedFrom = (from: object, hook: object, query: QueryConfig | undefined): object =>
+    inFront(
+      attached,
+      hook,
+      $cache => {
+        const derived = client.$extends.call(from, { name: NAME, client: { $cache } })
+        if (query !== undefined) carryQuery(derived, query)
+        return derived
+      },
+      query,
+    )
   return {
     async $disconnect(this: object): Promise<void> {
       await client.$disconnect.call(this)
@@ -194,8 +235,17 @@ function clientMembers(attached: Attached) {
       addTraitsOf(derived, traits)
       const { hook } = own
       if (hook === undefined) return derived
-      // Its `explain` knows of the hooks that run behind this one.
-      return inFront(attached, hook, $cache => client.$extends.call(derived, { name: NAME, client: { $cache } }))
+      return derivedFrom(derived, hook, queryCarriedBy(this) as QueryConfig | undefined)
+    },
+
+    /** A client is made once for the same options. */
+    $cached(this: object, options: unknown = {}): object {
+      const query = checkQueryOptions(options)
+      const { hook } = own
+      if (hook === undefined) return this
+      let known = cachedClients.get(this)
+      if (known === undefined) cachedClients.set(this, (known = new Memo()))
+      return known.of(JSON.stringify(query), () => derivedFrom(this, hook, query))
     },
 
     /** With the receiver, or the transaction client would lose this and all later extensions. */
@@ -235,6 +285,7 @@ function inTransaction(tx: object, session: Session, traits: ClientTraits, scope
       if (name === '$cache') return cache
       // Reads of a transaction go to the database anyway.
       if (name === '$uncached') return client
+      if (name === '$cached') return () => client
       return Reflect.get(target, name) as unknown
     },
   })

@@ -116,6 +116,23 @@ interface CommonOptions<Client> {
   invalidationDeadlineMs?: number | undefined
 }
 
+/** What `prisma.$cached(…)` says of the queries of the client that it gives. */
+export interface QueryOptions {
+  /** How long what these queries load is stored. Default: as configured for the model, or the top-level `ttl`. */
+  ttl?: Duration | undefined
+  /** `$cache.invalidateTags` with any of them invalidates these results. Default: none. */
+  tags?: readonly string[] | undefined
+  /** `true`: read the database, and store what it says. Default: `false`. */
+  fresh?: boolean | undefined
+}
+
+/** The same, checked. */
+export interface QueryConfig {
+  readonly ttlMs: number | undefined
+  readonly tags: readonly string[]
+  readonly fresh: boolean
+}
+
 /** How one model is cached; times in ms. */
 export interface Policy {
   readonly ttlMs: number

@@ -1,4 +1,5 @@
 /** The extended client that a front is of: what may be answered before Prisma is called, and why not the rest. */
+import type { QueryConfig } from '../options.js'
 import type { CachedPlan } from '../plan/read.js'
 import type { ClientTraits } from '../plan/selection.js'
 import { detourBefore, hooksOf, tracingOf } from '../prisma7/calls.js'
@@ -8,15 +9,18 @@ import type { Session } from '../session.js'
 export class FrontClient {
   readonly session: Session
   readonly traits: ClientTraits
+  /** What `$cached` says of its queries. */
+  readonly query: QueryConfig | undefined
   readonly #hook: object
   #client: object | undefined
   #computed: ComputedFields | undefined
   #isTraced: (() => boolean) | undefined
 
   /** @param hook - the query hook of the cache, which the front goes before */
-  constructor(session: Session, traits: ClientTraits, hook: object) {
+  constructor(session: Session, traits: ClientTraits, hook: object, query?: QueryConfig) {
     this.session = session
     this.traits = traits
+    this.query = query
     this.#hook = hook
   }
 
@@ -32,6 +36,7 @@ export class FrontClient {
   /** Why reads by this method never are in the front; undefined: they may be. */
   whyNever(model: string, operation: string): string | undefined {
     if (!this.session.hasFront) return 'the option front is false'
+    if (this.query?.fresh === true) return 'it reads the database'
     return detourBefore(this.#hook, this.client, model, operation)
   }
 

@@ -14,7 +14,8 @@ export function frontOf(of: FrontClient): object {
   const { client, session } = of
   const front: object = Object.create(client) as object
   for (const { name, cached } of session.catalog.values()) {
-    if (cached !== undefined) defineOnce(front, memberOf(name), () => membersOf(of, name))
+    const mayBeCached = cached !== undefined || (of.query !== undefined && memberOf(name) in client)
+    if (mayBeCached) defineOnce(front, memberOf(name), () => membersOf(of, name))
   }
   return looksLike(client, front)
 }

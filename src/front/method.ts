@@ -37,7 +37,7 @@ export class Method {
   /** Begins the look-up; undefined where the query is Prisma's from the beginning. */
   look(args: unknown): PendingLook | undefined {
     const of = this.#of
-    const { context } = of.session
+    const context = of.query === undefined ? of.session.context : of.session.context?.for(of.query)
     if (context === undefined || !context.enabled || !isSettled(context) || of.isTraced) return undefined
     if (this.#hasHooksBehind && !context.hooksAreSameForAll) return undefined
     if (args !== undefined && !isPlain(args)) return undefined

@@ -1,9 +1,9 @@
 /** `getOrSet`: cache-aside for any value of the caller, by the rules that hold for rows. */
 import type { Context } from '../context.js'
-import { CacheAsideError, nameOf, shown } from '../errors.js'
+import { nameOf, shown } from '../errors.js'
 import type { FillOutcome, WhyMissed } from '../events.js'
 import type { Flight } from '../local/flights.js'
-import { duration } from '../check-options.js'
+import { checkTags, duration, wrongCall } from '../check-options.js'
 import type { Duration } from '../options.js'
 import type { Snapshot } from '../redis/batches.js'
 import type { Deadline } from '../redis/deadline.js'
@@ -87,6 +87,10 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
     const stamp = combinedStamp(epochs)
     if (stamp === undefined || !hasStamp(entry, stamp)) return MISS
     return this.#decoded(entry, PAYLOAD_AT) ?? MISS
+  }
+
+  unseen(snapshot: Snapshot | undefined): Snapshot | undefined {
+    return snapshot
   }
 
   whyMissed(snapshot: Snapshot | undefined, deadline: Deadline): WhyMissed {
@@ -197,14 +201,4 @@ export function checkGetOrSet<T>(key: unknown, fetch: unknown, options: GetOrSet
 
 function ttlOf(ttl: Duration): number {
   return duration('the ttl of getOrSet', ttl, 1, wrongCall)
-}
-
-/** @throws CacheAsideError `INVALID_CALL` */
-export function checkTags(tags: unknown): void {
-  if (Array.isArray(tags) && tags.every(tag => typeof tag === 'string' && tag !== '' && tag.isWellFormed())) return
-  throw wrongCall(`tags must be an array of strings, none of them empty, got ${shown(tags)}.`)
-}
-
-export function wrongCall(message: string): CacheAsideError {
-  return new CacheAsideError('INVALID_CALL', message)
 }

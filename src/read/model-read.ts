@@ -1,10 +1,12 @@
 /** A read of a model as the query hook runs it: planned from its args, then answered from the cache, or by Prisma. */
 import type { Context } from '../context.js'
 import { nameOf } from '../errors.js'
+import type { Args } from '../plan/args.js'
 import { Bypass, HOOKS_BEHIND, NOT_KNOWN, TURNED_OFF } from '../plan/bypass.js'
 import { type CachedPlan, planRead, type ReadPlan } from '../plan/read.js'
 import type { WholeRow } from '../plan/rows.js'
 import type { ClientTraits } from '../plan/selection.js'
+import { underTags } from '../plan/tagged.js'
 import {
   argsOfCall,
   isLoadOf,
@@ -102,7 +104,7 @@ function planIn(context: Context, traits: ClientTraits, operation: Operation, ha
 
 /** The plan of a read from its args, outside of transactions and where no other hooks are. */
 export function planOf(
-  { catalog, deniedLoads, guesses, fleet, access }: Context,
+  { prefix, catalog, query, deniedLoads, guesses, fleet, access }: Context,
   traits: ClientTraits,
   model: string,
   name: string,
@@ -110,6 +112,10 @@ export function planOf(
 ): ReadPlan {
   const plan = planRead(catalog.get(model), name, args, traits)
   if (plan.kind === 'bypass') return plan
+  if (query !== undefined && query.tags.length > 0) {
+    const tagged = underTags(plan, name, args as Args, query.tags, prefix, traits)
+    return fleet.check(access.check(tagged))
+  }
   if (plan.kind !== 'result') {
     if (deniedLoads.has(nameOfLoad(plan))) return new Bypass('the database user may not read the whole row')
     if (isNarrow(plan)) {

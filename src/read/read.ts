@@ -7,6 +7,7 @@
  */
 import type { Events, WhyMissed } from '../events.js'
 import type { Flight, Flights } from '../local/flights.js'
+import type { QueryConfig } from '../options.js'
 import type { Deadline } from '../redis/deadline.js'
 import type { Store } from '../redis/store.js'
 import type { Times } from '../times.js'
@@ -34,6 +35,8 @@ export interface Reading<Found, Tokens, Loaded, Shared> {
   /** Looks up all entries, in as few round trips as their keys allow. */
   lookUp(deadline: Deadline): Promise<Found>
   answer(found: Found): Answer
+  /** What was found as if nothing of it were valid, so that it is loaded and filled anew. */
+  unseen(found: Found): Found
   /** Why there is no answer, for the event. */
   whyMissed(found: Found, deadline: Deadline): WhyMissed
   /** Takes the tokens under which `fillAndShare` fills. */
@@ -55,6 +58,7 @@ interface ReadContext<Shared> {
   readonly store: Store
   readonly events: Events
   readonly flights: Flights<Shared>
+  readonly query?: QueryConfig | undefined
 }
 
 /** What was looked up before, and when. */
@@ -74,6 +78,7 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
   look?: Look<Found>,
 ): Promise<unknown> {
   const { store, events, flights } = context
+  const isFresh = context.query?.fresh === true
   const times = look === undefined ? events.times() : look.times
   const began = look?.began ?? flights.now()
   if (!store.usable) await store.started()
@@ -83,7 +88,8 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
   let lateAnswer: Promise<Shared> | undefined
 
   for (;;) {
-    const found = looked === undefined ? await reading.lookUp(deadline) : looked.found
+    const stored = looked === undefined ? await reading.lookUp(deadline) : looked.found
+    const found = isFresh ? reading.unseen(stored) : stored
     looked = undefined
     times?.redis()
     const answer = reading.answer(found)
@@ -95,7 +101,7 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
     }
 
     const flight = flights.inProgress(reading.flightKey)
-    const missed = times && reading.whyMissed(found, deadline)
+    const missed = times && (isFresh ? FRESH : reading.whyMissed(found, deadline))
     if (flight === undefined) return load(context, reading, { found, deadline, times, missed })
     // Of a nested `getOrSet` alone: to wait for it would never end.
     if (flight.waitsForUs) {
@@ -122,6 +128,8 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
     return theirs.value
   }
 }
+
+const FRESH = { why: 'fresh' } as const
 
 interface Miss<Found> {
   readonly found: Found

@@ -39,6 +39,10 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
     return answerOfResult(this.#plan, this.operation, snapshot, fluentPath(this.#operation))
   }
 
+  unseen(snapshot: Snapshot | undefined): Snapshot | undefined {
+    return snapshot && { ...snapshot, entry: null }
+  }
+
   whyMissed(snapshot: Snapshot | undefined, deadline: Deadline): WhyMissed {
     const { cached, dependsOn } = this.#plan
     return whyMissed(snapshot, deadline, cached.codec.fingerprint, dependsOn.epochs)
@@ -50,6 +54,7 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
 
   /** The caller's own query, with the whole result of a fluent call. */
   query(): Promise<unknown> {
+    if (this.operation.startsWith('findUnique')) this.#context.batches.join(this.model)
     return queryWhole(this.#operation, this.#operation.args, this.#context)
   }
 
@@ -81,8 +86,10 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
   }
 
   #fill({ epochs }: Ticket, payload: Buffer | undefined, isNull: boolean): FillOutcome {
-    const { cached, dependsOn, ttlMs } = this.#plan
+    const { cached, dependsOn, isNullUnproven } = this.#plan
     const { policy, codec } = cached
+    const ttlMs = this.#context.query?.ttlMs ?? this.#plan.ttlMs
+    if (isNull && isNullUnproven === true) return 'unproven'
     if (payload === undefined) return 'inexact'
     if (PAYLOAD_AT + payload.length > policy.maxBytes) return 'too-large'
     const storedMs = isNull ? Math.min(policy.negativeTtlMs, ttlMs) : ttlMs

@@ -1,6 +1,7 @@
 /** The entries of one row: how they are looked up, by the row's key or through a pointer, and how they are filled. */
 import type { FillOutcome } from '../events.js'
 import type { Guesses } from '../local/guesses.js'
+import type { QueryConfig } from '../options.js'
 import type { Cached } from '../plan/catalog.js'
 import type { Lookup, RowsRead } from '../plan/rows.js'
 import type { Snapshot } from '../redis/batches.js'
@@ -37,6 +38,8 @@ export interface LookedUp {
 export interface Entries {
   readonly store: Store
   readonly guesses: Guesses
+  /** What `$cached` says of the query. */
+  readonly query?: Pick<QueryConfig, 'ttlMs'> | undefined
 }
 
 const OUT_OF_REACH: LookedUp = { found: undefined, snapshot: undefined, rowKey: undefined }
@@ -138,6 +141,14 @@ function pointerIn({ cached }: Lookup, { entry, epochs, held }: Snapshot): strin
   return isAbsent ? 'absent' : undefined
 }
 
+/** What was found as if the entry were not valid. The token of the entry that is there still counts. */
+export function unseenRow({ found, snapshot, rowKey }: LookedUp): LookedUp {
+  if (found === 'absent' && rowKey === undefined) {
+    return { found: undefined, snapshot: snapshot && { ...snapshot, entry: null }, rowKey }
+  }
+  return { found: undefined, snapshot, rowKey }
+}
+
 // ---- fill
 
 export interface LoadedRow {
@@ -154,7 +165,7 @@ export interface LoadedRow {
  * @param rowKey - the row's key as far as it was known before the load: the ticket's entry token is of that key
  */
 export function fillRow(
-  { store, guesses }: Entries,
+  { store, guesses, query }: Entries,
   lookup: Lookup,
   ticket: Ticket,
   rowKey: string | undefined,
@@ -170,7 +181,7 @@ export function fillRow(
   if (row === null) {
     if (policy.negativeTtlMs === 0) return 'off'
     if (by.equality === 'text' && !unbatched) return 'unproven'
-    const ttlMs = jittered(policy.negativeTtlMs, policy.jitter)
+    const ttlMs = jittered(Math.min(policy.negativeTtlMs, query?.ttlMs ?? policy.negativeTtlMs), policy.jitter)
     // At a row's key others may be loading. An entry at a pointer's key is checked when it is read, so it needs no token there.
     const token = by === identity ? (ticket.entry as Token) : newToken()
     const guard = by === identity ? token : 'none'
@@ -187,7 +198,7 @@ export function fillRow(
   const id = identity.idOf(row)
   if (id === undefined || by.idOf(row) !== lookup.id) return 'other-id'
 
-  const ttlMs = jittered(policy.ttlMs, policy.jitter)
+  const ttlMs = jittered(query?.ttlMs ?? policy.ttlMs, policy.jitter)
   const ownKey = keys.row(id)
   if (ownKey === rowKey && ticket.entry !== undefined) {
     const entry = sealed(Kind.row, payload, ticket.entry, ticket.epochs[UNNAMED_WRITES] as Token)

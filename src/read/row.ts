@@ -12,7 +12,7 @@ import type { Row } from '../wire/rows.js'
 import type { Loaded, RowSource } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
 import { whyMissed } from './why-missed.js'
-import { type Entries, fillRow, type LookedUp, lookUpRow } from './row-entry.js'
+import { type Entries, fillRow, type LookedUp, lookUpRow, unseenRow } from './row-entry.js'
 
 export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded, SharedRow> {
   readonly model: string
@@ -39,6 +39,10 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
 
   answer(looked: LookedUp): Answer {
     return answerOfEntry(this.#plan, this.operation, looked)
+  }
+
+  unseen(looked: LookedUp): LookedUp {
+    return unseenRow(looked)
   }
 
   whyMissed(looked: LookedUp, deadline: Deadline): WhyMissed {

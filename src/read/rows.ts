@@ -11,10 +11,10 @@ import type { Deadline } from '../redis/deadline.js'
 import type { Row } from '../wire/rows.js'
 import { type Answer, cacheAside, type Look, type Reading } from './read.js'
 import { answerOfEntry, lookUpSelected, needsWhole, RowReading } from './row.js'
-import { type LookedUp, lookUpRows } from './row-entry.js'
+import { type LookedUp, lookUpRows, unseenRow } from './row-entry.js'
 import { callerQuery, type Loaded, mayConcernOthers, type RowSource, wholeRowArgs } from './row-load.js'
 import { answerOfTree, TreeReading } from './tree.js'
-import { lookUpTree, type TreeSnapshot } from './tree-lookup.js'
+import { lookUpTree, type TreeSnapshot, unseenTree } from './tree-lookup.js'
 
 /** A row as it is read, alone or with its related rows. */
 export function rowReading(
@@ -45,7 +45,8 @@ export async function readRows(
   const times = look === undefined ? context.events.times() : look.times
   const load = new RowsLoad(context, traits, operation, plan)
   const list: List = { context, operation, plan, load }
-  const found = look?.found ?? (await lookUpEach(context, plan, deadline))
+  const stored = look?.found ?? (await lookUpEach(context, plan, deadline))
+  const found = context.query?.fresh === true ? stored.map(unseen) : stored
   times?.redis()
   const rows: unknown[] = []
   const missing: Promise<void>[] = []
@@ -85,6 +86,10 @@ export function lookUpEach(context: Context, plan: RowsRead, deadline: Deadline)
       return tree === undefined ? lookUpSelected(context, row, deadline) : lookUpTree(context, tree, row, deadline)
     }),
   )
+}
+
+function unseen(found: FoundRow): FoundRow {
+  return 'rows' in found ? unseenTree(found) : unseenRow(found)
 }
 
 /** What follows from one of what `lookUpEach` found. */

@@ -118,7 +118,7 @@ export class TreeFill {
     const entry = seal(kind, payload, newToken(), stamp, codec.fingerprint)
     const { dependsOn } = tagged > 0 && lookedUp !== undefined ? lookedUp : untagged
     // Its stamp proves it: whatever it replaces, it is valid only under the epochs from before the load.
-    const ttlMs = jittered(related.ttlMs, policy.jitter)
+    const ttlMs = jittered(this.#context.query?.ttlMs ?? related.ttlMs, policy.jitter)
     this.#context.store.fill(key, entry, { dependsOn, ttlMs, guard: 'none' })
     this.#filled(node, 'sent', key, payload)
   }

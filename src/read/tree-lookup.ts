@@ -11,7 +11,7 @@ import { combinedStamp, hasStamp, Kind, PAYLOAD_AT, verifiedKind } from '../wire
 import { relationKey } from '../wire/keys.js'
 import { setMember } from '../wire/row-maker.js'
 import type { Row } from '../wire/rows.js'
-import { type Entries, type LookedUp, lookUpRow } from './row-entry.js'
+import { type Entries, type LookedUp, lookUpRow, unseenRow } from './row-entry.js'
 
 /** What Redis said about the entries of a tree, as far as their keys were known. */
 export class TreeSnapshot {
@@ -26,6 +26,14 @@ export interface RelatedFound {
   readonly snapshot: Snapshot | undefined
   /** Undefined: no valid entry. */
   readonly found: { readonly result: unknown } | undefined
+}
+
+/** What was found as if no entry were valid. */
+export function unseenTree({ rows, related }: TreeSnapshot): TreeSnapshot {
+  const unseen = new TreeSnapshot()
+  for (const [node, row] of rows) unseen.rows.set(node, unseenRow(row))
+  for (const [entry, { keys, snapshot }] of related) unseen.related.set(entry, { keys, snapshot, found: undefined })
+  return unseen
 }
 
 export async function lookUpTree(

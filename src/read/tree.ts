@@ -17,7 +17,7 @@ import { type Answer, BYPASS, MISS, type Reading } from './read.js'
 import { partOf } from './result.js'
 import { answerOfRow, whyRowMissed } from './row.js'
 import { acquireTree, TreeFill, type Tickets } from './tree-fill.js'
-import { lookUpTree, type TreeSnapshot } from './tree-lookup.js'
+import { lookUpTree, type TreeSnapshot, unseenTree } from './tree-lookup.js'
 import { whyMissed } from './why-missed.js'
 
 export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, SharedRow> {
@@ -52,6 +52,10 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
 
   answer(snapshot: TreeSnapshot): Answer {
     return answerOfTree(this.#plan, this.#tree, this.operation, snapshot, fluentPath(this.#operation))
+  }
+
+  unseen(snapshot: TreeSnapshot): TreeSnapshot {
+    return unseenTree(snapshot)
   }
 
   whyMissed({ rows, related }: TreeSnapshot, deadline: Deadline): WhyMissed {
