@@ -47,9 +47,9 @@ interface CacheOf<Where> {
   getOrSet<T>(key: string, fetch: () => T | PromiseLike<T>, options?: GetOrSetOptions<T>): Promise<T>
 
   /**
-   * Invalidates all values of `getOrSet` that have one of these tags.
+   * Invalidates all values of `getOrSet`, and all results of `$cached`, that have one of these tags.
    *
-   * Redis: one `DEL` of the tags, however many values have them. In a transaction: when it has ended.
+   * Redis: one `DEL` of the tags, however many entries have them. In a transaction: when it has ended.
    *
    * @throws CacheAsideError `INVALID_CALL` when a tag is not a string, or is empty
    * @example await prisma.$cache.invalidateTags(['finance'])

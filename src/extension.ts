@@ -3,10 +3,10 @@
  * follows interactive transactions to their end.
  */
 import type { Overrides } from './assemble.js'
-import { type CacheApi, cacheApi } from './cache-api.js'
+import { type CacheApi, cacheApi, type Explained } from './cache-api.js'
 import { checkOptions, checkQueryOptions } from './check-options.js'
 import type { Context } from './context.js'
-import { frontOf } from './front/front.js'
+import { frontOf, frontOfQuery } from './front/front.js'
 import { FrontClient } from './front/front-client.js'
 import type { Scope } from './local/open-transactions.js'
 import { Memo } from './memo.js'
@@ -123,9 +123,30 @@ function inFront(
   extend: ($cache: object) => object,
   query?: QueryConfig,
 ): object {
-  const of = new FrontClient(session, traits, hook, query)
-  of.client = extend(cacheApi(session, traits, undefined, of))
-  return session.hasFront ? frontOf(of) : of.client
+  const of = new FrontClient(session, traits, hook)
+  of.client = extend(cacheApi(session, traits, undefined, explainedBy(of, query)))
+  if (query !== undefined) carryQuery(behindFronts(of.client), query)
+  Object.defineProperty(of.client, FRONT_CLIENT, { configurable: true, writable: true, value: of })
+  if (!session.hasFront || query?.fresh === true) return of.client
+  return query === undefined ? frontOf(of) : frontOfQuery(of, query, () => of.client)
+}
+
+/** Where a client has its `FrontClient`. */
+const FRONT_CLIENT = Symbol('front client')
+
+/** Prisma's own client: of a cached client that was extended by a cache again, what is extended is a front. */
+function behindFronts(client: object): object {
+  const { [FRONT_CLIENT]: of } = client as { [FRONT_CLIENT]?: FrontClient }
+  return of === undefined || of.client === client ? client : behindFronts(of.client)
+}
+
+function explainedBy(of: FrontClient, query: QueryConfig | undefined): Explained {
+  return {
+    query,
+    hasHooksBehind: (model, operation) => of.hasHooksBehind(model, operation),
+    whyNot: (model, operation, plan) =>
+      query?.fresh === true ? 'it reads the database' : of.whyNot(model, operation, plan),
+  }
 }
 
 /** A client that the extension was applied to. */
@@ -212,16 +233,20 @@ function clientMembers(attached: Attached) {
   const cachedClients = new WeakMap<object, Memo<object>>()
   /** Its `explain` knows of the hooks that run behind the cache, and of what `$cached` says. */
   const derivedFrom = (from: object, hook: object, query: QueryConfig | undefined): object =>
-    inFront(
-      attached,
-      hook,
-      $cache => {
-        const derived = client.$extends.call(from, { name: NAME, client: { $cache } })
-        if (query !== undefined) carryQuery(derived, query)
-        return derived
-      },
-      query,
-    )
+    inFront(attached, hook, $cache => client.$extends.call(from, { name: NAME, client: { $cache } }), query)
+  /** The same for `$cached`: the client is made when it is needed. */
+  const lightFrom = (from: object, hook: object, query: QueryConfig): object => {
+    const { [FRONT_CLIENT]: of } = from as { [FRONT_CLIENT]?: FrontClient }
+    if (of === undefined || !session.hasFront || query.fresh) return derivedFrom(from, hook, query)
+    let made: object | undefined
+    return frontOfQuery(of, query, () => {
+      if (made !== undefined) return made
+      const $cache = cacheApi(session, traits, undefined, explainedBy(of, query))
+      made = client.$extends.call(from, { name: NAME, client: { $cache } })
+      carryQuery(behindFronts(made), query)
+      return made
+    })
+  }
   return {
     async $disconnect(this: object): Promise<void> {
       await client.$disconnect.call(this)
@@ -245,7 +270,7 @@ function clientMembers(attached: Attached) {
       if (hook === undefined) return this
       let known = cachedClients.get(this)
       if (known === undefined) cachedClients.set(this, (known = new Memo()))
-      return known.of(JSON.stringify(query), () => derivedFrom(this, hook, query))
+      return known.of(JSON.stringify(query), () => lightFrom(this, hook, query))
     },
 
     /** With the receiver, or the transaction client would lose this and all later extensions. */

@@ -1,26 +1,34 @@
 /** The extended client that a front is of: what may be answered before Prisma is called, and why not the rest. */
-import type { QueryConfig } from '../options.js'
-import type { CachedPlan } from '../plan/read.js'
+import { Memo } from '../memo.js'
+import { type CachedPlan, isRead } from '../plan/read.js'
 import type { ClientTraits } from '../plan/selection.js'
-import { detourBefore, hooksOf, tracingOf } from '../prisma7/calls.js'
+import { detourBefore, hooksOf, memberOf, relationsOf, tracingOf } from '../prisma7/calls.js'
 import { ComputedFields } from '../prisma7/client.js'
 import type { Session } from '../session.js'
+import { type FrontPromise, promiseWith } from './promise.js'
+
+/** A model's member of the client. */
+export interface ModelShape {
+  /** Prisma's own. */
+  readonly own: object
+  /** Reads that may be answered in the front. */
+  readonly operations: readonly string[]
+  readonly RowPromise: typeof FrontPromise
+}
 
 export class FrontClient {
   readonly session: Session
   readonly traits: ClientTraits
-  /** What `$cached` says of its queries. */
-  readonly query: QueryConfig | undefined
   readonly #hook: object
+  readonly #shapes = new Memo<ModelShape>()
   #client: object | undefined
   #computed: ComputedFields | undefined
   #isTraced: (() => boolean) | undefined
 
   /** @param hook - the query hook of the cache, which the front goes before */
-  constructor(session: Session, traits: ClientTraits, hook: object, query?: QueryConfig) {
+  constructor(session: Session, traits: ClientTraits, hook: object) {
     this.session = session
     this.traits = traits
-    this.query = query
     this.#hook = hook
   }
 
@@ -33,10 +41,26 @@ export class FrontClient {
     return this.#client as object
   }
 
+  /** Which methods of a model may be answered in the front. */
+  shapeOf(model: string): ModelShape {
+    return this.#shapes.of(model, () => {
+      const own = (this.client as Record<string, object>)[memberOf(model)] as object
+      const relations = relationsOf(this.client, model)
+      // Prisma, too, would take a relation of such a name for that.
+      const isConfusing = relations.some(
+        name => name in Promise.prototype || name === 'requestTransaction' || name === 'spec',
+      )
+      const operations = isConfusing
+        ? []
+        : Object.keys(own).filter(name => isRead(name) && this.whyNever(model, name) === undefined)
+      // The promise of one row is the beginning of a fluent call.
+      return { own, operations, RowPromise: promiseWith(relations) }
+    })
+  }
+
   /** Why reads by this method never are in the front; undefined: they may be. */
   whyNever(model: string, operation: string): string | undefined {
     if (!this.session.hasFront) return 'the option front is false'
-    if (this.query?.fresh === true) return 'it reads the database'
     return detourBefore(this.#hook, this.client, model, operation)
   }
 

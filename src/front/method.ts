@@ -1,5 +1,6 @@
 /** A read of a model as the front runs it: looked up first, and handed on to Prisma's own method unless the answer is there. */
 import type { Context } from '../context.js'
+import type { QueryConfig } from '../options.js'
 import { isPlain } from '../plan/args.js'
 import { namesCallSite, type PrismaPromise } from '../prisma7/calls.js'
 import { type FirstLook, lookUp } from '../read/first-look.js'
@@ -24,20 +25,30 @@ export class Method {
   readonly #model: string
   readonly #of: FrontClient
   readonly #hasHooksBehind: boolean
+  readonly #query: QueryConfig | undefined
 
-  constructor(of: FrontClient, model: string, operation: string, call: (args: unknown) => PrismaPromise) {
+  /** @param query - what `$cached` says of it */
+  constructor(
+    of: FrontClient,
+    model: string,
+    operation: string,
+    call: (args: unknown) => PrismaPromise,
+    query: QueryConfig | undefined,
+  ) {
     this.operation = operation
     this.call = call
     this.isEager = namesCallSite(of.client)
     this.#model = model
     this.#of = of
+    this.#query = query
     this.#hasHooksBehind = of.hasHooksBehind(model, operation)
   }
 
   /** Begins the look-up; undefined where the query is Prisma's from the beginning. */
   look(args: unknown): PendingLook | undefined {
     const of = this.#of
-    const context = of.query === undefined ? of.session.context : of.session.context?.for(of.query)
+    const query = this.#query
+    const context = query === undefined ? of.session.context : of.session.context?.for(query)
     if (context === undefined || !context.enabled || !isSettled(context) || of.isTraced) return undefined
     if (this.#hasHooksBehind && !context.hooksAreSameForAll) return undefined
     if (args !== undefined && !isPlain(args)) return undefined

@@ -194,7 +194,9 @@ describe('the client', () => {
     expect(extended.$cached({ ttl: 11 })).not.toBe(first)
     expect(first.$answer()).toBe(42)
     for (let i = 0; i < 2; i++) {
-      expect(await first.user.findUnique({ where: { id: 1 }, select: { shout: true } })).toMatchObject({ shout: 'Ada!' })
+      expect(await first.user.findUnique({ where: { id: 1 }, select: { shout: true } })).toMatchObject({
+        shout: 'Ada!',
+      })
     }
   })
 
@@ -209,6 +211,23 @@ describe('the client', () => {
     await world.redis.ping()
     const { events } = await prisma.$cache.trace(() => db.tag.findUnique({ where: { id: 'a' } }))
     expect(types(events)).toEqual(['hit'])
+    await prisma.$cache.close()
+  })
+
+  it.each([true, false])('works where the cache is applied twice, with the front: %s', async front => {
+    const options = { redis: world.redis, prefix: world.prefix, models: {}, deadlineMs: 2000, front }
+    const prisma = withCache(withCache(world.plain, options), options)
+    for (const query of [{}, { tags: ['t'] }]) {
+      const db = prisma.$cached(query)
+      await prisma.$cache.trace(() => db.tag.findUnique({ where: { id: 'a' } }))
+      const { events, result } = await prisma.$cache.trace(() => db.tag.findUnique({ where: { id: 'a' } }))
+      expect(types(events)).toEqual(['hit'])
+      expect(result).toMatchObject({ name: 'algebra' })
+      const fresh = prisma.$cached({ ...query, fresh: true })
+      await world.plain.tag.update({ where: { id: 'a' }, data: { name: 'analysis' } })
+      expect(await fresh.tag.findUnique({ where: { id: 'a' } })).toMatchObject({ name: 'analysis' })
+      await prisma.tag.update({ where: { id: 'a' }, data: { name: 'algebra' } })
+    }
     await prisma.$cache.close()
   })
 
