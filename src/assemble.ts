@@ -15,6 +15,7 @@ import type { Catalog, Collations } from './plan/catalog.js'
 import { Effects } from './plan/effects.js'
 import type { ClientFacts } from './prisma7/client.js'
 import { FindUniqueBatches, type hasHooksBehind, transactionOf } from './prisma7/operation.js'
+import { Probe } from './local/probe.js'
 import { Connection } from './redis/connection.js'
 import { Health } from './redis/health.js'
 import { OwnClient } from './redis/own-client.js'
@@ -46,6 +47,7 @@ export interface Overrides {
   readonly longestWaitMs: number
   readonly tokenMs: number
   readonly fleetTimes: FleetTimes
+  readonly probePauseMs: number
 }
 
 /** The config of a context: its prefix is known. */
@@ -103,6 +105,7 @@ export function createContext(
     health.checkAgain()
   })
 
+  const probe = config.probe && new Probe(config.probe, found => events.mismatch(found), overrides.probePauseMs)
   const whole = lazily(() => {
     const wholeConfig = { ...config, policies: policiesOfAll(ofClient.schema, config) }
     const wholeCatalog = catalogOf(wholeConfig, ofClient, overrides.collations ?? database)
@@ -125,6 +128,7 @@ export function createContext(
       }
       return own
     },
+    probe,
     store,
     health,
     database,
@@ -146,6 +150,7 @@ export function createContext(
     warnOfHooks: once(() => warnOfHooks(events)),
     rest: () => health.rest(invalidationDeadlineMs),
     async close() {
+      probe?.close()
       const openHolds = store.close()
       const pendingInvalidations = await health.close(invalidationDeadlineMs)
       const outstanding = { pendingInvalidations, openHolds }

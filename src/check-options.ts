@@ -2,7 +2,7 @@
 import type { Cluster, Redis } from 'ioredis'
 import { CacheAsideError, shown } from './errors.js'
 import type { Logger } from './log.js'
-import type { CacheAsideOptions, Config, Policy, PrefixOf, QueryConfig } from './options.js'
+import type { CacheAsideOptions, Config, Policy, PrefixOf, ProbeConfig, QueryConfig } from './options.js'
 
 const KNOWN = [
   'redis',
@@ -17,6 +17,7 @@ const KNOWN = [
   'invalidationDeadlineMs',
   'hooksBehind',
   'front',
+  'probe',
 ]
 const KNOWN_OF_MODEL = ['ttl', 'negativeTtl', 'queries', 'dependsOn', 'rowSecurity', 'exclude', 'maxBytes', 'jitter']
 const DEFAULT_TTL = 3600
@@ -48,6 +49,7 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
       'Remove it where hooks depend on who runs the query, and apply their extension before this one.',
     ),
     front: checkBoolean('front', options.front ?? true),
+    probe: options.probe === undefined ? undefined : checkProbe(options.probe),
     deadlineMs: checkRange('deadlineMs', options.deadlineMs ?? 50, 1, 60_000, 'milliseconds'),
     invalidationDeadlineMs: checkRange(
       'invalidationDeadlineMs',
@@ -189,6 +191,15 @@ function checkPrefix(prefix: unknown): string | PrefixOf {
     `prefix must be at most 100 characters without braces, glob characters or white space, got ${shown(prefix)}. ` +
       `Write prefix: 'shop:'.`,
   )
+}
+
+function checkProbe(value: unknown): ProbeConfig {
+  if (!isPlainObject(value)) throw wrong(`probe must be an object, got ${shown(value)}. Write probe: { rate: 0.01 }.`)
+  refuseUnknown(value, ['rate', 'perSecond'], 'option of probe')
+  return {
+    rate: checkRange('probe.rate', value.rate, 0, 1, 'all reads, as a fraction'),
+    perSecond: checkRange('probe.perSecond', value.perSecond ?? 5, 1, 1_000, 'reads a second'),
+  }
 }
 
 function checkBoolean(name: string, value: unknown): boolean {

@@ -9,6 +9,7 @@ import type { Catalog } from './plan/catalog.js'
 import type { Effects } from './plan/effects.js'
 import type { FindUniqueBatches, transactionOf } from './prisma7/operation.js'
 import type { Health } from './redis/health.js'
+import type { Probe } from './local/probe.js'
 import type { Store } from './redis/store.js'
 import type { Access } from './source/access.js'
 import type { Database } from './source/database.js'
@@ -26,6 +27,8 @@ export interface Context {
   // ---- Redis
   readonly store: Store
   readonly health: Health
+  /** Compares some answers with the database; undefined: none. */
+  readonly probe: Probe | undefined
   // ---- the source of the rows, and who else caches them
   readonly database: Database
   readonly access: Access

@@ -36,6 +36,11 @@ export type CacheEvent =
       models: readonly string[]
       outcome: 'done' | 'queued'
     } & Spent)
+  /**
+   * The probe has found an answer in Redis that the database does not give, twice, a second apart: it is stale. A write by another
+   * program, for one, that the cache was not told of.
+   */
+  | { type: 'mismatch'; model: string; operation: string; key?: string }
   /** This process began to use the cache. */
   | { type: 'redis'; usable: true }
   /** This process ceased to use the cache, or could not begin to; `why`: in words. Meanwhile reads go to the database. */
@@ -135,6 +140,7 @@ export interface Stats {
   fillsRefused: number
   invalidations: number
   invalidationsQueued: number
+  mismatches: number
   errors: number
 }
 
@@ -172,6 +178,7 @@ export class Events {
     fillsRefused: 0,
     invalidations: 0,
     invalidationsQueued: 0,
+    mismatches: 0,
     errors: 0,
   }
   readonly #listeners = new Set<Emit>()
@@ -267,6 +274,11 @@ export class Events {
       emit(1)
     })
     for (const trace of this.#running()) trace.fills.push(filled)
+  }
+
+  mismatch({ model, operation, key }: Queried): void {
+    this.stats.mismatches++
+    this.emit({ type: 'mismatch', model, operation, ...this.#keyed(key) })
   }
 
   invalidate(

@@ -107,6 +107,14 @@ interface CommonOptions<Client> {
    * Default: `true`.
    */
   front?: boolean | undefined
+  /**
+   * Compares a part of the answers with the database, in the background, and reports each that is stale: the event `mismatch`.
+   * `rate`: which part of the reads, from 0 to 1. `perSecond`: at most so many a second in this process (default: 5). Each takes one
+   * or two look-ups in Redis, and as many queries. Default: none.
+   *
+   * @example probe: { rate: 0.01 }
+   */
+  probe?: { rate: number; perSecond?: number | undefined } | undefined
   /** Longest time in ms that a query waits for Redis, over all its round trips. From 1 to 60000. Default: 50. */
   deadlineMs?: number | undefined
   /**
@@ -146,6 +154,11 @@ export interface Policy {
   readonly jitter: number
 }
 
+export interface ProbeConfig {
+  readonly rate: number
+  readonly perSecond: number
+}
+
 export type PrefixOf = (source: { database: string; schema: string }) => string
 
 /** The options, checked and with defaults; times in ms. */
@@ -162,6 +175,7 @@ export interface Config {
   readonly log: boolean | Logger | undefined
   readonly hooksBehind: 'same-for-all' | undefined
   readonly front: boolean
+  readonly probe: ProbeConfig | undefined
   readonly deadlineMs: number
   readonly invalidationDeadlineMs: number
 }

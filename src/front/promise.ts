@@ -5,7 +5,7 @@
 import { nameOf } from '../errors.js'
 import { isPlain } from '../plan/args.js'
 import type { PrismaPromise } from '../prisma7/calls.js'
-import { answerOf, handOver } from '../read/first-look.js'
+import { answerOf, handOver, handToDatabase, probed } from '../read/first-look.js'
 import { type Answer, BYPASS } from '../read/read.js'
 import type { Method, PendingLook } from './method.js'
 
@@ -77,7 +77,10 @@ export class FrontPromise {
     try {
       const look = { plan, found, deadline, times }
       const answer = answerOf(context, this.#method.operation, look)
-      if (answer.kind === 'hit') return answer
+      if (answer.kind === 'hit') {
+        context.probe?.sample(() => probed(context, plan, this.#method.operation, () => this.#fromDatabase(args)))
+        return answer
+      }
       this.#prismaWith(args)
       handOver(this.#prismaArgs as object, look)
       return answer
@@ -85,6 +88,13 @@ export class FrontPromise {
       context.events.emit({ type: 'error', code: 'UNEXPECTED', message: `A look-up failed: ${nameOf(error)}.` })
       return BYPASS
     }
+  }
+
+  /** The same query, past the cache. */
+  async #fromDatabase(args: Record<string, unknown>): Promise<unknown> {
+    const own = { ...args }
+    handToDatabase(own)
+    return await this.#method.call(own)
   }
 
   #prismaWith(args: unknown): PrismaPromise {

@@ -30,6 +30,7 @@ export const INSTRUMENTS = {
     labels: ['model', 'source', 'outcome'],
     help: 'Invalidations of a model, by what caused them',
   },
+  mismatches: { kind: 'count', labels: ['model'], help: 'Stale answers that the probe has found' },
   errors: { kind: 'count', labels: ['code'], help: 'Errors of the cache; no query fails because of one' },
   read_duration: {
     kind: 'seconds',
@@ -98,6 +99,9 @@ export function measure(
       record('invalidation_duration', ms / 1000, { source })
       return
     }
+    case 'mismatch':
+      record('mismatches', 1, { model: event.model })
+      return
     case 'error':
       record('errors', 1, { code: event.code })
       return

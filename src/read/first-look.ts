@@ -9,6 +9,7 @@ import type { RowRead, RowsRead } from '../plan/rows.js'
 import type { Snapshot } from '../redis/batches.js'
 import type { Deadline } from '../redis/deadline.js'
 import type { Times } from '../times.js'
+import type { Probed } from '../local/probe.js'
 import type { Answer } from './read.js'
 import { answerOfResult, lookUpResult } from './result.js'
 import { answerOfEntry, lookUpSelected } from './row.js'
@@ -45,6 +46,27 @@ export function answerOf({ events }: Context, operation: string, { plan, found, 
   return answer
 }
 
+/** The answer as it is in Redis now, uncounted; undefined: no hit. */
+export async function lookAgain(
+  context: Context,
+  plan: CachedPlan,
+  operation: string,
+): Promise<{ readonly value: unknown } | undefined> {
+  const found = await lookUp(context, plan, context.store.deadline())
+  const answer =
+    plan.kind === 'rows'
+      ? answerOfFoundRows(plan, operation, found as readonly FoundRow[])
+      : answerOfOne(plan, operation, found)
+  return answer.kind === 'hit' ? answer : undefined
+}
+
+/** A read of this process, as the probe repeats it. */
+export function probed(context: Context, plan: CachedPlan, operation: string, query: () => Promise<unknown>): Probed {
+  const key = plan.kind === 'rows' ? (plan.rows[0]?.key ?? '') : plan.key
+  const fromCache = () => lookAgain(context, plan, operation)
+  return { model: plan.model.name, operation, key, fromCache, fromDatabase: query }
+}
+
 function answerOfOne(plan: RowRead | ResultRead, operation: string, found: unknown): Answer {
   if (plan.kind === 'result') return answerOfResult(plan, operation, found as Snapshot | undefined, WHOLE)
   return plan.tree === undefined
@@ -63,12 +85,9 @@ function answerOfRows(
   found: readonly FoundRow[],
   spent: () => Spent | undefined,
 ): Answer {
-  const rows: unknown[] = []
-  for (const row of found) {
-    const answer = answerOfFound(plan, operation, row)
-    if (answer.kind !== 'hit') return answer
-    rows.push(answer.value)
-  }
+  const answer = eachOf(plan, operation, found)
+  if (answer.kind !== 'hit') return answer
+  const rows = answer.value as readonly unknown[]
   const spentOnAll = spent()
   for (const [i, { key }] of plan.rows.entries()) {
     events.hit(plan.model.name, operation, rows[i] === null, key, spentOnAll)
@@ -76,11 +95,40 @@ function answerOfRows(
   return { kind: 'hit', value: rows.filter(row => row !== null) }
 }
 
+function answerOfFoundRows(plan: RowsRead, operation: string, found: readonly FoundRow[]): Answer {
+  const answer = eachOf(plan, operation, found)
+  if (answer.kind !== 'hit') return answer
+  return { kind: 'hit', value: (answer.value as readonly unknown[]).filter(row => row !== null) }
+}
+
+/** Each row of a list, or null. */
+function eachOf(plan: RowsRead, operation: string, found: readonly FoundRow[]): Answer {
+  const rows: unknown[] = []
+  for (const row of found) {
+    const answer = answerOfFound(plan, operation, row)
+    if (answer.kind !== 'hit') return answer
+    rows.push(answer.value)
+  }
+  return { kind: 'hit', value: rows }
+}
+
 /** Looks that are on their way from the front to the hook, by the object that the query's args are in: it is of the front's making. */
 const handedOver = new WeakMap<object, FirstLook>()
 
 export function handOver(args: object, look: FirstLook): void {
   handedOver.set(args, look)
+}
+
+/** Queries that have to reach the database, by the object that their args are in. */
+const ofProbe = new WeakSet<object>()
+
+/** Has a query of the front reach the database. */
+export function handToDatabase(args: object): void {
+  ofProbe.add(args)
+}
+
+export function isOfProbe(args: unknown): boolean {
+  return typeof args === 'object' && args !== null && ofProbe.has(args)
 }
 
 /** The look that was made for these args, once. */

@@ -9,6 +9,7 @@ import type { ClientTraits } from '../plan/selection.js'
 import { underTags } from '../plan/tagged.js'
 import {
   argsOfCall,
+  isFluent,
   isLoadOf,
   isUndescribed,
   type Operation,
@@ -16,7 +17,7 @@ import {
   skipComputedFields,
 } from '../prisma7/operation.js'
 import type { Snapshot } from '../redis/batches.js'
-import { type FirstLook, takeLook } from './first-look.js'
+import { type FirstLook, isOfProbe, probed, takeLook } from './first-look.js'
 import { cacheAside, type Look } from './read.js'
 import { ResultReading } from './result.js'
 import { callerQuery, nameOfLoad, RowLoad } from './row-load.js'
@@ -30,7 +31,7 @@ export function readModel(
   hasHooksBehind: boolean,
 ): Promise<unknown> {
   // An extension that is applied twice meets its own loads.
-  if (isLoadOf(operation, context)) return passOn(operation)
+  if (isLoadOf(operation, context) || isOfProbe(argsOfCall(operation))) return passOn(operation)
   const look = context.transactionOf(operation) === undefined ? takeLook(argsOfCall(operation)) : undefined
   const plan = look?.plan ?? planIn(context, traits, operation, hasHooksBehind)
   if (plan.kind === 'bypass') return bypassed(context, operation, plan.why)
@@ -74,6 +75,10 @@ function readCached(
   first: FirstLook | undefined,
 ): Promise<unknown> {
   const look = first && { ...first, began: context.flights.now() }
+  // Where nothing is computed, and no part of the row is asked for, Prisma's answer is that of the hook.
+  if (look === undefined && traits.computed.isEmpty && !isFluent(operation)) {
+    context.probe?.sample(() => probed(context, plan, operation.operation, () => passOn(operation)))
+  }
   if (plan.kind === 'result')
     return cacheAside(context, new ResultReading(context, operation, plan), look as Look<Snapshot | undefined>)
   if (plan.tree !== undefined && traits.computed.isEmpty) skipComputedFields(operation)
