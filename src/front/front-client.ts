@@ -5,7 +5,6 @@ import type { ClientTraits } from '../plan/selection.js'
 import { detourBefore, hooksOf, memberOf, relationsOf, tracingOf } from '../prisma7/calls.js'
 import { ComputedFields } from '../prisma7/client.js'
 import type { Session } from '../session.js'
-import { type FrontPromise, promiseWith } from './promise.js'
 
 /** A model's member of the client. */
 export interface ModelShape {
@@ -13,7 +12,8 @@ export interface ModelShape {
   readonly own: object
   /** Reads that may be answered in the front. */
   readonly operations: readonly string[]
-  readonly RowPromise: typeof FrontPromise
+  /** The methods of a fluent call. */
+  readonly relations: readonly string[]
 }
 
 export class FrontClient {
@@ -53,8 +53,7 @@ export class FrontClient {
       const operations = isConfusing
         ? []
         : Object.keys(own).filter(name => isRead(name) && this.whyNever(model, name) === undefined)
-      // The promise of one row is the beginning of a fluent call.
-      return { own, operations, RowPromise: promiseWith(relations) }
+      return { own, operations, relations }
     })
   }
 

@@ -5,9 +5,9 @@
 import type { QueryConfig } from '../options.js'
 import { isRead, isRowRead } from '../plan/read.js'
 import { memberOf, type PrismaPromise } from '../prisma7/calls.js'
-import type { FrontClient } from './front-client.js'
+import type { FrontClient, ModelShape } from './front-client.js'
 import { Method } from './method.js'
-import { FrontPromise } from './promise.js'
+import { FrontPromise, promiseWith } from './promise.js'
 
 type Methods = Readonly<Record<string, unknown>>
 
@@ -81,9 +81,18 @@ function membersOfQuery(of: FrontClient, model: string, client: () => object, qu
 /** @param call - Prisma's method, for what is no hit */
 function methodOf(of: FrontClient, model: string, operation: string, call: Call, query: QueryConfig | undefined) {
   const method = new Method(of, model, operation, call, query)
-  const Promised = isRowRead(operation) ? of.shapeOf(model).RowPromise : FrontPromise
+  const Promised = isRowRead(operation) ? rowPromiseOf(of.shapeOf(model)) : FrontPromise
   return hideFrame((args?: unknown) => new Promised(method, args))
 }
+
+/** The promise of one row is the beginning of a fluent call. */
+function rowPromiseOf(shape: ModelShape): typeof FrontPromise {
+  let known = rowPromises.get(shape)
+  if (known === undefined) rowPromises.set(shape, (known = promiseWith(shape.relations)))
+  return known
+}
+
+const rowPromises = new WeakMap<ModelShape, typeof FrontPromise>()
 
 type Call = (args: unknown) => PrismaPromise
 

@@ -12,8 +12,8 @@ export interface Probed {
   /** In Redis; of several rows that of the first. */
   readonly key: string
   /** What Redis answers; undefined: no hit. */
-  fromCache(): Promise<{ readonly value: unknown } | undefined>
-  fromDatabase(): Promise<unknown>
+  readonly fromCache: () => Promise<{ readonly value: unknown } | undefined>
+  readonly fromDatabase: () => Promise<unknown>
 }
 
 /** Which part of the reads, and how many of them in a second. */

@@ -95,7 +95,8 @@ export function isLoadOf({ __internalParams }: Operation, loader: object): boole
 
 /** Makes all operations of a client carry something to the query hooks. Prisma hands internal params on, whatever hooks do to args. */
 export function carryQuery(client: object, query: object): void {
-  const { _request: request } = client as { _request(this: object, internal: Internal): Promise<unknown> }
+  type Request = (this: object, internal: Internal) => Promise<unknown>
+  const { _request: request } = client as { readonly _request: Request }
   const value = function (this: object, internal: Internal) {
     return request.call(this, { ...internal, [QUERY]: query })
   }
