@@ -2,7 +2,7 @@
 import { checkTags, wrongCall } from './check-options.js'
 import type { Context } from './context.js'
 import { shown } from './errors.js'
-import type { Emit, Outstanding, Stats, Traced } from './events.js'
+import type { CacheEvent, Emit, Outstanding, Stats, Traced } from './events.js'
 import type { Scope } from './local/open-transactions.js'
 import { HOOKS_BEHIND, NOT_KNOWN, TURNED_OFF } from './plan/bypass.js'
 import type { Catalog, CatalogModel } from './plan/catalog.js'
@@ -150,7 +150,7 @@ interface CacheOf<Where> {
    * const { result, events } = await prisma.$cache.trace(() => prisma.user.findUnique({ where: { id: 1 } }))
    * // events: [{ type: 'hit', model: 'User', ms: 0.4, redisMs: 0.3, databaseMs: 0, roundTrips: 1, … }]
    */
-  trace<T>(run: () => T | PromiseLike<T>): Promise<Traced<T>>
+  trace<T>(run: () => T | PromiseLike<T>): Promise<Traced<T, CacheEvent>>
 
   /**
    * Ends timers and listeners, after the invalidations that wait for Redis were sent, which takes at most

@@ -2,11 +2,12 @@
  * What the cache does, as data: counters that are always on, and events that are only built while somebody listens.
  * Logs, metrics and traces are subscribers, here or on the `node:diagnostics_channel` of the same name.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { channel } from 'node:diagnostics_channel'
 import { type Spent, Times } from './times.js'
+import { type Traced, Traces } from './traces.js'
 
 export type { Spent } from './times.js'
+export type { Traced } from './traces.js'
 
 /** The name of the diagnostics channel on which every event is published too. */
 const CHANNEL = 'prisma-extension-cache-aside'
@@ -146,20 +147,6 @@ export interface Stats {
 
 export type Emit = (event: CacheEvent) => void
 
-/** What `$cache.trace` answers: the result of the function, and the events of all that ran inside of it. */
-export interface Traced<T> {
-  readonly result: T
-  readonly events: readonly CacheEvent[]
-}
-
-interface Trace {
-  readonly events: CacheEvent[]
-  /** Their events come when Redis has replied. */
-  readonly fills: Promise<unknown>[]
-  /** The trace that this one was begun in. */
-  readonly outer: Trace | undefined
-}
-
 /** Where rare events become lines for people (`log.ts`). */
 export interface EventLog {
   event(event: CacheEvent): void
@@ -187,9 +174,7 @@ export class Events {
   readonly #log: EventLog
   /** Warnings about the set-up: they come before anybody can listen. */
   readonly #warnings: CacheEvent[] = []
-  readonly #trace = new AsyncLocalStorage<Trace>()
-  /** How many traces are running. */
-  #traces = 0
+  readonly #traces = new Traces<CacheEvent>()
 
   constructor(includeKeys: boolean, log: EventLog) {
     this.#includeKeys = includeKeys
@@ -273,7 +258,7 @@ export class Events {
       times.redis()
       emit(1)
     })
-    for (const trace of this.#running()) trace.fills.push(filled)
+    this.#traces.waitFor(filled)
   }
 
   mismatch({ model, operation, key }: Queried): void {
@@ -293,17 +278,8 @@ export class Events {
   }
 
   /** Runs something, and answers the events of all that it does, whatever runs beside it. */
-  async trace<T>(run: () => T | PromiseLike<T>): Promise<Traced<T>> {
-    const trace: Trace = { events: [], fills: [], outer: this.#trace.getStore() }
-    this.#traces++
-    try {
-      // Prisma's queries begin when they are awaited: that has to be inside.
-      const result = await this.#trace.run(trace, async () => await run())
-      await Promise.all(trace.fills)
-      return { result, events: trace.events }
-    } finally {
-      this.#traces--
-    }
+  trace<T>(run: () => T | PromiseLike<T>): Promise<Traced<T, CacheEvent>> {
+    return this.#traces.run(run)
   }
 
   /** Rare events; only errors are counted. */
@@ -311,7 +287,7 @@ export class Events {
     if (event.type === 'error') this.stats.errors++
     this.#log.event(event)
     for (const listener of this.#listeners) tell(listener, event)
-    for (const trace of this.#running()) trace.events.push(event)
+    this.#traces.add(event)
     if (this.#channel.hasSubscribers) this.#channel.publish(event)
   }
 
@@ -320,15 +296,7 @@ export class Events {
   }
 
   get #heard(): boolean {
-    return this.#listeners.size > 0 || this.#channel.hasSubscribers || this.#traces > 0
-  }
-
-  /** The traces that the running code is a part of. */
-  #running(): readonly Trace[] {
-    if (this.#traces === 0) return []
-    const traces: Trace[] = []
-    for (let trace = this.#trace.getStore(); trace !== undefined; trace = trace.outer) traces.push(trace)
-    return traces
+    return this.#listeners.size > 0 || this.#channel.hasSubscribers || this.#traces.areRunning
   }
 }
 

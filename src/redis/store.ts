@@ -69,11 +69,6 @@ export interface StoreOptions {
   readonly touch: () => void
 }
 
-export interface LookUpOptions {
-  /** Whether a load fills under the token of this key: then it may be taken in the trip of the look-up already. */
-  readonly mayTakeToken?: boolean
-}
-
 export interface FillOptions {
   readonly dependsOn: Dependencies
   readonly ttlMs: number
@@ -147,14 +142,15 @@ export class Store {
 
   /**
    * Trip 1: an entry and what it depends on; undefined: Redis is out of reach. Answers what `read` makes of it, which is called
-   * for a whole tick at once and not in the caller's async context.
+   * for a whole tick at once and not in the caller's async context. `mayTakeToken`: a load fills under the token of this key, which
+   * may then be taken in the same trip.
    */
   lookUp<T>(
     key: string,
     dependsOn: Dependencies,
     deadline: Deadline,
     read: (snapshot: Snapshot | undefined) => T,
-    { mayTakeToken = false }: LookUpOptions = {},
+    { mayTakeToken = false }: { readonly mayTakeToken?: boolean } = {},
   ): Promise<T> {
     const left = deadline.at - this.#clock.now()
     if (!this.#health.usable || left <= 0) return Promise.resolve(read(undefined))
