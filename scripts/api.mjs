@@ -1,5 +1,5 @@
 // The public types of the package, rolled into one text: every declaration that can be reached from what `index.d.ts` and
-// `testing/index.d.ts` export, without comments and without the names of modules, which may change.
+// the other doors export, without comments and without the names of modules, which may change.
 // `--write` records it in test/package/api.txt; test/package/api.test.ts compares. (API Extractor brings a TypeScript of its
 // own, which can't read what version 7 writes.)
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -96,6 +96,8 @@ function withoutComments(text) {
     .trimEnd()
 }
 
-const types = ['index', 'testing/index'].map(entry => publicTypes(entry)).join('\n')
+const types = ['index', 'testing/index', 'observe/otel', 'observe/prometheus']
+  .map(entry => publicTypes(entry))
+  .join('\n')
 if (process.argv[2] === '--write') writeFileSync(`${root}test/package/api.txt`, types)
 else process.stdout.write(types)

@@ -13,9 +13,10 @@ const PUBLISHED =
   /^(dist\/(esm|cjs)\/([\w-]+\/)?[\w.-]+\.(js|d\.ts)|dist\/cjs\/package\.json|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/
 
 // What a change may cost. Raise a limit on purpose, in the commit that needs it.
-const MOST_PACKED_BYTES = 245_000
+const MOST_PACKED_BYTES = 256_000
 const MOST_BUNDLED_BYTES = 53_000
 const MOST_BUNDLED_TESTING_BYTES = 8_000
+const MOST_BUNDLED_DOOR_BYTES = 2_000
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const folder = mkdtempSync(join(tmpdir(), 'prisma-cache-aside-package-'))
@@ -69,6 +70,8 @@ function refuseLarge(tarball) {
     ['packed', statSync(tarball).size, MOST_PACKED_BYTES],
     ['bundled, minified, brotli', bundledBytes('dist/esm/index.js'), MOST_BUNDLED_BYTES],
     ['the same of /testing', bundledBytes('dist/esm/testing/index.js'), MOST_BUNDLED_TESTING_BYTES],
+    ['the same of /otel', bundledBytes('dist/esm/observe/otel.js'), MOST_BUNDLED_DOOR_BYTES],
+    ['the same of /prometheus', bundledBytes('dist/esm/observe/prometheus.js'), MOST_BUNDLED_DOOR_BYTES],
   ]
   for (const [what, bytes, most] of sizes) {
     console.log(`${bytes} bytes ${what}, of at most ${most}`)

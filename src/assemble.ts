@@ -8,17 +8,20 @@ import { ownVersion } from './fleet/versions.js'
 import { Flights, type SharedRow } from './local/flights.js'
 import { Guesses } from './local/guesses.js'
 import { Scopes } from './local/open-transactions.js'
-import type { Config } from './options.js'
+import { policyOf } from './check-options.js'
+import type { Config, Policy, QueryConfig } from './options.js'
 import { buildCatalog } from './plan/build-catalog.js'
 import type { Catalog, Collations } from './plan/catalog.js'
 import { Effects } from './plan/effects.js'
 import type { ClientFacts } from './prisma7/client.js'
 import { FindUniqueBatches, type hasHooksBehind, transactionOf } from './prisma7/operation.js'
+import { Probe } from './local/probe.js'
 import { Connection } from './redis/connection.js'
 import { Health } from './redis/health.js'
 import { OwnClient } from './redis/own-client.js'
 import { Store } from './redis/store.js'
 import { Access } from './source/access.js'
+import type { Schema } from './schema/schema.js'
 import type { Database } from './source/database.js'
 import { valuesEpoch } from './wire/keys.js'
 
@@ -44,6 +47,7 @@ export interface Overrides {
   readonly longestWaitMs: number
   readonly tokenMs: number
   readonly fleetTimes: FleetTimes
+  readonly probePauseMs: number
 }
 
 /** The config of a context: its prefix is known. */
@@ -97,16 +101,34 @@ export function createContext(
 
   const signature = Buffer.alloc(8)
   database.whenKnown(() => {
-    const fingerprints = [...catalog.values()].flatMap(({ cached }) => cached?.codec.fingerprint ?? [])
-    signWith(source() ?? '', [signature, ...fingerprints])
+    signWith(source() ?? '', [signature, ...fingerprintsOf(catalog)])
     health.checkAgain()
   })
 
-  return {
+  const probe = config.probe && new Probe(config.probe, found => events.mismatch(found), overrides.probePauseMs)
+  const whole = lazily(() => {
+    const wholeConfig = { ...config, policies: policiesOfAll(ofClient.schema, config) }
+    const wholeCatalog = catalogOf(wholeConfig, ofClient, overrides.collations ?? database)
+    database.whenKnown(() => signWith(source() ?? '', fingerprintsOf(wholeCatalog)))
+    return { catalog: wholeCatalog, access: new (overrides.Access ?? Access)(wholeCatalog, database) }
+  })
+  const byQuery = new WeakMap<QueryConfig, Context>()
+  const context: Context = {
     prefix,
     ttlMs,
     catalog,
     events,
+    query: undefined,
+    for(query) {
+      let own = byQuery.get(query)
+      if (own === undefined) {
+        // All else is shared, and may change.
+        own = Object.assign(Object.create(context) as Context, { ...whole(), query })
+        byQuery.set(query, own)
+      }
+      return own
+    },
+    probe,
     store,
     health,
     database,
@@ -128,6 +150,7 @@ export function createContext(
     warnOfHooks: once(() => warnOfHooks(events)),
     rest: () => health.rest(invalidationDeadlineMs),
     async close() {
+      probe?.close()
       const openHolds = store.close()
       const pendingInvalidations = await health.close(invalidationDeadlineMs)
       const outstanding = { pendingInvalidations, openHolds }
@@ -135,6 +158,26 @@ export function createContext(
       return outstanding
     },
   }
+  return context
+}
+
+/** As configured, and every other model as by `true`; all with their results. No write says when a view changes that is not configured. */
+function policiesOfAll({ models }: Schema, { policies, ttlMs }: ContextConfig): Map<string, Policy> {
+  const all = new Map<string, Policy>()
+  for (const { name, view, scalars } of models.values()) {
+    const policy = policies.get(name) ?? (view || scalars.length === 0 ? undefined : policyOf(name, true, ttlMs))
+    if (policy !== undefined) all.set(name, { ...policy, queriesTtlMs: policy.queriesTtlMs ?? policy.ttlMs })
+  }
+  return all
+}
+
+function fingerprintsOf(catalog: Catalog): Buffer[] {
+  return [...catalog.values()].flatMap(({ cached }) => cached?.codec.fingerprint ?? [])
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
 }
 
 /** All epochs of the catalog: to invalidate them leaves no entry valid. */

@@ -1,16 +1,18 @@
 /** `prisma.$cache`: the cache by hand. */
+import { checkTags, wrongCall } from './check-options.js'
 import type { Context } from './context.js'
 import { shown } from './errors.js'
-import type { Emit, Outstanding, Stats } from './events.js'
+import type { CacheEvent, Emit, Outstanding, Stats, Traced } from './events.js'
 import type { Scope } from './local/open-transactions.js'
 import { HOOKS_BEHIND, NOT_KNOWN, TURNED_OFF } from './plan/bypass.js'
 import type { Catalog, CatalogModel } from './plan/catalog.js'
+import type { QueryConfig } from './options.js'
 import { anyWrite, Effects } from './plan/effects.js'
 import { type CachedRead, explainRead } from './plan/explain.js'
 import { type CachedPlan, isRead } from './plan/read.js'
 import type { ClientTraits } from './plan/selection.js'
 import { anyWriteTo, outsideWrite, planWrite } from './plan/write.js'
-import { checkGetOrSet, checkTags, getOrSet, type GetOrSetOptions, wrongCall } from './read/get-or-set.js'
+import { checkGetOrSet, getOrSet, type GetOrSetOptions } from './read/get-or-set.js'
 import { planOf } from './read/model-read.js'
 import type { Session } from './session.js'
 import type { Wheres } from './types.js'
@@ -45,9 +47,9 @@ interface CacheOf<Where> {
   getOrSet<T>(key: string, fetch: () => T | PromiseLike<T>, options?: GetOrSetOptions<T>): Promise<T>
 
   /**
-   * Invalidates all values of `getOrSet` that have one of these tags.
+   * Invalidates all values of `getOrSet`, and all results of `$cached`, that have one of these tags.
    *
-   * Redis: one `DEL` of the tags, however many values have them. In a transaction: when it has ended.
+   * Redis: one `DEL` of the tags, however many entries have them. In a transaction: when it has ended.
    *
    * @throws CacheAsideError `INVALID_CALL` when a tag is not a string, or is empty
    * @example await prisma.$cache.invalidateTags(['finance'])
@@ -135,6 +137,22 @@ interface CacheOf<Where> {
   on(listener: Emit): () => void
 
   /**
+   * Runs a function, and answers its result with the events of all that it did: whether each query was a hit, why not, and where
+   * its time went. What runs beside it is not contained, nor are `redis`, `error` and other events that come of no query.
+   *
+   * Nothing is measured outside of it. Fills are waited for, at most `deadlineMs`.
+   *
+   * Redis: nothing.
+   *
+   * @returns `result`, and `events` in their order
+   * @throws what the function throws
+   * @example
+   * const { result, events } = await prisma.$cache.trace(() => prisma.user.findUnique({ where: { id: 1 } }))
+   * // events: [{ type: 'hit', model: 'User', ms: 0.4, redisMs: 0.3, databaseMs: 0, roundTrips: 1, … }]
+   */
+  trace<T>(run: () => T | PromiseLike<T>): Promise<Traced<T, CacheEvent>>
+
+  /**
    * Ends timers and listeners, after the invalidations that wait for Redis were sent, which takes at most
    * `invalidationDeadlineMs`. Afterwards reads go to the database and writes still invalidate. The Redis client is not
    * closed: close it when this promise has resolved.
@@ -166,6 +184,8 @@ export type Invalidated = 'done' | 'queued' | 'after-transaction'
 
 /** What `explain` says of a client. */
 export interface Explained {
+  /** What `$cached` says of its queries. */
+  readonly query: QueryConfig | undefined
   hasHooksBehind(model: string, operation: string): boolean
   /** Why a read is not answered in the front; undefined where it is. */
   whyNot(model: string, operation: string, plan: CachedPlan): string | undefined
@@ -241,10 +261,11 @@ export function cacheApi<Client>(
         }
       }
       if (inTransaction !== undefined) return { cached: false, why: 'in a transaction' }
+      const query = explained?.query
       if (!session.enabled) return { cached: false, why: TURNED_OFF }
       if (client.unseen !== undefined) return { cached: false, why: client.unseen }
       if (context === undefined) return { cached: false, why: NOT_KNOWN }
-      const plan = planOf(context, client, name, operation, args)
+      const plan = planOf(query === undefined ? context : context.for(query), client, name, operation, args)
       if (plan.kind === 'bypass') return { cached: false, why: plan.why }
       if (!context.hooksAreSameForAll && explained?.hasHooksBehind(name, operation) === true)
         return { cached: false, why: HOOKS_BEHIND }
@@ -268,6 +289,7 @@ export function cacheApi<Client>(
       otherVersions: session.context?.fleet.others ?? 0,
     }),
     on: listener => session.events.on(listener),
+    trace: run => session.events.trace(run),
     close: () => session.close(),
   }
 }

@@ -2,7 +2,7 @@
 import type { Cluster, Redis } from 'ioredis'
 import { CacheAsideError, shown } from './errors.js'
 import type { Logger } from './log.js'
-import type { CacheAsideOptions, Config, Policy, PrefixOf } from './options.js'
+import type { CacheAsideOptions, Config, Policy, PrefixOf, ProbeConfig, QueryConfig } from './options.js'
 
 const KNOWN = [
   'redis',
@@ -17,6 +17,7 @@ const KNOWN = [
   'invalidationDeadlineMs',
   'hooksBehind',
   'front',
+  'probe',
 ]
 const KNOWN_OF_MODEL = ['ttl', 'negativeTtl', 'queries', 'dependsOn', 'rowSecurity', 'exclude', 'maxBytes', 'jitter']
 const DEFAULT_TTL = 3600
@@ -48,6 +49,7 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
       'Remove it where hooks depend on who runs the query, and apply their extension before this one.',
     ),
     front: checkBoolean('front', options.front ?? true),
+    probe: options.probe === undefined ? undefined : checkProbe(options.probe),
     deadlineMs: checkRange('deadlineMs', options.deadlineMs ?? 50, 1, 60_000, 'milliseconds'),
     invalidationDeadlineMs: checkRange(
       'invalidationDeadlineMs',
@@ -63,32 +65,63 @@ function checkModels(models: unknown, ttlMs: number): Map<string, Policy> {
   if (!isPlainObject(models)) {
     throw wrong(`models must be an object of model names, got ${shown(models)}. Write models: { User: '5m' }.`)
   }
-  return new Map(
-    Object.entries(models).map(([name, value]) => {
-      const given = value === true ? {} : isPlainObject(value) ? value : { ttl: value }
-      if (value === undefined) {
-        throw wrong(`models.${name} must be true, a TTL or an object of options, got undefined.`)
-      }
-      refuseUnknown(given, KNOWN_OF_MODEL, `option of models.${name}`)
-      const ownTtlMs = 'ttl' in given && given.ttl !== undefined ? duration(`models.${name}.ttl`, given.ttl) : ttlMs
-      const policy = {
-        ttlMs: ownTtlMs,
-        queriesTtlMs: checkQueries(`models.${name}.queries`, given.queries ?? false, ownTtlMs),
-        dependsOn:
-          given.dependsOn === undefined ? undefined : checkNames(`models.${name}.dependsOn`, given.dependsOn, 'User'),
-        negativeTtlMs: duration(`models.${name}.negativeTtl`, given.negativeTtl ?? DEFAULT_NEGATIVE_TTL, 0),
-        rowSecurity: checkSameForAll(
-          `models.${name}.rowSecurity`,
-          given.rowSecurity,
-          'Remove it where users see different rows.',
-        ),
-        exclude: new Set(checkNames(`models.${name}.exclude`, given.exclude ?? [], 'passwordHash')),
-        maxBytes: checkRange(`models.${name}.maxBytes`, given.maxBytes ?? 1_048_576, 1, 512 * 1_048_576, 'bytes'),
-        jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
-      }
-      return [name, policy]
-    }),
-  )
+  return new Map(Object.entries(models).map(([name, value]) => [name, policyOf(name, value, ttlMs)]))
+}
+
+/** How a model is cached, by what the option `models` says of it. */
+export function policyOf(name: string, value: unknown, defaultTtlMs: number): Policy {
+  const given = value === true ? {} : isPlainObject(value) ? value : { ttl: value }
+  if (value === undefined) {
+    throw wrong(`models.${name} must be true, a TTL or an object of options, got undefined.`)
+  }
+  refuseUnknown(given, KNOWN_OF_MODEL, `option of models.${name}`)
+  const ttlMs = 'ttl' in given && given.ttl !== undefined ? duration(`models.${name}.ttl`, given.ttl) : defaultTtlMs
+  return {
+    ttlMs,
+    queriesTtlMs: checkQueries(`models.${name}.queries`, given.queries ?? false, ttlMs),
+    dependsOn:
+      given.dependsOn === undefined ? undefined : checkNames(`models.${name}.dependsOn`, given.dependsOn, 'User'),
+    negativeTtlMs: duration(`models.${name}.negativeTtl`, given.negativeTtl ?? DEFAULT_NEGATIVE_TTL, 0),
+    rowSecurity: checkSameForAll(
+      `models.${name}.rowSecurity`,
+      given.rowSecurity,
+      'Remove it where users see different rows.',
+    ),
+    exclude: new Set(checkNames(`models.${name}.exclude`, given.exclude ?? [], 'passwordHash')),
+    maxBytes: checkRange(`models.${name}.maxBytes`, given.maxBytes ?? 1_048_576, 1, 512 * 1_048_576, 'bytes'),
+    jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
+  }
+}
+
+/** @throws CacheAsideError `INVALID_CALL` */
+export function checkQueryOptions(options: unknown): QueryConfig {
+  if (!isPlainObject(options)) {
+    throw wrongCall(`$cached takes an object of options, got ${shown(options)}. Write $cached({ ttl: '1m' }).`)
+  }
+  const { ttl, tags = [], fresh = false } = options
+  const unknown = Object.keys(options).find(name => !KNOWN_OF_QUERY.includes(name))
+  if (unknown !== undefined) {
+    throw wrongCall(`$cached has no option named ${shown(unknown)}. There are: ${KNOWN_OF_QUERY.join(', ')}.`)
+  }
+  checkTags(tags)
+  if (typeof fresh !== 'boolean') throw wrongCall(`fresh must be true or false, got ${shown(fresh)}.`)
+  return {
+    ttlMs: ttl === undefined ? undefined : duration('the ttl of $cached', ttl, 1, wrongCall),
+    tags: [...new Set(tags as readonly string[])].toSorted(),
+    fresh,
+  }
+}
+
+const KNOWN_OF_QUERY = ['ttl', 'tags', 'fresh']
+
+/** @throws CacheAsideError `INVALID_CALL` */
+export function checkTags(tags: unknown): void {
+  if (Array.isArray(tags) && tags.every(tag => typeof tag === 'string' && tag !== '' && tag.isWellFormed())) return
+  throw wrongCall(`tags must be an array of strings, none of them empty, got ${shown(tags)}.`)
+}
+
+export function wrongCall(message: string): CacheAsideError {
+  return new CacheAsideError('INVALID_CALL', message)
 }
 
 const EXAMPLE = `redis: 'redis://127.0.0.1:6379', or redis: new Redis(…) of ioredis`
@@ -158,6 +191,15 @@ function checkPrefix(prefix: unknown): string | PrefixOf {
     `prefix must be at most 100 characters without braces, glob characters or white space, got ${shown(prefix)}. ` +
       `Write prefix: 'shop:'.`,
   )
+}
+
+function checkProbe(value: unknown): ProbeConfig {
+  if (!isPlainObject(value)) throw wrong(`probe must be an object, got ${shown(value)}. Write probe: { rate: 0.01 }.`)
+  refuseUnknown(value, ['rate', 'perSecond'], 'option of probe')
+  return {
+    rate: checkRange('probe.rate', value.rate, 0, 1, 'all reads, as a fraction'),
+    perSecond: checkRange('probe.perSecond', value.perSecond ?? 5, 1, 1_000, 'reads a second'),
+  }
 }
 
 function checkBoolean(name: string, value: unknown): boolean {

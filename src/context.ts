@@ -4,10 +4,12 @@ import type { Fleet } from './fleet/fleet.js'
 import type { Flights, SharedRow } from './local/flights.js'
 import type { Guesses } from './local/guesses.js'
 import type { Scopes } from './local/open-transactions.js'
+import type { QueryConfig } from './options.js'
 import type { Catalog } from './plan/catalog.js'
 import type { Effects } from './plan/effects.js'
 import type { FindUniqueBatches, transactionOf } from './prisma7/operation.js'
 import type { Health } from './redis/health.js'
+import type { Probe } from './local/probe.js'
 import type { Store } from './redis/store.js'
 import type { Access } from './source/access.js'
 import type { Database } from './source/database.js'
@@ -18,9 +20,15 @@ export interface Context {
   readonly ttlMs: number
   readonly catalog: Catalog
   readonly events: Events
+  /** What `$cached` says of the queries of this context; undefined: they are as configured. */
+  readonly query: QueryConfig | undefined
+  /** The same for queries that `$cached` says something of: all models of the schema are cached. */
+  for(query: QueryConfig): Context
   // ---- Redis
   readonly store: Store
   readonly health: Health
+  /** Compares some answers with the database; undefined: none. */
+  readonly probe: Probe | undefined
   // ---- the source of the rows, and who else caches them
   readonly database: Database
   readonly access: Access

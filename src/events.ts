@@ -3,27 +3,45 @@
  * Logs, metrics and traces are subscribers, here or on the `node:diagnostics_channel` of the same name.
  */
 import { channel } from 'node:diagnostics_channel'
+import { type Spent, Times } from './times.js'
+import { type Traced, Traces } from './traces.js'
+
+export type { Spent } from './times.js'
+export type { Traced } from './traces.js'
 
 /** The name of the diagnostics channel on which every event is published too. */
 const CHANNEL = 'prisma-extension-cache-aside'
 
-/** `key`, the key in Redis, is contained only with the option `includeKeys`. */
+/** `key`, the key in Redis, is contained only with the option `includeKeys`. For times and round trips see {@link Spent}. */
 export type CacheEvent =
   /** A query was answered from Redis. `negative`: the answer is that there is no such row. */
-  | { type: 'hit'; model: string; operation: string; negative: boolean; key?: string }
+  | ({ type: 'hit'; model: string; operation: string; negative: boolean; key?: string } & Spent)
   /** Redis had no valid entry, so the database was queried. */
-  | { type: 'miss'; model: string; operation: string; key?: string }
+  | ({ type: 'miss'; model: string; operation: string; key?: string } & Missed & Spent)
   /** A query was answered by a load that was in progress in this process. */
-  | { type: 'shared'; model: string; operation: string; key?: string }
+  | ({ type: 'shared'; model: string; operation: string; key?: string } & Spent)
   /** The query went to the database unchanged. `why`: the reason, in the words of `explain`. */
-  | { type: 'bypass'; model: string; operation: string; why: string }
-  /** What became of a loaded answer. */
-  | { type: 'fill'; model: string; outcome: FillOutcome; key?: string }
+  | ({ type: 'bypass'; model: string; operation: string; why: string } & Spent)
+  /**
+   * What became of a loaded answer. Nothing waits for a fill: its times are those until Redis has replied. `bytes`: of the
+   * answer as it is stored, without the 54 bytes around it.
+   */
+  | ({ type: 'fill'; model: string; outcome: FillOutcome; bytes: number; key?: string } & Spent)
   /**
    * A write, a transaction or a call of `$cache.invalidate…` invalidated entries. `outcome`: `'done'` when Redis has
    * acknowledged it, `'queued'` when it waits in the journal of this process until Redis can be reached.
    */
-  | { type: 'invalidate'; source: InvalidationSource; models: readonly string[]; outcome: 'done' | 'queued' }
+  | ({
+      type: 'invalidate'
+      source: InvalidationSource
+      models: readonly string[]
+      outcome: 'done' | 'queued'
+    } & Spent)
+  /**
+   * The probe has found an answer in Redis that the database does not give, twice, a second apart: it is stale. A write by another
+   * program, for one, that the cache was not told of.
+   */
+  | { type: 'mismatch'; model: string; operation: string; key?: string }
   /** This process began to use the cache. */
   | { type: 'redis'; usable: true }
   /** This process ceased to use the cache, or could not begin to; `why`: in words. Meanwhile reads go to the database. */
@@ -38,6 +56,26 @@ export type CacheEvent =
   | { type: 'warning'; code: WarningCode; message: string }
   /** Something is wrong and needs attention. No query fails because of it. */
   | { type: 'error'; code: ErrorCode; message: string }
+
+/**
+ * Why a read was a miss. `absent`: nothing was stored. `stale`: a write has invalidated what was stored. `held`: a write of unknown
+ * outcome is not settled. `timeout`: Redis has not replied within `deadlineMs`. `unusable`: Redis was not in use. `foreign`: the
+ * bytes are damaged, or of another version of the schema. `fresh`: the query was told to read the database (`$cached`).
+ */
+export interface Missed {
+  readonly why: 'absent' | 'stale' | 'held' | 'timeout' | 'unusable' | 'foreign' | 'fresh'
+  /**
+   * Of a stale entry: the epochs that have changed since, or, where more than six are its own, all of them. What stands for rows in
+   * their names is `…` without `includeKeys`.
+   */
+  readonly staleBy?: readonly string[]
+}
+
+/** The same before it is known whether keys may be told. `name`: without the prefix, and without what stands for rows. */
+export interface WhyMissed {
+  readonly why: Missed['why']
+  readonly staleBy?: readonly { readonly key: string; readonly name: string }[]
+}
 
 /** The codes of `error` events. docs/operations.md says what to do about each. */
 export type ErrorCode =
@@ -103,6 +141,7 @@ export interface Stats {
   fillsRefused: number
   invalidations: number
   invalidationsQueued: number
+  mismatches: number
   errors: number
 }
 
@@ -126,6 +165,7 @@ export class Events {
     fillsRefused: 0,
     invalidations: 0,
     invalidationsQueued: 0,
+    mismatches: 0,
     errors: 0,
   }
   readonly #listeners = new Set<Emit>()
@@ -134,6 +174,7 @@ export class Events {
   readonly #log: EventLog
   /** Warnings about the set-up: they come before anybody can listen. */
   readonly #warnings: CacheEvent[] = []
+  readonly #traces = new Traces<CacheEvent>()
 
   constructor(includeKeys: boolean, log: EventLog) {
     this.#includeKeys = includeKeys
@@ -159,37 +200,86 @@ export class Events {
     this.emit(warning)
   }
 
-  hit(model: string, operation: string, negative: boolean, key: string): void {
+  /** The clock of a query that begins now; undefined while nobody listens. */
+  times(): Times | undefined {
+    return this.#heard ? new Times() : undefined
+  }
+
+  /** @param spent - undefined: nobody listened when the query began */
+  hit(model: string, operation: string, negative: boolean, key: string, spent: Spent | undefined): void {
     this.stats.hits++
     if (negative) this.stats.negativeHits++
-    if (this.#heard) this.emit({ type: 'hit', model, operation, negative, ...this.#keyed(key) })
+    if (spent !== undefined) this.emit({ type: 'hit', model, operation, negative, ...this.#keyed(key), ...spent })
   }
 
-  miss(model: string, operation: string, key: string): void {
+  miss({ model, operation, key }: Queried, missed: WhyMissed | undefined, spent: Spent | undefined): void {
     this.stats.misses++
-    if (this.#heard) this.emit({ type: 'miss', model, operation, ...this.#keyed(key) })
+    if (missed === undefined || spent === undefined) return
+    const { why } = missed
+    const staleBy = missed.staleBy?.map(epoch => (this.#includeKeys ? epoch.key : epoch.name))
+    this.emit({ type: 'miss', model, operation, ...this.#keyed(key), why, ...(staleBy && { staleBy }), ...spent })
   }
 
-  shared(model: string, operation: string, key: string): void {
+  shared({ model, operation, key }: Queried, spent: Spent | undefined): void {
     this.stats.shared++
-    if (this.#heard) this.emit({ type: 'shared', model, operation, ...this.#keyed(key) })
+    if (spent !== undefined) this.emit({ type: 'shared', model, operation, ...this.#keyed(key), ...spent })
   }
 
-  bypass(model: string, operation: string, why: string): void {
+  /**
+   * Runs the query of a read that bypasses the cache.
+   *
+   * @param roundTrips - to Redis, before that was known
+   */
+  bypass<T>(
+    { model, operation }: Omit<Queried, 'key'>,
+    why: string,
+    query: () => Promise<T>,
+    times: Times | undefined = this.times(),
+    roundTrips = 0,
+  ): Promise<T> {
     this.stats.bypassed++
-    if (this.#heard) this.emit({ type: 'bypass', model, operation, why })
+    if (times === undefined) return query()
+    return afterwards(query, () => {
+      times.database()
+      this.emit({ type: 'bypass', model, operation, why, ...times.spent(roundTrips) })
+    })
   }
 
-  fill(model: string, outcome: FillOutcome, key: string): void {
+  /** @param store - its fills are on their way, and nothing waits for them */
+  fill(model: string, outcome: FillOutcome, key: string, bytes: number, store: Filling): void {
     if (outcome === 'sent') this.stats.fills++
     else this.stats.fillsRefused++
-    if (this.#heard) this.emit({ type: 'fill', model, outcome, ...this.#keyed(key) })
+    const times = this.times()
+    if (times === undefined) return
+    const emit = (roundTrips: number) =>
+      this.emit({ type: 'fill', model, outcome, bytes, ...this.#keyed(key), ...times.spent(roundTrips) })
+    if (outcome !== 'sent') return emit(0)
+    const filled = store.filling.then(() => {
+      times.redis()
+      emit(1)
+    })
+    this.#traces.waitFor(filled)
   }
 
-  invalidate(source: InvalidationSource, models: Iterable<string>, outcome: 'done' | 'queued'): void {
+  mismatch({ model, operation, key }: Queried): void {
+    this.stats.mismatches++
+    this.emit({ type: 'mismatch', model, operation, ...this.#keyed(key) })
+  }
+
+  invalidate(
+    source: InvalidationSource,
+    models: Iterable<string>,
+    outcome: 'done' | 'queued',
+    spent: Spent | undefined,
+  ): void {
     this.stats.invalidations++
     if (outcome === 'queued') this.stats.invalidationsQueued++
-    if (this.#heard) this.emit({ type: 'invalidate', source, models: [...models], outcome })
+    if (spent !== undefined) this.emit({ type: 'invalidate', source, models: [...models], outcome, ...spent })
+  }
+
+  /** Runs something, and answers the events of all that it does, whatever runs beside it. */
+  trace<T>(run: () => T | PromiseLike<T>): Promise<Traced<T, CacheEvent>> {
+    return this.#traces.run(run)
   }
 
   /** Rare events; only errors are counted. */
@@ -197,6 +287,7 @@ export class Events {
     if (event.type === 'error') this.stats.errors++
     this.#log.event(event)
     for (const listener of this.#listeners) tell(listener, event)
+    this.#traces.add(event)
     if (this.#channel.hasSubscribers) this.#channel.publish(event)
   }
 
@@ -205,7 +296,26 @@ export class Events {
   }
 
   get #heard(): boolean {
-    return this.#listeners.size > 0 || this.#channel.hasSubscribers
+    return this.#listeners.size > 0 || this.#channel.hasSubscribers || this.#traces.areRunning
+  }
+}
+
+/** The query of an event. */
+interface Queried {
+  readonly model: string
+  readonly operation: string
+  readonly key: string
+}
+
+interface Filling {
+  readonly filling: Promise<unknown>
+}
+
+async function afterwards<T>(run: () => Promise<T>, then: () => void): Promise<T> {
+  try {
+    return await run()
+  } finally {
+    then()
   }
 }
 

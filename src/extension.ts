@@ -1,27 +1,23 @@
 /**
- * The map: routes every operation of a client to the read, to the write, or straight to Prisma; adds `$cache` and `$uncached`;
- * follows interactive transactions to their end.
+ * The map: routes every operation of a client to the read, to the write, or straight to Prisma.
  */
 import type { Overrides } from './assemble.js'
-import { type CacheApi, cacheApi } from './cache-api.js'
+import type { CacheApi } from './cache-api.js'
 import { checkOptions } from './check-options.js'
+import { type AnyClient, type Attached, clientMembers, inFront, NAME } from './client.js'
 import type { Context } from './context.js'
-import { frontOf } from './front/front.js'
-import { FrontClient } from './front/front-client.js'
-import type { Scope } from './local/open-transactions.js'
-import type { CacheAsideOptions } from './options.js'
+import type { CacheAsideOptions, QueryConfig, QueryOptions } from './options.js'
 import { NOT_KNOWN, TURNED_OFF } from './plan/bypass.js'
 import { anyWrite } from './plan/effects.js'
 import { isRead } from './plan/read.js'
 import type { ClientTraits } from './plan/selection.js'
-import { addTraitsOf, traitsOf } from './plan/traits.js'
+import { traitsOf } from './plan/traits.js'
 import { factsOf } from './prisma7/client.js'
-import { isTransactionClient, markHook, type Operation, passOn, transactionIdOf } from './prisma7/operation.js'
+import { markHook, type Operation, passOn, queryOf } from './prisma7/operation.js'
 import { readModel } from './read/model-read.js'
 import { callerQuery } from './read/row-load.js'
 import { type Session, Sessions } from './session.js'
 import { invalidate } from './write/invalidate.js'
-import { type RunTransaction, runTransaction } from './write/transaction.js'
 import { writeModel, writeRaw } from './write/write.js'
 
 // oxlint-disable-next-line typescript/no-empty-object-type -- as Prisma's own extension types have it
@@ -41,9 +37,15 @@ interface Extended<Added> {
   $extends: { extArgs: { result: Nothing; model: Nothing; query: Nothing; client: Added } }
 }
 
+/** As Prisma's extension types have members of the client. */
+type Members<Client> = {
+  $cache: () => CacheApi<Client>
+  $uncached: () => Client
+  $cached: () => (options?: QueryOptions) => Client
+}
+
 /** The extension, for `$extends`. */
-export interface CacheAside<Client>
-  extends Extension<Client, { $cache: () => CacheApi<Client>; $uncached: () => Client }> {
+export interface CacheAside<Client> extends Extension<Client, Members<Client>> {
   /**
    * The write half alone. An extension that turns an operation into another one on its own client (the usual soft delete)
    * hides its writes from extensions that are applied after it. Apply this before it, and the whole cache after it. To
@@ -53,15 +55,6 @@ export interface CacheAside<Client>
    */
   readonly invalidation: Extension<Client, Nothing>
 }
-
-/** The client as it is at run time; its types are those of the application. */
-interface AnyClient {
-  $extends(this: object, extension: unknown): AnyClient
-  $disconnect(this: object): Promise<void>
-  $transaction(this: object, input: unknown, options?: unknown): Promise<unknown>
-}
-
-const NAME = 'prisma-extension-cache-aside'
 
 /** @param overrides - for tests: parts of the cache without their guards */
 export function createExtension<Client>(
@@ -96,22 +89,6 @@ export function createExtension<Client>(
   return Object.assign(whole, { invalidation }) as unknown as CacheAside<Client>
 }
 
-/** Makes a client whose `$cache` knows of it, with the front. */
-function inFront({ session, traits }: Attached, hook: object, extend: ($cache: object) => object): object {
-  const of = new FrontClient(session, traits, hook)
-  of.client = extend(cacheApi(session, traits, undefined, of))
-  return session.hasFront ? frontOf(of) : of.client
-}
-
-/** A client that the extension was applied to. */
-interface Attached {
-  readonly client: AnyClient
-  readonly session: Session
-  readonly traits: ClientTraits
-  /** Its query hook, once there is one, where reads are cached too. */
-  readonly own: { hook?: object }
-}
-
 /** @param hasHooksBehind - whether query hooks that are not ours run behind this one */
 type Route = (context: Context, traits: ClientTraits, operation: Operation, hasHooksBehind: boolean) => Promise<unknown>
 
@@ -143,8 +120,8 @@ async function onceOpened(
   const context = await session.opened()
   if (context !== undefined) return route(context, traits, operation, hasHooksBehind)
   if (operation.model !== undefined && isRead(operation.operation)) {
-    session.events.bypass(operation.model, operation.operation, NOT_KNOWN)
-    return passOn(operation)
+    const { model } = operation
+    return session.events.bypass({ model, operation: operation.operation }, NOT_KNOWN, () => passOn(operation))
   }
   try {
     return await passOn(operation)
@@ -155,13 +132,16 @@ async function onceOpened(
 
 function bypassedWithout({ events }: Session, operation: Operation): Promise<unknown> {
   const { model, operation: name } = operation
-  if (model !== undefined && isRead(name)) events.bypass(model, name, TURNED_OFF)
-  return passOn(operation)
+  if (model === undefined || !isRead(name)) return passOn(operation)
+  return events.bypass({ model, operation: name }, TURNED_OFF, () => passOn(operation))
 }
 
 const readOrWrite: Route = (context, traits, operation, hasHooksBehind) => {
   if (operation.model === undefined) return writeRaw(context, operation, hasHooksBehind)
-  if (isRead(operation.operation)) return readModel(context, traits, operation, hasHooksBehind)
+  if (isRead(operation.operation)) {
+    const query = queryOf(operation) as QueryConfig | undefined
+    return readModel(query === undefined ? context : context.for(query), traits, operation, hasHooksBehind)
+  }
   // How the database compares texts decides which of them name a row.
   if (!context.access.known) return firstWrite(context, traits, operation, hasHooksBehind)
   return writeModel(context, traits, operation, hasHooksBehind)
@@ -175,68 +155,4 @@ const invalidateOnly: Route = (context, traits, operation, hasHooksBehind) => {
 const firstWrite: Route = async (context, traits, operation, hasHooksBehind) => {
   await context.database.known()
   return writeModel(context, traits, operation, hasHooksBehind)
-}
-
-// ---- the client
-
-function clientMembers(attached: Attached) {
-  const { client, session, traits, own } = attached
-  return {
-    async $disconnect(this: object): Promise<void> {
-      await client.$disconnect.call(this)
-      await session.rest()
-    },
-
-    $extends(this: object, extension: unknown): object {
-      const derived = client.$extends.call(this, extension)
-      // What it returns has come through here already, or is its own affair.
-      if (typeof extension === 'function') return derived
-      addTraitsOf(derived, traits)
-      const { hook } = own
-      if (hook === undefined) return derived
-      // Its `explain` knows of the hooks that run behind this one.
-      return inFront(attached, hook, $cache => client.$extends.call(derived, { name: NAME, client: { $cache } }))
-    },
-
-    /** With the receiver, or the transaction client would lose this and all later extensions. */
-    async $transaction(this: object, input: unknown, options?: unknown): Promise<unknown> {
-      const run = (argument: unknown) => client.$transaction.call(this, argument, options)
-      if (typeof input !== 'function') return run(input)
-      const callback = (tx: object, scope: Scope | undefined) =>
-        (input as (tx: object) => Promise<unknown>)(inTransaction(tx, session, traits, scope))
-      const context = session.context ?? (await session.opened())
-      if (context === undefined) return transactionBeforeOpen(session, run, callback)
-      if (isTransactionClient(this)) {
-        const scope = context.scopes.of(transactionIdOf(this) ?? '')
-        return run((tx: object) => callback(tx, scope))
-      }
-      return runTransaction(context, run, callback)
-    },
-  }
-}
-
-async function transactionBeforeOpen(
-  session: Session,
-  run: RunTransaction,
-  callback: (tx: object, scope: undefined) => Promise<unknown>,
-): Promise<unknown> {
-  try {
-    return await run(tx => callback(tx, undefined))
-  } finally {
-    session.whenOpen(context => void invalidate(context, anyWrite(context.catalog), 'transaction'))
-  }
-}
-
-/** The transaction client, whose `$cache` and `$uncached` would otherwise leave the transaction. */
-function inTransaction(tx: object, session: Session, traits: ClientTraits, scope: Scope | undefined): object {
-  const cache = cacheApi(session, traits, { scope })
-  const client: object = new Proxy(tx, {
-    get(target, name) {
-      if (name === '$cache') return cache
-      // Reads of a transaction go to the database anyway.
-      if (name === '$uncached') return client
-      return Reflect.get(target, name) as unknown
-    },
-  })
-  return client
 }

@@ -1,7 +1,7 @@
 import type { CacheApi } from './cache-api.js'
 import type { CacheAside } from './extension.js'
 import { createExtension } from './extension.js'
-import type { CacheAsideOptions } from './options.js'
+import type { CacheAsideOptions, QueryOptions } from './options.js'
 
 /**
  * Cache-aside for a Prisma client. Rows of the named models come from Redis, and every write made through the client
@@ -35,6 +35,17 @@ export interface CacheMembers<Client> {
   readonly $cache: CacheApi<Client>
   /** The same client without the cache. Its writes still invalidate. */
   readonly $uncached: Client
+  /**
+   * The same client with other settings for its reads: another TTL, tags, or a fresh answer; and reads that are not configured are
+   * cached too. Writes are the same. In a transaction it has no effect.
+   *
+   * Redis: the same commands as without it. Under tags, a read of rows by their keys is stored as one result.
+   *
+   * @param options - see {@link QueryOptions}. `{}`: as configured, and what is not configured is cached with the default TTL
+   * @throws CacheAsideError `INVALID_CALL`
+   * @example await prisma.$cached({ ttl: '10s', tags: ['reports'] }).post.findMany({ where: { published: true } })
+   */
+  readonly $cached: (options?: QueryOptions) => Client
 }
 
 /**
@@ -74,7 +85,7 @@ export function withCache<Client extends object>(
 export default cacheAside
 export type { CacheApi, Explanation, GetOrSetOptions, Invalidated } from './cache-api.js'
 export { CacheAsideError, type CacheAsideErrorCode } from './errors.js'
-export type { CacheEvent, ErrorCode, Stats, WarningCode } from './events.js'
+export type { CacheEvent, ErrorCode, Missed, Spent, Stats, Traced, WarningCode } from './events.js'
 export type { CacheAside } from './extension.js'
 export type { Logger } from './log.js'
-export type { CacheAsideOptions, Duration, ModelOptions } from './options.js'
+export type { CacheAsideOptions, Duration, ModelOptions, QueryOptions } from './options.js'

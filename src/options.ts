@@ -107,6 +107,14 @@ interface CommonOptions<Client> {
    * Default: `true`.
    */
   front?: boolean | undefined
+  /**
+   * Compares a part of the answers with the database, in the background, and reports each that is stale: the event `mismatch`.
+   * `rate`: which part of the reads, from 0 to 1. `perSecond`: at most so many a second in this process (default: 5). Each takes one
+   * or two look-ups in Redis, and as many queries. Default: none.
+   *
+   * @example probe: { rate: 0.01 }
+   */
+  probe?: { rate: number; perSecond?: number | undefined } | undefined
   /** Longest time in ms that a query waits for Redis, over all its round trips. From 1 to 60000. Default: 50. */
   deadlineMs?: number | undefined
   /**
@@ -114,6 +122,23 @@ interface CommonOptions<Client> {
    * that the write resolves, and the invalidation is queued in the journal of this process.
    */
   invalidationDeadlineMs?: number | undefined
+}
+
+/** What `prisma.$cached(…)` says of the queries of the client that it gives. */
+export interface QueryOptions {
+  /** How long what these queries load is stored. Default: as configured for the model, or the top-level `ttl`. */
+  ttl?: Duration | undefined
+  /** `$cache.invalidateTags` with any of them invalidates these results. Default: none. */
+  tags?: readonly string[] | undefined
+  /** `true`: read the database, and store what it says. Default: `false`. */
+  fresh?: boolean | undefined
+}
+
+/** The same, checked. */
+export interface QueryConfig {
+  readonly ttlMs: number | undefined
+  readonly tags: readonly string[]
+  readonly fresh: boolean
 }
 
 /** How one model is cached; times in ms. */
@@ -127,6 +152,11 @@ export interface Policy {
   readonly exclude: ReadonlySet<string>
   readonly maxBytes: number
   readonly jitter: number
+}
+
+export interface ProbeConfig {
+  readonly rate: number
+  readonly perSecond: number
 }
 
 export type PrefixOf = (source: { database: string; schema: string }) => string
@@ -145,6 +175,7 @@ export interface Config {
   readonly log: boolean | Logger | undefined
   readonly hooksBehind: 'same-for-all' | undefined
   readonly front: boolean
+  readonly probe: ProbeConfig | undefined
   readonly deadlineMs: number
   readonly invalidationDeadlineMs: number
 }

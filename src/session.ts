@@ -12,6 +12,7 @@ import { Log } from './log.js'
 import type { Config } from './options.js'
 import type { Catalog } from './plan/catalog.js'
 import { warningsOf } from './plan/check-models.js'
+import { memberOf } from './prisma7/calls.js'
 import type { ClientFacts } from './prisma7/client.js'
 import { hasHooksBehind } from './prisma7/operation.js'
 import { Database } from './source/database.js'
@@ -52,6 +53,7 @@ export class Session {
   #context: Context | undefined
   #enabled: boolean
   #closed = false
+  #members: ReadonlyMap<PropertyKey, string> | undefined
 
   /** @throws CacheAsideError `INVALID_MODEL` */
   constructor(
@@ -97,6 +99,12 @@ export class Session {
 
   get catalog(): Catalog {
     return this.#context?.catalog ?? this.#catalog
+  }
+
+  /** The model that a member of the client stands for. */
+  modelOfMember(name: PropertyKey): string | undefined {
+    this.#members ??= new Map([...this.#catalog.keys()].map(model => [memberOf(model), model]))
+    return this.#members.get(name)
   }
 
   #warn({ triggers }: Config): void {

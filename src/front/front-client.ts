@@ -1,14 +1,26 @@
 /** The extended client that a front is of: what may be answered before Prisma is called, and why not the rest. */
-import type { CachedPlan } from '../plan/read.js'
+import { Memo } from '../memo.js'
+import { type CachedPlan, isRead } from '../plan/read.js'
 import type { ClientTraits } from '../plan/selection.js'
-import { detourBefore, hooksOf, tracingOf } from '../prisma7/calls.js'
+import { detourBefore, hooksOf, memberOf, relationsOf, tracingOf } from '../prisma7/calls.js'
 import { ComputedFields } from '../prisma7/client.js'
 import type { Session } from '../session.js'
+
+/** A model's member of the client. */
+export interface ModelShape {
+  /** Prisma's own. */
+  readonly own: object
+  /** Reads that may be answered in the front. */
+  readonly operations: readonly string[]
+  /** The methods of a fluent call. */
+  readonly relations: readonly string[]
+}
 
 export class FrontClient {
   readonly session: Session
   readonly traits: ClientTraits
   readonly #hook: object
+  readonly #shapes = new Memo<ModelShape>()
   #client: object | undefined
   #computed: ComputedFields | undefined
   #isTraced: (() => boolean) | undefined
@@ -27,6 +39,22 @@ export class FrontClient {
 
   get client(): object {
     return this.#client as object
+  }
+
+  /** Which methods of a model may be answered in the front. */
+  shapeOf(model: string): ModelShape {
+    return this.#shapes.of(model, () => {
+      const own = (this.client as Record<string, object>)[memberOf(model)] as object
+      const relations = relationsOf(this.client, model)
+      // Prisma, too, would take a relation of such a name for that.
+      const isConfusing = relations.some(
+        name => name in Promise.prototype || name === 'requestTransaction' || name === 'spec',
+      )
+      const operations = isConfusing
+        ? []
+        : Object.keys(own).filter(name => isRead(name) && this.whyNever(model, name) === undefined)
+      return { own, operations, relations }
+    })
   }
 
   /** Why reads by this method never are in the front; undefined: they may be. */

@@ -5,7 +5,7 @@
 import { nameOf } from '../errors.js'
 import { isPlain } from '../plan/args.js'
 import type { PrismaPromise } from '../prisma7/calls.js'
-import { answerOf, handOver } from '../read/first-look.js'
+import { answerOf, handOver, handToDatabase, probed } from '../read/first-look.js'
 import { type Answer, BYPASS } from '../read/read.js'
 import type { Method, PendingLook } from './method.js'
 
@@ -73,17 +73,28 @@ export class FrontPromise {
     return this.#prismaWith(this.#args)
   }
 
-  #answerOf({ context, plan, deadline, args }: PendingLook, found: unknown): Answer {
+  #answerOf({ context, plan, deadline, times, args }: PendingLook, found: unknown): Answer {
     try {
-      const answer = answerOf(context, plan, this.#method.operation, found)
-      if (answer.kind === 'hit') return answer
+      const look = { plan, found, deadline, times }
+      const answer = answerOf(context, this.#method.operation, look)
+      if (answer.kind === 'hit') {
+        context.probe?.sample(() => probed(context, plan, this.#method.operation, () => this.#fromDatabase(args)))
+        return answer
+      }
       this.#prismaWith(args)
-      handOver(this.#prismaArgs as object, { plan, found, deadline })
+      handOver(this.#prismaArgs as object, look)
       return answer
     } catch (error) {
       context.events.emit({ type: 'error', code: 'UNEXPECTED', message: `A look-up failed: ${nameOf(error)}.` })
       return BYPASS
     }
+  }
+
+  /** The same query, past the cache. */
+  async #fromDatabase(args: Record<string, unknown>): Promise<unknown> {
+    const own = { ...args }
+    handToDatabase(own)
+    return await this.#method.call(own)
   }
 
   #prismaWith(args: unknown): PrismaPromise {

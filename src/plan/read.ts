@@ -31,6 +31,8 @@ export interface ResultRead {
   readonly ttlMs: number
   /** Names of all models that are looked at, and of the links between them. */
   readonly models: readonly string[]
+  /** Whether "there is none" may be wrong, and is not stored. */
+  readonly isNullUnproven?: boolean
 }
 
 const ROW_READS = new Set(['findUnique', 'findUniqueOrThrow', 'findFirst', 'findFirstOrThrow'])

@@ -12,11 +12,15 @@ export interface Operation {
 /** Marks our own loads, so that an extension applied twice does not cache its own query: Prisma hands internal params from hook to hook. */
 const LOADER = Symbol('loader')
 
+/** What `$cached` says of the queries of a client. */
+const QUERY = Symbol('query')
+
 interface Internal {
   args?: unknown
   readonly transaction?: { readonly kind: 'itx' | 'batch'; readonly id: string | number }
   readonly dataPath?: readonly string[]
   readonly [LOADER]?: object
+  readonly [QUERY]?: object
 }
 
 export type InTransaction =
@@ -87,6 +91,27 @@ export async function queryWhole(
 /** Whether the operation is a load of that loader, which meets itself where an extension is applied twice. */
 export function isLoadOf({ __internalParams }: Operation, loader: object): boolean {
   return __internalParams?.[LOADER] === loader
+}
+
+/** Makes all operations of a client carry something to the query hooks. Prisma hands internal params on, whatever hooks do to args. */
+export function carryQuery(client: object, query: object): void {
+  type Request = (this: object, internal: Internal) => Promise<unknown>
+  const { _request: request } = client as { readonly _request: Request }
+  const value = function (this: object, internal: Internal) {
+    return request.call(this, { ...internal, [QUERY]: query })
+  }
+  Object.defineProperty(client, '_request', { configurable: true, writable: true, value })
+  Object.defineProperty(client, QUERY, { configurable: true, writable: true, value: query })
+}
+
+/** What a client that was extended from such a client has to carry on. */
+export function queryCarriedBy(client: object): object | undefined {
+  return (client as { [QUERY]?: object })[QUERY]
+}
+
+/** What an operation carries. */
+export function queryOf({ __internalParams }: Operation): object | undefined {
+  return __internalParams?.[QUERY]
 }
 
 /** Marks hooks of this package, of any copy of it: what they do to a query is the same for all. */

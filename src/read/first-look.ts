@@ -3,10 +3,13 @@
  * if it is there. Where it is not, the query hook goes on from here, so that a miss costs no second look-up.
  */
 import type { Context } from '../context.js'
-import type { Events } from '../events.js'
+import type { Events, Spent } from '../events.js'
 import type { CachedPlan, ResultRead } from '../plan/read.js'
 import type { RowRead, RowsRead } from '../plan/rows.js'
 import type { Snapshot } from '../redis/batches.js'
+import type { Deadline } from '../redis/deadline.js'
+import type { Times } from '../times.js'
+import type { Probed } from '../local/probe.js'
 import type { Answer } from './read.js'
 import { answerOfResult, lookUpResult } from './result.js'
 import { answerOfEntry, lookUpSelected } from './row.js'
@@ -19,11 +22,13 @@ export interface FirstLook {
   readonly plan: CachedPlan
   /** What `lookUp` of the plan has found. */
   readonly found: unknown
-  readonly deadline: number
+  readonly deadline: Deadline
+  /** Undefined while nobody listens. */
+  readonly times: Times | undefined
 }
 
 /** Looks up what a plan needs, in as few round trips as its keys allow. */
-export function lookUp(context: Context, plan: CachedPlan, deadline: number): Promise<unknown> {
+export function lookUp(context: Context, plan: CachedPlan, deadline: Deadline): Promise<unknown> {
   if (plan.kind === 'rows') return lookUpEach(context, plan, deadline)
   if (plan.kind === 'result') return lookUpResult(context, plan, deadline)
   return plan.tree === undefined
@@ -32,11 +37,34 @@ export function lookUp(context: Context, plan: CachedPlan, deadline: number): Pr
 }
 
 /** What follows from what `lookUp` found. A hit is counted. */
-export function answerOf({ events }: Context, plan: CachedPlan, operation: string, found: unknown): Answer {
-  if (plan.kind === 'rows') return answerOfRows(events, plan, operation, found as readonly FoundRow[])
+export function answerOf({ events }: Context, operation: string, { plan, found, deadline, times }: FirstLook): Answer {
+  times?.redis()
+  const spent = () => times?.spent(deadline.roundTrips)
+  if (plan.kind === 'rows') return answerOfRows(events, plan, operation, found as readonly FoundRow[], spent)
   const answer = answerOfOne(plan, operation, found)
-  if (answer.kind === 'hit') events.hit(plan.model.name, operation, answer.value === null, plan.key)
+  if (answer.kind === 'hit') events.hit(plan.model.name, operation, answer.value === null, plan.key, spent())
   return answer
+}
+
+/** The answer as it is in Redis now, uncounted; undefined: no hit. */
+export async function lookAgain(
+  context: Context,
+  plan: CachedPlan,
+  operation: string,
+): Promise<{ readonly value: unknown } | undefined> {
+  const found = await lookUp(context, plan, context.store.deadline())
+  const answer =
+    plan.kind === 'rows'
+      ? answerOfFoundRows(plan, operation, found as readonly FoundRow[])
+      : answerOfOne(plan, operation, found)
+  return answer.kind === 'hit' ? answer : undefined
+}
+
+/** A read of this process, as the probe repeats it. */
+export function probed(context: Context, plan: CachedPlan, operation: string, query: () => Promise<unknown>): Probed {
+  const key = plan.kind === 'rows' ? (plan.rows[0]?.key ?? '') : plan.key
+  const fromCache = () => lookAgain(context, plan, operation)
+  return { model: plan.model.name, operation, key, fromCache, fromDatabase: query }
 }
 
 function answerOfOne(plan: RowRead | ResultRead, operation: string, found: unknown): Answer {
@@ -50,15 +78,38 @@ function answerOfOne(plan: RowRead | ResultRead, operation: string, found: unkno
 const WHOLE: readonly string[] = []
 
 /** A list of rows is there only if each of them is. */
-function answerOfRows(events: Events, plan: RowsRead, operation: string, found: readonly FoundRow[]): Answer {
+function answerOfRows(
+  events: Events,
+  plan: RowsRead,
+  operation: string,
+  found: readonly FoundRow[],
+  spent: () => Spent | undefined,
+): Answer {
+  const answer = eachOf(plan, operation, found)
+  if (answer.kind !== 'hit') return answer
+  const rows = answer.value as readonly unknown[]
+  const spentOnAll = spent()
+  for (const [i, { key }] of plan.rows.entries()) {
+    events.hit(plan.model.name, operation, rows[i] === null, key, spentOnAll)
+  }
+  return { kind: 'hit', value: rows.filter(row => row !== null) }
+}
+
+function answerOfFoundRows(plan: RowsRead, operation: string, found: readonly FoundRow[]): Answer {
+  const answer = eachOf(plan, operation, found)
+  if (answer.kind !== 'hit') return answer
+  return { kind: 'hit', value: (answer.value as readonly unknown[]).filter(row => row !== null) }
+}
+
+/** Each row of a list, or null. */
+function eachOf(plan: RowsRead, operation: string, found: readonly FoundRow[]): Answer {
   const rows: unknown[] = []
   for (const row of found) {
     const answer = answerOfFound(plan, operation, row)
     if (answer.kind !== 'hit') return answer
     rows.push(answer.value)
   }
-  for (const [i, { key }] of plan.rows.entries()) events.hit(plan.model.name, operation, rows[i] === null, key)
-  return { kind: 'hit', value: rows.filter(row => row !== null) }
+  return { kind: 'hit', value: rows }
 }
 
 /** Looks that are on their way from the front to the hook, by the object that the query's args are in: it is of the front's making. */
@@ -66,6 +117,18 @@ const handedOver = new WeakMap<object, FirstLook>()
 
 export function handOver(args: object, look: FirstLook): void {
   handedOver.set(args, look)
+}
+
+/** Queries that have to reach the database, by the object that their args are in. */
+const ofProbe = new WeakSet<object>()
+
+/** Has a query of the front reach the database. */
+export function handToDatabase(args: object): void {
+  ofProbe.add(args)
+}
+
+export function isOfProbe(args: unknown): boolean {
+  return typeof args === 'object' && args !== null && ofProbe.has(args)
 }
 
 /** The look that was made for these args, once. */

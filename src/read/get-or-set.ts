@@ -1,16 +1,18 @@
 /** `getOrSet`: cache-aside for any value of the caller, by the rules that hold for rows. */
 import type { Context } from '../context.js'
-import { CacheAsideError, nameOf, shown } from '../errors.js'
-import type { FillOutcome } from '../events.js'
+import { nameOf, shown } from '../errors.js'
+import type { FillOutcome, WhyMissed } from '../events.js'
 import type { Flight } from '../local/flights.js'
-import { duration } from '../check-options.js'
+import { checkTags, duration, wrongCall } from '../check-options.js'
 import type { Duration } from '../options.js'
 import type { Snapshot } from '../redis/batches.js'
+import type { Deadline } from '../redis/deadline.js'
 import type { Ticket } from '../redis/store.js'
 import { combinedStamp, hasStamp, Kind, PAYLOAD_AT, seal, verifiedKind } from '../wire/envelope.js'
 import { type Dependencies, tagKey, valueKey, valuesEpoch } from '../wire/keys.js'
 import { packValue, unpackValue } from '../wire/values.js'
 import { type Answer, BYPASS, cacheAside, MISS, type Reading } from './read.js'
+import { whyMissed } from './why-missed.js'
 
 export interface GetOrSetOptions<T> {
   /** How long the value is stored: a number of seconds, or a duration such as `'5m'`. Default: the top-level `ttl`. */
@@ -74,7 +76,7 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
     this.#dependsOn = { epochs: [valuesEpoch(prefix), ...tags], holds: [] }
   }
 
-  lookUp(deadline: number): Promise<Snapshot | undefined> {
+  lookUp(deadline: Deadline): Promise<Snapshot | undefined> {
     return this.#context.store.lookUp(this.key, this.#dependsOn, deadline, snapshot => snapshot)
   }
 
@@ -87,7 +89,15 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
     return this.#decoded(entry, PAYLOAD_AT) ?? MISS
   }
 
-  acquire(snapshot: Snapshot | undefined, deadline: number, flight: Flight<Buffer>) {
+  unseen(snapshot: Snapshot | undefined): Snapshot | undefined {
+    return snapshot
+  }
+
+  whyMissed(snapshot: Snapshot | undefined, deadline: Deadline): WhyMissed {
+    return whyMissed(snapshot, deadline, this.#context.signature, this.#dependsOn.epochs)
+  }
+
+  acquire(snapshot: Snapshot | undefined, deadline: Deadline, flight: Flight<Buffer>) {
     return snapshot && this.#context.store.acquire(this.key, this.#dependsOn, snapshot, deadline, flight)
   }
 
@@ -97,7 +107,10 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
 
   fillAndShare(_: Snapshot | undefined, ticket: Ticket | undefined, { value }: Boxed<T>): Buffer | undefined {
     const payload = this.#encoded(value)
-    if (ticket !== undefined) this.#context.events.fill(OPERATION, this.#fill(ticket, payload), this.key)
+    if (ticket !== undefined) {
+      const { events, store } = this.#context
+      events.fill(OPERATION, this.#fill(ticket, payload), this.key, payload?.length ?? 0, store)
+    }
     return payload
   }
 
@@ -188,14 +201,4 @@ export function checkGetOrSet<T>(key: unknown, fetch: unknown, options: GetOrSet
 
 function ttlOf(ttl: Duration): number {
   return duration('the ttl of getOrSet', ttl, 1, wrongCall)
-}
-
-/** @throws CacheAsideError `INVALID_CALL` */
-export function checkTags(tags: unknown): void {
-  if (Array.isArray(tags) && tags.every(tag => typeof tag === 'string' && tag !== '' && tag.isWellFormed())) return
-  throw wrongCall(`tags must be an array of strings, none of them empty, got ${shown(tags)}.`)
-}
-
-export function wrongCall(message: string): CacheAsideError {
-  return new CacheAsideError('INVALID_CALL', message)
 }

@@ -1,12 +1,15 @@
 /** A read of a model as the query hook runs it: planned from its args, then answered from the cache, or by Prisma. */
 import type { Context } from '../context.js'
 import { nameOf } from '../errors.js'
+import type { Args } from '../plan/args.js'
 import { Bypass, HOOKS_BEHIND, NOT_KNOWN, TURNED_OFF } from '../plan/bypass.js'
 import { type CachedPlan, planRead, type ReadPlan } from '../plan/read.js'
 import type { WholeRow } from '../plan/rows.js'
 import type { ClientTraits } from '../plan/selection.js'
+import { underTags } from '../plan/tagged.js'
 import {
   argsOfCall,
+  isFluent,
   isLoadOf,
   isUndescribed,
   type Operation,
@@ -14,7 +17,7 @@ import {
   skipComputedFields,
 } from '../prisma7/operation.js'
 import type { Snapshot } from '../redis/batches.js'
-import { type FirstLook, takeLook } from './first-look.js'
+import { type FirstLook, isOfProbe, probed, takeLook } from './first-look.js'
 import { cacheAside, type Look } from './read.js'
 import { ResultReading } from './result.js'
 import { callerQuery, nameOfLoad, RowLoad } from './row-load.js'
@@ -28,7 +31,7 @@ export function readModel(
   hasHooksBehind: boolean,
 ): Promise<unknown> {
   // An extension that is applied twice meets its own loads.
-  if (isLoadOf(operation, context)) return passOn(operation)
+  if (isLoadOf(operation, context) || isOfProbe(argsOfCall(operation))) return passOn(operation)
   const look = context.transactionOf(operation) === undefined ? takeLook(argsOfCall(operation)) : undefined
   const plan = look?.plan ?? planIn(context, traits, operation, hasHooksBehind)
   if (plan.kind === 'bypass') return bypassed(context, operation, plan.why)
@@ -60,8 +63,8 @@ async function readOnceSettled(
 }
 
 function bypassed(context: Context, operation: Operation, why: string): Promise<unknown> {
-  context.events.bypass(operation.model as string, operation.operation, why)
-  return callerQuery(context, operation)
+  const { model, operation: name } = operation
+  return context.events.bypass({ model: model as string, operation: name }, why, () => callerQuery(context, operation))
 }
 
 function readCached(
@@ -72,6 +75,10 @@ function readCached(
   first: FirstLook | undefined,
 ): Promise<unknown> {
   const look = first && { ...first, began: context.flights.now() }
+  // Where nothing is computed, and no part of the row is asked for, Prisma's answer is that of the hook.
+  if (look === undefined && traits.computed.isEmpty && !isFluent(operation)) {
+    context.probe?.sample(() => probed(context, plan, operation.operation, () => passOn(operation)))
+  }
   if (plan.kind === 'result')
     return cacheAside(context, new ResultReading(context, operation, plan), look as Look<Snapshot | undefined>)
   if (plan.tree !== undefined && traits.computed.isEmpty) skipComputedFields(operation)
@@ -102,7 +109,7 @@ function planIn(context: Context, traits: ClientTraits, operation: Operation, ha
 
 /** The plan of a read from its args, outside of transactions and where no other hooks are. */
 export function planOf(
-  { catalog, deniedLoads, guesses, fleet, access }: Context,
+  { prefix, catalog, query, deniedLoads, guesses, fleet, access }: Context,
   traits: ClientTraits,
   model: string,
   name: string,
@@ -110,6 +117,10 @@ export function planOf(
 ): ReadPlan {
   const plan = planRead(catalog.get(model), name, args, traits)
   if (plan.kind === 'bypass') return plan
+  if (query !== undefined && query.tags.length > 0) {
+    const tagged = underTags(plan, name, args as Args, query.tags, prefix, traits)
+    return fleet.check(access.check(tagged))
+  }
   if (plan.kind !== 'result') {
     if (deniedLoads.has(nameOfLoad(plan))) return new Bypass('the database user may not read the whole row')
     if (isNarrow(plan)) {

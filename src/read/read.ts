@@ -5,9 +5,12 @@
  *
  * `redis/store.ts` explains how tokens, stamps, epochs and holds keep a fill from outliving a write.
  */
-import type { Events } from '../events.js'
+import type { Events, WhyMissed } from '../events.js'
 import type { Flight, Flights } from '../local/flights.js'
+import type { QueryConfig } from '../options.js'
+import type { Deadline } from '../redis/deadline.js'
 import type { Store } from '../redis/store.js'
+import type { Times } from '../times.js'
 
 /** What follows from an entry, or from the load of another reader. */
 export type Answer =
@@ -30,10 +33,14 @@ export interface Reading<Found, Tokens, Loaded, Shared> {
   /** How long the load of another is waited for; undefined: as long as its `Flights` say. */
   readonly longestWaitMs?: number | undefined
   /** Looks up all entries, in as few round trips as their keys allow. */
-  lookUp(deadline: number): Promise<Found>
+  lookUp(deadline: Deadline): Promise<Found>
   answer(found: Found): Answer
+  /** What was found as if nothing of it were valid, so that it is loaded and filled anew. */
+  unseen(found: Found): Found
+  /** Why there is no answer, for the event. */
+  whyMissed(found: Found, deadline: Deadline): WhyMissed
   /** Takes the tokens under which `fillAndShare` fills. */
-  acquire(found: Found, deadline: number, flight: Flight<Shared>): Promise<Tokens> | Tokens
+  acquire(found: Found, deadline: Deadline, flight: Flight<Shared>): Promise<Tokens> | Tokens
   query(flight: Flight<Shared>): Promise<Loaded>
   /** Fills what was not found; answers what others may share, undefined where it can't be copied. */
   fillAndShare(found: Found, tokens: Tokens, loaded: Loaded): Shared | undefined
@@ -51,6 +58,7 @@ interface ReadContext<Shared> {
   readonly store: Store
   readonly events: Events
   readonly flights: Flights<Shared>
+  readonly query?: QueryConfig | undefined
 }
 
 /** What was looked up before, and when. */
@@ -58,7 +66,9 @@ export interface Look<Found> {
   readonly found: Found
   /** When the read began, by `Flights.now`. */
   readonly began: number
-  readonly deadline: number
+  readonly deadline: Deadline
+  /** Undefined while nobody listens. */
+  readonly times: Times | undefined
 }
 
 /** @param look - the first look-up, if it was made already */
@@ -68,7 +78,8 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
   look?: Look<Found>,
 ): Promise<unknown> {
   const { store, events, flights } = context
-  const { model, operation, key } = reading
+  const isFresh = context.query?.fresh === true
+  const times = look === undefined ? events.times() : look.times
   const began = look?.began ?? flights.now()
   if (!store.usable) await store.started()
   let deadline = look?.deadline ?? store.deadline()
@@ -77,27 +88,32 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
   let lateAnswer: Promise<Shared> | undefined
 
   for (;;) {
-    const found = looked === undefined ? await reading.lookUp(deadline) : looked.found
+    const stored = looked === undefined ? await reading.lookUp(deadline) : looked.found
+    const found = isFresh ? reading.unseen(stored) : stored
     looked = undefined
+    times?.redis()
     const answer = reading.answer(found)
-    if (answer.kind === 'bypass') return bypass(events, reading)
+    if (answer.kind === 'bypass') return bypass(events, reading, times, deadline)
     if (answer.kind === 'hit') {
-      events.hit(model, operation, answer.value === null, key)
+      const { model, operation, key } = reading
+      events.hit(model, operation, answer.value === null, key, times?.spent(deadline.roundTrips))
       return answer.value
     }
 
     const flight = flights.inProgress(reading.flightKey)
-    if (flight === undefined) return load(context, reading, found, deadline)
+    const missed = times && (isFresh ? FRESH : reading.whyMissed(found, deadline))
+    if (flight === undefined) return load(context, reading, { found, deadline, times, missed })
     // Of a nested `getOrSet` alone: to wait for it would never end.
     if (flight.waitsForUs) {
-      events.miss(model, operation, key)
+      events.miss(reading, missed, times?.spent(deadline.roundTrips))
       return reading.callerQuery()
     }
     const mayJoin = flight.mayJoin(began)
     const before = store.redisTime()
     const outcome = await flight.wait(reading.longestWaitMs, lateAnswer)
     // Redis' time is counted for all reads together. What others used while this one waited for the database does not count here.
-    deadline += store.redisTime() - before
+    deadline = deadline.laterBy(store.redisTime() - before)
+    times?.other()
     if (outcome.kind === 'timeout') {
       if (mayJoin) lateAnswer = lateAnswer === undefined ? flight.found : Promise.race([lateAnswer, flight.found])
       continue
@@ -107,27 +123,41 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
     // A reader never gets the error of another's load.
     if (outcome.kind === 'failed') return reading.callerQuery()
     const theirs = reading.answerShared(outcome.shared)
-    if (theirs.kind !== 'hit') return bypass(events, reading)
-    events.shared(model, operation, key)
+    if (theirs.kind !== 'hit') return bypass(events, reading, times, deadline)
+    events.shared(reading, times?.spent(deadline.roundTrips))
     return theirs.value
   }
+}
+
+const FRESH = { why: 'fresh' } as const
+
+interface Miss<Found> {
+  readonly found: Found
+  readonly deadline: Deadline
+  readonly times: Times | undefined
+  /** Undefined while nobody listens. */
+  readonly missed: WhyMissed | undefined
 }
 
 /** Tokens are taken before the query. A write that commits after the query deletes them, so that the fill stores nothing. */
 async function load<Found, Tokens, Loaded, Shared>(
   { events, flights }: ReadContext<Shared>,
   reading: Reading<Found, Tokens, Loaded, Shared>,
-  found: Found,
-  deadline: number,
+  { found, deadline, times, missed }: Miss<Found>,
 ): Promise<unknown> {
-  events.miss(reading.model, reading.operation, reading.key)
   const flight = flights.begin(reading.flightKey)
   let shared: Shared | undefined
   let loaded: Loaded
   try {
     const tokens = await reading.acquire(found, deadline, flight)
+    times?.redis()
     flight.close() // readers that begin after the query may not share its answer
-    loaded = await reading.query(flight)
+    try {
+      loaded = await reading.query(flight)
+    } finally {
+      times?.database()
+      events.miss(reading, missed, times?.spent(deadline.roundTrips))
+    }
     shared = reading.fillAndShare(found, tokens, loaded)
   } catch (error) {
     return reading.recover(error)
@@ -140,7 +170,10 @@ async function load<Found, Tokens, Loaded, Shared>(
 function bypass<Found, Tokens, Loaded, Shared>(
   events: Events,
   reading: Reading<Found, Tokens, Loaded, Shared>,
+  times: Times | undefined,
+  { roundTrips }: Deadline,
 ): Promise<unknown> {
-  events.bypass(reading.model, reading.operation, 'the entry can not answer this query')
-  return reading.callerQuery()
+  return events.bypass(reading, CANT_ANSWER, () => reading.callerQuery(), times, roundTrips)
 }
+
+const CANT_ANSWER = 'the entry can not answer this query'

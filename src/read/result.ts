@@ -1,15 +1,17 @@
 /** A result as it is read: a list, a first match, a number; as a whole, valid only while all that it depends on is unchanged. */
 import type { Context } from '../context.js'
-import type { FillOutcome } from '../events.js'
+import type { FillOutcome, WhyMissed } from '../events.js'
 import type { Flight, SharedRow } from '../local/flights.js'
 import { type ResultRead, throwsWhenAbsent } from '../plan/read.js'
 import { fluentPath, type Operation, queryWhole } from '../prisma7/operation.js'
 import type { Snapshot } from '../redis/batches.js'
+import type { Deadline } from '../redis/deadline.js'
 import type { Ticket } from '../redis/store.js'
 import { combinedStamp, hasStamp, Kind, newToken, PAYLOAD_AT, seal, verifiedKind } from '../wire/envelope.js'
 import { callerQuery } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
 import { jittered } from './row-entry.js'
+import { whyMissed } from './why-missed.js'
 
 export class ResultReading implements Reading<Snapshot | undefined, Ticket | undefined, unknown, SharedRow> {
   readonly model: string
@@ -29,7 +31,7 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
     this.#operation = operation
   }
 
-  lookUp(deadline: number): Promise<Snapshot | undefined> {
+  lookUp(deadline: Deadline): Promise<Snapshot | undefined> {
     return lookUpResult(this.#context, this.#plan, deadline)
   }
 
@@ -37,19 +39,31 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
     return answerOfResult(this.#plan, this.operation, snapshot, fluentPath(this.#operation))
   }
 
-  acquire(snapshot: Snapshot | undefined, deadline: number, flight: Flight<SharedRow>) {
+  unseen(snapshot: Snapshot | undefined): Snapshot | undefined {
+    return snapshot && { ...snapshot, entry: null }
+  }
+
+  whyMissed(snapshot: Snapshot | undefined, deadline: Deadline): WhyMissed {
+    const { cached, dependsOn } = this.#plan
+    return whyMissed(snapshot, deadline, cached.codec.fingerprint, dependsOn.epochs)
+  }
+
+  acquire(snapshot: Snapshot | undefined, deadline: Deadline, flight: Flight<SharedRow>) {
     return snapshot && this.#context.store.acquire(undefined, this.#plan.dependsOn, snapshot, deadline, flight)
   }
 
   /** The caller's own query, with the whole result of a fluent call. */
   query(): Promise<unknown> {
+    if (this.operation.startsWith('findUnique')) this.#context.batches.join(this.model)
     return queryWhole(this.#operation, this.#operation.args, this.#context)
   }
 
   fillAndShare(_: Snapshot | undefined, ticket: Ticket | undefined, result: unknown): SharedRow | undefined {
     const payload = this.#plan.codec.encode(result)
     if (ticket !== undefined) {
-      this.#context.events.fill(this.model, this.#fill(ticket, payload, result === null), this.key)
+      const { events, store } = this.#context
+      const outcome = this.#fill(ticket, payload, result === null)
+      events.fill(this.model, outcome, this.key, payload?.length ?? 0, store)
     }
     return payload
   }
@@ -72,8 +86,10 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
   }
 
   #fill({ epochs }: Ticket, payload: Buffer | undefined, isNull: boolean): FillOutcome {
-    const { cached, dependsOn, ttlMs } = this.#plan
+    const { cached, dependsOn, isNullUnproven } = this.#plan
     const { policy, codec } = cached
+    const ttlMs = this.#context.query?.ttlMs ?? this.#plan.ttlMs
+    if (isNull && isNullUnproven === true) return 'unproven'
     if (payload === undefined) return 'inexact'
     if (PAYLOAD_AT + payload.length > policy.maxBytes) return 'too-large'
     const storedMs = isNull ? Math.min(policy.negativeTtlMs, ttlMs) : ttlMs
@@ -90,7 +106,7 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
 export function lookUpResult(
   { store }: Pick<Context, 'store'>,
   { key, dependsOn }: ResultRead,
-  deadline: number,
+  deadline: Deadline,
 ): Promise<Snapshot | undefined> {
   return store.lookUp(key, dependsOn, deadline, snapshot => snapshot)
 }

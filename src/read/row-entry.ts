@@ -1,9 +1,11 @@
 /** The entries of one row: how they are looked up, by the row's key or through a pointer, and how they are filled. */
 import type { FillOutcome } from '../events.js'
 import type { Guesses } from '../local/guesses.js'
+import type { QueryConfig } from '../options.js'
 import type { Cached } from '../plan/catalog.js'
 import type { Lookup, RowsRead } from '../plan/rows.js'
 import type { Snapshot } from '../redis/batches.js'
+import type { Deadline } from '../redis/deadline.js'
 import type { Store, Ticket } from '../redis/store.js'
 import {
   hasStamp,
@@ -28,12 +30,16 @@ export interface LookedUp {
   readonly snapshot: Snapshot | undefined
   /** The row's key, as far as it is known before a load. */
   readonly rowKey: string | undefined
+  /** What is stored at the key of a pointer that leads nowhere. */
+  readonly pointer?: Snapshot | undefined
 }
 
 /** Where entries are looked up and filled. */
 export interface Entries {
   readonly store: Store
   readonly guesses: Guesses
+  /** What `$cached` says of the query. */
+  readonly query?: Pick<QueryConfig, 'ttlMs'> | undefined
 }
 
 const OUT_OF_REACH: LookedUp = { found: undefined, snapshot: undefined, rowKey: undefined }
@@ -49,7 +55,7 @@ const OUT_OF_REACH: LookedUp = { found: undefined, snapshot: undefined, rowKey: 
 export function lookUpRow(
   { store, guesses }: Entries,
   lookup: Lookup,
-  deadline: number,
+  deadline: Deadline,
   fieldIndexes?: readonly number[],
   atRow?: (rowKey: string) => void,
 ): Promise<LookedUp> {
@@ -84,7 +90,7 @@ function isPinnedBy({ by, id, values }: Lookup, row: Row): boolean {
 export function lookUpRows(
   { store }: Pick<Entries, 'store'>,
   { model, cached, rows }: RowsRead,
-  deadline: number,
+  deadline: Deadline,
   fieldIndexes?: readonly number[],
 ): Promise<LookedUp[]> {
   const keys = rows.map(({ key }) => key)
@@ -96,7 +102,7 @@ export function lookUpRows(
 async function lookUpByPointer(
   store: Store,
   lookup: Lookup,
-  deadline: number,
+  deadline: Deadline,
   lookUpById: (rowId: string) => Promise<LookedUp>,
 ): Promise<LookedUp> {
   const { model, key } = lookup
@@ -104,7 +110,9 @@ async function lookUpByPointer(
   if (snapshot === undefined) return OUT_OF_REACH
   const pointed = pointerIn(lookup, snapshot)
   if (pointed === 'absent') return { found: pointed, snapshot, rowKey: undefined }
-  if (pointed === undefined) return { found: undefined, snapshot: { ...snapshot, entry: null }, rowKey: undefined }
+  if (pointed === undefined) {
+    return { found: undefined, snapshot: { ...snapshot, entry: null }, rowKey: undefined, pointer: snapshot }
+  }
   return lookUpById(pointed)
 }
 
@@ -133,6 +141,14 @@ function pointerIn({ cached }: Lookup, { entry, epochs, held }: Snapshot): strin
   return isAbsent ? 'absent' : undefined
 }
 
+/** What was found as if the entry were not valid. The token of the entry that is there still counts. */
+export function unseenRow({ found, snapshot, rowKey }: LookedUp): LookedUp {
+  if (found === 'absent' && rowKey === undefined) {
+    return { found: undefined, snapshot: snapshot && { ...snapshot, entry: null }, rowKey }
+  }
+  return { found: undefined, snapshot, rowKey }
+}
+
 // ---- fill
 
 export interface LoadedRow {
@@ -149,7 +165,7 @@ export interface LoadedRow {
  * @param rowKey - the row's key as far as it was known before the load: the ticket's entry token is of that key
  */
 export function fillRow(
-  { store, guesses }: Entries,
+  { store, guesses, query }: Entries,
   lookup: Lookup,
   ticket: Ticket,
   rowKey: string | undefined,
@@ -165,7 +181,7 @@ export function fillRow(
   if (row === null) {
     if (policy.negativeTtlMs === 0) return 'off'
     if (by.equality === 'text' && !unbatched) return 'unproven'
-    const ttlMs = jittered(policy.negativeTtlMs, policy.jitter)
+    const ttlMs = jittered(Math.min(policy.negativeTtlMs, query?.ttlMs ?? policy.negativeTtlMs), policy.jitter)
     // At a row's key others may be loading. An entry at a pointer's key is checked when it is read, so it needs no token there.
     const token = by === identity ? (ticket.entry as Token) : newToken()
     const guard = by === identity ? token : 'none'
@@ -182,7 +198,7 @@ export function fillRow(
   const id = identity.idOf(row)
   if (id === undefined || by.idOf(row) !== lookup.id) return 'other-id'
 
-  const ttlMs = jittered(policy.ttlMs, policy.jitter)
+  const ttlMs = jittered(query?.ttlMs ?? policy.ttlMs, policy.jitter)
   const ownKey = keys.row(id)
   if (ownKey === rowKey && ticket.entry !== undefined) {
     const entry = sealed(Kind.row, payload, ticket.entry, ticket.epochs[UNNAMED_WRITES] as Token)

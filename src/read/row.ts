@@ -1,15 +1,18 @@
 /** A row as it is read: by its key, in the caller's selection. */
 import type { Context } from '../context.js'
+import type { WhyMissed } from '../events.js'
 import type { Flight, SharedRow } from '../local/flights.js'
 import { matches } from '../plan/pins.js'
 import { throwsWhenAbsent } from '../plan/read.js'
-import type { RowRead, WholeRow } from '../plan/rows.js'
+import type { Lookup, RowRead, WholeRow } from '../plan/rows.js'
 import type { Operation } from '../prisma7/operation.js'
+import type { Deadline } from '../redis/deadline.js'
 import type { Ticket } from '../redis/store.js'
 import type { Row } from '../wire/rows.js'
 import type { Loaded, RowSource } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
-import { type Entries, fillRow, type LookedUp, lookUpRow } from './row-entry.js'
+import { whyMissed } from './why-missed.js'
+import { type Entries, fillRow, type LookedUp, lookUpRow, unseenRow } from './row-entry.js'
 
 export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded, SharedRow> {
   readonly model: string
@@ -30,7 +33,7 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     this.#load = load
   }
 
-  lookUp(deadline: number): Promise<LookedUp> {
+  lookUp(deadline: Deadline): Promise<LookedUp> {
     return lookUpSelected(this.#context, this.#plan, deadline)
   }
 
@@ -38,7 +41,15 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     return answerOfEntry(this.#plan, this.operation, looked)
   }
 
-  acquire({ snapshot, rowKey }: LookedUp, deadline: number, flight: Flight<SharedRow>) {
+  unseen(looked: LookedUp): LookedUp {
+    return unseenRow(looked)
+  }
+
+  whyMissed(looked: LookedUp, deadline: Deadline): WhyMissed {
+    return whyRowMissed(this.#plan, looked, deadline)
+  }
+
+  acquire({ snapshot, rowKey }: LookedUp, deadline: Deadline, flight: Flight<SharedRow>) {
     this.#load.begin()
     return snapshot && this.#context.store.acquire(rowKey, this.#plan.model.keys, snapshot, deadline, flight)
   }
@@ -52,7 +63,8 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     if (ticket !== undefined) {
       const { unbatched } = this.#load
       const outcome = fillRow(this.#context, this.#plan, ticket, rowKey, { row, payload, unbatched })
-      this.#context.events.fill(this.model, outcome, this.key)
+      const { events, store } = this.#context
+      events.fill(this.model, outcome, this.key, payload?.length ?? 0, store)
     }
     return row === null ? 'absent' : payload
   }
@@ -82,13 +94,21 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
 }
 
 /** Looks up the fields that the answer needs. */
-export function lookUpSelected(entries: Entries, plan: RowRead, deadline: number): Promise<LookedUp> {
+export function lookUpSelected(entries: Entries, plan: RowRead, deadline: Deadline): Promise<LookedUp> {
   return lookUpRow(entries, plan, deadline, needsWhole(plan) ? undefined : plan.fieldIndexes)
 }
 
 /** What follows from what `lookUpSelected` found. */
 export function answerOfEntry(plan: WholeRow, operation: string, { found }: LookedUp): Answer {
   return found === undefined ? MISS : selectedAnswer(plan, operation, found, needsWhole(plan))
+}
+
+export function whyRowMissed(
+  { model, cached }: Pick<Lookup, 'model' | 'cached'>,
+  { snapshot, pointer }: LookedUp,
+  deadline: Deadline,
+): WhyMissed {
+  return whyMissed(pointer ?? snapshot, deadline, cached.codec.fingerprint, model.keys.epochs)
 }
 
 /** Whether the whole row is needed before it can be answered: as proof that it is the right one, or for its filters. */

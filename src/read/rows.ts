@@ -7,13 +7,14 @@ import type { SharedRow } from '../local/flights.js'
 import { type RowKey, type RowRead, rowReadOf, type RowsRead } from '../plan/rows.js'
 import type { ClientTraits } from '../plan/selection.js'
 import { type Operation, queryWhole } from '../prisma7/operation.js'
+import type { Deadline } from '../redis/deadline.js'
 import type { Row } from '../wire/rows.js'
 import { type Answer, cacheAside, type Look, type Reading } from './read.js'
 import { answerOfEntry, lookUpSelected, needsWhole, RowReading } from './row.js'
-import { type LookedUp, lookUpRows } from './row-entry.js'
+import { type LookedUp, lookUpRows, unseenRow } from './row-entry.js'
 import { callerQuery, type Loaded, mayConcernOthers, type RowSource, wholeRowArgs } from './row-load.js'
 import { answerOfTree, TreeReading } from './tree.js'
-import { lookUpTree, type TreeSnapshot } from './tree-lookup.js'
+import { lookUpTree, type TreeSnapshot, unseenTree } from './tree-lookup.js'
 
 /** A row as it is read, alone or with its related rows. */
 export function rowReading(
@@ -41,9 +42,12 @@ export async function readRows(
 ): Promise<unknown> {
   const began = look?.began ?? context.flights.now()
   const deadline = look?.deadline ?? context.store.deadline()
+  const times = look === undefined ? context.events.times() : look.times
   const load = new RowsLoad(context, traits, operation, plan)
-  const list: List = { context, operation, plan, load, began, deadline }
-  const found = look?.found ?? (await lookUpEach(context, plan, deadline))
+  const list: List = { context, operation, plan, load }
+  const stored = look?.found ?? (await lookUpEach(context, plan, deadline))
+  const found = context.query?.fresh === true ? stored.map(unseen) : stored
+  times?.redis()
   const rows: unknown[] = []
   const missing: Promise<void>[] = []
   for (const [i, key] of plan.rows.entries()) {
@@ -51,11 +55,12 @@ export async function readRows(
     // Rows that are found need no reading of their own.
     const answer = answerOfFound(plan, operation.operation, looked)
     if (answer.kind === 'hit') {
-      context.events.hit(plan.model.name, operation.operation, answer.value === null, key.key)
+      const spent = times?.spent(deadline.roundTrips)
+      context.events.hit(plan.model.name, operation.operation, answer.value === null, key.key, spent)
       rows[i] = answer.value
       continue
     }
-    const loading = cacheAside(context, readingOf(list, key), { found: looked, began, deadline })
+    const loading = cacheAside(context, readingOf(list, key), { found: looked, began, deadline, times })
     missing.push(
       loading.then(row => {
         rows[i] = row
@@ -70,7 +75,7 @@ export async function readRows(
 export type FoundRow = LookedUp | TreeSnapshot
 
 /** Many rows by primary key alone are looked up with one promise for all of them. */
-export function lookUpEach(context: Context, plan: RowsRead, deadline: number): Promise<readonly FoundRow[]> {
+export function lookUpEach(context: Context, plan: RowsRead, deadline: Deadline): Promise<readonly FoundRow[]> {
   const { tree, by, identity, rows, fieldIndexes } = plan
   if (tree === undefined && by === identity) {
     return lookUpRows(context, plan, deadline, needsWhole(plan) ? undefined : fieldIndexes)
@@ -81,6 +86,10 @@ export function lookUpEach(context: Context, plan: RowsRead, deadline: number): 
       return tree === undefined ? lookUpSelected(context, row, deadline) : lookUpTree(context, tree, row, deadline)
     }),
   )
+}
+
+function unseen(found: FoundRow): FoundRow {
+  return 'rows' in found ? unseenTree(found) : unseenRow(found)
 }
 
 /** What follows from one of what `lookUpEach` found. */
@@ -96,8 +105,6 @@ interface List {
   readonly operation: Operation
   readonly plan: RowsRead
   readonly load: RowsLoad
-  readonly began: number
-  readonly deadline: number
 }
 
 function readingOf({ context, operation, plan, load }: List, key: RowKey) {

@@ -5,6 +5,7 @@ import type { Flight, SharedRow } from '../local/flights.js'
 import type { Lookup } from '../plan/rows.js'
 import { type RelatedEntry, relatedKeysAt, type RowNode } from '../plan/tree.js'
 import type { Snapshot } from '../redis/batches.js'
+import type { Deadline } from '../redis/deadline.js'
 import type { Store, Ticket } from '../redis/store.js'
 import { combinedStamp, Kind, newToken, PAYLOAD_AT, seal } from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'
@@ -21,7 +22,7 @@ export async function acquireTree(
   store: Store,
   tree: RowNode,
   { rows, related }: TreeSnapshot,
-  deadline: number,
+  deadline: Deadline,
   flight: Flight<SharedRow>,
 ): Promise<Tickets> {
   const tickets = new Map<RowNode | RelatedEntry, Ticket>()
@@ -83,7 +84,7 @@ export class TreeFill {
     if (ticket !== undefined && hasGuard && !isCached) {
       const payload = row === null ? undefined : node.cached.codec.encode(row)
       const outcome = fillRow(this.#context, lookup, ticket, lookedUp?.rowKey, { row, payload, unbatched })
-      this.#filled(node, outcome, lookup.key)
+      this.#filled(node, outcome, lookup.key, payload)
     }
     if (row === null || rowKey === undefined) return
     for (const related of node.relatedEntries) this.#related(node, related, rowKey, row[related.name])
@@ -111,18 +112,19 @@ export class TreeFill {
     const stamp = combinedStamp(tagged > 0 ? epochs.slice(0, tagged) : epochs.slice(-related.everyWriteEpochs.length))
     const payload = related.codec.encode(value)
     const { policy, codec } = related.cached
-    if (payload === undefined || stamp === undefined) return this.#filled(node, 'inexact', key)
-    if (PAYLOAD_AT + payload.length > policy.maxBytes) return this.#filled(node, 'too-large', key)
+    if (payload === undefined || stamp === undefined) return this.#filled(node, 'inexact', key, payload)
+    if (PAYLOAD_AT + payload.length > policy.maxBytes) return this.#filled(node, 'too-large', key, payload)
     const kind = tagged > 0 ? Kind.related : Kind.relatedUnderAny
     const entry = seal(kind, payload, newToken(), stamp, codec.fingerprint)
     const { dependsOn } = tagged > 0 && lookedUp !== undefined ? lookedUp : untagged
     // Its stamp proves it: whatever it replaces, it is valid only under the epochs from before the load.
-    const ttlMs = jittered(related.ttlMs, policy.jitter)
+    const ttlMs = jittered(this.#context.query?.ttlMs ?? related.ttlMs, policy.jitter)
     this.#context.store.fill(key, entry, { dependsOn, ttlMs, guard: 'none' })
-    this.#filled(node, 'sent', key)
+    this.#filled(node, 'sent', key, payload)
   }
 
-  #filled({ model }: RowNode, outcome: FillOutcome, key: string): void {
-    this.#context.events.fill(model.name, outcome, key)
+  #filled({ model }: RowNode, outcome: FillOutcome, key: string, payload: Buffer | undefined): void {
+    const { events, store } = this.#context
+    events.fill(model.name, outcome, key, payload?.length ?? 0, store)
   }
 }

@@ -6,11 +6,12 @@ import { keyOf } from '../plan/identities.js'
 import type { Lookup } from '../plan/rows.js'
 import { type RelatedEntry, type RelatedKeys, relatedKeysAt, type RowNode, tagIdsOf, type ToOne } from '../plan/tree.js'
 import type { Snapshot } from '../redis/batches.js'
+import type { Deadline } from '../redis/deadline.js'
 import { combinedStamp, hasStamp, Kind, PAYLOAD_AT, verifiedKind } from '../wire/envelope.js'
 import { relationKey } from '../wire/keys.js'
 import { setMember } from '../wire/row-maker.js'
 import type { Row } from '../wire/rows.js'
-import { type Entries, type LookedUp, lookUpRow } from './row-entry.js'
+import { type Entries, type LookedUp, lookUpRow, unseenRow } from './row-entry.js'
 
 /** What Redis said about the entries of a tree, as far as their keys were known. */
 export class TreeSnapshot {
@@ -27,11 +28,19 @@ export interface RelatedFound {
   readonly found: { readonly result: unknown } | undefined
 }
 
+/** What was found as if no entry were valid. */
+export function unseenTree({ rows, related }: TreeSnapshot): TreeSnapshot {
+  const unseen = new TreeSnapshot()
+  for (const [node, row] of rows) unseen.rows.set(node, unseenRow(row))
+  for (const [entry, { keys, snapshot }] of related) unseen.related.set(entry, { keys, snapshot, found: undefined })
+  return unseen
+}
+
 export async function lookUpTree(
   entries: Entries,
   tree: RowNode,
   lookup: Lookup,
-  deadline: number,
+  deadline: Deadline,
 ): Promise<TreeSnapshot> {
   const walk = new TreeLookup(entries, deadline)
   walk.snapshot.found = await walk.row(tree, lookup)
@@ -41,9 +50,9 @@ export async function lookUpTree(
 class TreeLookup {
   readonly snapshot = new TreeSnapshot()
   readonly #entries: Entries
-  readonly #deadline: number
+  readonly #deadline: Deadline
 
-  constructor(entries: Entries, deadline: number) {
+  constructor(entries: Entries, deadline: Deadline) {
     this.#entries = entries
     this.#deadline = deadline
   }

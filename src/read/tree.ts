@@ -3,19 +3,22 @@
  * it, and what was missing is filled.
  */
 import type { Context } from '../context.js'
+import type { WhyMissed } from '../events.js'
 import type { Flight, SharedRow } from '../local/flights.js'
 import type { RowRead, WholeRow } from '../plan/rows.js'
 import type { RowNode, ToOne } from '../plan/tree.js'
 import { fluentPath, type Operation } from '../prisma7/operation.js'
+import type { Deadline } from '../redis/deadline.js'
 import { rowOrNullCodec } from '../wire/results.js'
 import { picker } from '../wire/row-maker.js'
 import type { Row } from '../wire/rows.js'
 import type { Loaded, RowSource } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
 import { partOf } from './result.js'
-import { answerOfRow } from './row.js'
+import { answerOfRow, whyRowMissed } from './row.js'
 import { acquireTree, TreeFill, type Tickets } from './tree-fill.js'
-import { lookUpTree, type TreeSnapshot } from './tree-lookup.js'
+import { lookUpTree, type TreeSnapshot, unseenTree } from './tree-lookup.js'
+import { whyMissed } from './why-missed.js'
 
 export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, SharedRow> {
   readonly model: string
@@ -43,7 +46,7 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
     return `${this.key}?${this.#tree.selection.text}${JSON.stringify(filters)}`
   }
 
-  lookUp(deadline: number): Promise<TreeSnapshot> {
+  lookUp(deadline: Deadline): Promise<TreeSnapshot> {
     return lookUpTree(this.#context, this.#tree, this.#plan, deadline)
   }
 
@@ -51,7 +54,23 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
     return answerOfTree(this.#plan, this.#tree, this.operation, snapshot, fluentPath(this.#operation))
   }
 
-  acquire(snapshot: TreeSnapshot, deadline: number, flight: Flight<SharedRow>): Promise<Tickets> {
+  unseen(snapshot: TreeSnapshot): TreeSnapshot {
+    return unseenTree(snapshot)
+  }
+
+  whyMissed({ rows, related }: TreeSnapshot, deadline: Deadline): WhyMissed {
+    const own = rows.get(this.#tree)
+    if (own !== undefined && own.found === undefined) return whyRowMissed(this.#plan, own, deadline)
+    for (const [node, looked] of rows) if (looked.found === undefined) return whyRowMissed(node, looked, deadline)
+    for (const [entry, { found, snapshot, keys }] of related) {
+      if (found !== undefined) continue
+      const { fingerprint } = entry.cached.codec
+      return whyMissed(snapshot, deadline, fingerprint, keys.dependsOn.epochs, keys.tagged)
+    }
+    return { why: 'absent' }
+  }
+
+  acquire(snapshot: TreeSnapshot, deadline: Deadline, flight: Flight<SharedRow>): Promise<Tickets> {
     this.#load.begin()
     return acquireTree(this.#context.store, this.#tree, snapshot, deadline, flight)
   }

@@ -38,6 +38,7 @@ import { guardOf, isTokenAlone, newToken, type Token } from '../wire/envelope.js
 import type { Dependencies, Invalidation } from '../wire/keys.js'
 import { AcquireBatch, FillBatch, InvalidateBatch, LookUpBatch, readableToken, type Snapshot } from './batches.js'
 import type { Command, Connection } from './connection.js'
+import { Deadline } from './deadline.js'
 import { EpochLives } from './epoch-lives.js'
 import type { Health } from './health.js'
 import { Holds } from './holds.js'
@@ -66,11 +67,6 @@ export interface StoreOptions {
   readonly tokenMs?: number | undefined
   /** Called when the keys are used. */
   readonly touch: () => void
-}
-
-export interface LookUpOptions {
-  /** Whether a load fills under the token of this key: then it may be taken in the trip of the look-up already. */
-  readonly mayTakeToken?: boolean
 }
 
 export interface FillOptions {
@@ -139,27 +135,29 @@ export class Store {
     return this.#clock.now()
   }
 
-  /** When a read that starts now has to stop waiting for Redis, by `redisTime`. */
-  deadline(): number {
-    return this.#clock.now() + this.#options.deadlineMs
+  /** When a read that starts now has to stop waiting for Redis. */
+  deadline(): Deadline {
+    return new Deadline(this.#clock.now() + this.#options.deadlineMs)
   }
 
   /**
    * Trip 1: an entry and what it depends on; undefined: Redis is out of reach. Answers what `read` makes of it, which is called
-   * for a whole tick at once and not in the caller's async context.
+   * for a whole tick at once and not in the caller's async context. `mayTakeToken`: a load fills under the token of this key, which
+   * may then be taken in the same trip.
    */
   lookUp<T>(
     key: string,
     dependsOn: Dependencies,
-    deadline: number,
+    deadline: Deadline,
     read: (snapshot: Snapshot | undefined) => T,
-    { mayTakeToken = false }: LookUpOptions = {},
+    { mayTakeToken = false }: { readonly mayTakeToken?: boolean } = {},
   ): Promise<T> {
-    const left = deadline - this.#clock.now()
+    const left = deadline.at - this.#clock.now()
     if (!this.#health.usable || left <= 0) return Promise.resolve(read(undefined))
     this.#options.touch()
     const batch = this.#lookUps.current()
     batch.atMost(left)
+    deadline.joins(batch)
     if (mayTakeToken) batch.mayTakeToken(key)
     return batch.lookUp(key, dependsOn, read)
   }
@@ -168,15 +166,16 @@ export class Store {
   lookUpAll<T>(
     keys: readonly string[],
     dependsOn: Dependencies,
-    deadline: number,
+    deadline: Deadline,
     read: (snapshot: Snapshot | undefined, index: number) => T,
   ): Promise<T[]> {
-    const left = deadline - this.#clock.now()
+    const left = deadline.at - this.#clock.now()
     if (!this.#health.usable || left <= 0) return Promise.resolve(keys.map((_, i) => read(undefined, i)))
     if (keys.length === 0) return Promise.resolve([])
     this.#options.touch()
     const batch = this.#lookUps.current()
     batch.atMost(left)
+    deadline.joins(batch)
     return batch.lookUpAll(keys, dependsOn, read)
   }
 
@@ -191,7 +190,7 @@ export class Store {
     key: string | undefined,
     dependsOn: Dependencies,
     snapshot: Snapshot,
-    deadline: number,
+    deadline: Deadline,
     load: Load,
   ): Promise<Ticket | undefined> {
     const ticket = await this.#take(key, dependsOn, snapshot, deadline)
@@ -204,7 +203,7 @@ export class Store {
     key: string | undefined,
     dependsOn: Dependencies,
     snapshot: Snapshot,
-    deadline: number,
+    deadline: Deadline,
   ): Promise<Ticket | undefined> {
     if (snapshot.held) return undefined
     const token = readableToken(snapshot.entry)
@@ -215,10 +214,11 @@ export class Store {
     if (epochsKnown) this.#lives.seen(dependsOn, known)
     if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known }
 
-    const left = deadline - this.#clock.now()
+    const left = deadline.at - this.#clock.now()
     if (!this.#health.usable || left <= 0) return undefined
     const batch = this.#acquires.current()
     batch.atMost(left)
+    deadline.joins(batch)
     const entryAt = token !== undefined || key === undefined ? undefined : batch.token(key, this.#tokenMs)
     const epochsAt = known.map((epoch, i) => {
       const epochKey = dependsOn.epochs[i] as string
@@ -247,6 +247,11 @@ export class Store {
     else if (guard === 'if-absent') batch.commands.push(['set', key, entry, 'PX', ms, 'NX'])
     else batch.commands.push(['eval', FILL, 1, key, guardOf(guard), entry, ms])
     for (const [epoch, lifeMs] of this.#lives.toExtend(dependsOn, ms)) batch.extend(epoch, lifeMs)
+  }
+
+  /** The fills of this tick, until Redis has replied. */
+  get filling(): Promise<boolean> {
+    return this.#fills.current().done
   }
 
   /**

@@ -146,19 +146,44 @@ function same(a: Buffer, aAt: number, b: Buffer, bAt: number, length: number): b
   return true
 }
 
+/** Of no more epochs than this, each has a byte of the stamp for itself. */
+const NAMED_EPOCHS = 6
+
 /**
  * One stamp for several epochs, their sum byte by byte: an entry is valid only while all of them are current, for a new token
- * is random in all of its bytes. Not their exclusive or: an epoch that is named twice would cancel itself. Undefined when one
- * can't be read.
+ * is random in all of its bytes. Not their exclusive or: an epoch that is named twice would cancel itself. Of a few epochs,
+ * the first byte is that of the first one alone, and so on, so that a stale entry says which of them has changed. Undefined when
+ * one can't be read.
  */
 export function combinedStamp(epochs: readonly (Token | null | undefined)[]): Token | undefined {
+  const summedFrom = TOKEN_AT + namedEpochs(epochs.length)
   let stamp: Buffer | undefined
-  for (const epoch of epochs) {
+  for (let i = 0; i < epochs.length; i++) {
+    const epoch = epochs[i]
     if (epoch === null || epoch === undefined || !hasToken(epoch)) return undefined
     if (stamp === undefined) {
       if (epochs.length === 1) return epoch
       stamp = Buffer.from(epoch.subarray(0, TOKEN_END))
-    } else for (let at = TOKEN_AT; at < TOKEN_END; at++) stamp[at] = (stamp[at] as number) + (epoch[at] as number)
+      continue
+    }
+    const own = TOKEN_AT + i
+    if (own < summedFrom) stamp[own] = epoch[own] as number
+    for (let at = summedFrom; at < TOKEN_END; at++) stamp[at] = (stamp[at] as number) + (epoch[at] as number)
   }
   return stamp
+}
+
+function namedEpochs(count: number): number {
+  return count > NAMED_EPOCHS ? 0 : count
+}
+
+/** Which epochs are others than those of an entry's stamp, by index: all of them where the stamp does not tell. */
+export function otherEpochs(entry: Buffer, epochs: readonly (Token | null)[]): number[] {
+  const all = [...epochs.keys()]
+  const missing = all.filter(i => !hasToken(epochs[i] ?? NOTHING))
+  if (missing.length > 0) return missing
+  const stamp = combinedStamp(epochs)
+  if (stamp === undefined || hasStamp(entry, stamp)) return []
+  const others = all.filter(i => i < namedEpochs(all.length) && entry[STAMP_AT + i] !== stamp[TOKEN_AT + i])
+  return others.length > 0 ? others : all
 }

@@ -139,6 +139,12 @@ export function isModelEpoch(epoch: string): boolean {
   return /@[a-z]+$/.test(epoch)
 }
 
+/** An epoch without the prefix and without data: a tag is named for a row, or by the caller. */
+export function nameOfEpoch(epoch: string): string {
+  if (isModelEpoch(epoch)) return epoch.slice(Math.max(epoch.lastIndexOf('{'), 0) || epoch.lastIndexOf('@'))
+  return epoch.includes('#') ? '#…' : `…:${epoch.slice(epoch.lastIndexOf(':') + 1)}`
+}
+
 /** The epoch of all values of `getOrSet`. */
 export function valuesEpoch(prefix: string): string {
   return `${prefix}@values`

@@ -18,9 +18,13 @@ export async function invalidate(
 ) {
   const { holds, keys } = isOutcomeKnown ? effects.invalidation() : effects.invalidationOfUnknownOutcome()
   const all = more.length === 0 ? keys : [...keys, ...more]
+  const times = events.times()
   guesses.written(all)
   const alsoStale = () => fleet.alsoStale(effects)
   const outcome = await store.invalidate({ holds, keys: all, alsoStale })
-  events.invalidate(source, effects.models, outcome)
+  times?.redis()
+  // Holds go out before the keys are deleted.
+  const roundTrips = (holds.length > 0 ? 1 : 0) + (all.length > 0 ? 1 : 0)
+  events.invalidate(source, effects.models, outcome, times?.spent(roundTrips))
   return outcome
 }

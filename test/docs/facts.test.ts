@@ -1,6 +1,7 @@
 /** What the pages say is what the sources have. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { GAUGES, INSTRUMENTS } from '../../src/observe/metrics.js'
 import { RULES } from '../../src/plan/effects.js'
 
 const root = new URL('../../', import.meta.url)
@@ -20,7 +21,8 @@ it('every code of an error event is explained in docs/operations.md', () => {
 
 it('every option is in docs/options.md', () => {
   const page = read('docs/options.md')
-  const options = [...read('src/options.ts').matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name as string)
+  const checked = read('src/options.ts').replaceAll(/export interface (?:Query|Probe)Config \{[^}]*\}/g, '')
+  const options = [...checked.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name as string)
   expect(options.length).toBeGreaterThan(10)
   const internal = ['policies', 'ttlMs', 'negativeTtlMs', 'queriesTtlMs']
   expect(
@@ -43,6 +45,15 @@ it('every event, every counter and every outcome of a fill is in docs/api.md', (
   const fills = [...outcomes.matchAll(/'([\w-]+)'/g)].map(([, name]) => name as string)
   expect(fills.length).toBeGreaterThan(4)
   expect(fills.filter(name => !page.includes(`- \`${name}\``))).toEqual([])
+})
+
+it('every metric is in docs/observing.md, by both of its names', () => {
+  const page = read('docs/observing.md')
+  for (const [name, { kind }] of Object.entries(INSTRUMENTS)) {
+    expect(page).toContain(`| \`${name}\` `)
+    expect(page).toContain(`| \`${name}_${kind === 'count' ? 'total' : 'seconds'}\``)
+  }
+  for (const name of Object.keys(GAUGES)) expect(page).toMatch(new RegExp(`^\\| \`${name}\`.* \\| \`${name}\` `, 'm'))
 })
 
 it('every method of $cache is in docs/api.md', () => {

@@ -66,6 +66,8 @@ const TSCONFIG = {
     paths: {
       'prisma-extension-cache-aside': ['../../src/index.ts'],
       'prisma-extension-cache-aside/testing': ['../../src/testing/index.ts'],
+      'prisma-extension-cache-aside/otel': ['../../src/observe/otel.ts'],
+      'prisma-extension-cache-aside/prometheus': ['../../src/observe/prometheus.ts'],
     },
   },
   include: ['*.ts'],
@@ -89,11 +91,14 @@ process.exit()
 `
 
 function moduleOf({ code }: Block, names: readonly string[]): string {
-  if (/^import /m.test(code)) return code
   const isDeclared = (name: string) =>
-    new RegExp(`\\b(?:const|let|function|class) \\{?[^=]*\\b${name}\\b[^=]*=`).test(code)
+    new RegExp(
+      `\\b(?:const|let|function|class) \\{?[^=]*\\b${name}\\b[^=]*=|^import .*\\b${name}\\b.* from `,
+      'm',
+    ).test(code)
   const used = names.filter(name => new RegExp(`\\b${name}\\b`).test(code) && !isDeclared(name))
-  return `import { ${used.join(', ')} } from './preamble.js'\n${code}\nexport {}\n`
+  const preamble = used.length === 0 ? '' : `import { ${used.join(', ')} } from './preamble.js'\n`
+  return `${preamble}${code}\nexport {}\n`
 }
 
 function walkthrough(): string {

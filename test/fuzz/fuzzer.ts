@@ -270,6 +270,12 @@ class Fuzzer {
         }
       }
     }
+    // Some of them under a tag too: as results, which any write to what they read makes stale.
+    const tagged = clients[first].$cached({ tags: ['fuzz'] })
+    for (const [i, { read }] of compared.entries()) {
+      if (i % 4 > 0) continue
+      this.#judge(read, await answerOf(tagged, read), await this.#truth.answer(read, state), `${at}: under a tag`)
+    }
     this.reads += 2 * reads.length
     this.hits += compared.flatMap(({ outcomes }) => outcomes).filter(outcome => outcome === 'hit').length
     const after = clients.map(client => client.$cache.stats())

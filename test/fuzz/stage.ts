@@ -24,6 +24,7 @@ export interface Cached {
     close(): void
   }
   readonly $uncached: object
+  $cached(options: object): object
 }
 
 export interface Stage {

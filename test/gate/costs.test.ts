@@ -3,7 +3,7 @@
  * A number that goes up is a regression, one that goes down is to be recorded: `npx vitest run -u test/gate`.
  */
 import { createHook } from 'node:async_hooks'
-import { beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it, vi } from 'vitest'
 import { watchRedis } from '../support/monitor.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
@@ -64,6 +64,34 @@ it('commands, bytes and statements of each operation are those that were recorde
       "no such row, hit": "0 SQL, mget/4, 38 bytes",
       "update by key": "1 SQL, del/2, 16 bytes",
       "update of a related row": "1 SQL, del/3, 36 bytes",
+    }
+  `)
+})
+
+it('a hit without a listener measures nothing: its looks at the clock are those that were recorded', async () => {
+  const hooked = world.process({ models: { User: true, Post: true }, front: false })
+  const now = vi.spyOn(performance, 'now')
+  const costs: Record<string, string> = {}
+  for (const [name, { prisma }] of Object.entries({ front: cached, hook: hooked })) {
+    const read = async () => prisma.user.findUnique({ where: { id: 1 } })
+    const looks = async () => {
+      now.mockClear()
+      await read()
+      return now.mock.calls.length
+    }
+    await read()
+    await read()
+    const off = [await looks(), await looks()]
+    const end = prisma.$cache.on(() => {})
+    const on = await looks()
+    end()
+    costs[name] = `${Math.min(...off, await looks())}, with a listener ${on}`
+  }
+  now.mockRestore()
+  expect(costs).toMatchInlineSnapshot(`
+    {
+      "front": "4, with a listener 7",
+      "hook": "5, with a listener 8",
     }
   `)
 })

@@ -23,6 +23,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 interface Manifest {
   dependencies: Record<string, string>
   peerDependencies: Record<string, string>
+  peerDependenciesMeta: Record<string, { optional?: boolean }>
 }
 
 const world = useWorld()
@@ -99,7 +100,11 @@ async function bothFormats(): Promise<{ imported: typeof Package; required: type
 describe('what is published', () => {
   it('needs msgpackr, and of the application @prisma/client and ioredis', () => {
     expect(Object.keys(manifest.dependencies)).toEqual(['msgpackr'])
-    expect(Object.keys(manifest.peerDependencies).toSorted()).toEqual(['@prisma/client', 'ioredis'])
+    const { peerDependencies, peerDependenciesMeta } = manifest
+    const peers = Object.keys(peerDependencies).toSorted()
+    const isOptional = (name: string) => peerDependenciesMeta[name]?.optional === true
+    expect(peers.filter(name => !isOptional(name))).toEqual(['@prisma/client', 'ioredis'])
+    expect(peers.filter(isOptional)).toEqual(['@opentelemetry/api', 'prom-client'])
     expect(manifest).not.toHaveProperty('optionalDependencies')
     expect(manifest).not.toHaveProperty('bundledDependencies')
   })
@@ -138,9 +143,26 @@ describe('import and require', () => {
     expect(await program('testing.cjs', required)).toEqual([['memoryRedis'], 'wait'])
   })
 
-  it('the cache loads nothing of /testing', async () => {
+  it.each([
+    ['prometheus', 'prom-client'],
+    ['otel', '@opentelemetry/api'],
+  ])('both give %s where %s is installed, and say that it is missing elsewhere', async (door, peer) => {
+    const given = 'JSON.stringify(Object.keys(it))'
+    const imported = `import * as it from '${NAME}/${door}'; console.log(${given})`
+    const required = `const it = require('${NAME}/${door}'); console.log(${given})`
+    const observed = await project(`observed-${door}`, ['@prisma/client', 'msgpackr', peer])
+    await writeFile(join(observed, 'door.mjs'), imported)
+    await writeFile(join(observed, 'door.cjs'), required)
+    expect(await node(observed, 'door.mjs')).toEqual([door])
+    expect(await node(observed, 'door.cjs')).toEqual([door])
+    const error = `error => console.log(JSON.stringify(error.message))`
+    const missing = await program(`no-${door}.mjs`, `import('${NAME}/${door}').catch(${error})`)
+    expect(missing).toContain(`'${peer}'`)
+  })
+
+  it('the cache loads nothing of /testing, /otel and /prometheus', async () => {
     const code = `require('${NAME}')
-      console.log(JSON.stringify(Object.keys(require.cache).filter(path => /[/]dist[/]cjs[/]testing[/]/.test(path))))`
+      console.log(JSON.stringify(Object.keys(require.cache).filter(path => /[/]dist[/]cjs[/](?:testing|observe)[/]|prom-client|opentelemetry/.test(path))))`
     expect(await program('loaded.cjs', code)).toEqual([])
     expect(await program('loads.cjs', code.replace(`'${NAME}'`, `'${NAME}/testing'`))).not.toEqual([])
   })

@@ -574,6 +574,25 @@ describe('among other extensions', () => {
     }
   })
 
+  it('$cached has the front, also for what is not configured and under tags, and of withCache', async () => {
+    const process = world.process({ models: {} })
+    const db = withCache(process.base, { redis: process.redis, prefix: world.prefix, models: {}, deadlineMs: 2000 })
+    for (const options of [{}, { ttl: 10, tags: ['t'] }]) {
+      const reads = [
+        () => db.$cached(options).tag.findMany({ orderBy: { id } }),
+        () => db.$cached(options).user.findUnique({ where: { id: 1 }, include: { posts: true } }),
+      ]
+      for (const read of reads) {
+        const first = await read()
+        await process.flushed()
+        const found: unknown[] = []
+        expect(await reachPrisma(process.base, async () => void found.push(await read()))).toBe(0)
+        expect(found).toEqual([first])
+      }
+    }
+    await db.$cache.close()
+  })
+
   it('withCache has the front', async () => {
     const process = world.process({ models: {} })
     const db = withCache(process.base, { redis: process.redis, prefix: world.prefix, models: { User: true } })

@@ -57,6 +57,27 @@ it('what such a user sees is not kept for others', async () => {
   expect(await owner.prisma.post.findUnique({ where: { id: 1 } })).toMatchObject({ title: 'of 1' })
 })
 
+it('$cached caches no rows of such a table, whether it is configured or not', async () => {
+  await world.evict()
+  const open = world.process({ models: { User: true } })
+  const url = new URL(world.databaseUrl)
+  url.username = ROLE
+  url.password = 'secret'
+  const own = world.process({ models: { User: true } }, { base: newClient(url.href) })
+  for (const query of [
+    (p: CachedProcess) => p.prisma.$cached({}).post.findUnique({ where: { id: 1 } }),
+    (p: CachedProcess) => p.prisma.$cached({ tags: ['t'] }).post.findMany(),
+    (p: CachedProcess) => p.prisma.$cached({}).user.findFirst({ where: { posts: { some: { id: 1 } } } }),
+  ]) {
+    const seen = await query(open)
+    await open.flushed()
+    expect(await open.countSql(async () => query(open))).toBe(0)
+    expect(await query(own)).not.toEqual(seen)
+    expect(await own.countSql(async () => query(own))).toBeGreaterThan(0)
+  }
+  await own.base.$disconnect()
+})
+
 it('explain says so, and models without it are cached', async () => {
   await restricted.prisma.user.findUnique({ where: { id: 1 } })
   const why = 'rows of Post are not the same for every user: row-level security'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { findProgram, messageOf, run } from './commands.js'
 import { type OwnServer, startOwnServer } from './own-process.js'
-import { unpackRedis } from './redis-packages.js'
+import { unpackRedis } from './distribution-packages.js'
 
 export type RedisServer = OwnServer
 

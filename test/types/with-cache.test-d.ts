@@ -12,10 +12,13 @@ const prisma = withCache(plain, { redis, models: { User: true, Post: '5m' } })
 const where = { id: 1 }
 
 describe('withCache', () => {
-  it('gives the client’s own type, with two members', () => {
+  it('gives the client’s own type, with three members', () => {
     expectTypeOf(prisma).toEqualTypeOf<WithCache<PrismaClient>>()
     expectTypeOf(prisma.$cache).toEqualTypeOf<CacheApi<PrismaClient>>()
     expectTypeOf(prisma.$uncached).toEqualTypeOf<PrismaClient>()
+    expectTypeOf(prisma.$cached({ ttl: '1m', tags: ['a'], fresh: true })).toEqualTypeOf<PrismaClient>()
+    // @ts-expect-error -- there is no such option
+    prisma.$cached({ TTL: 1 })
   })
 
   it('goes where PrismaClient or typeof prisma is asked for', () => {

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { rowCodec } from '../../src/wire/rows.js'
 import {
   combinedStamp,
+  otherEpochs,
   guardOf,
   hasToken,
   Kind,
@@ -212,6 +213,33 @@ describe('a stamp over several epochs', () => {
     expect(isCurrent(made, [twice, other, twice])).toBe(true)
     const dropped = newToken()
     expect(isCurrent(made, [dropped, other, dropped])).toBe(false)
+  })
+
+  /** An epoch with another first byte, and so on: of random ones, one in 256 has the same. */
+  const changed = (epoch: Buffer) => Buffer.concat([epoch.subarray(0, 4), epoch.subarray(4).map(byte => byte ^ 0xff)])
+
+  it.each([1, 2, 3, 6])('tells which of %i has changed, and which of them is missing', count => {
+    const epochs = Array.from({ length: count }, newToken)
+    const made = sealedUnder(epochs)
+    expect(otherEpochs(made, epochs)).toEqual([])
+    for (const at of epochs.keys()) {
+      expect(otherEpochs(made, epochs.with(at, changed(epochs[at] as Buffer)))).toEqual([at])
+      expect(otherEpochs(made, (epochs as (Buffer | null)[]).with(at, null))).toEqual([at])
+    }
+    expect(otherEpochs(made, epochs.map(changed))).toEqual([...epochs.keys()])
+  })
+
+  it('of more than six it may be any', () => {
+    const epochs = Array.from({ length: 7 }, newToken)
+    const made = sealedUnder(epochs)
+    expect(otherEpochs(made, epochs.with(3, newToken()))).toEqual([...epochs.keys()])
+  })
+
+  it('names all where the changed one has the same byte by chance', () => {
+    const epochs = [newToken(), newToken(), newToken()]
+    const sameByte = newToken()
+    sameByte[5] = (epochs[1] as Buffer)[5] as number
+    expect(otherEpochs(sealedUnder(epochs), epochs.with(1, sameByte))).toEqual([0, 1, 2])
   })
 
   it('leaves the epochs as they are, and is none when one of them is missing', () => {

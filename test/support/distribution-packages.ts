@@ -5,31 +5,59 @@ import { fileURLToPath } from 'node:url'
 import { findProgram, run, systemEnv } from './commands.js'
 import { watch } from './lifeline.js'
 
-/** A Redis server out of the distribution's packages, with the libraries it needs. */
-export interface UnpackedRedis {
+/** A program out of the distribution's packages, with the libraries it needs. */
+export interface Unpacked {
   command: string
   env: NodeJS.ProcessEnv
 }
 
+/** What is unpacked. */
+interface Wanted {
+  /** The folder that it is kept in. */
+  readonly name: string
+  readonly package: string
+  /** Whether the packages that it depends on are needed too. */
+  readonly needsOthers: boolean
+  /** Where the program is, and whether it has another name there. */
+  readonly program: string
+  readonly alias?: string
+}
+
+const REDIS: Wanted = {
+  name: 'redis',
+  package: 'redis-tools',
+  needsOthers: true,
+  program: 'usr/bin/redis-server',
+  // The package holds the server under the name of a checking tool: the program looks at the name it is started with.
+  alias: 'redis-check-rdb',
+}
+const PROMETHEUS: Wanted = {
+  name: 'prometheus',
+  package: 'prometheus',
+  needsOthers: false,
+  program: 'usr/bin/prometheus',
+}
+
+export const unpackRedis = (): Promise<Unpacked> => unpack(REDIS)
+export const unpackPrometheus = (): Promise<Unpacked> => unpack(PROMETHEUS)
+
 // Inside the project, so that it works without a home folder and goes away with node_modules; in the home folder where
 // the project is somebody else's (installed by root in an image, run by a user).
 const project = fileURLToPath(new URL('../../node_modules', import.meta.url))
-const caches = [project, homedir()]
-  .filter(Boolean)
-  .map(folder => join(folder, '.cache/prisma-extension-cache-aside/redis'))
+const caches = [project, homedir()].filter(Boolean).map(folder => join(folder, '.cache/prisma-extension-cache-aside'))
 
 /**
- * Redis without installing it, on Debian and Ubuntu and without root: the distribution's packages, downloaded and
+ * A program without installing it, on Debian and Ubuntu and without root: the distribution's packages, downloaded and
  * unpacked into a cache folder. Throws with the reason where that cannot be done.
  */
-export async function unpackRedis(): Promise<UnpackedRedis> {
+async function unpack(wanted: Wanted): Promise<Unpacked> {
   if (!findProgram('apt-get', systemEnv['PATH']) || !findProgram('dpkg', systemEnv['PATH'])) {
     throw new Error('no apt-get and dpkg to get it with')
   }
   // One folder per distribution: the project may be mounted into different containers.
-  const folders = caches.map(cache => join(cache, distribution()))
+  const folders = caches.map(cache => join(cache, wanted.name, distribution()))
   for (const folder of folders.filter(name => fs.existsSync(name))) {
-    const cached = await tryOut(folder).catch(() => undefined)
+    const cached = await tryOut(wanted, folder).catch(() => undefined)
     if (cached) return cached
   }
   const folder = folders.find(isWritable)
@@ -38,15 +66,15 @@ export async function unpackRedis(): Promise<UnpackedRedis> {
   const temporary = fs.mkdtempSync(join(dirname(folder), 'new-'))
   const lifeline = watch({ remove: temporary }) // in case we are interrupted
   try {
-    await fill(temporary)
-    await tryOut(temporary)
+    await fill(wanted, temporary)
+    await tryOut(wanted, temporary)
     fs.chmodSync(temporary, 0o755) // made for us alone, of use to everybody
     moveInto(folder, temporary)
   } finally {
     fs.rmSync(temporary, { recursive: true, force: true })
     await lifeline.release()
   }
-  return tryOut(folder)
+  return tryOut(wanted, folder)
 }
 
 function isWritable(folder: string): boolean {
@@ -60,33 +88,35 @@ function isWritable(folder: string): boolean {
 }
 
 /** Puts the root folder of the unpacked packages at `temporary/root`. */
-async function fill(temporary: string): Promise<void> {
+async function fill(wanted: Wanted, temporary: string): Promise<void> {
   const downloads = join(temporary, 'downloads')
   const root = join(temporary, 'root')
   fs.mkdirSync(downloads)
   fs.mkdirSync(root)
-  await download(downloads, []).catch(async () => {
+  await download(wanted, downloads, []).catch(async () => {
     // A fresh container has no package lists, an old one has outdated lists. Then lists of our own.
     const ownLists = ['lists', 'archives'].map(name => join(temporary, name))
     for (const folder of ownLists) fs.mkdirSync(join(folder, 'partial'), { recursive: true })
     const options = ['-o', `Dir::State::lists=${ownLists[0]}`, '-o', `Dir::Cache=${temporary}`]
     await aptGet(['update', ...options, '-o', 'Acquire::Languages=none'], temporary)
-    await download(downloads, options)
+    await download(wanted, downloads, options)
     for (const folder of ownLists) fs.rmSync(folder, { recursive: true })
   })
   for (const file of fs.readdirSync(downloads).filter(name => name.endsWith('.deb'))) {
     await run('dpkg', ['-x', join(downloads, file), root], { withinMs: 60_000 })
   }
   fs.rmSync(downloads, { recursive: true })
-  // redis-tools holds the server under the name of a checking tool: the program looks at the name it is started with.
-  fs.symlinkSync('redis-check-rdb', join(root, 'usr/bin/redis-server'))
+  if (wanted.alias !== undefined) fs.symlinkSync(wanted.alias, join(root, wanted.program))
 }
 
-async function download(folder: string, options: string[]): Promise<void> {
-  // What apt would install is what this system lacks: redis-tools and those of its libraries that are not here yet.
-  const plan = await aptGet(['install', '--simulate', '--no-install-recommends', ...options, 'redis-tools'], folder)
-  const lacking = [...plan.matchAll(/^Inst (\S+)/gm)].map(match => match[1] ?? '')
-  await aptGet(['download', ...options, ...new Set(['redis-tools', ...lacking])], folder)
+async function download(wanted: Wanted, folder: string, options: string[]): Promise<void> {
+  const names = new Set([wanted.package])
+  if (wanted.needsOthers) {
+    // What apt would install is what this system lacks: the package and those of its libraries that are not here yet.
+    const plan = await aptGet(['install', '--simulate', '--no-install-recommends', ...options, wanted.package], folder)
+    for (const [, name = ''] of plan.matchAll(/^Inst (\S+)/gm)) names.add(name)
+  }
+  await aptGet(['download', ...options, ...names], folder)
 }
 
 function aptGet(args: string[], cwd: string): Promise<string> {
@@ -104,9 +134,9 @@ function moveInto(folder: string, temporary: string): void {
   }
 }
 
-async function tryOut(folder: string): Promise<UnpackedRedis> {
+async function tryOut({ program }: Wanted, folder: string): Promise<Unpacked> {
   const root = join(folder, 'root')
-  const command = join(root, 'usr/bin/redis-server')
+  const command = join(root, program)
   const libraries = [...libraryFolders(join(root, 'usr/lib')), ...libraryFolders(join(root, 'lib'))]
   const searchPath = [...libraries, process.env['LD_LIBRARY_PATH']].filter(Boolean).join(':')
   const env = { ...process.env, LD_LIBRARY_PATH: searchPath }
