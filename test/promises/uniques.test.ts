@@ -340,9 +340,8 @@ describe('a unique under a collation that ignores case', () => {
 
     // Under its own spelling it is kept, and it is served.
     expect(await cached.prisma.user.findUnique({ where: { email: user.email } })).toStrictEqual(user)
-    await filled(cached)
+    await expect.poll(() => fills.at(-1)).toBe('sent')
     off()
-    expect(fills.at(-1)).toBe('sent')
     const { hits } = cached.prisma.$cache.stats()
     expect(await cached.prisma.user.findUnique({ where: { email: user.email } })).toStrictEqual(user)
     expect(cached.prisma.$cache.stats().hits).toBe(hits + 1)
