@@ -256,6 +256,8 @@ describe('the client', () => {
   })
 
   it('explain says what it does', async () => {
+    cached = world.process({ models: MODELS, front: true })
+    await cached.prisma.user.findUnique({ where: { id: 1 } })
     const explain = (options?: QueryOptions) => {
       const { $cache } = (
         options === undefined ? cached.prisma : cached.prisma.$cached(options)

@@ -122,6 +122,7 @@ describe('a miss says why', () => {
     proxy.keep('replies')
     expect(await why(byKey, own)).toEqual(['timeout'])
     redis.disconnect()
+    await expect.poll(() => own.prisma.$cache.stats().usable).toBe(false)
     expect(await why(byKey, own)).toEqual(['unusable'])
     await own.prisma.$cache.close()
     await proxy.stop()
