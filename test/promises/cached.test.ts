@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type CacheAsideOptions, type QueryOptions, withCache } from '../../src/index.js'
 import type { CacheEvent } from '../../src/events.js'
+import { smallWorld } from '../support/readings.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
 const world = useWorld()
@@ -14,19 +15,7 @@ let cached: CachedProcess
 
 beforeEach(async () => {
   await world.evict()
-  await world.plain.post.deleteMany()
-  await world.plain.tag.deleteMany()
-  await world.plain.profile.deleteMany()
-  await world.plain.user.deleteMany()
-  await world.plain.user.create({
-    data: {
-      id: 1,
-      email: 'ada@x.org',
-      name: 'Ada',
-      posts: { create: { id: 10, title: 'On engines', published: true } },
-    },
-  })
-  await world.plain.tag.create({ data: { id: 'a', name: 'algebra' } })
+  await smallWorld(world)
   cached = world.process({ models: MODELS })
   await cached.prisma.user.findUnique({ where: { id: 99 } })
 })
@@ -37,13 +26,13 @@ const READS: Record<string, (db: Db) => PromiseLike<unknown>> = {
   'a row or an error': db => db.user.findUniqueOrThrow({ where: { id: 1 } }),
   'a part of a row': db => db.user.findUnique({ where: { id: 1 }, select: { name: true } }),
   'a row with related rows': db => db.user.findUnique({ where: { id: 1 }, include: { posts: true, profile: true } }),
-  'a row with a row that it points to': db => db.post.findUnique({ where: { id: 10 }, include: { author: true } }),
+  'a row with a row that it points to': db => db.post.findUnique({ where: { id: 1 }, include: { author: true } }),
   'a fluent call': db => db.user.findUnique({ where: { id: 1 } }).posts(),
   'rows by their keys': db => db.user.findMany({ where: { id: { in: [1, 2] } } }),
   'a first match': db => db.user.findFirst({ where: { name: 'Ada' } }),
   'a list of a model without queries': db => db.post.findMany({ where: { published: true } }),
   'a number': db => db.user.count(),
-  'a row of a model that is not configured': db => db.tag.findUnique({ where: { id: 'a' } }),
+  'a row of a model that is not configured': db => db.tag.findUnique({ where: { id: 't1' } }),
   'a list of a model that is not configured': db => db.tag.findMany(),
   'no row': db => db.user.findUnique({ where: { id: 77 } }),
 }
@@ -94,8 +83,8 @@ describe('what is read so', () => {
     await read(query, {})
     // As another program would: nothing is invalidated.
     await world.plain.user.update({ where: { id: 1 }, data: { name: 'Ada' + Math.random() } })
-    await world.plain.post.update({ where: { id: 10 }, data: { title: 'On looms' } })
-    await world.plain.tag.update({ where: { id: 'a' }, data: { name: 'analysis' } })
+    await world.plain.post.update({ where: { id: 1 }, data: { title: 'Once' } })
+    await world.plain.tag.update({ where: { id: 't1' }, data: { name: 'analysis' } })
     const truth = await query(world.plain)
     const fresh = await read(query, { fresh: true })
     expect(fresh.did).toMatch(/^miss(,miss)*$/)
@@ -124,8 +113,8 @@ describe('what is read so', () => {
         await read(query, options)
         expect((await read(query, options)).did).toMatch(/^hit(,hit)*$/)
         await other.prisma.user.update({ where: { id: 1 }, data: { name: 'Ada' } })
-        await other.prisma.post.update({ where: { id: 10 }, data: { title: 'On looms' } })
-        await other.prisma.tag.update({ where: { id: 'a' }, data: { name: 'analysis' } })
+        await other.prisma.post.update({ where: { id: 1 }, data: { title: 'Once' } })
+        await other.prisma.tag.update({ where: { id: 't1' }, data: { name: 'analysis' } })
         await other.prisma.user.upsert({ where: { id: 77 }, create: { id: 77, email: 'b@x.org' }, update: {} })
         await other.prisma.user.delete({ where: { id: 77 } })
         const truth = await query(world.plain)
@@ -154,7 +143,7 @@ describe('the TTL', () => {
     ['a row', /^User:1$/],
     ['a row with related rows', /^User:1/],
     ['a list of a model without queries', /^Post\?/],
-    ['a row of a model that is not configured', /^Tag:a$/],
+    ['a row of a model that is not configured', /^Tag:t1$/],
   ])('of what it stores is that of $cached: %s', async (name, pattern) => {
     for (const seconds of [20, 3000]) {
       await world.evict()
@@ -178,7 +167,7 @@ describe('the TTL', () => {
 
   it('of a model that is not configured is the default one', async () => {
     await read(READS['a row of a model that is not configured'] as (typeof READS)[string], {})
-    const [ms = 0] = await ttlOf(/^Tag:a$/)
+    const [ms = 0] = await ttlOf(/^Tag:t1$/)
     expect(ms).toBeGreaterThan(3_000_000)
   })
 })
@@ -206,10 +195,10 @@ describe('the client', () => {
     })
     const prisma = withCache(hooked, { redis: world.redis, prefix: world.prefix, models: {}, deadlineMs: 2000 })
     const db = prisma.$cached({}).$extends({ client: { $more: () => 1 } })
-    await db.tag.findUnique({ where: { id: 'a' } })
+    await db.tag.findUnique({ where: { id: 't1' } })
     await new Promise(setImmediate)
     await world.redis.ping()
-    const { events } = await prisma.$cache.trace(() => db.tag.findUnique({ where: { id: 'a' } }))
+    const { events } = await prisma.$cache.trace(() => db.tag.findUnique({ where: { id: 't1' } }))
     expect(types(events)).toEqual(['hit'])
     await prisma.$cache.close()
   })
@@ -219,14 +208,14 @@ describe('the client', () => {
     const prisma = withCache(withCache(world.plain, options), options)
     for (const query of [{}, { tags: ['t'] }]) {
       const db = prisma.$cached(query)
-      await prisma.$cache.trace(() => db.tag.findUnique({ where: { id: 'a' } }))
-      const { events, result } = await prisma.$cache.trace(() => db.tag.findUnique({ where: { id: 'a' } }))
+      await prisma.$cache.trace(() => db.tag.findUnique({ where: { id: 't1' } }))
+      const { events, result } = await prisma.$cache.trace(() => db.tag.findUnique({ where: { id: 't1' } }))
       expect(types(events)).toEqual(['hit'])
-      expect(result).toMatchObject({ name: 'algebra' })
+      expect(result).toMatchObject({ name: 'redis' })
       const fresh = prisma.$cached({ ...query, fresh: true })
-      await world.plain.tag.update({ where: { id: 'a' }, data: { name: 'analysis' } })
-      expect(await fresh.tag.findUnique({ where: { id: 'a' } })).toMatchObject({ name: 'analysis' })
-      await prisma.tag.update({ where: { id: 'a' }, data: { name: 'algebra' } })
+      await world.plain.tag.update({ where: { id: 't1' }, data: { name: 'analysis' } })
+      expect(await fresh.tag.findUnique({ where: { id: 't1' } })).toMatchObject({ name: 'analysis' })
+      await prisma.tag.update({ where: { id: 't1' }, data: { name: 'redis' } })
     }
     await prisma.$cache.close()
   })

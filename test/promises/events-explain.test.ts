@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { CacheEvent } from '../../src/events.js'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { startProxy } from '../support/proxy.js'
+import { smallWorld } from '../support/readings.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
 const world = useWorld()
@@ -11,12 +12,7 @@ const MODELS: CacheAsideOptions['models'] = { User: { queries: true }, Post: tru
 let cached: CachedProcess
 beforeEach(async () => {
   await world.evict()
-  await world.plain.post.deleteMany()
-  await world.plain.profile.deleteMany()
-  await world.plain.user.deleteMany()
-  await world.plain.user.create({
-    data: { id: 1, email: 'ada@x.org', name: 'Ada', posts: { create: { id: 10, title: 'On engines' } } },
-  })
+  await smallWorld(world)
   cached = world.process({ models: MODELS, includeKeys: true })
   await cached.prisma.user.findUnique({ where: { id: 99 } }) // connected
 })
@@ -71,7 +67,7 @@ describe('a miss says why', () => {
   it('stale by any write: that there is no such row', async () => {
     const none: Read = async ({ prisma }) => prisma.user.findUnique({ where: { id: 99 } })
     await warm(none)
-    await cached.prisma.user.create({ data: { id: 3, email: 'eve@x.org' } })
+    await cached.prisma.user.create({ data: { id: 50, email: 'eve@x.org' } })
     expect(await why(none)).toEqual(['stale', '{User}@any'])
   })
 
@@ -186,7 +182,6 @@ describe('where the time went', () => {
   })
 
   it('rows by their keys: each has an event, and a miss its reason', async () => {
-    await cached.prisma.user.create({ data: { id: 2, email: 'bob@x.org' } })
     await warm(byKey)
     const both: Read = async ({ prisma }) => prisma.user.findMany({ where: { id: { in: [1, 2] } } })
     const events = await eventsOf(both)

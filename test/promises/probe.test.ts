@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { CacheEvent } from '../../src/events.js'
 import type { CacheAsideOptions } from '../../src/index.js'
+import { smallWorld } from '../support/readings.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
 const world = useWorld()
@@ -11,12 +12,7 @@ type Db = CachedProcess['prisma']
 
 beforeEach(async () => {
   await world.evict()
-  await world.plain.post.deleteMany()
-  await world.plain.profile.deleteMany()
-  await world.plain.user.deleteMany()
-  await world.plain.user.create({
-    data: { id: 1, email: 'ada@x.org', name: 'Ada', posts: { create: { id: 10, title: 'On engines' } } },
-  })
+  await smallWorld(world)
 })
 
 const READS: Record<string, (db: Db) => PromiseLike<unknown>> = {
@@ -45,7 +41,7 @@ describe.each([true, false])('with the front: %s', front => {
       await process.flushed()
       // As psql would: nothing is invalidated.
       await world.plain.user.update({ where: { id: 1 }, data: { name: 'Eve' } })
-      await world.plain.post.update({ where: { id: 10 }, data: { title: 'On looms' } })
+      await world.plain.post.update({ where: { id: 1 }, data: { title: 'Once' } })
       await read(prisma)
       await expect.poll(() => found.length).toBe(1)
       const [event] = found
