@@ -34,6 +34,8 @@ export class Traces<Event> {
       return { result, events: trace.events }
     } finally {
       this.#count--
+      // While it is enabled, Node 20 tells it of every promise of the process.
+      if (this.#count === 0) this.#current.disable()
     }
   }
 
