@@ -118,5 +118,8 @@ function reasonOf(why: string): string {
 export function checkObserved(door: string, cache: unknown): void {
   const isCache = typeof cache === 'object' && cache !== null && 'on' in cache && 'stats' in cache
   if (isCache) return
-  throw new CacheAsideError('INVALID_CALL', `${door} takes prisma.$cache, got ${shown(cache)}.`)
+  throw new CacheAsideError(
+    'INVALID_CALL',
+    `${door} takes prisma.$cache, got ${shown(cache)}. Write ${door}(prisma.$cache).`,
+  )
 }
