@@ -9,6 +9,7 @@ import { Flights, type SharedRow } from './local/flights.js'
 import { Guesses } from './local/guesses.js'
 import { Scopes } from './local/open-transactions.js'
 import { policyOf } from './check-options.js'
+import { lazily } from './memo.js'
 import type { Config, Policy, QueryConfig } from './options.js'
 import { buildCatalog } from './plan/build-catalog.js'
 import type { Catalog, Collations } from './plan/catalog.js'
@@ -173,11 +174,6 @@ function policiesOfAll({ models }: Schema, { policies, ttlMs }: ContextConfig): 
 
 function fingerprintsOf(catalog: Catalog): Buffer[] {
   return [...catalog.values()].flatMap(({ cached }) => cached?.codec.fingerprint ?? [])
-}
-
-function lazily<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined
-  return () => (made ??= { value: make() }).value
 }
 
 /** All epochs of the catalog: to invalidate them leaves no entry valid. */

@@ -7,7 +7,7 @@ import { checkQueryOptions } from './check-options.js'
 import { frontOf, frontOfQuery } from './front/front.js'
 import { FrontClient } from './front/front-client.js'
 import type { Scope } from './local/open-transactions.js'
-import { Recent } from './memo.js'
+import { lazily, Recent } from './memo.js'
 import type { QueryConfig } from './options.js'
 import { anyWrite } from './plan/effects.js'
 import type { ClientTraits } from './plan/selection.js'
@@ -47,8 +47,7 @@ export function inFront(
   query?: QueryConfig,
 ): object {
   const of = new FrontClient(session, traits, hook)
-  of.client = extend(cacheApi(session, traits, undefined, explainedBy(of, query)))
-  if (query !== undefined) carryQuery(behindFronts(of.client), query)
+  of.client = carrying(query, extend(cacheApi(session, traits, undefined, explainedBy(of, query))))
   Object.defineProperty(of.client, FRONT_CLIENT, { configurable: true, writable: true, value: of })
   if (!session.hasFront || query?.fresh === true) return of.client
   return query === undefined ? frontOf(of) : frontOfQuery(of, query, () => of.client)
@@ -56,6 +55,12 @@ export function inFront(
 
 /** Where a client has its `FrontClient`. */
 const FRONT_CLIENT = Symbol('front client')
+
+/** A client whose operations carry what `$cached` says of them. */
+function carrying<Client extends object>(query: QueryConfig | undefined, client: Client): Client {
+  if (query !== undefined) carryQuery(behindFronts(client), query)
+  return client
+}
 
 /** Prisma's own client: of a cached client that was extended by a cache again, what is extended is a front. */
 function behindFronts(client: object): object {
@@ -80,19 +85,16 @@ export function clientMembers(attached: Attached) {
   const cachedClients = new WeakMap<object, Recent<object>>()
   /** Its `explain` knows of the hooks that run behind the cache, and of what `$cached` says. */
   const derivedFrom = (from: object, hook: object, query: QueryConfig | undefined): object =>
-    inFront(attached, hook, $cache => client.$extends.call(from, { name: NAME, client: { $cache } }), query)
+    inFront(attached, hook, $cache => extended(from, $cache), query)
+  const extended = (from: object, $cache: object) => client.$extends.call(from, { name: NAME, client: { $cache } })
   /** The same for `$cached`: the client is made when it is needed. */
   const lightFrom = (from: object, hook: object, query: QueryConfig): object => {
     const { [FRONT_CLIENT]: of } = from as { [FRONT_CLIENT]?: FrontClient }
     if (of === undefined || !session.hasFront || query.fresh) return derivedFrom(from, hook, query)
-    let made: object | undefined
-    return frontOfQuery(of, query, () => {
-      if (made !== undefined) return made
-      const $cache = cacheApi(session, traits, undefined, explainedBy(of, query))
-      made = client.$extends.call(from, { name: NAME, client: { $cache } })
-      carryQuery(behindFronts(made), query)
-      return made
-    })
+    const made = lazily(() =>
+      carrying(query, extended(from, cacheApi(session, traits, undefined, explainedBy(of, query)))),
+    )
+    return frontOfQuery(of, query, made)
   }
   return {
     async $disconnect(this: object): Promise<void> {

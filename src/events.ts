@@ -246,11 +246,12 @@ export class Events {
   }
 
   /** @param store - its fills are on their way, and nothing waits for them */
-  fill(model: string, outcome: FillOutcome, key: string, bytes: number, store: Filling): void {
+  fill(model: string, outcome: FillOutcome, key: string, payload: Buffer | undefined, store: Filling): void {
     if (outcome === 'sent') this.stats.fills++
     else this.stats.fillsRefused++
     const times = this.times()
     if (times === undefined) return
+    const bytes = payload?.length ?? 0
     const emit = (roundTrips: number) =>
       this.emit({ type: 'fill', model, outcome, bytes, ...this.#keyed(key), ...times.spent(roundTrips) })
     if (outcome !== 'sent') return emit(0)

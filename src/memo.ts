@@ -19,6 +19,12 @@ export class Memo<Value> {
   }
 }
 
+/** Made when it is used first. */
+export function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
+}
+
 /** Remembers the keys that were used last, in two halves: when the young half is full, it replaces the old one. */
 export class Recent<Value> {
   readonly #half: number

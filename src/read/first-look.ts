@@ -3,9 +3,8 @@
  * if it is there. Where it is not, the query hook goes on from here, so that a miss costs no second look-up.
  */
 import type { Context } from '../context.js'
-import type { Events, Spent } from '../events.js'
-import type { CachedPlan, ResultRead } from '../plan/read.js'
-import type { RowRead, RowsRead } from '../plan/rows.js'
+import type { CachedPlan } from '../plan/read.js'
+import type { RowsRead } from '../plan/rows.js'
 import type { Snapshot } from '../redis/batches.js'
 import type { Deadline } from '../redis/deadline.js'
 import type { Times } from '../times.js'
@@ -39,11 +38,17 @@ export function lookUp(context: Context, plan: CachedPlan, deadline: Deadline): 
 /** What follows from what `lookUp` found. A hit is counted. */
 export function answerOf({ events }: Context, operation: string, { plan, found, deadline, times }: FirstLook): Answer {
   times?.redis()
-  const spent = () => times?.spent(deadline.roundTrips)
-  if (plan.kind === 'rows') return answerOfRows(events, plan, operation, found as readonly FoundRow[], spent)
-  const answer = answerOfOne(plan, operation, found)
-  if (answer.kind === 'hit') events.hit(plan.model.name, operation, answer.value === null, plan.key, spent())
-  return answer
+  const answer = answerIn(plan, operation, found)
+  if (answer.kind !== 'hit') return answer
+  const spent = times?.spent(deadline.roundTrips)
+  const { name } = plan.model
+  if (plan.kind !== 'rows') {
+    events.hit(name, operation, answer.value === null, plan.key, spent)
+    return answer
+  }
+  const rows = answer.value as readonly unknown[]
+  for (const [i, { key }] of plan.rows.entries()) events.hit(name, operation, rows[i] === null, key, spent)
+  return { kind: 'hit', value: withoutAbsent(rows) }
 }
 
 /** The answer as it is in Redis now, uncounted; undefined: no hit. */
@@ -52,12 +57,9 @@ export async function lookAgain(
   plan: CachedPlan,
   operation: string,
 ): Promise<{ readonly value: unknown } | undefined> {
-  const found = await lookUp(context, plan, context.store.deadline())
-  const answer =
-    plan.kind === 'rows'
-      ? answerOfFoundRows(plan, operation, found as readonly FoundRow[])
-      : answerOfOne(plan, operation, found)
-  return answer.kind === 'hit' ? answer : undefined
+  const answer = answerIn(plan, operation, await lookUp(context, plan, context.store.deadline()))
+  if (answer.kind !== 'hit') return undefined
+  return plan.kind === 'rows' ? { value: withoutAbsent(answer.value as readonly unknown[]) } : answer
 }
 
 /** A read of this process, as the probe repeats it. */
@@ -67,7 +69,9 @@ export function probed(context: Context, plan: CachedPlan, operation: string, qu
   return { model: plan.model.name, operation, key, fromCache, fromDatabase: query }
 }
 
-function answerOfOne(plan: RowRead | ResultRead, operation: string, found: unknown): Answer {
+/** The answer as it was found: of several rows, each of them, or null. */
+function answerIn(plan: CachedPlan, operation: string, found: unknown): Answer {
+  if (plan.kind === 'rows') return eachOf(plan, operation, found as readonly FoundRow[])
   if (plan.kind === 'result') return answerOfResult(plan, operation, found as Snapshot | undefined, WHOLE)
   return plan.tree === undefined
     ? answerOfEntry(plan, operation, found as LookedUp)
@@ -78,30 +82,6 @@ function answerOfOne(plan: RowRead | ResultRead, operation: string, found: unkno
 const WHOLE: readonly string[] = []
 
 /** A list of rows is there only if each of them is. */
-function answerOfRows(
-  events: Events,
-  plan: RowsRead,
-  operation: string,
-  found: readonly FoundRow[],
-  spent: () => Spent | undefined,
-): Answer {
-  const answer = eachOf(plan, operation, found)
-  if (answer.kind !== 'hit') return answer
-  const rows = answer.value as readonly unknown[]
-  const spentOnAll = spent()
-  for (const [i, { key }] of plan.rows.entries()) {
-    events.hit(plan.model.name, operation, rows[i] === null, key, spentOnAll)
-  }
-  return { kind: 'hit', value: rows.filter(row => row !== null) }
-}
-
-function answerOfFoundRows(plan: RowsRead, operation: string, found: readonly FoundRow[]): Answer {
-  const answer = eachOf(plan, operation, found)
-  if (answer.kind !== 'hit') return answer
-  return { kind: 'hit', value: (answer.value as readonly unknown[]).filter(row => row !== null) }
-}
-
-/** Each row of a list, or null. */
 function eachOf(plan: RowsRead, operation: string, found: readonly FoundRow[]): Answer {
   const rows: unknown[] = []
   for (const row of found) {
@@ -110,6 +90,10 @@ function eachOf(plan: RowsRead, operation: string, found: readonly FoundRow[]): 
     rows.push(answer.value)
   }
   return { kind: 'hit', value: rows }
+}
+
+function withoutAbsent(rows: readonly unknown[]): unknown[] {
+  return rows.filter(row => row !== null)
 }
 
 /** Looks that are on their way from the front to the hook, by the object that the query's args are in: it is of the front's making. */

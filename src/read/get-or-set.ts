@@ -109,7 +109,7 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
     const payload = this.#encoded(value)
     if (ticket !== undefined) {
       const { events, store } = this.#context
-      events.fill(OPERATION, this.#fill(ticket, payload), this.key, payload?.length ?? 0, store)
+      events.fill(OPERATION, this.#fill(ticket, payload), this.key, payload, store)
     }
     return payload
   }

@@ -31,7 +31,8 @@ export function readModel(
   hasHooksBehind: boolean,
 ): Promise<unknown> {
   // An extension that is applied twice meets its own loads.
-  if (isLoadOf(operation, context) || isOfProbe(argsOfCall(operation))) return passOn(operation)
+  if (isLoadOf(operation, context) || (context.probe !== undefined && isOfProbe(argsOfCall(operation))))
+    return passOn(operation)
   const look = context.transactionOf(operation) === undefined ? takeLook(argsOfCall(operation)) : undefined
   const plan = look?.plan ?? planIn(context, traits, operation, hasHooksBehind)
   if (plan.kind === 'bypass') return bypassed(context, operation, plan.why)

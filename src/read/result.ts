@@ -63,7 +63,7 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
     if (ticket !== undefined) {
       const { events, store } = this.#context
       const outcome = this.#fill(ticket, payload, result === null)
-      events.fill(this.model, outcome, this.key, payload?.length ?? 0, store)
+      events.fill(this.model, outcome, this.key, payload, store)
     }
     return payload
   }

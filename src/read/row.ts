@@ -64,7 +64,7 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
       const { unbatched } = this.#load
       const outcome = fillRow(this.#context, this.#plan, ticket, rowKey, { row, payload, unbatched })
       const { events, store } = this.#context
-      events.fill(this.model, outcome, this.key, payload?.length ?? 0, store)
+      events.fill(this.model, outcome, this.key, payload, store)
     }
     return row === null ? 'absent' : payload
   }

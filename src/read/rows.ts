@@ -9,12 +9,12 @@ import type { ClientTraits } from '../plan/selection.js'
 import { type Operation, queryWhole } from '../prisma7/operation.js'
 import type { Deadline } from '../redis/deadline.js'
 import type { Row } from '../wire/rows.js'
-import { type Answer, cacheAside, type Look, type Reading } from './read.js'
+import { type Answer, cacheAside, type Look, MISS, type Reading } from './read.js'
 import { answerOfEntry, lookUpSelected, needsWhole, RowReading } from './row.js'
-import { type LookedUp, lookUpRows, unseenRow } from './row-entry.js'
+import { type LookedUp, lookUpRows } from './row-entry.js'
 import { callerQuery, type Loaded, mayConcernOthers, type RowSource, wholeRowArgs } from './row-load.js'
 import { answerOfTree, TreeReading } from './tree.js'
-import { lookUpTree, type TreeSnapshot, unseenTree } from './tree-lookup.js'
+import { lookUpTree, type TreeSnapshot } from './tree-lookup.js'
 
 /** A row as it is read, alone or with its related rows. */
 export function rowReading(
@@ -45,15 +45,15 @@ export async function readRows(
   const times = look === undefined ? context.events.times() : look.times
   const load = new RowsLoad(context, traits, operation, plan)
   const list: List = { context, operation, plan, load }
-  const stored = look?.found ?? (await lookUpEach(context, plan, deadline))
-  const found = context.query?.fresh === true ? stored.map(unseen) : stored
+  const found = look?.found ?? (await lookUpEach(context, plan, deadline))
+  const isFresh = context.query?.fresh === true
   times?.redis()
   const rows: unknown[] = []
   const missing: Promise<void>[] = []
   for (const [i, key] of plan.rows.entries()) {
     const looked = found[i] as FoundRow
     // Rows that are found need no reading of their own.
-    const answer = answerOfFound(plan, operation.operation, looked)
+    const answer = isFresh ? MISS : answerOfFound(plan, operation.operation, looked)
     if (answer.kind === 'hit') {
       const spent = times?.spent(deadline.roundTrips)
       context.events.hit(plan.model.name, operation.operation, answer.value === null, key.key, spent)
@@ -86,10 +86,6 @@ export function lookUpEach(context: Context, plan: RowsRead, deadline: Deadline)
       return tree === undefined ? lookUpSelected(context, row, deadline) : lookUpTree(context, tree, row, deadline)
     }),
   )
-}
-
-function unseen(found: FoundRow): FoundRow {
-  return 'rows' in found ? unseenTree(found) : unseenRow(found)
 }
 
 /** What follows from one of what `lookUpEach` found. */

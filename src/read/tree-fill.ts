@@ -125,6 +125,6 @@ export class TreeFill {
 
   #filled({ model }: RowNode, outcome: FillOutcome, key: string, payload: Buffer | undefined): void {
     const { events, store } = this.#context
-    events.fill(model.name, outcome, key, payload?.length ?? 0, store)
+    events.fill(model.name, outcome, key, payload, store)
   }
 }

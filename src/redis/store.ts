@@ -43,6 +43,7 @@ import { EpochLives } from './epoch-lives.js'
 import type { Health } from './health.js'
 import { Holds } from './holds.js'
 import { CHUNK } from './key-groups.js'
+import { MissStreak } from './miss-streak.js'
 import { type Load, Renewals } from './token-renewals.js'
 import { FILL } from './scripts.js'
 import { TickBatcher } from './tick-batcher.js'
@@ -77,8 +78,6 @@ export interface FillOptions {
 }
 
 const TOKEN_MS = 10_000
-/** After so many misses in a row the next look-up sends the token's `SET` together with the `MGET`. */
-const MISSES_IN_A_ROW = 3
 
 export class Store {
   readonly #connection: Connection
@@ -106,7 +105,7 @@ export class Store {
   readonly #tokenMs: number
   readonly #renewals: Renewals
   readonly #lives: EpochLives
-  #missesInARow = 0
+  readonly #misses = new MissStreak()
 
   constructor(connection: Connection, health: Health, options: StoreOptions) {
     this.#connection = connection
@@ -142,8 +141,7 @@ export class Store {
 
   /**
    * Trip 1: an entry and what it depends on; undefined: Redis is out of reach. Answers what `read` makes of it, which is called
-   * for a whole tick at once and not in the caller's async context. `mayTakeToken`: a load fills under the token of this key, which
-   * may then be taken in the same trip.
+   * for a whole tick at once and not in the caller's async context. `mayTakeToken`: the token of this key, in the same trip.
    */
   lookUp<T>(
     key: string,
@@ -152,12 +150,8 @@ export class Store {
     read: (snapshot: Snapshot | undefined) => T,
     { mayTakeToken = false }: { readonly mayTakeToken?: boolean } = {},
   ): Promise<T> {
-    const left = deadline.at - this.#clock.now()
-    if (!this.#health.usable || left <= 0) return Promise.resolve(read(undefined))
-    this.#options.touch()
-    const batch = this.#lookUps.current()
-    batch.atMost(left)
-    deadline.joins(batch)
+    const batch = this.#joined(this.#lookUps, deadline)
+    if (batch === undefined) return Promise.resolve(read(undefined))
     if (mayTakeToken) batch.mayTakeToken(key)
     return batch.lookUp(key, dependsOn, read)
   }
@@ -169,13 +163,9 @@ export class Store {
     deadline: Deadline,
     read: (snapshot: Snapshot | undefined, index: number) => T,
   ): Promise<T[]> {
-    const left = deadline.at - this.#clock.now()
-    if (!this.#health.usable || left <= 0) return Promise.resolve(keys.map((_, i) => read(undefined, i)))
     if (keys.length === 0) return Promise.resolve([])
-    this.#options.touch()
-    const batch = this.#lookUps.current()
-    batch.atMost(left)
-    deadline.joins(batch)
+    const batch = this.#joined(this.#lookUps, deadline)
+    if (batch === undefined) return Promise.resolve(keys.map((_, i) => read(undefined, i)))
     return batch.lookUpAll(keys, dependsOn, read)
   }
 
@@ -214,11 +204,8 @@ export class Store {
     if (epochsKnown) this.#lives.seen(dependsOn, known)
     if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known }
 
-    const left = deadline.at - this.#clock.now()
-    if (!this.#health.usable || left <= 0) return undefined
-    const batch = this.#acquires.current()
-    batch.atMost(left)
-    deadline.joins(batch)
+    const batch = this.#joined(this.#acquires, deadline)
+    if (batch === undefined) return undefined
     const entryAt = token !== undefined || key === undefined ? undefined : batch.token(key, this.#tokenMs)
     const epochsAt = known.map((epoch, i) => {
       const epochKey = dependsOn.epochs[i] as string
@@ -284,10 +271,24 @@ export class Store {
     return this.#holds.close()
   }
 
+  /** The batch of this tick, for a read that may still wait for Redis. */
+  #joined<Batch extends LookUpBatch | AcquireBatch>(
+    batches: TickBatcher<Batch>,
+    deadline: Deadline,
+  ): Batch | undefined {
+    const left = deadline.at - this.#clock.now()
+    if (!this.#health.usable || left <= 0) return undefined
+    this.#options.touch()
+    const batch = batches.current()
+    batch.atMost(left)
+    deadline.joins(batch)
+    return batch
+  }
+
   async #lookUp(batch: LookUpBatch): Promise<boolean> {
     const { generation } = this.#health
     const { onlyKey } = batch
-    const isMissLikely = onlyKey !== undefined && this.#missesInARow >= MISSES_IN_A_ROW
+    const isMissLikely = onlyKey !== undefined && this.#misses.isLikelyToGoOn
     this.#clock.start(Math.ceil(batch.keys.length / CHUNK))
     const replies = isMissLikely
       ? await this.#getAndTake(batch, onlyKey)
@@ -296,10 +297,7 @@ export class Store {
     const isCurrent = generation === this.#health.generation
     if (isCurrent && replies === undefined) this.#health.failed()
     if (isCurrent && replies !== undefined) this.#health.succeeded()
-    if (onlyKey !== undefined && replies !== undefined) {
-      const entry = replies.at(-1) ?? null
-      this.#missesInARow = entry === null || isTokenAlone(entry) ? this.#missesInARow + 1 : 0
-    }
+    if (onlyKey !== undefined && replies !== undefined) this.#misses.add(replies.at(-1) ?? null)
     batch.answer(isCurrent ? replies : undefined)
     return true
   }
