@@ -25,9 +25,10 @@ import {
   works,
 } from './contenders.js'
 import { heldHeap } from './heap.js'
-import { compare, type Measured, type Plan } from './measure.js'
+import { compare, type Measured, parallel, type Plan } from './measure.js'
 import { goalsOf } from './goals.js'
-import { type Bytes, type Parts, readParts, writePage } from './page.js'
+import { type Bytes, type Parts, type ProfiledWork, readParts, writePage } from './page.js'
+import { profileOf } from './profiler.js'
 import { keptWhatItMissed, onlyHits, Unproven, warmUp } from './proof.js'
 import { openStage, type Stage } from './stage.js'
 import { stillWarm, writesOfEach } from './writes.js'
@@ -58,6 +59,7 @@ const MEASURES: {
 } = {
   bytes: bytesOfEach,
   reads: readsOfEach,
+  profile: profilesOfEach,
   misses: missesOfEach,
   stillWarm: () => stillWarm(stage),
   writes: () => writesOfEach(stage, SIZES, WRITES),
@@ -113,6 +115,29 @@ async function readsOfEach() {
     reads.push({ work: work.name, measured })
   }
   return reads
+}
+
+/** Whose code runs in a hit: ours, and that of the bare `GET` that it is measured against. */
+async function profilesOfEach(): Promise<ProfiledWork[]> {
+  const found: ProfiledWork[] = []
+  for (const work of works) {
+    step(`profile: ${work.name}`)
+    const both = []
+    for (const contender of [named(OURS), named(FLOOR)]) {
+      await warmUp(stage, [contender], work)
+      const run = (i: number) => contender.read(work, i)
+      await parallel(run, 1500)
+      both.push(await profileOf(run, quick ? 500 : 6000))
+    }
+    const [ours, floor] = both as [(typeof both)[0], (typeof both)[0]]
+    found.push({
+      work: work.name,
+      ours: { cpuMicros: ours.cpuMicros, owners: ours.owners },
+      floor: { cpuMicros: floor.cpuMicros, owners: floor.owners },
+      functions: ours.functions.slice(0, 12),
+    })
+  }
+  return found
 }
 
 /** Bytes of the values in Redis after one read, against the JSON of what it answers. */

@@ -4,6 +4,7 @@ import { bars, lines } from './charts.js'
 import { FLOOR, FLOOR_PER_TICK, OURS, PLAIN } from './contenders.js'
 import type { Held } from './heap.js'
 import { IN_FLIGHT, type Measured } from './measure.js'
+import type { Profiled, Share } from './profiler.js'
 
 export interface Bytes {
   readonly work: string
@@ -50,6 +51,16 @@ export interface Limit {
   readonly p99: number
 }
 
+/** Whose code runs in a hit of one work, in µs of CPU per hit. */
+export interface ProfiledWork {
+  readonly work: string
+  readonly ours: Pick<Profiled, 'cpuMicros' | 'owners'>
+  /** A bare `GET` and decode of the same. */
+  readonly floor: Pick<Profiled, 'cpuMicros' | 'owners'>
+  /** Of ours, the largest first. */
+  readonly functions: readonly Share[]
+}
+
 /** What was measured, when, of what and on what. */
 interface Part<Measure> {
   readonly date: string
@@ -63,6 +74,7 @@ interface Part<Measure> {
 export interface Parts {
   readonly bytes?: Part<readonly Bytes[]>
   readonly reads?: Part<readonly { readonly work: string; readonly measured: readonly Measured[] }[]>
+  readonly profile?: Part<readonly ProfiledWork[]>
   readonly misses?: Part<readonly Measured[]>
   readonly stillWarm?: Part<readonly StillWarm[]>
   readonly writes?: Part<readonly WriteCost[]>
@@ -118,7 +130,7 @@ export async function writePage(parts: Parts, goals: readonly Goal[]): Promise<v
 }
 
 function pageOf(parts: Parts, goals: readonly Goal[]): string {
-  const { reads, misses, writes, bytes, stillWarm, advice, heap, limit } = parts
+  const { reads, profile, misses, writes, bytes, stillWarm, advice, heap, limit } = parts
   return [
     ...(goals.length === 0
       ? []
@@ -135,6 +147,15 @@ function pageOf(parts: Parts, goals: readonly Goal[]): string {
       '![Hits per second](plots/rate.svg)',
       '![Latency of a hit](plots/latency.svg)',
       ...measured.flatMap(each => [`### ${each.work}`, readsTable(each.measured)]),
+    ]),
+    ...section('Where the time of a hit goes', profile, measured => [
+      `CPU time of the process per hit in µs, by whose code ran, at ${IN_FLIGHT} in flight; behind the stroke that of a bare \`GET\` and decode of the same. The profiler itself costs a tenth to a fifth.`,
+      profileTable(measured),
+      'The functions of a hit that take most, in µs:',
+      ...measured.map(
+        ({ work, functions }) =>
+          `- **${work}**: ${functions.map(({ name, micros }) => `${functionName(name)} ${micros.toFixed(2)}`).join(', ')}`,
+      ),
     ]),
     ...section('Misses', misses, measured => [
       'Rows that nobody has read before: look, load, store. Read again, they were hits.',
@@ -239,6 +260,26 @@ function readsTable(measured: readonly Measured[]): string {
       each.cpu.toFixed(1),
     ]),
   )
+}
+
+function profileTable(measured: readonly ProfiledWork[]): string {
+  const owners = [...new Set(measured.flatMap(({ ours }) => ours.owners.map(({ name }) => name)))]
+  const of = (shares: readonly Share[], owner: string) => shares.find(({ name }) => name === owner)?.micros ?? 0
+  const lines = owners.map(owner => [
+    owner,
+    ...measured.map(
+      ({ ours, floor }) => `${of(ours.owners, owner).toFixed(1)} / ${of(floor.owners, owner).toFixed(1)}`,
+    ),
+  ])
+  const all = measured.map(({ ours, floor }) => `${ours.cpuMicros.toFixed(1)} / ${floor.cpuMicros.toFixed(1)}`)
+  return table(['', ...measured.map(({ work }) => work)], [...lines, ['all', ...all]])
+}
+
+/** `decode wire/rows.js:55` → `decode` of `wire/rows.js`. The parts of the runtime have no file. */
+function functionName(name: string): string {
+  const [what = '', where = ''] = name.split(' ').length > 2 ? [name.replace(/ :0$/, '')] : name.split(' ')
+  const file = where.replace(/:\d+$/, '')
+  return file === '' ? what : `\`${what}\` of \`${file}\``
 }
 
 function adviceTable(measured: readonly Measured[]): string {

@@ -22,8 +22,12 @@ import {
 import { EVERY_WRITE, UNNAMED_WRITES } from '../wire/keys.js'
 import type { Row } from '../wire/rows.js'
 
-/** What Redis said about a row. */
-export interface LookedUp {
+/**
+ * What Redis said about a row. A class, because it holds rows: where the objects of a literal outlive a collection of young ones,
+ * V8 makes the next ones old (allocation-site pretenuring), with all that they hold. A hit with 50 related rows then cost two to
+ * three times as much, for the life of the process.
+ */
+export class LookedUp {
   /** The row, or that there is none; undefined: no valid entry. */
   readonly found: Row | 'absent' | undefined
   /** What is stored at the row's key; undefined: Redis is out of reach. */
@@ -31,7 +35,19 @@ export interface LookedUp {
   /** The row's key, as far as it is known before a load. */
   readonly rowKey: string | undefined
   /** What is stored at the key of a pointer that leads nowhere. */
-  readonly pointer?: Snapshot | undefined
+  readonly pointer: Snapshot | undefined
+
+  constructor(
+    found: LookedUp['found'],
+    snapshot: Snapshot | undefined,
+    rowKey: string | undefined,
+    pointer: Snapshot | undefined = undefined,
+  ) {
+    this.found = found
+    this.snapshot = snapshot
+    this.rowKey = rowKey
+    this.pointer = pointer
+  }
 }
 
 /** Where entries are looked up and filled. */
@@ -42,7 +58,7 @@ export interface Entries {
   readonly query?: Pick<QueryConfig, 'ttlMs'> | undefined
 }
 
-const OUT_OF_REACH: LookedUp = { found: undefined, snapshot: undefined, rowKey: undefined }
+const OUT_OF_REACH = new LookedUp(undefined, undefined, undefined)
 
 // ---- look up
 
@@ -66,12 +82,12 @@ export function lookUpRow(
     const read = (snapshot: Snapshot | undefined) => {
       if (snapshot === undefined) return OUT_OF_REACH
       const found = rowIn(lookup.cached, snapshot, fieldIndexes)
-      if (by === identity) return { found, snapshot, rowKey }
+      if (by === identity) return new LookedUp(found, snapshot, rowKey)
       // The id came from a pointer or a guess: the row counts only if it has exactly the value in the query.
       const proven = found !== undefined && found !== 'absent' && isPinnedBy(lookup, found)
       if (!proven) guesses.target.delete(key)
       else if (guessed !== rowId) guesses.target.set(key, rowId)
-      return { found: proven ? found : undefined, snapshot, rowKey }
+      return new LookedUp(proven ? found : undefined, snapshot, rowKey)
     }
     return store.lookUp(rowKey, model.keys, deadline, read, { mayTakeToken: true })
   }
@@ -95,7 +111,7 @@ export function lookUpRows(
 ): Promise<LookedUp[]> {
   const keys = rows.map(({ key }) => key)
   return store.lookUpAll(keys, model.keys, deadline, (snapshot, i) =>
-    snapshot === undefined ? OUT_OF_REACH : { found: rowIn(cached, snapshot, fieldIndexes), snapshot, rowKey: keys[i] },
+    snapshot === undefined ? OUT_OF_REACH : new LookedUp(rowIn(cached, snapshot, fieldIndexes), snapshot, keys[i]),
   )
 }
 
@@ -109,10 +125,8 @@ async function lookUpByPointer(
   const snapshot = await store.lookUp(key, model.keys, deadline, seen => seen)
   if (snapshot === undefined) return OUT_OF_REACH
   const pointed = pointerIn(lookup, snapshot)
-  if (pointed === 'absent') return { found: pointed, snapshot, rowKey: undefined }
-  if (pointed === undefined) {
-    return { found: undefined, snapshot: { ...snapshot, entry: null }, rowKey: undefined, pointer: snapshot }
-  }
+  if (pointed === 'absent') return new LookedUp(pointed, snapshot, undefined)
+  if (pointed === undefined) return new LookedUp(undefined, { ...snapshot, entry: null }, undefined, snapshot)
   return lookUpById(pointed)
 }
 
@@ -144,9 +158,9 @@ function pointerIn({ cached }: Lookup, { entry, epochs, held }: Snapshot): strin
 /** What was found as if the entry were not valid. The token of the entry that is there still counts. */
 export function unseenRow({ found, snapshot, rowKey }: LookedUp): LookedUp {
   if (found === 'absent' && rowKey === undefined) {
-    return { found: undefined, snapshot: snapshot && { ...snapshot, entry: null }, rowKey }
+    return new LookedUp(undefined, snapshot && { ...snapshot, entry: null }, rowKey)
   }
-  return { found: undefined, snapshot, rowKey }
+  return new LookedUp(undefined, snapshot, rowKey)
 }
 
 // ---- fill

@@ -21,18 +21,27 @@ export class TreeSnapshot {
   found: Row | 'absent' | undefined
 }
 
-export interface RelatedFound {
+/** A class for the reason of `LookedUp`. */
+export class RelatedFound {
   readonly keys: RelatedKeys
   readonly snapshot: Snapshot | undefined
   /** Undefined: no valid entry. */
   readonly found: { readonly result: unknown } | undefined
+
+  constructor(keys: RelatedKeys, snapshot: Snapshot | undefined, found: RelatedFound['found']) {
+    this.keys = keys
+    this.snapshot = snapshot
+    this.found = found
+  }
 }
 
 /** What was found as if no entry were valid. */
 export function unseenTree({ rows, related }: TreeSnapshot): TreeSnapshot {
   const unseen = new TreeSnapshot()
   for (const [node, row] of rows) unseen.rows.set(node, unseenRow(row))
-  for (const [entry, { keys, snapshot }] of related) unseen.related.set(entry, { keys, snapshot, found: undefined })
+  for (const [entry, { keys, snapshot }] of related) {
+    unseen.related.set(entry, new RelatedFound(keys, snapshot, undefined))
+  }
   return unseen
 }
 
@@ -118,7 +127,7 @@ class TreeLookup {
   #related(related: RelatedEntry, keys: RelatedKeys): Promise<unknown> {
     return this.#entries.store.lookUp(keys.key, keys.dependsOn, this.#deadline, snapshot => {
       const found = snapshot && relatedIn(related, keys, snapshot)
-      this.snapshot.related.set(related, { keys, snapshot, found })
+      this.snapshot.related.set(related, new RelatedFound(keys, snapshot, found))
       return found?.result
     })
   }
