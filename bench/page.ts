@@ -264,15 +264,15 @@ function readsTable(measured: readonly Measured[]): string {
 
 function profileTable(measured: readonly ProfiledWork[]): string {
   const owners = [...new Set(measured.flatMap(({ ours }) => ours.owners.map(({ name }) => name)))]
-  const of = (shares: readonly Share[], owner: string) => shares.find(({ name }) => name === owner)?.micros ?? 0
-  const lines = owners.map(owner => [
+  const microsOf = (shares: readonly Share[], owner: string) => shares.find(({ name }) => name === owner)?.micros ?? 0
+  const rows = owners.map(owner => [
     owner,
     ...measured.map(
-      ({ ours, floor }) => `${of(ours.owners, owner).toFixed(1)} / ${of(floor.owners, owner).toFixed(1)}`,
+      ({ ours, floor }) => `${microsOf(ours.owners, owner).toFixed(1)} / ${microsOf(floor.owners, owner).toFixed(1)}`,
     ),
   ])
   const all = measured.map(({ ours, floor }) => `${ours.cpuMicros.toFixed(1)} / ${floor.cpuMicros.toFixed(1)}`)
-  return table(['', ...measured.map(({ work }) => work)], [...lines, ['all', ...all]])
+  return table(['', ...measured.map(({ work }) => work)], [...rows, ['all', ...all]])
 }
 
 /** `decode wire/rows.js:55` → `decode` of `wire/rows.js`. The parts of the runtime have no file. */

@@ -1,9 +1,10 @@
 /** Makes the context of one schema and one driver adapter: everything that their clients share. */
-import { hash } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
 import type { Context } from './context.js'
 import type { Events } from './events.js'
 import { Fleet, type FleetTimes } from './fleet/fleet.js'
+import { Reports } from './fleet/report.js'
+import { settingsText } from './fleet/settings.js'
 import { ownVersion } from './fleet/versions.js'
 import { Flights, type SharedRow } from './local/flights.js'
 import { Guesses } from './local/guesses.js'
@@ -24,6 +25,7 @@ import { Store } from './redis/store.js'
 import { Access } from './source/access.js'
 import type { Schema } from './schema/schema.js'
 import type { Database } from './source/database.js'
+import { signWith } from './source/sign.js'
 import { valuesEpoch } from './wire/keys.js'
 
 /**
@@ -87,8 +89,18 @@ export function createContext(
   const client = typeof redis === 'string' ? OwnClient.of(redis) : redis
   const connection = new (overrides.Connection ?? Connection)(client, !enabled)
   const version = ownVersion(catalog, prefix)
-  const fleetOptions = { prefix, version, epochs, source, times: overrides.fleetTimes, emit }
-  const fleet = new (overrides.Fleet ?? Fleet)(connection, fleetOptions)
+  const state = () => ({ usable: health.inUse, pending: health.pending })
+  const reports = new Reports(connection, { prefix, events, deadlineMs: invalidationDeadlineMs, state })
+  const fleet = new (overrides.Fleet ?? Fleet)(connection, {
+    prefix,
+    version,
+    epochs,
+    source,
+    settings: settingsText(config),
+    reports,
+    times: overrides.fleetTimes,
+    emit,
+  })
   const healthOptions = { prefix, epochs, fleet, deadlineMs: invalidationDeadlineMs, holdMs, emit }
   const health = new (overrides.Health ?? Health)(connection, healthOptions)
   const store = new (overrides.Store ?? Store)(connection, health, {
@@ -152,6 +164,7 @@ export function createContext(
     rest: () => health.rest(invalidationDeadlineMs),
     async close() {
       probe?.close()
+      reports.close()
       const openHolds = store.close()
       const pendingInvalidations = await health.close(invalidationDeadlineMs)
       const outstanding = { pendingInvalidations, openHolds }
@@ -187,17 +200,6 @@ function epochsOf(catalog: Catalog, prefix: string): string[] {
 function tagMsOf({ policies, ttlMs }: ContextConfig): number {
   const ttls = [...policies.values()].flatMap(policy => [policy.ttlMs, policy.negativeTtlMs, policy.queriesTtlMs ?? 0])
   return Math.max(Math.ceil(2 * Math.max(ttlMs, ...ttls)), SHORTEST_TAG_MS)
-}
-
-/**
- * Mixes the source into the fingerprints, in place: no entry of one source can be read as one of another, whatever is stored under
- * the prefix.
- */
-function signWith(source: string, fingerprints: readonly Buffer[]): void {
-  const mark = Buffer.from(hash('sha256', source, 'hex'), 'hex')
-  for (const fingerprint of fingerprints) {
-    for (let i = 0; i < fingerprint.length; i++) fingerprint[i] = (fingerprint[i] as number) ^ (mark[i] as number)
-  }
 }
 
 function warnOfHooks({ emit }: Events): void {

@@ -147,6 +147,11 @@ export interface Stats {
 
 export type Emit = (event: CacheEvent) => void
 
+export type ReadEvent = Extract<CacheEvent, { type: 'hit' | 'miss' | 'shared' | 'bypass' }>
+
+/** Is told of each read, with its key whatever `includeKeys` says. */
+export type WatchReads = (read: ReadEvent, key: string | undefined) => void
+
 /** Where rare events become lines for people (`log.ts`). */
 export interface EventLog {
   event(event: CacheEvent): void
@@ -175,6 +180,7 @@ export class Events {
   /** Warnings about the set-up: they come before anybody can listen. */
   readonly #warnings: CacheEvent[] = []
   readonly #traces = new Traces<CacheEvent>()
+  #watchReads: WatchReads | undefined
 
   constructor(includeKeys: boolean, log: EventLog) {
     this.#includeKeys = includeKeys
@@ -185,6 +191,14 @@ export class Events {
     this.#listeners.add(listener)
     for (const warning of this.#warnings) tell(listener, warning)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** For the command line; it is one at a time. */
+  watchReads(watch: WatchReads): () => void {
+    this.#watchReads = watch
+    return () => {
+      this.#watchReads = undefined
+    }
   }
 
   /** The cache ends because the application says so: that is nothing to warn of. */
@@ -209,7 +223,7 @@ export class Events {
   hit(model: string, operation: string, negative: boolean, key: string, spent: Spent | undefined): void {
     this.stats.hits++
     if (negative) this.stats.negativeHits++
-    if (spent !== undefined) this.emit({ type: 'hit', model, operation, negative, ...this.#keyed(key), ...spent })
+    if (spent !== undefined) this.#read({ type: 'hit', model, operation, negative, ...this.#keyed(key), ...spent }, key)
   }
 
   miss({ model, operation, key }: Queried, missed: WhyMissed | undefined, spent: Spent | undefined): void {
@@ -217,12 +231,12 @@ export class Events {
     if (missed === undefined || spent === undefined) return
     const { why } = missed
     const staleBy = missed.staleBy?.map(epoch => (this.#includeKeys ? epoch.key : epoch.name))
-    this.emit({ type: 'miss', model, operation, ...this.#keyed(key), why, ...(staleBy && { staleBy }), ...spent })
+    this.#read({ type: 'miss', model, operation, ...this.#keyed(key), why, ...(staleBy && { staleBy }), ...spent }, key)
   }
 
   shared({ model, operation, key }: Queried, spent: Spent | undefined): void {
     this.stats.shared++
-    if (spent !== undefined) this.emit({ type: 'shared', model, operation, ...this.#keyed(key), ...spent })
+    if (spent !== undefined) this.#read({ type: 'shared', model, operation, ...this.#keyed(key), ...spent }, key)
   }
 
   /**
@@ -241,7 +255,7 @@ export class Events {
     if (times === undefined) return query()
     return afterwards(query, () => {
       times.database()
-      this.emit({ type: 'bypass', model, operation, why, ...times.spent(roundTrips) })
+      this.#read({ type: 'bypass', model, operation, why, ...times.spent(roundTrips) })
     })
   }
 
@@ -292,12 +306,18 @@ export class Events {
     if (this.#channel.hasSubscribers) this.#channel.publish(event)
   }
 
+  #read(event: ReadEvent, key?: string): void {
+    this.#watchReads?.(event, key)
+    this.emit(event)
+  }
+
   #keyed(key: string): { key?: string } {
     return this.#includeKeys ? { key } : {}
   }
 
   get #heard(): boolean {
-    return this.#listeners.size > 0 || this.#channel.hasSubscribers || this.#traces.areRunning
+    const isObserved = this.#listeners.size > 0 || this.#channel.hasSubscribers
+    return isObserved || this.#traces.areRunning || this.#watchReads !== undefined
   }
 }
 

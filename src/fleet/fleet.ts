@@ -28,8 +28,18 @@ export interface FleetOptions {
   readonly epochs: readonly string[]
   /** Undefined while the source is not known. */
   readonly source: () => string | undefined
+  /** How this process caches, for the command line. */
+  readonly settings?: string | undefined
+  readonly reports?: ReportsOfProcess | undefined
   readonly times?: FleetTimes | undefined
   readonly emit: Emit
+}
+
+/** What this process tells the command line while it is watched. */
+interface ReportsOfProcess {
+  readonly id: string
+  /** Somebody watches, for so long; 0: nobody does. */
+  watch(ms: number): void
 }
 
 export interface FleetTimes {
@@ -52,10 +62,11 @@ const KNOWLEDGE_KEPT_MS = 7 * 24 * 3_600_000
  *
  * KEYS[1] the fleet · ARGV[1] source, or '' while it is not known · ARGV[2] digest of the version · ARGV[3] lease in ms ·
  * ARGV[4] how long it is remembered in ms · ARGV[5] how long knowledge is kept in ms · ARGV[6] '=' and the owner whose lease may be
- * taken over, or '' · ARGV[7] the knowledge of the version, to introduce it, or '' · ARGV[8…] digests whose knowledge is there already ·
- * answers `[status, owner, number, digest, alive, knowledge, digest, …]`; status: `ours` (number: ms since the version was introduced),
+ * taken over, or '' · ARGV[7] the knowledge of the version, to introduce it, or '' · ARGV[8] how the process caches, for the command
+ * line · ARGV[9] its id · ARGV[10…] digests whose knowledge is there already · answers
+ * `[status, owner, number, watched, digest, alive, knowledge, digest, …]`; status: `ours` (number: ms since the version was introduced),
  * `foreign`, `vacant` (the lease has run out: invalidate all epochs and come again) or `new` (introduce the version; number: 0 if
- * it was never there before)
+ * it was never there before); watched: for how many ms the command line wants reports
  */
 export const CHECK_IN = `#!lua flags=allow-oom
 local key, time = KEYS[1], redis.call('TIME')
@@ -77,7 +88,8 @@ if source ~= '' and owner ~= source then
   fleet = {source = source, versions = {}, ['until'] = 0}
 end
 local own = fleet.versions[digest] or {last = 0}
-local reply = {'ours', owner, own.last}
+local watched = math.max((tonumber(fleet.watched) or 0) - now, 0)
+local reply = {'ours', owner, own.last, watched}
 if knowledge ~= '' then
   own.plan = knowledge
   if own.last <= now then own.since = now end
@@ -85,14 +97,19 @@ if knowledge ~= '' then
 end
 if own.last > now and own.plan then
   own.last = now + lease
+  own.settings = ARGV[8]
   fleet.versions[digest] = own
+  if watched > 0 then
+    if type(fleet.reporters) ~= 'table' then fleet.reporters = {} end
+    fleet.reporters[ARGV[9]] = now + lease
+  end
   if source ~= '' then fleet['until'] = now + lease end
   reply[3] = now - (tonumber(own.since) or now)
 else
   reply[1] = 'new'
 end
 local known = {}
-for i = 8, #ARGV do known[ARGV[i]] = true end
+for i = 10, #ARGV do known[ARGV[i]] = true end
 for name, other in pairs(fleet.versions) do
   if name ~= digest then
     if other.last + ARGV[4] < now then
@@ -118,6 +135,7 @@ interface CheckedIn {
   readonly owner: string
   /** Since the version was introduced; of a version to be introduced 0 if it was never there before. */
   readonly ageMs: number
+  readonly watchedMs: number
   readonly others: readonly { readonly digest: string; readonly alive: boolean }[]
 }
 
@@ -224,6 +242,7 @@ export class Fleet implements FleetView {
       if (status === 'foreign') return this.#isForeign(sentAt, owner)
       if (status === 'ours') {
         this.#learn(sentAt, mySource !== '', reply)
+        this.#options.reports?.watch(reply.watchedMs)
         return true
       }
       const stale = status === 'vacant' ? epochs : this.#staleSinceGone(reply)
@@ -235,20 +254,23 @@ export class Fleet implements FleetView {
   }
 
   async #send(source: string, replaces: string, introduce: boolean, ms: number): Promise<CheckedIn | undefined> {
-    const { version } = this.#options
+    const { version, settings, reports } = this.#options
     const { leaseMs } = this.#times
     const knowledge = introduce ? version.text : ''
     const known = [...this.#versions].flatMap(([digest, theirs]) => (theirs === undefined ? [] : [digest]))
-    const args = [source, version.digest, leaseMs, REMEMBERED_MS, KNOWLEDGE_KEPT_MS, replaces, knowledge, ...known]
+    const times = [leaseMs, REMEMBERED_MS, KNOWLEDGE_KEPT_MS]
+    const args = [source, version.digest, ...times, replaces, knowledge, settings ?? '', reports?.id ?? '', ...known]
     const replies = await this.#connection.send([['eval', CHECK_IN, 1, this.#key, ...args]], ms)
     const [reply] = replies ?? []
     if (reply instanceof Error) {
-      return PASSING.test(reply.message) ? undefined : { status: 'refused', owner: '', ageMs: 0, others: [] }
+      return PASSING.test(reply.message)
+        ? undefined
+        : { status: 'refused', owner: '', ageMs: 0, watchedMs: 0, others: [] }
     }
     return Array.isArray(reply) ? this.#read(reply) : undefined
   }
 
-  #read([status, owner, ageMs, ...others]: readonly Reply[]): CheckedIn {
+  #read([status, owner, ageMs, watchedMs, ...others]: readonly Reply[]): CheckedIn {
     const found: { digest: string; alive: boolean }[] = []
     for (let i = 0; i < others.length; i += 3) {
       const digest = String(others[i])
@@ -260,6 +282,7 @@ export class Fleet implements FleetView {
       status: String(status) as CheckedIn['status'],
       owner: String(owner),
       ageMs: Number(ageMs ?? 0),
+      watchedMs: Number(watchedMs ?? 0),
       others: found,
     }
   }

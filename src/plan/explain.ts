@@ -78,7 +78,8 @@ interface Facts {
   epochs(epochs: readonly string[], lists?: readonly ParentList[]): readonly string[]
 }
 
-function factsOf(catalog: Catalog): Facts {
+/** Which writes invalidate what, in words. */
+export function factsOf(catalog: Catalog): Facts {
   const byKey = new Map<string, readonly string[]>()
   for (const model of catalog.values()) {
     const { name, keys, relations } = model

@@ -12,7 +12,7 @@ import type { Probed } from '../local/probe.js'
 import type { Answer } from './read.js'
 import { answerOfResult, lookUpResult } from './result.js'
 import { answerOfEntry, lookUpSelected } from './row.js'
-import type { LookedUp } from './row-entry.js'
+import type { Entries, LookedUp } from './row-entry.js'
 import { answerOfFound, type FoundRow, lookUpEach } from './rows.js'
 import { answerOfTree } from './tree.js'
 import { lookUpTree, type TreeSnapshot } from './tree-lookup.js'
@@ -27,12 +27,12 @@ export interface FirstLook {
 }
 
 /** Looks up what a plan needs, in as few round trips as its keys allow. */
-export function lookUp(context: Context, plan: CachedPlan, deadline: Deadline): Promise<unknown> {
-  if (plan.kind === 'rows') return lookUpEach(context, plan, deadline)
-  if (plan.kind === 'result') return lookUpResult(context, plan, deadline)
+export function lookUp(entries: Entries, plan: CachedPlan, deadline: Deadline): Promise<unknown> {
+  if (plan.kind === 'rows') return lookUpEach(entries, plan, deadline)
+  if (plan.kind === 'result') return lookUpResult(entries, plan, deadline)
   return plan.tree === undefined
-    ? lookUpSelected(context, plan, deadline)
-    : lookUpTree(context, plan.tree, plan, deadline)
+    ? lookUpSelected(entries, plan, deadline)
+    : lookUpTree(entries, plan.tree, plan, deadline)
 }
 
 /** What follows from what `lookUp` found. A hit is counted. */

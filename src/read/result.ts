@@ -10,7 +10,7 @@ import type { Ticket } from '../redis/store.js'
 import { combinedStamp, hasStamp, Kind, newToken, PAYLOAD_AT, seal, verifiedKind } from '../wire/envelope.js'
 import { callerQuery } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
-import { jittered } from './row-entry.js'
+import { type Entries, jittered } from './row-entry.js'
 import { whyMissed } from './why-missed.js'
 
 export class ResultReading implements Reading<Snapshot | undefined, Ticket | undefined, unknown, SharedRow> {
@@ -104,7 +104,7 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
 }
 
 export function lookUpResult(
-  { store }: Pick<Context, 'store'>,
+  { store }: Pick<Entries, 'store'>,
   { key, dependsOn }: ResultRead,
   deadline: Deadline,
 ): Promise<Snapshot | undefined> {

@@ -41,7 +41,7 @@ export class LookedUp {
     found: LookedUp['found'],
     snapshot: Snapshot | undefined,
     rowKey: string | undefined,
-    pointer: Snapshot | undefined = undefined,
+    pointer?: Snapshot,
   ) {
     this.found = found
     this.snapshot = snapshot
@@ -52,7 +52,7 @@ export class LookedUp {
 
 /** Where entries are looked up and filled. */
 export interface Entries {
-  readonly store: Store
+  readonly store: Pick<Store, 'lookUp' | 'lookUpAll' | 'fill'>
   readonly guesses: Guesses
   /** What `$cached` says of the query. */
   readonly query?: Pick<QueryConfig, 'ttlMs'> | undefined
@@ -116,7 +116,7 @@ export function lookUpRows(
 }
 
 async function lookUpByPointer(
-  store: Store,
+  store: Entries['store'],
   lookup: Lookup,
   deadline: Deadline,
   lookUpById: (rowId: string) => Promise<LookedUp>,

@@ -11,7 +11,7 @@ import type { Deadline } from '../redis/deadline.js'
 import type { Row } from '../wire/rows.js'
 import { type Answer, cacheAside, type Look, MISS, type Reading } from './read.js'
 import { answerOfEntry, lookUpSelected, needsWhole, RowReading } from './row.js'
-import { type LookedUp, lookUpRows } from './row-entry.js'
+import { type Entries, type LookedUp, lookUpRows } from './row-entry.js'
 import { callerQuery, type Loaded, mayConcernOthers, type RowSource, wholeRowArgs } from './row-load.js'
 import { answerOfTree, TreeReading } from './tree.js'
 import { lookUpTree, type TreeSnapshot } from './tree-lookup.js'
@@ -75,15 +75,15 @@ export async function readRows(
 export type FoundRow = LookedUp | TreeSnapshot
 
 /** Many rows by primary key alone are looked up with one promise for all of them. */
-export function lookUpEach(context: Context, plan: RowsRead, deadline: Deadline): Promise<readonly FoundRow[]> {
+export function lookUpEach(entries: Entries, plan: RowsRead, deadline: Deadline): Promise<readonly FoundRow[]> {
   const { tree, by, identity, rows, fieldIndexes } = plan
   if (tree === undefined && by === identity) {
-    return lookUpRows(context, plan, deadline, needsWhole(plan) ? undefined : fieldIndexes)
+    return lookUpRows(entries, plan, deadline, needsWhole(plan) ? undefined : fieldIndexes)
   }
   return Promise.all(
     rows.map((key): Promise<FoundRow> => {
       const row = rowReadOf(plan, key)
-      return tree === undefined ? lookUpSelected(context, row, deadline) : lookUpTree(context, tree, row, deadline)
+      return tree === undefined ? lookUpSelected(entries, row, deadline) : lookUpTree(entries, tree, row, deadline)
     }),
   )
 }

@@ -25,14 +25,14 @@ export function whyMissed(
   if (entry === null || isTokenAlone(entry)) return { why: 'absent' }
   const kind = verifiedKind(entry, fingerprint)
   if (kind === undefined) return { why: 'foreign' }
-  const [from, to] = stampOf(kind, tagged)
+  const [from, to] = epochsOfStamp(kind, tagged)
   const others = otherEpochs(entry, snapshot.epochs.slice(from, to)).map(i => epochs[i + from] as string)
   const staleBy = others.map(epoch => ({ key: epoch, name: nameOfEpoch(epoch) }))
   return staleBy.length === 0 ? { why: 'foreign' } : { why: 'stale', staleBy }
 }
 
-/** Which epochs the stamp of an entry is made of. */
-function stampOf(kind: number, tagged: number): [from: number, to?: number] {
+/** Which epochs the stamp of an entry is made of, of those that are looked up with it. */
+export function epochsOfStamp(kind: number, tagged: number): [from: number, to?: number] {
   switch (kind) {
     case Kind.row:
       return [UNNAMED_WRITES, UNNAMED_WRITES + 1]

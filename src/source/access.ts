@@ -23,14 +23,20 @@ export class Access {
     return this.#database.facts !== undefined
   }
 
+  /** Why models, and links between them, are not cached, by name; empty while the database has not answered. */
+  reasons(): ReadonlyMap<string, string> {
+    const { facts } = this.#database
+    if (facts === undefined) return new Map()
+    return (this.#closed ??= closedTo(this.#catalog, facts))
+  }
+
   /** The plan, or a bypass where not all users may see what it reads. */
   check(plan: ReadPlan): ReadPlan {
-    const { facts } = this.#database
-    if (plan.kind === 'bypass' || facts === undefined) return plan
-    this.#closed ??= closedTo(this.#catalog, facts)
-    if (this.#closed.size === 0) return plan
+    if (plan.kind === 'bypass') return plan
+    const closed = this.#closed ?? this.reasons()
+    if (closed.size === 0) return plan
     for (const name of plan.models) {
-      const why = this.#closed.get(name)
+      const why = closed.get(name)
       if (why !== undefined) return new Bypass(why)
     }
     return plan

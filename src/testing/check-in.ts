@@ -6,16 +6,20 @@ interface Version {
   readonly last: number
   readonly since?: unknown
   readonly plan?: string | undefined
+  readonly settings?: string | undefined
 }
 
 interface FleetText {
   readonly source: string
   readonly until?: unknown
+  readonly watched?: unknown
+  readonly reporters?: unknown
   readonly versions: Readonly<Record<string, unknown>>
 }
 
 export function checkIn({ keys: [key], argv, call }: Lua): Reply {
-  const [source = '', digest = '', leaseMs, rememberedMs, keptMs, replaces, knowledge = '', ...known] = argv.map(String)
+  const [source = '', digest = '', leaseMs, rememberedMs, keptMs, replaces, knowledge = '', ...more] = argv.map(String)
+  const [settings, id = '', ...known] = more
   const [seconds, microseconds] = call('TIME') as readonly Buffer[]
   const now = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
   const lease = Number(leaseMs)
@@ -32,14 +36,16 @@ export function checkIn({ keys: [key], argv, call }: Lua): Reply {
   }
   let own: Version = versions.get(digest) ?? { last: 0 }
   const before = own.last
+  const watched = Math.max((numberOf(fleet.watched) ?? 0) - now, 0)
   if (knowledge !== '') {
     own = { ...own, plan: knowledge, ...(own.last <= now && { since: now }), last: now + lease }
   }
   const isOurs = own.last > now && own.plan !== undefined
   if (isOurs) {
-    own = { ...own, last: now + lease }
+    own = { ...own, last: now + lease, settings }
     versions.set(digest, own)
     if (source !== '') until = now + lease
+    if (watched > 0) fleet = { ...fleet, reporters: { ...reportersOf(fleet), [id]: now + lease } }
   }
   const others: Reply[] = []
   for (const [name, other] of versions) {
@@ -57,7 +63,7 @@ export function checkIn({ keys: [key], argv, call }: Lua): Reply {
     call('SET', key, text, 'PX', rememberedMs)
   }
   const age = isOurs ? now - (numberOf(own.since) ?? now) : before
-  return [bytes(isOurs ? 'ours' : 'new'), bytes(owner), age, ...others]
+  return [bytes(isOurs ? 'ours' : 'new'), bytes(owner), age, watched, ...others]
 }
 
 /** What is stored; nothing, where that is no fleet. */
@@ -71,6 +77,10 @@ function fleetOf(stored: Reply): FleetText {
     // It is not JSON.
   }
   return { source: '', versions: {} }
+}
+
+function reportersOf({ reporters }: FleetText): object {
+  return typeof reporters === 'object' && reporters !== null ? reporters : {}
 }
 
 function versionsOf({ versions }: FleetText): Map<string, Version> {

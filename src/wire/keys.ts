@@ -134,6 +134,11 @@ export function fleetKey(prefix: string): string {
   return `${prefix}@fleet`
 }
 
+/** What a process reports while the command line watches. */
+export function reportKey(prefix: string, process: string): string {
+  return `${prefix}@report:${process}`
+}
+
 /** Whether an epoch is one of the few of a model, of links, or of all values; the others are tags, of which there are many. */
 export function isModelEpoch(epoch: string): boolean {
   return /@[a-z]+$/.test(epoch)

@@ -83,7 +83,8 @@ it('a hit without a listener measures nothing: its looks at the clock are those 
     await read()
     const off = [await looks(), await looks()]
     const end = prisma.$cache.on(() => {})
-    const on = await looks()
+    // The least of some: a timer of the cache may look at it meanwhile.
+    const on = Math.min(await looks(), await looks(), await looks())
     end()
     costs[name] = `${Math.min(...off, await looks())}, with a listener ${on}`
   }

@@ -104,7 +104,7 @@ describe('what is published', () => {
     const peers = Object.keys(peerDependencies).toSorted()
     const isOptional = (name: string) => peerDependenciesMeta[name]?.optional === true
     expect(peers.filter(name => !isOptional(name))).toEqual(['@prisma/client', 'ioredis'])
-    expect(peers.filter(isOptional)).toEqual(['@opentelemetry/api', 'prom-client'])
+    expect(peers.filter(isOptional)).toEqual(['@opentelemetry/api', 'pg', 'prom-client'])
     expect(manifest).not.toHaveProperty('optionalDependencies')
     expect(manifest).not.toHaveProperty('bundledDependencies')
   })

@@ -109,10 +109,12 @@ const checkInWith = (lease: string, remembered: string) =>
       one<Word>('1', '10000000'),
       one<Word>('', '=', '=s1', '=s2'),
       one<Word>('', '{"a":1}', 'x"y\\z/ü\u007f'),
+      one<Word>('', '[50,[]]'),
+      one<Word>('1-a', '2-b'),
       fc.subarray(['d1', 'd2', 'd3']),
     )
-    .map(([source, digest, kept, replaces, knowledge, known]): Word[] => {
-      const args = [source, digest, lease, remembered, kept, replaces, knowledge]
+    .map(([source, digest, kept, replaces, knowledge, settings, id, known]): Word[] => {
+      const args = [source, digest, lease, remembered, kept, replaces, knowledge, settings, id]
       return ['eval', CHECK_IN, '1', FLEET, ...args, ...known]
     })
 const checkIn = checkInWith('60000', '1000000000')
@@ -126,6 +128,8 @@ const foreignFleet = one<readonly Word[]>(
   ['set', FLEET, '{"source":"s1","versions":[]}'],
   ['set', FLEET, '{"source":"s2","until":"5","versions":{"d1":{"last":1},"d2":5,"d3":{"last":"x"}}}'],
   ['set', FLEET, '{"source":"","until":9000000000000,"more":1,"versions":{"d2":{"last":9000000000000,"plan":"p"}}}'],
+  ['set', FLEET, '{"source":"s1","until":0,"watched":9000000000000,"versions":{}}'],
+  ['set', FLEET, '{"source":"","watched":"9000000000000","reporters":5,"versions":{}}'],
   ['del', FLEET],
 )
 

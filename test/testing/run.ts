@@ -113,12 +113,14 @@ function isSame([name = '', script = '']: Words, real: unknown, memory: unknown)
   }
   if (command === 'keys') return same(sorted(real, 1), sorted(memory, 1))
   if (isCheckIn && Array.isArray(real) && Array.isArray(memory)) {
-    const [[status, owner, time, ...others], [status2, owner2, time2, ...others2]] = [real, memory].map(reply =>
-      reply.map(comparable),
-    ) as [unknown[], unknown[]]
+    const [[status, owner, time, watched, ...others], [status2, owner2, time2, watched2, ...others2]] = [
+      real,
+      memory,
+    ].map(reply => reply.map(comparable)) as [unknown[], unknown[]]
     // With `ours` it is an age, which may be 0 on one side.
     const isSameTime = status === 'ours' ? isNear(time, time2, TOLERANCE_MS) : near(time, time2)
-    return status === status2 && owner === owner2 && isSameTime && same(sorted(others, 3), sorted(others2, 3))
+    const isSameHead = status === status2 && owner === owner2 && isSameTime && isNear(watched, watched2, TOLERANCE_MS)
+    return isSameHead && same(sorted(others, 3), sorted(others2, 3))
   }
   return near(comparable(real), comparable(memory))
 }
