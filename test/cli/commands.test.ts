@@ -141,7 +141,7 @@ describe('top', () => {
     await loading
     expect(found).toMatchObject({ processes: 1, unusable: 0, models: { User: { hitRatio: 1, roundTrips: 1 } } })
     const { User, Post } = found.models
-    expect(User?.readsPerSecond).toBeGreaterThan(10)
+    expect(User?.readsPerSecond).toBeGreaterThan(0)
     expect((User?.readsPerSecond ?? 0) / (Post?.readsPerSecond ?? 0)).toBeGreaterThan(2.5)
     expect(User?.p50Ms).toBeGreaterThan(0)
     expect(User?.p99Ms).toBeGreaterThanOrEqual(User?.p50Ms ?? 0)
