@@ -8,6 +8,7 @@ import { CHUNK, KeyGroups } from './key-groups.js'
 import { forbiddenIn, refusalOf } from './redis-errors.js'
 import { type ServerInfo, serverInfoOf } from './server-info.js'
 import { isOwnClient, type OwnClient } from './own-client.js'
+import { Sentinels } from './sentinels.js'
 import { type ClientWatcher, watchClient } from './watchers.js'
 import { eachWithin, LATE, patiently, within } from '../waiting.js'
 
@@ -58,6 +59,8 @@ export class Connection {
   /** The masters of the Cluster, or the socket, at the last `settle`. */
   #known: readonly unknown[] = []
   readonly #groups: KeyGroups
+  /** Undefined: there are none. */
+  readonly sentinels: Sentinels | undefined
   #refusal: Watcher['onRefusal'] = () => undefined
 
   /** @param isLazy - whether a client that is made here connects at its first use only */
@@ -65,6 +68,7 @@ export class Connection {
     const own = isOwnClient(client) ? client : undefined
     const redis = isOwnClient(client) ? client.redis : client
     this.#redis = redis
+    this.sentinels = Sentinels.of(redis)
     this.#own = own
     this.#resting = own !== undefined
     if (!isLazy) this.#wake()

@@ -325,14 +325,14 @@ export class Health {
     this.#trusted = true
     this.#retry.cancel()
     this.#failures = 0
-    this.#server.used()
+    this.#server.used(this.#connects)
     this.#say(true)
   }
 
   /** Checks which server it is and which processes share the keys, replays the journal, and checks whether the server is known. */
   async #recoverOnce(): Promise<boolean> {
     this.#connection.rememberServers()
-    const identities = await this.#server.identify()
+    const identities = await this.#server.identify(this.#connects)
     if (identities === undefined || !(await this.#check())) return false
     // Redis answers: invalidations go out at once from here on, or the journal would grow while it is replayed.
     this.#hanging = false

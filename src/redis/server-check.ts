@@ -22,6 +22,7 @@ export class ServerCheck {
   /** What ended the last check, if it is something to be said once. */
   #obstacle: ErrorCode | undefined
   #message: string | undefined
+  #usedAt: number | undefined
 
   constructor(connection: Connection, options: ServerCheckOptions) {
     this.#connection = connection
@@ -29,8 +30,12 @@ export class ServerCheck {
     this.#known = new KnownServers(connection, options)
   }
 
-  /** One identity per server; undefined: Redis did not answer, or it can't be used. */
-  async identify(): Promise<readonly string[] | undefined> {
+  /**
+   * One identity per server; undefined: Redis did not answer, or it can't be used.
+   *
+   * @param connects - changes with each connect
+   */
+  async identify(connects: number): Promise<readonly string[] | undefined> {
     const { otherDatabase } = this.#connection
     if (otherDatabase !== undefined) {
       const message =
@@ -50,6 +55,10 @@ export class ServerCheck {
       return undefined
     }
     const { identities } = servers
+    if (connects === this.#usedAt && !(await this.#isStillMaster(identities[0] ?? ''))) {
+      this.#message = 'it has hung, and its Sentinels do not say that it is still the master'
+      return undefined
+    }
     this.#isAnother ||= this.#last !== undefined && this.#last !== identities.join()
     this.#last = identities.join()
     return identities
@@ -77,8 +86,9 @@ export class ServerCheck {
     return this.#message
   }
 
-  /** The servers are used from here on. */
-  used(): void {
+  /** The servers are used from here on, on this connection. */
+  used(connects: number): void {
+    this.#usedAt = connects
     this.#obstacle = undefined
     this.#message = undefined
     this.#known.used()
@@ -86,6 +96,14 @@ export class ServerCheck {
 
   renewMark(): Promise<void> {
     return this.#known.renew()
+  }
+
+  /** Whether a server that answers again on the same connection is the master still. Only Sentinels know; without them it is. */
+  async #isStillMaster(identity: string): Promise<boolean> {
+    const { sentinels } = this.#connection
+    const [runId = ''] = identity.split('.')
+    if (sentinels === undefined || runId === '') return true
+    return (await sentinels.sayOf(runId, this.#options.deadlineMs)) !== 'not-master'
   }
 
   /** Once, and not at each check that fails for the same reason. */
