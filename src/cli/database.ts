@@ -57,7 +57,7 @@ export async function connectSql(url: string, schema: Schema): Promise<Sql> {
 
 /** Prisma's URLs name the Postgres schema, which `pg` does not know. */
 function partsOf(url: string): { address: string; schemaName: string } {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  const parsed = URL.canParse(url) && /^postgres(?:ql)?:/.test(url) ? new URL(url) : undefined
   if (parsed === undefined) throw new Failure(`A database URL begins with postgresql://, got ${shownUrl(url)}`)
   const schemaName = parsed.searchParams.get('schema') ?? 'public'
   parsed.searchParams.delete('schema')

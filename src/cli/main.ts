@@ -10,6 +10,7 @@ import { Failure } from './failure.js'
 import { inspect, printInspected } from './inspect.js'
 import { invalidate, printInvalidated } from './invalidate.js'
 import { Printer } from './print.js'
+import type { Schema } from '../schema/schema.js'
 import { schemaFrom } from './schema-file.js'
 import { top } from './top.js'
 
@@ -114,10 +115,8 @@ async function run(command: (typeof COMMANDS)[number], { what, json }: Words, va
   const redis = await connect({ url: values.redis ?? process.env['REDIS_URL'], isCluster })
   let sql: Sql | undefined
   try {
-    const databaseUrl = values.database ?? process.env['DATABASE_URL'] ?? ''
-    if (databaseUrl !== '' && (command === 'inspect' || command === 'doctor' || command === 'invalidate')) {
-      sql = await connectSql(databaseUrl, schema)
-    }
+    const looksAtDatabase = command === 'inspect' || command === 'doctor' || command === 'invalidate'
+    if (looksAtDatabase) sql = await databaseOf(values.database, schema)
     // What is not known to be spelled in one way only is invalidated as a whole.
     const notKnown = command === 'invalidate' ? { deterministic: () => undefined } : undefined
     const cache = await openCache(redis, prefix, schema, sql?.database ?? notKnown)
@@ -152,6 +151,23 @@ async function run(command: (typeof COMMANDS)[number], { what, json }: Words, va
   } finally {
     redis.disconnect()
     await sql?.close()
+  }
+}
+
+/**
+ * The database at DATABASE_URL is a help where it can be had: an entry has to be seen, and invalidated, without it.
+ *
+ * @throws Failure when one that was asked for does not answer
+ */
+async function databaseOf(asked: string | undefined, schema: Schema): Promise<Sql | undefined> {
+  const url = asked ?? process.env['DATABASE_URL'] ?? ''
+  if (url === '') return undefined
+  try {
+    return await connectSql(url, schema)
+  } catch (error) {
+    if (asked !== undefined || !(error instanceof Failure)) throw error
+    process.stderr.write(`${error.message}. It is not looked at.\n`)
+    return undefined
   }
 }
 

@@ -219,15 +219,32 @@ describe('what it does not understand is said in one line, with the remedy', () 
       { REDIS_URL: 'redis://:secret@127.0.0.1:1' },
       'Redis at redis://…@127.0.0.1:1 does not answer: connect ECONNREFUSED',
     ],
-    [
-      { DATABASE_URL: 'postgresql://a:secret@127.0.0.1:1/db' },
-      'The database at postgresql://…@127.0.0.1:1/db does not answer',
-    ],
   ])('%j', async (env, message) => {
     const { code, stderr } = await run(world, ['inspect', 'User:1'], { env })
     expect(stderr).toContain(message)
     expect(stderr).not.toContain('secret')
     expect(code).toBe(1)
+  })
+
+  const GONE = 'postgresql://a:secret@127.0.0.1:1/db'
+  it('a database that was asked for and is not there', async () => {
+    const { code, stderr } = await run(world, ['inspect', 'User:1', '--database', GONE])
+    expect(stderr).toMatch(/^The database at postgresql:\/\/…@127\.0\.0\.1:1\/db does not answer: connect ECONNREFUSED/)
+    expect(code).toBe(1)
+  })
+
+  it('a database URL of another kind', async () => {
+    const { stderr } = await run(world, ['inspect', 'User:1', '--database', 'prisma+postgres://x/?api_key=y'])
+    expect(stderr).toMatch(/^A database URL begins with postgresql:\/\/, got prisma\+postgres:/)
+  })
+
+  it('a DATABASE_URL where nothing is: that is said, and the entry is shown without it', async () => {
+    await readUser()
+    const { code, stderr, stdout } = await run(world, ['inspect', 'User:1'], { env: { DATABASE_URL: GONE } })
+    expect(stderr).toMatch(/does not answer: connect ECONNREFUSED 127\.0\.0\.1:1\. It is not looked at\.\n$/)
+    expect(stderr).not.toContain('secret')
+    expect(stdout).toContain('Served: nothing that it depends on has changed')
+    expect(code).toBe(0)
   })
 
   it('a schema that is not there', async () => {
