@@ -99,6 +99,12 @@ describe('a query', () => {
     expect(found.find(({ name }) => name.kind === 'related')).toMatchObject({ state: 'served' })
   })
 
+  it('that is not cached, as the processes are configured: that is said, with the reason', async () => {
+    await readUser()
+    const { stderr } = await run(world, ['inspect', 'User.findMany', '{"take":10}'])
+    expect(stderr).toBe('Such a query is not cached: findMany is cached only for models with the option queries\n')
+  })
+
   it('by its key alone is decoded, but what it depends on is not known, and that is said', async () => {
     await readPosts()
     const { key } = await lookAt('Post.findMany', ofPosts)
