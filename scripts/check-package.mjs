@@ -14,7 +14,7 @@ const PUBLISHED =
 
 // What a change may cost. Raise a limit on purpose, in the commit that needs it.
 const MOST_PACKED_BYTES = 296_000
-const MOST_BUNDLED_BYTES = 56_000
+const MOST_BUNDLED_BYTES = 57_000
 const MOST_BUNDLED_TESTING_BYTES = 8_000
 const MOST_BUNDLED_DOOR_BYTES = 2_000
 

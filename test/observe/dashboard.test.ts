@@ -150,3 +150,55 @@ it('its counts are those that were taken at Redis and at Postgres', async ({ ski
     .poll(async () => (await ask('sum(prisma_cache_hits_total)'))[0]?.value, { timeout: 30_000 })
     .toBe(after['hits_total'])
 }, 60_000)
+
+it('under load, too, what Prometheus shows is what was asked, what Postgres was asked, and what Redis was given', async ({
+  skip,
+}) => {
+  if (server === undefined) skip(why)
+  const counted = world.process({ models: { Post: { ttl: 300, queries: true } } })
+  prometheus(counted.prisma.$cache, { register })
+  const { prisma } = counted
+  const authors: number[] = []
+  for (let n = 0; n < 12; n++) {
+    authors.push((await world.plain.user.create({ data: { email: `busy-${n}@x.org` } })).id)
+  }
+  const authorId = () => authors[Math.floor(Math.random() * authors.length)] as number
+  await prisma.post.findMany({ where: { authorId: -1 } })
+  await counted.flushed()
+  const NAMES = ['hits', 'misses', 'shared', 'fills', 'invalidations'] as const
+  const shown = async () =>
+    Promise.all(NAMES.map(async name => (await ask(`sum(prisma_cache_${name}_total{model="Post"})`))[0]?.value ?? 0))
+  // Until what was before is scraped.
+  await expect
+    .poll(async () => (await ask('sum(prisma_cache_misses_total{model="Post"})'))[0]?.value)
+    .toBeGreaterThan(0)
+  await new Promise(resolve => setTimeout(resolve, 2500))
+  const before = await shown()
+  let [reads, writes] = [0, 0]
+  const statements = counted.sql.length
+  const { lines } = await watchRedis(world, async () => {
+    const worker = async () => {
+      for (let n = 0; n < 150; n++) {
+        if (n % 15 === 7) {
+          writes++
+          await prisma.post.create({ data: { title: `post ${n}`, authorId: authorId() } })
+        } else {
+          reads++
+          await prisma.post.findMany({ where: { authorId: authorId() } })
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: 8 }, worker))
+    await counted.flushed()
+  })
+  const selects = counted.sql.slice(statements).filter(sql => sql.startsWith('SELECT')).length
+  const stored = lines.filter(([command, key]) => command === 'set' && key?.startsWith(`${world.prefix}Post?`)).length
+  const more = async () => (await shown()).map((value, i) => value - (before[i] as number))
+  await expect.poll(async () => (await more())[4], { timeout: 30_000 }).toBe(writes)
+  const [hits = 0, misses = 0, shared = 0, fills = 0] = await more()
+  expect(hits + misses + shared).toBe(reads)
+  expect(misses).toBe(selects)
+  expect(fills).toBe(stored)
+  // A load in which all kinds occur.
+  expect(Math.min(hits, misses, writes)).toBeGreaterThan(20)
+}, 90_000)
