@@ -140,7 +140,7 @@ describe('a slow fetch', () => {
 
 describe('a load of a row', () => {
   it('a load that hangs is waited for once: one successor loads for all, and fills', async () => {
-    const { own, gates, started, loads, read } = gated({ parts: { longestWaitMs: 500 } })
+    const { own, gates, started, loads, read } = gated({ parts: { longestWaitMs: 2000 } })
     await started()
     const id = await newUser()
     const gate = gates.hold('findUnique', 'before')
