@@ -5,7 +5,7 @@ import { staleByOthers } from '../fleet/versions.js'
 import { tagKey, valuesEpoch } from '../wire/keys.js'
 import type { Cache } from './cache.js'
 import { Failure } from './failure.js'
-import { argsOf, modelNamed } from './query.js'
+import { argsOf, jsonOf, modelNamed } from './query.js'
 import type { Printer } from './print.js'
 
 export interface Invalidated {
@@ -39,7 +39,7 @@ export async function invalidate(
   }
   const model = modelNamed(catalog, name)
   if (id === undefined && json === undefined) return del(cache, `all of ${name}`, anyWriteTo(catalog, [model]))
-  const where = json === undefined ? whereOf(id as string) : argsOf(model, JSON.parse(json))
+  const where = json === undefined ? whereOf(id as string) : argsOf(model, jsonOf(json))
   const effects = outsideWrite(catalog, model, where)
   const isAll = effects.unnamedModels.includes(name)
   return del(
@@ -50,7 +50,7 @@ export async function invalidate(
 
   function whereOf(text: string): unknown {
     const fields = model.definition.primaryKey?.fields ?? []
-    const parts = text.split(':').map(decodeURIComponent)
+    const parts = text.split(':').map(decoded)
     if (fields.length !== parts.length) {
       throw new Failure(
         `The key of ${name} is ${fields.map(field => field.name).join(', ')}. Write it as JSON: ${name} '{…}'`,
@@ -62,6 +62,15 @@ export async function invalidate(
     })
     const given = argsOf(model, Object.fromEntries(values)) as Record<string, unknown>
     return fields.length === 1 ? given : { [model.definition.primaryKey?.name ?? '']: given }
+  }
+}
+
+/** @throws Failure when a `%` in it stands for nothing */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw new Failure(`${part} is no part of a key: write % as %25`)
   }
 }
 

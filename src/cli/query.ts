@@ -61,7 +61,8 @@ function keyOf(catalog: Catalog, prefix: string, what: string): string {
   return model.keys.row(encodeId([id]))
 }
 
-function jsonOf(text: string): unknown {
+/** @throws Failure */
+export function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
@@ -91,9 +92,17 @@ function valueOf(field: ScalarField, value: unknown): unknown {
   }
   if (typeof value !== 'string' && typeof value !== 'number') return value
   if (field.type === 'DateTime') return new Date(value)
-  if (field.type === 'BigInt') return BigInt(value)
+  if (field.type === 'BigInt') return bigIntOf(field, value)
   if (field.type === 'Bytes' && typeof value === 'string') return new Uint8Array(Buffer.from(value, 'base64'))
   return value
+}
+
+function bigIntOf({ name }: ScalarField, value: string | number): bigint {
+  try {
+    return BigInt(value)
+  } catch {
+    throw new Failure(`${name} is a whole number, got ${JSON.stringify(value)}`)
+  }
 }
 
 /** Of a client without extensions and without a global `omit`. */

@@ -211,6 +211,10 @@ describe('what it does not understand is said in one line, with the remedy', () 
     [['inspct'], 'There is no command "inspct". There are: inspect, keys, stats, top, invalidate, doctor'],
     [['keys', '--limt', '3'], "Unknown option '--limt'"],
     [['keys', '--limit', 'many'], '--limit must be a whole number above 0, got many'],
+    [['inspect', 'Order', '{"id":"x"}'], 'id is a whole number, got "x"'],
+    [['invalidate', 'Order:x'], 'id is a whole number, got "x"'],
+    [['invalidate', 'User', '{email'], 'That is no JSON:'],
+    [['invalidate', 'User:50%'], '50% is no part of a key: write % as %25'],
     [['invalidate'], 'Invalidate what? Write invalidate User:42'],
   ])('%j', async (args, message) => {
     const { code, stderr, stdout } = await run(world, args)
