@@ -8,7 +8,7 @@ import type { Events, ReadEvent } from '../events.js'
 import type { Connection } from '../redis/connection.js'
 import { reportKey } from '../wire/keys.js'
 
-/** The reads of one model since the process is watched. */
+/** The reads of one model, while the process was watched. */
 export interface ModelReport {
   reads: Record<ReadEvent['type'], number>
   roundTrips: number
@@ -62,8 +62,11 @@ export class Reports {
   #until = 0
   #timer: NodeJS.Timeout | undefined
   #end: (() => void) | undefined
-  #models: Record<string, ModelReport> = {}
+  /** Never taken back: whoever watches looks at what has come since the report before. */
+  readonly #models: Record<string, ModelReport> = {}
   #keys = new Map<string, number>()
+  /** Whether there is something that was not reported. A process that is not used hears of nothing, and says nothing. */
+  #isNews = false
 
   constructor(connection: Connection, options: ReportOptions) {
     this.#connection = connection
@@ -75,7 +78,6 @@ export class Reports {
     if (ms <= 0) return this.close()
     this.#until = performance.now() + ms
     if (this.#timer !== undefined) return
-    this.#models = {}
     this.#end = this.#options.events.watchReads((read, key) => this.#count(read, key))
     this.#timer = setInterval(() => this.#report(), EVERY_MS).unref()
   }
@@ -87,6 +89,7 @@ export class Reports {
   }
 
   #count({ type, model, ms, roundTrips }: ReadEvent, key: string | undefined): void {
+    this.#isNews = true
     const report = (this.#models[model] ??= {
       reads: { hit: 0, miss: 0, shared: 0, bypass: 0 },
       roundTrips: 0,
@@ -103,6 +106,8 @@ export class Reports {
 
   #report(): void {
     if (performance.now() > this.#until) return this.close()
+    if (!this.#isNews) return
+    this.#isNews = false
     const { prefix, state, deadlineMs } = this.#options
     const hottest = [...this.#keys].toSorted((a, b) => b[1] - a[1]).slice(0, SENT_KEYS)
     this.#keys = new Map()

@@ -1,6 +1,6 @@
 /** `keys`, `stats`, `invalidate` and `top`: what they print is what is in Redis, and what they do is what `$cache` does. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { invalidate, type Invalidated } from '../../src/cli/invalidate.js'
 import { opened, run } from '../support/cli.js'
 import { watchRedis } from '../support/monitor.js'
@@ -24,6 +24,9 @@ beforeEach(async () => {
   await cached.prisma.$cache.getOrSet('rates', async () => 1, { tags: ['finance'] })
   await cached.flushed()
 })
+
+// It may still have something to report.
+afterEach(() => cached.end())
 
 const json = async (...args: string[]) => JSON.parse((await run(world, [...args, '--json'])).stdout) as unknown
 
