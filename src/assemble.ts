@@ -25,7 +25,7 @@ import { Store } from './redis/store.js'
 import { Access } from './source/access.js'
 import type { Schema } from './schema/schema.js'
 import type { Database } from './source/database.js'
-import { signWith } from './source/sign.js'
+import { fingerprintsOf, signWith } from './source/sign.js'
 import { valuesEpoch } from './wire/keys.js'
 
 /**
@@ -183,10 +183,6 @@ function policiesOfAll({ models }: Schema, { policies, ttlMs }: ContextConfig): 
     if (policy !== undefined) all.set(name, { ...policy, queriesTtlMs: policy.queriesTtlMs ?? policy.ttlMs })
   }
   return all
-}
-
-function fingerprintsOf(catalog: Catalog): Buffer[] {
-  return [...catalog.values()].flatMap(({ cached }) => cached?.codec.fingerprint ?? [])
 }
 
 /** All epochs of the catalog: to invalidate them leaves no entry valid. */

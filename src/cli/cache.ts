@@ -8,7 +8,7 @@ import type { Policy } from '../options.js'
 import { buildCatalog } from '../plan/build-catalog.js'
 import type { Catalog, Collations } from '../plan/catalog.js'
 import type { Schema } from '../schema/schema.js'
-import { signWith } from '../source/sign.js'
+import { fingerprintsOf, signWith } from '../source/sign.js'
 import { fleetKey } from '../wire/keys.js'
 import { Failure } from './failure.js'
 
@@ -78,8 +78,7 @@ export async function openCache(
   const latest = fleet?.versions.toSorted((a, b) => b.last - a.last)[0]
   const settings = latest?.settings
   const catalog = buildCatalog(schema, { prefix, policies: policiesOf(schema, settings) }, Text, collations)
-  const fingerprints = [...catalog.values()].flatMap(({ cached }) => cached?.codec.fingerprint ?? [])
-  signWith(fleet?.source ?? '', fingerprints)
+  signWith(fleet?.source ?? '', fingerprintsOf(catalog))
   return { redis, prefix, schema, catalog, version: ownVersion(catalog, prefix), fleet, settings }
 }
 
@@ -90,7 +89,7 @@ export async function readStoredFleet(redis: Redis | Cluster, prefix: string): P
 
 /** In ms since 1970, by the clock of Redis. */
 export async function nowOf(redis: Redis | Cluster): Promise<number> {
-  const node = redis instanceof Cluster ? (redis.nodes('master')[0] as Redis) : redis
+  const [node] = nodesOf(redis) as [Redis]
   const [seconds, micros] = await node.time()
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
 }

@@ -101,7 +101,7 @@ export async function printStats(cache: Cache, printer: Printer): Promise<void> 
     name,
     ...COUNTED.map(kind => String(counts[kind] ?? 0)),
     bytes(counts['bytes'] ?? 0),
-    ttlText(settings?.models.get(name)),
+    ttlText(settings?.models.get(name)?.ttlMs),
   ])
   printer.table(
     [
@@ -124,6 +124,6 @@ function settingsOf({ models }: NonNullable<Cache['settings']>) {
   return Array.from(models, ([name, { exclude, ...policy }]) => [name, { ...policy, exclude: [...exclude] }])
 }
 
-function ttlText(policy: { ttlMs: number; queriesTtlMs: number | undefined } | undefined): string {
-  return policy === undefined ? '–' : duration(policy.ttlMs)
+function ttlText(ms: number | undefined): string {
+  return ms === undefined ? '–' : duration(ms)
 }

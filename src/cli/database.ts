@@ -4,7 +4,7 @@ import type { ScalarField, Schema } from '../schema/schema.js'
 import { Database } from '../source/database.js'
 import { messageOf, shownUrl } from './cache.js'
 import { Failure } from './failure.js'
-import type { Entry } from './look.js'
+import type { Entry } from './entry.js'
 
 export interface Sql {
   /** Every value is the text that the database writes. */

@@ -6,7 +6,7 @@ import type { Snapshot } from '../redis/batches.js'
 import { Deadline } from '../redis/deadline.js'
 import { lookUp } from '../read/first-look.js'
 import { TreeSnapshot } from '../read/tree-lookup.js'
-import { epochsOfStamp, whyMissed } from '../read/why-missed.js'
+import { epochsOfStamp } from '../read/why-missed.js'
 import { isTokenAlone, Kind, otherEpochs, PAYLOAD_AT, textOf, verifiedKind } from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'
 import type { ResultCodec } from '../wire/results.js'
@@ -105,19 +105,15 @@ function entryOf(
   if (cached === undefined || kind === undefined) {
     return { ...base, leftMs, value: undefined, state: cached === undefined ? 'unknown' : 'foreign', dependsOn: [] }
   }
-  const tagged = known?.tagged ?? 0
-  const [from, to] = epochsOfStamp(kind, tagged)
-  const own = epochs.slice(from, to)
+  const [from, to] = epochsOfStamp(kind, known?.tagged ?? 0)
   const others = otherEpochs(entry, snapshot.epochs.slice(from, to))
-  const dependsOn = own.map((epoch, i) => ({ key: epoch, isCurrent: !others.includes(i) }))
+  const dependsOn = epochs.slice(from, to).map((epoch, i) => ({ key: epoch, isCurrent: !others.includes(i) }))
   return { ...base, leftMs, value: valueIn(entry, kind, cached, known?.codec), state: stateOf(), dependsOn }
 
   function stateOf(): Entry['state'] {
     if (name.kind !== 'row' && name.kind !== 'pointer' && epochs.length === 0) return 'unknown'
     if (snapshot.held) return 'held'
-    if (others.length === 0) return 'served'
-    const { why } = whyMissed(snapshot, new Deadline(0), (cached as Cached).codec.fingerprint, epochs, tagged)
-    return why === 'stale' ? 'stale' : 'foreign'
+    return others.length === 0 ? 'served' : 'stale'
   }
 }
 

@@ -4,7 +4,7 @@ import { factsOf } from '../plan/explain.js'
 import { isModelEpoch } from '../wire/keys.js'
 import { type Cache, messageOf } from './cache.js'
 import { type Difference, differencesOf, type Sql } from './database.js'
-import { type Entry, lookAtKey, lookAtPlan } from './look.js'
+import { type Entry, lookAtKey, lookAtPlan } from './entry.js'
 import { bytes, duration, type Printer } from './print.js'
 import { targetOf } from './query.js'
 

@@ -1,6 +1,6 @@
 /** `top`: what the processes under the prefix read now, by model, each second. They report while it asks them to. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { bucketOf, longestIn, type ModelReport, type Report } from '../fleet/report.js'
+import { longestIn, type ModelReport, type Report } from '../fleet/report.js'
 import { WATCH } from '../fleet/stored.js'
 import { fleetKey, reportKey } from '../wire/keys.js'
 import { type Cache, readStoredFleet } from './cache.js'
@@ -165,8 +165,7 @@ function quantile(durations: readonly number[], share: number): number | undefin
   const wanted = share * durations.reduce((total, count) => total + count, 0)
   if (wanted === 0) return undefined
   let seen = 0
-  const bucket = durations.findIndex(count => (seen += count) >= wanted)
-  return longestIn(bucket === -1 ? bucketOf(0) : bucket)
+  return longestIn(durations.findIndex(count => (seen += count) >= wanted))
 }
 
 function linesOf(printer: Printer, reading: Reading): string[] {

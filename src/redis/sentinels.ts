@@ -6,9 +6,6 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { LATE, within } from '../waiting.js'
 
-/** `unknown`: they do not say. */
-export type SentinelsSay = 'master' | 'not-master' | 'unknown'
-
 interface Master {
   /** Of the process, as in its `INFO`; empty: the Sentinel has not met it yet. */
   readonly runId: string
@@ -31,19 +28,17 @@ export class Sentinels {
   }
 
   /**
-   * Whether a server is the master now, by the Sentinel that knows of the latest failover. One connection to each of them, closed at
-   * once.
+   * Whether a server is the master now, by the Sentinel that knows of the latest failover, or all that answer refuse to say. One
+   * connection to each of them, closed at once.
    *
    * @param runId - of the server, from its `INFO`
    */
-  async sayOf(runId: string, ms: number): Promise<SentinelsSay> {
+  async allow(runId: string, ms: number): Promise<boolean> {
     const { sentinels = [] } = this.#redis.options
     const answers = await Promise.all(sentinels.map(sentinel => this.#ask(sentinel, ms)))
     const known = answers.filter(answer => answer instanceof Object)
     const latest = known.toSorted((a, b) => b.epoch - a.epoch)[0]
-    if (latest !== undefined) return latest.runId === runId ? 'master' : 'not-master'
-    // They answer, and refuse to say: nothing is known that speaks against it.
-    return answers.includes('refused') ? 'unknown' : 'not-master'
+    return latest === undefined ? answers.includes('refused') : latest.runId === runId
   }
 
   async #ask(sentinel: Partial<{ host: string; port: number }>, ms: number): Promise<Master | 'refused' | undefined> {

@@ -103,7 +103,7 @@ export class ServerCheck {
     const { sentinels } = this.#connection
     const [runId = ''] = identity.split('.')
     if (sentinels === undefined || runId === '') return true
-    return (await sentinels.sayOf(runId, this.#options.deadlineMs)) !== 'not-master'
+    return sentinels.allow(runId, this.#options.deadlineMs)
   }
 
   /** Once, and not at each check that fails for the same reason. */

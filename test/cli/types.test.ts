@@ -30,7 +30,17 @@ const IDS: Record<string, unknown> = {
 
 beforeAll(async () => {
   const { users, products, orders } = await seed(world.plain, { users: 5 })
-  const models = ['User', 'Profile', 'Product', 'Order', 'Asset', 'Tenant', 'Membership', ...Object.keys(IDS)]
+  const models = [
+    'User',
+    'Profile',
+    'Product',
+    'Order',
+    'Asset',
+    'Tenant',
+    'Membership',
+    'AliasBoolean',
+    ...Object.keys(IDS),
+  ]
   const cached = world.process({ models: Object.fromEntries(models.map(name => [name, true])) })
   const db = cached.prisma
   await db.user.findUnique({ where: { id: -1 } })
@@ -41,6 +51,9 @@ beforeAll(async () => {
     await delegate(world.plain, model).create({ data: { id, v: 1 } })
     await delegate(db, model).findUnique({ where: { id } })
   }
+  // A key of two columns.
+  await world.plain.aliasBoolean.create({ data: { id: true, part: 1, v: 1 } })
+  await db.aliasBoolean.findUnique({ where: { id_part: { id: true, part: 1 } } })
   await cached.flushed()
 })
 
@@ -59,7 +72,7 @@ it('rows of all types are the same in both', async () => {
   expect(rows.filter(row => row.differences?.length !== 0)).toEqual([])
   const models = new Set(rows.map(row => (row.name.kind === 'row' ? row.name.model.name : '')))
   expect([...models]).toEqual(
-    expect.arrayContaining(['User', 'Profile', 'Product', 'Order', 'AliasEnum', 'AliasTimestamp3']),
+    expect.arrayContaining(['User', 'Profile', 'Product', 'Order', 'AliasBoolean', 'AliasEnum', 'AliasTimestamp3']),
   )
   expect(rows.length).toBeGreaterThan(25)
 })

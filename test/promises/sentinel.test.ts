@@ -54,13 +54,18 @@ function outcomesOf({ prisma }: CachedProcess): Outcome[] {
   return outcomes
 }
 
+/** Two processes that have a row in the cache, and who the master is. */
+async function twoProcesses(world: World, watched: Watched, join: () => CachedProcess) {
+  const [writer, reader] = [join(), join()]
+  const id = await newUser(world)
+  await Promise.all([cachesAgain(writer, id), cachesAgain(reader, id)])
+  return { writer, reader, id, before: await watched.masterPort() }
+}
+
 describe('behind Sentinels', () => {
   it('a master that is killed is replaced: no query fails, nothing is stale, and reads are hits again', async () => {
     await behindSentinels(async (world, watched, join) => {
-      const [writer, reader] = [join(), join()]
-      const id = await newUser(world)
-      await Promise.all([cachesAgain(writer, id), cachesAgain(reader, id)])
-      const before = await watched.masterPort()
+      const { writer, reader, id, before } = await twoProcesses(world, watched, join)
       await watched.servers[0]?.kill('SIGKILL')
       let isOver = false
       const outcomes = outcomesOf(writer)
@@ -85,10 +90,7 @@ describe('behind Sentinels', () => {
 
   it('a failover by hand: nothing that the old master acknowledged, and the new one missed, is served', async () => {
     await behindSentinels(async (world, watched, join) => {
-      const [writer, reader] = [join(), join()]
-      const id = await newUser(world)
-      await Promise.all([cachesAgain(writer, id), cachesAgain(reader, id)])
-      const before = await watched.masterPort()
+      const { writer, reader, id, before } = await twoProcesses(world, watched, join)
       const sentinel = new Redis({ ...watched.sentinels[0], enableReadyCheck: false })
       await sentinel.call('SENTINEL', 'FAILOVER', MASTER)
       sentinel.disconnect()
