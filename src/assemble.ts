@@ -3,6 +3,7 @@ import type { Cluster, Redis } from 'ioredis'
 import type { Context } from './context.js'
 import type { Events } from './events.js'
 import { Fleet, type FleetTimes } from './fleet/fleet.js'
+import { type AnyFleet, Fleets } from './fleet/fleets.js'
 import { Reports } from './fleet/report.js'
 import { settingsText } from './fleet/settings.js'
 import { ownVersion } from './fleet/versions.js'
@@ -18,7 +19,10 @@ import { Effects } from './plan/effects.js'
 import type { ClientFacts } from './prisma7/client.js'
 import { FindUniqueBatches, type hasHooksBehind, transactionOf } from './prisma7/operation.js'
 import { Probe } from './local/probe.js'
+import { type AnyHealth, ClusterHealth } from './redis/cluster-health.js'
+import { type AnyStore, ClusterStore } from './redis/cluster-store.js'
 import { Connection } from './redis/connection.js'
+import { Trips } from './redis/deadline.js'
 import { Health } from './redis/health.js'
 import { OwnClient } from './redis/own-client.js'
 import { Store } from './redis/store.js'
@@ -26,6 +30,8 @@ import { Access } from './source/access.js'
 import type { Schema } from './schema/schema.js'
 import type { Database } from './source/database.js'
 import { fingerprintsOf, signWith } from './source/sign.js'
+import { Clock } from './waiting.js'
+import { Buckets } from './wire/buckets.js'
 import { valuesEpoch } from './wire/keys.js'
 
 /**
@@ -65,11 +71,12 @@ const HOLD_MS = 60_000
 
 /** @throws CacheAsideError `INVALID_MODEL` */
 export function catalogOf(
-  { policies, prefix, triggers }: Pick<ContextConfig, 'policies' | 'prefix' | 'triggers'>,
+  { policies, triggers }: Pick<ContextConfig, 'policies' | 'triggers'>,
+  buckets: Buckets,
   { schema, Decimal }: OfClient,
   collations: Collations,
 ): Catalog {
-  return buildCatalog(schema, { prefix, policies, triggers }, Decimal, collations)
+  return buildCatalog(schema, { buckets, policies, triggers }, Decimal, collations)
 }
 
 export function createContext(
@@ -78,39 +85,13 @@ export function createContext(
   { database, events }: { readonly database: Database; readonly events: Events },
   overrides: Partial<Overrides>,
 ): Context {
-  const { prefix, ttlMs, deadlineMs, invalidationDeadlineMs } = config
-  const { holdMs = HOLD_MS } = overrides
-  const { emit } = events
-  const catalog = catalogOf(config, ofClient, overrides.collations ?? database)
-  const source = () => overrides.source ?? database.facts?.source.id
-  const epochs = epochsOf(catalog, prefix)
-
+  const { prefix, ttlMs, invalidationDeadlineMs } = config
   const { redis, enabled } = config
   const client = typeof redis === 'string' ? OwnClient.of(redis) : redis
-  const connection = new (overrides.Connection ?? Connection)(client, !enabled)
-  const version = ownVersion(catalog, prefix)
-  const state = () => ({ usable: health.inUse, pending: health.pending })
-  const reports = new Reports(connection, { prefix, events, deadlineMs: invalidationDeadlineMs, state })
-  const fleet = new (overrides.Fleet ?? Fleet)(connection, {
-    prefix,
-    version,
-    epochs,
-    source,
-    settings: settingsText(config),
-    reports,
-    times: overrides.fleetTimes,
-    emit,
-  })
-  const healthOptions = { prefix, epochs, fleet, deadlineMs: invalidationDeadlineMs, holdMs, emit }
-  const health = new (overrides.Health ?? Health)(connection, healthOptions)
-  const store = new (overrides.Store ?? Store)(connection, health, {
-    deadlineMs,
-    invalidationDeadlineMs,
-    holdMs,
-    tagMs: tagMsOf(config),
-    tokenMs: overrides.tokenMs,
-    touch: () => fleet.touch(),
-  })
+  const buckets = new Buckets(prefix, 'isCluster' in client && client.isCluster)
+  const catalog = catalogOf(config, buckets, ofClient, overrides.collations ?? database)
+  const source = () => overrides.source ?? database.facts?.source.id
+  const { store, health, fleet, reports } = inRedis(config, { client, buckets, catalog, source, events }, overrides)
 
   const signature = Buffer.alloc(8)
   database.whenKnown(() => {
@@ -121,13 +102,14 @@ export function createContext(
   const probe = config.probe && new Probe(config.probe, found => events.mismatch(found), overrides.probePauseMs)
   const whole = lazily(() => {
     const wholeConfig = { ...config, policies: policiesOfAll(ofClient.schema, config) }
-    const wholeCatalog = catalogOf(wholeConfig, ofClient, overrides.collations ?? database)
+    const wholeCatalog = catalogOf(wholeConfig, buckets, ofClient, overrides.collations ?? database)
     database.whenKnown(() => signWith(source() ?? '', fingerprintsOf(wholeCatalog)))
     return { catalog: wholeCatalog, access: new (overrides.Access ?? Access)(wholeCatalog, database) }
   })
   const byQuery = new WeakMap<QueryConfig, Context>()
   const context: Context = {
     prefix,
+    buckets,
     ttlMs,
     catalog,
     events,
@@ -168,11 +150,80 @@ export function createContext(
       const openHolds = store.close()
       const pendingInvalidations = await health.close(invalidationDeadlineMs)
       const outstanding = { pendingInvalidations, openHolds }
-      if (pendingInvalidations + openHolds > 0) emit({ type: 'closed', ...outstanding })
+      if (pendingInvalidations + openHolds > 0) events.emit({ type: 'closed', ...outstanding })
       return outstanding
     },
   }
   return context
+}
+
+interface Made {
+  readonly client: Redis | Cluster | OwnClient
+  readonly buckets: Buckets
+  readonly catalog: Catalog
+  readonly source: () => string | undefined
+  readonly events: Events
+}
+
+interface InRedis {
+  readonly store: AnyStore
+  readonly health: AnyHealth
+  readonly fleet: AnyFleet
+  readonly reports: Reports
+}
+
+/** What uses Redis: on a Cluster once for each bucket. */
+function inRedis(config: ContextConfig, made: Made, overrides: Partial<Overrides>): InRedis {
+  const { deadlineMs, invalidationDeadlineMs, enabled } = config
+  const { client, buckets, catalog, source, events } = made
+  const { holdMs = HOLD_MS } = overrides
+  const isCluster = buckets.prefixes.length > 1
+  const health = new ClusterHealth(events.emit)
+  const names = epochsOf(catalog, buckets.prefix)
+  const version = ownVersion(catalog, buckets.prefix)
+  const [clock, trips] = [new Clock(), new Trips()]
+
+  const each = buckets.prefixes.map((prefix, bucket) => {
+    const emit = isCluster ? health.emitOf(bucket) : events.emit
+    const epochs = names.map(name => buckets.nameIn(bucket, name))
+    const connection = new (overrides.Connection ?? Connection)(client, !enabled, buckets.slots[bucket])
+    const state = () => ({ usable: all.health.inUse, pending: all.health.pending })
+    const reports = new Reports(connection, { prefix, events, deadlineMs: invalidationDeadlineMs, state })
+    const fleet = new (overrides.Fleet ?? Fleet)(connection, {
+      prefix,
+      version,
+      epochs,
+      source,
+      settings: settingsText(config),
+      // The command line looks at one bucket.
+      reports: bucket === 0 ? reports : undefined,
+      times: overrides.fleetTimes,
+      emit,
+    })
+    const healthOptions = { prefix, epochs, fleet, deadlineMs: invalidationDeadlineMs, holdMs, emit }
+    const ownHealth = new (overrides.Health ?? Health)(connection, healthOptions)
+    const store = new (overrides.Store ?? Store)(connection, ownHealth, {
+      deadlineMs,
+      invalidationDeadlineMs,
+      holdMs,
+      tagMs: tagMsOf(config),
+      tokenMs: overrides.tokenMs,
+      touch: () => all.fleet.touch(),
+      shared: isCluster ? { bucket, clock, trips } : undefined,
+    })
+    health.add(ownHealth)
+    return { store, health: ownHealth, fleet, reports }
+  })
+  const stores = each.map(({ store }) => store)
+  const all: InRedis = isCluster
+    ? {
+        store: new ClusterStore(buckets, stores),
+        health,
+        fleet: new Fleets(each.map(({ fleet }) => fleet)),
+        reports: each[0]?.reports as Reports,
+      }
+    : (each[0] as InRedis)
+  return all
 }
 
 /** As configured, and every other model as by `true`; all with their results. No write says when a view changes that is not configured. */

@@ -1,6 +1,6 @@
 /** What the read and the write may use: an interface, made in `assemble.ts`. Shared by the clients of one schema and one driver adapter. */
 import type { Events, Outstanding } from './events.js'
-import type { Fleet } from './fleet/fleet.js'
+import type { AnyFleet } from './fleet/fleets.js'
 import type { Flights, SharedRow } from './local/flights.js'
 import type { Guesses } from './local/guesses.js'
 import type { Scopes } from './local/open-transactions.js'
@@ -8,14 +8,17 @@ import type { QueryConfig } from './options.js'
 import type { Catalog } from './plan/catalog.js'
 import type { Effects } from './plan/effects.js'
 import type { FindUniqueBatches, transactionOf } from './prisma7/operation.js'
-import type { Health } from './redis/health.js'
+import type { AnyHealth } from './redis/cluster-health.js'
+import type { AnyStore } from './redis/cluster-store.js'
 import type { Probe } from './local/probe.js'
-import type { Store } from './redis/store.js'
 import type { Access } from './source/access.js'
 import type { Database } from './source/database.js'
+import type { Buckets } from './wire/buckets.js'
 
 export interface Context {
   readonly prefix: string
+  /** Where keys are. */
+  readonly buckets: Buckets
   /** The default of `getOrSet`. */
   readonly ttlMs: number
   readonly catalog: Catalog
@@ -25,14 +28,14 @@ export interface Context {
   /** The same for queries that `$cached` says something of: all models of the schema are cached. */
   for(query: QueryConfig): Context
   // ---- Redis
-  readonly store: Store
-  readonly health: Health
+  readonly store: AnyStore
+  readonly health: AnyHealth
   /** Compares some answers with the database; undefined: none. */
   readonly probe: Probe | undefined
   // ---- the source of the rows, and who else caches them
   readonly database: Database
   readonly access: Access
-  readonly fleet: Fleet
+  readonly fleet: AnyFleet
   /** Stands for the source in values of `getOrSet`, which follow no schema and so have no fingerprint. */
   readonly signature: Buffer
   // ---- what only this process knows

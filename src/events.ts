@@ -42,10 +42,13 @@ export type CacheEvent =
    * program, for one, that the cache was not told of.
    */
   | { type: 'mismatch'; model: string; operation: string; key?: string }
-  /** This process began to use the cache. */
-  | { type: 'redis'; usable: true }
-  /** This process ceased to use the cache, or could not begin to; `why`: in words. Meanwhile reads go to the database. */
-  | { type: 'redis'; usable: false; why: string }
+  /** This process began to use the cache, all of it. */
+  | { type: 'redis'; usable: true; share: number }
+  /**
+   * This process ceased to use the cache, or could not begin to; `why`: in words; `share`: the part of the cache that it still uses, from
+   * 0 to 1, where a node of a Cluster is gone. Meanwhile the other reads go to the database.
+   */
+  | { type: 'redis'; usable: false; share: number; why: string }
   /** Redis has acknowledged the invalidations that were queued: so many keys and holds. */
   | { type: 'replayed'; invalidations: number }
   /** How many other versions of the schema are in use under the same prefix. Writes invalidate for them too. */
@@ -269,7 +272,7 @@ export class Events {
     const emit = (roundTrips: number) =>
       this.emit({ type: 'fill', model, outcome, bytes, ...this.#keyed(key), ...times.spent(roundTrips) })
     if (outcome !== 'sent') return emit(0)
-    const filled = store.filling.then(() => {
+    const filled = store.filled(key).then(() => {
       times.redis()
       emit(1)
     })
@@ -329,7 +332,7 @@ interface Queried {
 }
 
 interface Filling {
-  readonly filling: Promise<unknown>
+  filled(key: string): Promise<unknown>
 }
 
 async function afterwards<T>(run: () => Promise<T>, then: () => void): Promise<T> {

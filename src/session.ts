@@ -5,6 +5,7 @@
  */
 import { catalogOf, createContext, type Overrides } from './assemble.js'
 import { prefixFor } from './check-options.js'
+import { Buckets } from './wire/buckets.js'
 import type { Context } from './context.js'
 import { nameOf } from './errors.js'
 import { Events, type Outstanding } from './events.js'
@@ -77,7 +78,7 @@ export class Session {
       return
     }
     // Wrong models are an error now, not when the source is known.
-    this.#catalog = catalogOf({ ...config, prefix: '' }, facts, this.database)
+    this.#catalog = catalogOf(config, new Buckets('', false), facts, this.database)
     this.#warn(config)
     if (typeof prefix === 'string' || this.isOff) return
     this.database.whenKnown(() => {

@@ -9,12 +9,14 @@ import { buildCatalog } from '../plan/build-catalog.js'
 import type { Catalog, Collations } from '../plan/catalog.js'
 import type { Schema } from '../schema/schema.js'
 import { fingerprintsOf, signWith } from '../source/sign.js'
+import { Buckets } from '../wire/buckets.js'
 import { fleetKey } from '../wire/keys.js'
 import { Failure } from './failure.js'
 
 export interface Cache {
   readonly redis: Redis | Cluster
   readonly prefix: string
+  readonly buckets: Buckets
   readonly schema: Schema
   /** Every model that has rows is cached here, as the processes say; where they say nothing, with the defaults. */
   readonly catalog: Catalog
@@ -73,17 +75,19 @@ export async function openCache(
   schema: Schema,
   collations: Collations = { deterministic: () => true },
 ): Promise<Cache> {
+  const buckets = new Buckets(prefix, redis instanceof Cluster)
   // What is not permitted is said by what needs it.
-  const fleet = await readStoredFleet(redis, prefix).catch(() => undefined)
+  const fleet = await readStoredFleet(redis, buckets).catch(() => undefined)
   const latest = fleet?.versions.toSorted((a, b) => b.last - a.last)[0]
   const settings = latest?.settings
-  const catalog = buildCatalog(schema, { prefix, policies: policiesOf(schema, settings) }, Text, collations)
+  const catalog = buildCatalog(schema, { buckets, policies: policiesOf(schema, settings) }, Text, collations)
   signWith(fleet?.source ?? '', fingerprintsOf(catalog))
-  return { redis, prefix, schema, catalog, version: ownVersion(catalog, prefix), fleet, settings }
+  return { redis, prefix, buckets, schema, catalog, version: ownVersion(catalog, prefix), fleet, settings }
 }
 
-export async function readStoredFleet(redis: Redis | Cluster, prefix: string): Promise<StoredFleet | undefined> {
-  const [text, now] = await Promise.all([redis.get(fleetKey(prefix)), nowOf(redis)])
+/** On a Cluster that of one bucket: each process is in all of them. */
+export async function readStoredFleet(redis: Redis | Cluster, buckets: Buckets): Promise<StoredFleet | undefined> {
+  const [text, now] = await Promise.all([redis.get(fleetKey(buckets.prefixes[0] as string)), nowOf(redis)])
   return text === null ? undefined : readFleet(text, now)
 }
 

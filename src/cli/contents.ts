@@ -16,7 +16,7 @@ interface Stored {
 const PAGE = 1_000
 
 /** Each key under the prefix, with how long it is and how long it lives. */
-async function* storedIn({ redis, prefix, catalog }: Cache): AsyncGenerator<Stored> {
+async function* storedIn({ redis, prefix, buckets, catalog }: Cache): AsyncGenerator<Stored> {
   for (const node of nodesOf(redis)) {
     for await (const keys of pagesOf(node, prefix)) {
       const pipeline = node.pipeline()
@@ -24,7 +24,7 @@ async function* storedIn({ redis, prefix, catalog }: Cache): AsyncGenerator<Stor
       const replies = (await pipeline.exec()) ?? []
       for (const [i, key] of keys.entries()) {
         const [length, left] = [replies[2 * i]?.[1], replies[2 * i + 1]?.[1]]
-        const name = keyNameOf(catalog, prefix, key)
+        const name = keyNameOf(catalog, buckets, key)
         const model = 'model' in name ? name.model.name : undefined
         yield { key, kind: name.kind, model, bytes: Number(length ?? 0), leftMs: Number(left ?? -2) }
       }

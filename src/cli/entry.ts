@@ -67,7 +67,7 @@ interface Known {
 
 /** Of a row or a pointer. What a result depends on does not follow from its key. */
 export async function lookAtKey(cache: Cache, key: string): Promise<Entry> {
-  const name = keyNameOf(cache.catalog, cache.prefix, key)
+  const name = keyNameOf(cache.catalog, cache.buckets, key)
   const dependsOn = name.kind === 'row' || name.kind === 'pointer' ? name.model.keys : { epochs: [], holds: [] }
   return entryOf(cache, key, dependsOn, await snapshotOf(cache, key, dependsOn))
 }
@@ -77,10 +77,11 @@ interface Seen {
   readonly leftMs: number
 }
 
-async function snapshotOf({ redis }: Cache, key: string, { epochs, holds }: Dependencies): Promise<Seen> {
-  const get = (each: string) => redis.getBuffer(each)
+async function snapshotOf({ redis, buckets }: Cache, key: string, { epochs, holds }: Dependencies): Promise<Seen> {
+  const bucket = buckets.of(key) ?? 0
+  const get = (each: string) => redis.getBuffer(buckets.nameIn(bucket, each))
   const [entry, leftMs, ofEpochs, ofHolds] = await Promise.all([
-    get(key).catch(() => Buffer.alloc(0)),
+    redis.getBuffer(key).catch(() => Buffer.alloc(0)),
     redis.pttl(key),
     Promise.all(epochs.map(get)),
     Promise.all(holds.map(get)),
@@ -95,7 +96,7 @@ function entryOf(
   { snapshot, leftMs }: Seen,
   known?: Known,
 ): Entry {
-  const name = keyNameOf(cache.catalog, cache.prefix, key)
+  const name = keyNameOf(cache.catalog, cache.buckets, key)
   const cached = cachedOf(name)
   const { entry } = snapshot
   const base = { key, name, bytes: entry?.length ?? 0, holds: snapshot.held ? holds : [] }

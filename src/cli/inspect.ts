@@ -118,8 +118,8 @@ function writesOf({ catalog }: Cache, epoch: string): readonly string[] {
   return [`a write to a row that belongs to ${epoch.slice(0, epoch.lastIndexOf(':'))}`]
 }
 
-function bare({ prefix }: Cache, key: string): string {
-  return key.slice(prefix.length)
+function bare({ buckets }: Cache, key: string): string {
+  return buckets.bare(key)
 }
 
 function modelOf({ name }: Entry): string {

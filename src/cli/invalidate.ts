@@ -76,7 +76,7 @@ function decoded(part: string): string {
 
 /** Also what other versions of the schema that are in use believe to be stale. */
 async function del(cache: Cache, what: string, effects: Effects, more: readonly string[] = []): Promise<Invalidated> {
-  const { prefix, version, fleet } = cache
+  const { prefix, buckets, version, fleet } = cache
   const { keys } = effects.invalidation()
   const others = fleet?.versions.flatMap(({ digest, isAlive, knowledge }) => {
     if (!isAlive || digest === version.digest) return []
@@ -84,7 +84,8 @@ async function del(cache: Cache, what: string, effects: Effects, more: readonly 
       ? version.epochs.map(epoch => prefix + epoch)
       : staleByOthers(effects, version, knowledge, prefix)
   })
-  const stale = [...new Set([...keys, ...more, ...(others ?? [])])]
+  const names = [...keys, ...more, ...(others ?? [])]
+  const stale = [...new Set(names.flatMap(name => buckets.prefixes.map((_, bucket) => buckets.nameIn(bucket, name))))]
   return { what, keys: stale, deleted: await countDeleted(cache.redis, stale) }
 }
 

@@ -1,4 +1,5 @@
 /** What a key in Redis stands for (`wire/keys.ts` makes them). */
+import type { Buckets } from '../wire/buckets.js'
 import type { Catalog, CatalogModel, Relation } from '../plan/catalog.js'
 
 export type KeyName =
@@ -12,8 +13,8 @@ export type KeyName =
 export type KeyKind = KeyName['kind']
 
 /** @param key - with the prefix */
-export function keyNameOf(catalog: Catalog, prefix: string, key: string): KeyName {
-  const name = key.slice(prefix.length)
+export function keyNameOf(catalog: Catalog, buckets: Buckets, key: string): KeyName {
+  const name = buckets.bare(key)
   if (name.startsWith('=')) return { kind: 'value' }
   if (name.startsWith('#')) return { kind: 'tag' }
   if (/^@(?:fleet|seen|report)\b/.test(name)) return { kind: 'internal' }

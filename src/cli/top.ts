@@ -83,18 +83,19 @@ class Watched {
 
   /** The processes hear of it with their next sign of life. */
   async end(): Promise<void> {
-    const { redis, prefix } = this.#cache
-    await redis.eval(WATCH, 1, fleetKey(prefix), 0)
+    const { redis, buckets } = this.#cache
+    await redis.eval(WATCH, 1, fleetKey(buckets.prefixes[0] as string), 0)
   }
 
   /** Undefined: there are no two reports of a process yet. */
   async next(): Promise<Reading | undefined> {
-    const { redis, prefix } = this.#cache
+    const { redis, buckets } = this.#cache
+    const prefix = buckets.prefixes[0] as string
     if (performance.now() - this.#askedAt > WATCH_MS / 6) {
       this.#askedAt = performance.now()
       await redis.eval(WATCH, 1, fleetKey(prefix), WATCH_MS)
     }
-    const fleet = await readStoredFleet(redis, prefix)
+    const fleet = await readStoredFleet(redis, buckets)
     const now = new Map<string, Report>()
     for (const id of fleet?.reporters ?? []) {
       const text = await redis.get(reportKey(prefix, id))

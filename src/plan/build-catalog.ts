@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import type { Policy } from '../options.js'
 import { canonicalFormOf, isExactInJson } from '../schema/canonical.js'
 import type { Key, Model, RelationField, Schema } from '../schema/schema.js'
+import type { Buckets } from '../wire/buckets.js'
 import { modelKeys } from '../wire/keys.js'
 import { valueCodec } from '../wire/results.js'
 import { type DecimalClass, rowCodec } from '../wire/rows.js'
@@ -12,7 +13,7 @@ import { identityOf } from './identities.js'
 import { parentListOf, relationOf } from './relations.js'
 
 export interface CatalogOptions {
-  readonly prefix: string
+  readonly buckets: Buckets
   /** By model, as configured; models without one are not cached, but their writes still invalidate. */
   readonly policies: ReadonlyMap<string, Policy>
   /** Models whose rows change with each write to a model. */
@@ -33,7 +34,7 @@ export function buildCatalog(
   Decimal: DecimalClass,
   collations: Collations = NOT_KNOWN,
 ): Catalog {
-  const { prefix, policies, triggers = new Map<string, readonly string[]>() } = options
+  const { buckets, policies, triggers = new Map<string, readonly string[]>() } = options
   checkPolicies(schema, policies)
   const catalog = new Map<string, Writable<CatalogModel>>()
   for (const model of schema.models.values()) {
@@ -44,7 +45,7 @@ export function buildCatalog(
     catalog.set(model.name, {
       name: model.name,
       definition: model,
-      keys: modelKeys(prefix, model.name, tableOf(model)),
+      keys: modelKeys(buckets, model.name, tableOf(model)),
       identity,
       identities,
       meaning: '',
@@ -58,7 +59,7 @@ export function buildCatalog(
   const listBy = (field: RelationField) => parentListOf(catalog, field, collations)
   for (const model of catalog.values()) {
     model.relations = new Map(
-      model.definition.relations.map(field => [field.name, relationOf(catalog, field, prefix, listBy)]),
+      model.definition.relations.map(field => [field.name, relationOf(catalog, field, buckets.prefix, listBy)]),
     )
     model.meaning = meaningOf(model)
     model.lists = model.definition.relations.map(listBy).filter(list => list !== undefined)

@@ -56,6 +56,11 @@ function compoundId(parts: readonly KeyPart[]): Identity['idOf'] {
   }
 }
 
+/** What the tags of lists under a row are named for: its key, or another unique of it. */
+export function parentOf({ identity, keys }: CatalogModel, by: Identity, id: string): string {
+  return by === identity ? keys.row(id) : keys.parentBy(by.columns, id)
+}
+
 /** The key in Redis of a row that an identity names: its own key, or that of a pointer to it. */
 export function keyOf({ identity, keys }: CatalogModel, by: Identity, id: string): string {
   return by === identity ? keys.row(id) : keys.pointer(by.columns, id)

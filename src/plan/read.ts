@@ -130,7 +130,7 @@ function planResult(
     kind: 'result',
     model,
     cached,
-    key: keys.query(name),
+    key: keys.query(name, pinned?.tag),
     dependsOn,
     list: pinned?.list,
     codec: selection === undefined ? cached.numbers : first ? rowOrNullCodec(selection) : listCodec(selection),

@@ -2,7 +2,7 @@
 import type { Model, RelationField, ScalarField } from '../schema/schema.js'
 import { linkKey, type ModelKeys, relationTag } from '../wire/keys.js'
 import type { Catalog, CatalogModel, Collations, ParentList, Relation } from './catalog.js'
-import { exactnessOf, keyOf, OPERATORS } from './identities.js'
+import { exactnessOf, parentOf, OPERATORS } from './identities.js'
 
 export function relationOf(
   catalog: Catalog,
@@ -60,8 +60,7 @@ export function parentListOf(catalog: Catalog, field: RelationField, collations:
   const foreign = new Map(references.map((name, i) => [name, fields[i] as string]))
   const columns = fields.map(name => fieldOf(field.model, name)?.column ?? name)
   const tagAt = (id: string) => {
-    const of = keyOf(parent, by, id)
-    return relationTag(of, child.keys, columns)
+    return relationTag(parentOf(parent, by, id), child.keys, columns)
   }
   return {
     field,

@@ -21,7 +21,10 @@ export function underTags(
   const { epochs, holds } = result.dependsOn
   return {
     ...result,
-    key: model.keys.query(hashName(`${result.key} ${JSON.stringify(tags)}`)),
+    key: model.keys.query(
+      hashName(`${result.key} ${JSON.stringify(tags)}`),
+      plan.kind === 'result' ? plan.key : undefined,
+    ),
     dependsOn: { epochs: [...epochs, ...tags.map(tag => tagKey(prefix, tag))], holds },
   }
 }

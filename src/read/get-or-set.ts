@@ -7,7 +7,7 @@ import { checkTags, duration, wrongCall } from '../check-options.js'
 import type { Duration } from '../options.js'
 import type { Snapshot } from '../redis/batches.js'
 import type { Deadline } from '../redis/deadline.js'
-import type { Ticket } from '../redis/store.js'
+import type { Ticket } from '../redis/ticket.js'
 import { combinedStamp, hasStamp, Kind, PAYLOAD_AT, seal, verifiedKind } from '../wire/envelope.js'
 import { type Dependencies, tagKey, valueKey, valuesEpoch } from '../wire/keys.js'
 import { packValue, unpackValue } from '../wire/values.js'
@@ -65,8 +65,8 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
   readonly #dependsOn: Dependencies
 
   constructor(context: Context, key: string, fetch: Fetch<T>, options: GetOrSetOptions<T>) {
-    const { prefix } = context
-    this.key = this.flightKey = valueKey(prefix, key)
+    const { prefix, buckets } = context
+    this.key = this.flightKey = valueKey(buckets, key)
     this.longestWaitMs = options.loadTimeoutMs
     this.#context = context
     this.#fetch = fetch

@@ -9,7 +9,7 @@ import type { Events, WhyMissed } from '../events.js'
 import type { Flight, Flights } from '../local/flights.js'
 import type { QueryConfig } from '../options.js'
 import type { Deadline } from '../redis/deadline.js'
-import type { Store } from '../redis/store.js'
+import type { AnyStore } from '../redis/cluster-store.js'
 import type { Times } from '../times.js'
 
 /** What follows from an entry, or from the load of another reader. */
@@ -55,7 +55,7 @@ export interface Reading<Found, Tokens, Loaded, Shared> {
 
 /** What a read needs besides: a context, with the flights of its kind. */
 interface ReadContext<Shared> {
-  readonly store: Store
+  readonly store: AnyStore
   readonly events: Events
   readonly flights: Flights<Shared>
   readonly query?: QueryConfig | undefined

@@ -6,7 +6,7 @@ import { type ResultRead, throwsWhenAbsent } from '../plan/read.js'
 import { fluentPath, type Operation, queryWhole } from '../prisma7/operation.js'
 import type { Snapshot } from '../redis/batches.js'
 import type { Deadline } from '../redis/deadline.js'
-import type { Ticket } from '../redis/store.js'
+import type { Ticket } from '../redis/ticket.js'
 import { combinedStamp, hasStamp, Kind, newToken, PAYLOAD_AT, seal, verifiedKind } from '../wire/envelope.js'
 import { callerQuery } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
@@ -49,7 +49,9 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
   }
 
   acquire(snapshot: Snapshot | undefined, deadline: Deadline, flight: Flight<SharedRow>) {
-    return snapshot && this.#context.store.acquire(undefined, this.#plan.dependsOn, snapshot, deadline, flight)
+    return (
+      snapshot && this.#context.store.acquire(undefined, this.#plan.dependsOn, snapshot, deadline, flight, this.key)
+    )
   }
 
   /** The caller's own query, with the whole result of a fluent call. */

@@ -6,7 +6,8 @@ import type { Cached } from '../plan/catalog.js'
 import type { Lookup, RowsRead } from '../plan/rows.js'
 import type { Snapshot } from '../redis/batches.js'
 import type { Deadline } from '../redis/deadline.js'
-import type { Store, Ticket } from '../redis/store.js'
+import type { AnyStore } from '../redis/cluster-store.js'
+import { epochsAt, type Ticket } from '../redis/ticket.js'
 import {
   hasStamp,
   Kind,
@@ -36,23 +37,27 @@ export class LookedUp {
   readonly rowKey: string | undefined
   /** What is stored at the key of a pointer that leads nowhere. */
   readonly pointer: Snapshot | undefined
+  /** The key that was looked up last. */
+  readonly at: string | undefined
 
   constructor(
     found: LookedUp['found'],
     snapshot: Snapshot | undefined,
     rowKey: string | undefined,
+    at = rowKey,
     pointer?: Snapshot,
   ) {
     this.found = found
     this.snapshot = snapshot
     this.rowKey = rowKey
+    this.at = at
     this.pointer = pointer
   }
 }
 
 /** Where entries are looked up and filled. */
 export interface Entries {
-  readonly store: Pick<Store, 'lookUp' | 'lookUpAll' | 'fill'>
+  readonly store: Pick<AnyStore, 'lookUp' | 'lookUpAll' | 'fill'>
   readonly guesses: Guesses
   /** What `$cached` says of the query. */
   readonly query?: Pick<QueryConfig, 'ttlMs'> | undefined
@@ -125,8 +130,8 @@ async function lookUpByPointer(
   const snapshot = await store.lookUp(key, model.keys, deadline, seen => seen)
   if (snapshot === undefined) return OUT_OF_REACH
   const pointed = pointerIn(lookup, snapshot)
-  if (pointed === 'absent') return new LookedUp(pointed, snapshot, undefined)
-  if (pointed === undefined) return new LookedUp(undefined, { ...snapshot, entry: null }, undefined, snapshot)
+  if (pointed === 'absent') return new LookedUp(pointed, snapshot, undefined, key)
+  if (pointed === undefined) return new LookedUp(undefined, { ...snapshot, entry: null }, undefined, key, snapshot)
   return lookUpById(pointed)
 }
 
@@ -156,11 +161,11 @@ function pointerIn({ cached }: Lookup, { entry, epochs, held }: Snapshot): strin
 }
 
 /** What was found as if the entry were not valid. The token of the entry that is there still counts. */
-export function unseenRow({ found, snapshot, rowKey }: LookedUp): LookedUp {
+export function unseenRow({ found, snapshot, rowKey, at }: LookedUp): LookedUp {
   if (found === 'absent' && rowKey === undefined) {
-    return new LookedUp(undefined, snapshot && { ...snapshot, entry: null }, rowKey)
+    return new LookedUp(undefined, snapshot && { ...snapshot, entry: null }, rowKey, at)
   }
-  return new LookedUp(undefined, snapshot, rowKey)
+  return new LookedUp(undefined, snapshot, rowKey, at)
 }
 
 // ---- fill
@@ -188,7 +193,6 @@ export function fillRow(
   const { by, cached, identity, key } = lookup
   const { keys } = lookup.model
   const { policy, codec } = cached
-  const everyWrite = ticket.epochs[EVERY_WRITE] as Token
   const sealed = (kind: number, bytes: Buffer, token: Token, stamp: Token) =>
     seal(kind, bytes, token, stamp, codec.fingerprint)
 
@@ -199,7 +203,10 @@ export function fillRow(
     // At a row's key others may be loading. An entry at a pointer's key is checked when it is read, so it needs no token there.
     const token = by === identity ? (ticket.entry as Token) : newToken()
     const guard = by === identity ? token : 'none'
-    store.fill(key, sealed(Kind.absent, NOTHING, token, everyWrite), { dependsOn: keys, ttlMs, guard })
+    const epochs = epochsAt(ticket, key, keys.epochs)
+    if (epochs === undefined) return 'unproven'
+    const absent = sealed(Kind.absent, NOTHING, token, epochs[EVERY_WRITE] as Token)
+    store.fill(key, absent, { dependsOn: keys, ttlMs, guard })
     return 'sent'
   }
 
@@ -219,12 +226,14 @@ export function fillRow(
     store.fill(ownKey, entry, { dependsOn: keys, ttlMs, guard: ticket.entry })
   } else {
     // Its token could not be taken before the load: valid until the next write to the model. An entry that is there stays.
-    const entry = sealed(Kind.rowUnderAny, payload, newToken(), everyWrite)
-    store.fill(ownKey, entry, { dependsOn: keys, ttlMs, guard: 'if-absent' })
+    const epochs = epochsAt(ticket, ownKey, keys.epochs)
+    const entry = epochs && sealed(Kind.rowUnderAny, payload, newToken(), epochs[EVERY_WRITE] as Token)
+    if (entry !== undefined) store.fill(ownKey, entry, { dependsOn: keys, ttlMs, guard: 'if-absent' })
   }
   if (by === identity) return 'sent'
   guesses.target.set(key, id)
-  const pointer = sealed(Kind.pointer, textPayload(id), newToken(), everyWrite)
+  // It has no stamp: the row that it leads to has to have the value.
+  const pointer = sealed(Kind.pointer, textPayload(id), newToken(), ticket.epochs[EVERY_WRITE] ?? newToken())
   store.fill(key, pointer, { dependsOn: keys, ttlMs, guard: 'none' })
   return 'sent'
 }

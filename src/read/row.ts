@@ -7,7 +7,7 @@ import { throwsWhenAbsent } from '../plan/read.js'
 import type { Lookup, RowRead, WholeRow } from '../plan/rows.js'
 import type { Operation } from '../prisma7/operation.js'
 import type { Deadline } from '../redis/deadline.js'
-import type { Ticket } from '../redis/store.js'
+import type { Ticket } from '../redis/ticket.js'
 import type { Row } from '../wire/rows.js'
 import type { Loaded, RowSource } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
@@ -49,9 +49,9 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     return whyRowMissed(this.#plan, looked, deadline)
   }
 
-  acquire({ snapshot, rowKey }: LookedUp, deadline: Deadline, flight: Flight<SharedRow>) {
+  acquire({ snapshot, rowKey, at }: LookedUp, deadline: Deadline, flight: Flight<SharedRow>) {
     this.#load.begin()
-    return snapshot && this.#context.store.acquire(rowKey, this.#plan.model.keys, snapshot, deadline, flight)
+    return snapshot && this.#context.store.acquire(rowKey, this.#plan.model.keys, snapshot, deadline, flight, at)
   }
 
   query(): Promise<Loaded> {

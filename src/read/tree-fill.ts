@@ -6,7 +6,8 @@ import type { Lookup } from '../plan/rows.js'
 import { type RelatedEntry, relatedKeysAt, type RowNode } from '../plan/tree.js'
 import type { Snapshot } from '../redis/batches.js'
 import type { Deadline } from '../redis/deadline.js'
-import type { Store, Ticket } from '../redis/store.js'
+import type { AnyStore } from '../redis/cluster-store.js'
+import { epochsAt, type Ticket } from '../redis/ticket.js'
 import { combinedStamp, Kind, newToken, PAYLOAD_AT, seal } from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'
 import type { Row } from '../wire/rows.js'
@@ -19,7 +20,7 @@ export type Tickets = ReadonlyMap<RowNode | RelatedEntry, Ticket>
 const NOT_LOOKED_UP: Snapshot = { entry: null, epochs: [], held: false }
 
 export async function acquireTree(
-  store: Store,
+  store: AnyStore,
   tree: RowNode,
   { rows, related }: TreeSnapshot,
   deadline: Deadline,
@@ -32,9 +33,10 @@ export async function acquireTree(
     key: string | undefined,
     dependsOn: Dependencies,
     found: Snapshot,
+    near = key,
   ) => {
     const snapshot = found === NOT_LOOKED_UP ? { ...found, epochs: dependsOn.epochs.map(() => null) } : found
-    const ticket = await store.acquire(key, dependsOn, snapshot, deadline, flight)
+    const ticket = await store.acquire(key, dependsOn, snapshot, deadline, flight, near)
     if (ticket !== undefined) tickets.set(of, ticket)
   }
   // While the row above is not known, what was found is that of a guess, and the load may find something else.
@@ -44,7 +46,7 @@ export async function acquireTree(
     else if (row.snapshot !== undefined && (row.found === undefined || isGuess)) {
       // This row may be the wrong guess: a token at its key would make other loads of it fail to fill.
       const key = isGuess && row.snapshot.entry === null ? undefined : row.rowKey
-      waiting.push(acquire(node, key, node.model.keys, row.snapshot))
+      waiting.push(acquire(node, key, node.model.keys, row.snapshot, row.at))
     }
     const isNextGuess = isGuess || row?.found === undefined
     for (const entry of node.relatedEntries) {
@@ -52,7 +54,7 @@ export async function acquireTree(
       if (found === undefined) {
         waiting.push(acquire(entry, undefined, relatedKeysAt(entry, '', undefined).dependsOn, NOT_LOOKED_UP))
       } else if (found.snapshot !== undefined && (found.found === undefined || isNextGuess)) {
-        waiting.push(acquire(entry, undefined, found.keys.dependsOn, found.snapshot))
+        waiting.push(acquire(entry, undefined, found.keys.dependsOn, found.snapshot, found.keys.key))
       }
     }
     for (const { node: next } of node.toOne) visit(next, isNextGuess)
@@ -108,8 +110,12 @@ export class TreeFill {
     if (found !== undefined && isSameRow) return
     // If a pointer was stale, the tags that were looked up belong to another row: then only the every-write epochs count.
     const tagged = isSameRow ? lookedUp.tagged : 0
-    const { epochs } = ticket
-    const stamp = combinedStamp(tagged > 0 ? epochs.slice(0, tagged) : epochs.slice(-related.everyWriteEpochs.length))
+    const { everyWriteEpochs } = related
+    const epochs =
+      tagged > 0
+        ? ticket.epochs.slice(0, tagged)
+        : epochsAt(ticket, key, everyWriteEpochs, ticket.epochs.slice(-everyWriteEpochs.length))
+    const stamp = epochs && combinedStamp(epochs)
     const payload = related.codec.encode(value)
     const { policy, codec } = related.cached
     if (payload === undefined || stamp === undefined) return this.#filled(node, 'inexact', key, payload)

@@ -72,7 +72,7 @@ class TreeLookup {
     const below = new Map<string, Promise<unknown>>()
     const guessed = new Map<ToOne, string>()
     const atRow = (rowKey: string) => {
-      const id = rowKey.slice(node.model.keys.row('').length)
+      const id = node.model.keys.idIn(rowKey)
       for (const related of relatedEntries) {
         if (!related.byId) continue
         const tagIds = related.lists.map(() => id)

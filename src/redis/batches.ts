@@ -1,5 +1,6 @@
 /** What one tick collects for each of the four kinds of traffic with Redis, and where in the replies each answer is. */
 import type { Command, Reply } from './connection.js'
+import type { EpochMemory } from './epoch-memory.js'
 import { hasToken, newToken, type Token } from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'
 
@@ -99,15 +100,21 @@ export class LookUpBatch extends WithDeadline {
     })
   }
 
-  /** @param replies - undefined: there are none that may be used */
-  answer(replies: readonly (Buffer | null)[] | undefined): void {
+  /**
+   * @param replies - undefined: there are none that may be used
+   * @param memory - remembers the epochs
+   */
+  answer(replies: readonly (Buffer | null)[] | undefined, memory?: EpochMemory): void {
+    if (replies !== undefined && memory !== undefined) {
+      for (const [dependsOn, found] of this.#dependencies) {
+        found.snapshot = snapshotIn(replies, found)
+        if (!found.snapshot.held) memory.saw(dependsOn, found.snapshot.epochs)
+      }
+    }
     for (const { entry, at, answer } of this.#waiting) {
       if (replies === undefined) answer(undefined)
       else {
-        at.snapshot ??= {
-          epochs: at.epochs.map(position => replies[position] ?? null),
-          held: at.holds.some(position => replies[position] !== null),
-        }
+        at.snapshot ??= snapshotIn(replies, at)
         answer({ entry: replies[entry] ?? null, epochs: at.snapshot.epochs, held: at.snapshot.held })
       }
     }
@@ -129,6 +136,13 @@ export class LookUpBatch extends WithDeadline {
       this.#dependencies.set(dependsOn, found)
     }
     return found
+  }
+}
+
+function snapshotIn(replies: readonly (Buffer | null)[], { epochs, holds }: Found): Pick<Snapshot, 'epochs' | 'held'> {
+  return {
+    epochs: epochs.map(position => replies[position] ?? null),
+    held: holds.some(position => replies[position] !== null),
   }
 }
 

@@ -4,6 +4,8 @@
  * queue, retries, no time-out) do no harm: nothing is sent unless the client is `ready`.
  */
 import type { Cluster, Redis } from 'ioredis'
+import { ClusterNode } from './cluster-node.js'
+import { inspect } from './inspect.js'
 import { CHUNK, KeyGroups } from './key-groups.js'
 import { forbiddenIn, refusalOf } from './redis-errors.js'
 import { type ServerInfo, serverInfoOf } from './server-info.js'
@@ -55,16 +57,19 @@ export class Connection {
   #opening: Promise<void> | undefined
   /** The first connect has come to an end, one way or the other. */
   #settled: (() => void) | undefined
-  readonly #inspected = new Set<Redis>()
-  /** The masters of the Cluster, or the socket, at the last `settle`. */
-  #known: readonly unknown[] = []
-  readonly #groups: KeyGroups
+  /** The node that has the slot of the keys, or the socket, at the last `rememberServers`. */
+  #known: unknown
+  readonly #node: ClusterNode | undefined
+  readonly #groups = new KeyGroups()
   /** Undefined: there are none. */
   readonly sentinels: Sentinels | undefined
   #refusal: Watcher['onRefusal'] = () => undefined
 
-  /** @param isLazy - whether a client that is made here connects at its first use only */
-  constructor(client: Redis | Cluster | OwnClient, isLazy = false) {
+  /**
+   * @param isLazy - whether a client that is made here connects at its first use only
+   * @param slot - of all keys, on a Cluster
+   */
+  constructor(client: Redis | Cluster | OwnClient, isLazy = false, slot = 0) {
     const own = isOwnClient(client) ? client : undefined
     const redis = isOwnClient(client) ? client.redis : client
     this.#redis = redis
@@ -73,15 +78,16 @@ export class Connection {
     this.#resting = own !== undefined
     if (!isLazy) this.#wake()
     this.#cluster = redis.isCluster ? (redis as Cluster) : undefined
-    this.#groups = new KeyGroups(redis.isCluster)
+    this.#node = this.#cluster && new ClusterNode(this.#cluster, slot)
     this.#wire = redis as unknown as Wire
     this.#db = this.#wire.condition?.select ?? this.#wire.options.db ?? 0
     this.#opened = redis.status === 'ready'
   }
 
-  /** Whether commands may be sent: the client is ready, and in its own database. */
+  /** Whether commands may be sent: the client is ready, and in its own database; on a Cluster, the node of the slot is there. */
   get ready(): boolean {
-    return this.#redis.status === 'ready' && this.otherDatabase === undefined
+    if (this.#redis.status !== 'ready') return false
+    return this.#node === undefined ? this.otherDatabase === undefined : this.#node.isReady
   }
 
   /** The database that the application has selected on its client, if it is not the one that the cache is in. */
@@ -91,19 +97,21 @@ export class Connection {
     return selected === undefined || selected === this.#db ? undefined : selected
   }
 
-  /** Remembers which servers are at the other end. */
-  rememberServers(): void {
-    this.#known = this.#cluster === undefined ? [this.#wire.stream] : this.#cluster.nodes('master')
+  /** Remembers which server is at the other end. */
+  rememberServer(): void {
+    this.#known = this.#server
   }
 
   /**
-   * Whether they are still the same: the socket, or the masters of a Cluster, of which a replica becomes one without an
-   * event. Looked at for each command and each reply.
+   * Whether it is still the same: the socket, or the node of a Cluster that has the slot, which another one may get without
+   * an event. Looked at for each command and each reply.
    */
-  get sameServers(): boolean {
-    if (this.#cluster === undefined) return this.#wire.stream === this.#known[0]
-    const masters = this.#cluster.nodes('master')
-    return masters.length === this.#known.length && masters.every((master, i) => master === this.#known[i])
+  get sameServer(): boolean {
+    return this.#server === this.#known
+  }
+
+  get #server(): unknown {
+    return this.#node === undefined ? this.#wire.stream : this.#node.now
   }
 
   /** Has a Cluster look up who holds which slot. By itself ioredis does so only after a `MOVED` or a lost connection. */
@@ -115,12 +123,14 @@ export class Connection {
   watch({ onReady, onClose, onRefusal }: Watcher): () => void {
     this.#refusal = onRefusal
     this.#watcher = {
-      onReady: () => {
+      onReady: of => {
+        if (!this.#isOurs(of)) return
         this.#opened = true
         this.#settled?.()
         onReady()
       },
-      onClose: () => {
+      onClose: of => {
+        if (!this.#isOurs(of)) return
         this.#settled?.()
         onClose()
       },
@@ -129,9 +139,15 @@ export class Connection {
     return watchClient(this.#redis, this.#watcher)
   }
 
+  /** Whether an event of a client is about this connection: not if it is of another node of the Cluster. */
+  #isOurs(of: Redis | Cluster): boolean {
+    return of === this.#redis || of === this.#node?.now || of === this.#known
+  }
+
   /** Why commands can't be sent, in words. */
   get obstacle(): string {
     const { status } = this.#redis
+    if (this.#node !== undefined && status === 'ready') return this.#node.obstacle
     const error = this.#own?.lastError
     return `it is not connected (${status}${error === undefined ? '' : `: ${error}`})`
   }
@@ -186,19 +202,10 @@ export class Connection {
 
   /** Values of many keys, in order; undefined when Redis did not answer all of them in time. */
   async get(keys: readonly string[], ms: number): Promise<readonly (Buffer | null)[] | undefined> {
-    if (!this.ready) return undefined
-    const groups = this.#groups.of(keys)
-    if (groups.length === 1 && this.#cluster === undefined) {
-      const values = await within(this.#call(['mget', ...keys]), ms)
-      return Array.isArray(values) && this.otherDatabase === undefined ? values : undefined
-    }
-    const replies = await this.#sendGroups('mget', groups, ms)
+    const replies = await this.#sendGroups('mget', this.#groups.of(keys), ms)
     if (replies === undefined || !replies.every(reply => Array.isArray(reply))) return undefined
-    const found = new Map<string, Buffer | null>()
-    for (const [i, group] of groups.entries()) {
-      for (const [j, key] of group.entries()) found.set(key, (replies[i] as (Buffer | null)[])[j] ?? null)
-    }
-    return keys.map(key => found.get(key) ?? null)
+    const values = replies as readonly (Buffer | null)[][]
+    return values.length === 1 ? values[0] : values.flat()
   }
 
   /** Whether all keys are gone for certain. One command where the keys share a node. */
@@ -217,31 +224,25 @@ export class Connection {
     return replies?.every(reply => String(reply) === 'OK') ?? false
   }
 
-  /**
-   * One command per group. While a slot is being moved, its old master knows some of its keys and its new one the others:
-   * a command for several of them is then answered `TRYAGAIN`, which ioredis follows until the slot has moved, and one for
-   * a single key is answered.
-   */
+  /** One command per group. What a Cluster answers with `TRYAGAIN`, ioredis sends again until the slot has moved. */
   async #sendGroups(
     name: 'mget' | 'del',
     groups: readonly (readonly string[])[],
     ms: number,
   ): Promise<readonly Reply[] | undefined> {
     if (!this.ready) return undefined
-    const unanswered = new Set(groups)
-    const calls = groups.map(async group => {
-      const reply = await this.#call([name, ...group])
-      if (!(reply instanceof Error) || !reply.message.startsWith('TRYAGAIN')) unanswered.delete(group)
-      return reply
-    })
-    const replies = await eachWithin(calls, ms)
-    if (this.#cluster !== undefined) for (const group of unanswered) if (group.length > 1) this.split(group)
+    const [only] = groups
+    const isOne = groups.length === 1 && only !== undefined
+    const calls = groups.map(keys => this.#call([name, ...keys]))
+    const reply = isOne ? await within(calls[0] as Promise<Reply>, ms) : await eachWithin(calls, ms)
+    const replies = isOne && reply !== LATE ? [reply] : (reply as readonly Reply[] | typeof LATE)
+    if (this.#node !== undefined && (replies === LATE || replies.some(isTryAgain))) this.split()
     return replies === LATE || this.otherDatabase !== undefined ? undefined : replies
   }
 
-  /** From now on for a while, keys like these are sent one by one. */
-  protected split(group: readonly string[]): void {
-    this.#groups.split(group)
+  /** From now on for a while, keys are sent one by one. */
+  protected split(): void {
+    this.#groups.split()
   }
 
   /** Replies in order, errors of Redis among them; undefined when not all replies came in time. */
@@ -294,33 +295,19 @@ export class Connection {
     return error
   }
 
-  /**
-   * Which servers are at the other end; undefined when they don't answer in time. One `INFO` at a time: while Redis hangs, commands
-   * that are never answered would pile up in the caller's client.
-   */
-  async servers(ms: number): Promise<ServerInfo | undefined> {
-    if (!this.ready) return undefined
-    const nodes = this.#cluster === undefined ? [this.#redis as Redis] : this.#cluster.nodes('master')
-    // A node that hangs is one that the Cluster may have replaced by the next time.
-    if (nodes.length === 0 || nodes.some(node => this.#inspected.has(node))) return undefined
-    const asking = Promise.all(nodes.map(node => this.#infoOf(node)))
-    const infos = await within(asking, ms)
-    if (infos === LATE || infos.includes(undefined) || !this.ready) return undefined
-    return serverInfoOf(infos as readonly string[])
+  /** Which server is at the other end; undefined when it does not answer in time. */
+  async server(ms: number): Promise<ServerInfo | undefined> {
+    if (this.#redis.status !== 'ready' || this.otherDatabase !== undefined) return undefined
+    const node = this.#node === undefined ? (this.#redis as Redis) : this.#node.now
+    const info = node && (await inspect(node, ms))
+    if (info instanceof Error) this.#errorOf(info)
+    if (info === undefined || !this.ready) return undefined
+    return info instanceof Error ? undefined : serverInfoOf(info)
   }
+}
 
-  async #infoOf(node: Redis): Promise<string | undefined> {
-    this.#inspected.add(node)
-    try {
-      return await node.info()
-    } catch (error) {
-      if (/NOPERM|unknown command/i.test(String(error))) return ''
-      this.#errorOf(error)
-      return undefined
-    } finally {
-      this.#inspected.delete(node)
-    }
-  }
+function isTryAgain(reply: Reply): boolean {
+  return reply instanceof Error && reply.message.startsWith('TRYAGAIN')
 }
 
 type Method = (...args: readonly (string | Buffer | number)[]) => Promise<unknown>

@@ -9,10 +9,10 @@ export class Deadline {
     this.at = at
   }
 
-  /** @param batch - what goes out with it is one round trip, however much of it is for this read */
-  joins(batch: object): void {
-    if (this.#last === batch) return
-    this.#last = batch
+  /** @param trip - what goes out in it is one round trip, however much of it is for this read */
+  joins(trip: object): void {
+    if (this.#last === trip) return
+    this.#last = trip
     this.roundTrips++
   }
 
@@ -21,5 +21,19 @@ export class Deadline {
     const later = new Deadline(this.at + ms)
     later.roundTrips = this.roundTrips
     return later
+  }
+}
+
+/** What goes out to several nodes in one tick is one round trip. */
+export class Trips {
+  #current: object | undefined
+
+  get current(): object {
+    if (this.#current !== undefined) return this.#current
+    this.#current = {}
+    process.nextTick(() => {
+      this.#current = undefined
+    })
+    return this.#current
   }
 }

@@ -79,7 +79,7 @@ export class Health {
       },
       onClose: () => {
         this.#suspend('the connection was lost')
-        // A Cluster stays ready when one of its nodes goes, and may not say when it is back.
+        // A Cluster stays ready when a node goes, and may not say when it is back.
         this.#schedule()
       },
       onRefusal: (code, command) => this.#refusal(code, command),
@@ -95,10 +95,10 @@ export class Health {
 
   /** Whether the connection leads to the servers that were checked. If not, that is noticed here, without any event. */
   #here(): boolean {
-    const { ready, sameServers, otherDatabase } = this.#connection
-    if (this.#trusted && (!sameServers || otherDatabase !== undefined)) {
+    const { ready, sameServer, otherDatabase } = this.#connection
+    if (this.#trusted && (!sameServer || otherDatabase !== undefined)) {
       this.#connects++
-      this.#suspend(sameServers ? 'the application has selected another database' : 'the server is another one')
+      this.#suspend(sameServer ? 'the application has selected another database' : 'the server is another one')
       this.#retry.reset()
       this.#schedule()
     }
@@ -123,6 +123,11 @@ export class Health {
   get inUse(): boolean {
     const { ours, unsettled } = this.#options.fleet
     return this.#trusted && this.#here() && (ours || unsettled)
+  }
+
+  /** Which part of the cache reads use: all of it or nothing. */
+  get share(): number {
+    return this.inUse ? 1 : 0
   }
 
   /** Why reads do not use Redis, in words; undefined while they do, and before the first of them. */
@@ -284,7 +289,8 @@ export class Health {
   #say(usable: boolean): void {
     if (usable === this.#said) return
     this.#said = usable
-    this.#options.emit(usable ? { type: 'redis', usable } : { type: 'redis', usable, why: this.obstacle ?? this.#why })
+    const why = this.obstacle ?? this.#why
+    this.#options.emit(usable ? { type: 'redis', usable, share: 1 } : { type: 'redis', usable, share: 0, why })
   }
 
   #unexpected(error: unknown): false {
@@ -313,7 +319,7 @@ export class Health {
       if (!this.#wanted) return
       // A reconnect in the meantime may have brought another server, or a write another invalidation: once more.
       if (connects !== this.#connects || (isRecovered && this.pending > 0)) return this.#recover()
-      if (!isRecovered || !this.#connection.sameServers) {
+      if (!isRecovered || !this.#connection.sameServer) {
         this.#connection.refreshSlots()
         return this.#schedule()
       }
@@ -331,9 +337,9 @@ export class Health {
 
   /** Checks which server it is and which processes share the keys, replays the journal, and checks whether the server is known. */
   async #recoverOnce(): Promise<boolean> {
-    this.#connection.rememberServers()
-    const identities = await this.#server.identify(this.#connects)
-    if (identities === undefined || !(await this.#check())) return false
+    this.#connection.rememberServer()
+    const identity = await this.#server.identify(this.#connects)
+    if (identity === undefined || !(await this.#check())) return false
     // Redis answers: invalidations go out at once from here on, or the journal would grow while it is replayed.
     this.#hanging = false
     if (!(await this.#journal.replay())) {
@@ -341,7 +347,7 @@ export class Health {
       return false
     }
     // Last, because a process that can't use the server still has to invalidate what it has written.
-    if (this.#closed || !(await this.#server.isKnown(identities, this.#connects))) return this.#closed
+    if (this.#closed || !(await this.#server.isKnown(identity, this.#connects))) return this.#closed
     this.#renewLater(this.#options.fleet.renewMs)
     return true
   }

@@ -25,7 +25,7 @@ export class KnownServers {
   readonly #connection: Connection
   readonly #options: KnownServersOptions
   readonly #digest: string
-  #keys: readonly string[] = []
+  #key = ''
   #markedAt = Number.NEGATIVE_INFINITY
   /** The server whose epochs were invalidated in this series of attempts, and at which connect. */
   #invalidated: string | undefined
@@ -40,26 +40,22 @@ export class KnownServers {
    * Invalidates all epochs of a server that is not known, and of a known one, if it is not the one that was used last.
    * `refused`: Redis does not let this process write the mark.
    *
-   * @param identities - `''` where the server does not tell
+   * @param identity - `''` where the server does not tell
    * @param connects - changes with each connect
    */
-  async check(
-    identities: readonly string[],
-    isAnother: boolean,
-    connects: number,
-  ): Promise<'known' | 'refused' | 'unanswered'> {
+  async check(identity: string, isAnother: boolean, connects: number): Promise<'known' | 'refused' | 'unanswered'> {
     const { prefix, epochs, deadlineMs } = this.#options
-    const keys = identities.map(identity => knownServerKey(prefix, identity, this.#digest))
-    const marks = await this.#connection.get(keys, deadlineMs)
+    const key = knownServerKey(prefix, identity, this.#digest)
+    const marks = await this.#connection.get([key], deadlineMs)
     if (marks === undefined) return 'unanswered'
-    const isKnown = marks.every(mark => String(mark) === KNOWN)
-    this.#keys = keys
+    const isKnown = String(marks[0]) === KNOWN
+    this.#key = key
     this.#markedAt = Number.NEGATIVE_INFINITY
-    if (isKnown && !isAnother && !identities.includes('')) return 'known'
+    if (isKnown && !isAnother && identity !== '') return 'known'
     // First, because a process that can't mark the server would invalidate the entries of all others again at each attempt.
     const marked = isKnown ? 'known' : await this.#set(TRIED, TRIED_MS, 'NX')
     if (marked !== 'known') return marked
-    const server = `${identities.join()} ${connects}`
+    const server = `${identity} ${connects}`
     if (this.#invalidated !== server) {
       if (!(await this.#connection.del(epochs, deadlineMs))) return 'unanswered'
       this.#invalidated = server
@@ -86,14 +82,12 @@ export class KnownServers {
 
   async #set(value: string, ms: number, ...more: string[]): Promise<'known' | 'refused' | 'unanswered'> {
     const { deadlineMs } = this.#options
-    const replies = await this.#connection.send(
-      this.#keys.map(key => ['set', key, value, 'PX', ms, ...more]),
-      deadlineMs,
-    )
+    const replies = await this.#connection.send([['set', this.#key, value, 'PX', ms, ...more]], deadlineMs)
     if (replies === undefined) return 'unanswered'
-    if (replies.some(reply => reply instanceof Error)) return 'refused'
+    const [reply] = replies
+    if (reply instanceof Error) return 'refused'
     // Inside somebody's MULTI the answer is `QUEUED`.
-    return replies.every(reply => reply === null || isOk(reply)) ? 'known' : 'unanswered'
+    return reply === null || isOk(reply) ? 'known' : 'unanswered'
   }
 }
 

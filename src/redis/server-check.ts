@@ -15,9 +15,9 @@ export class ServerCheck {
   readonly #connection: Connection
   readonly #options: ServerCheckOptions
   readonly #known: KnownServers
-  /** The servers that were identified last: from then on, invalidations go to them. */
+  /** The server that was identified last: from then on, invalidations go to it. */
   #last: string | undefined
-  /** Whether invalidations went to other servers since the servers were known: then these have not seen all of them. */
+  /** Whether invalidations went to another server since the server was known: then it has not seen all of them. */
   #isAnother = false
   /** What ended the last check, if it is something to be said once. */
   #obstacle: ErrorCode | undefined
@@ -31,11 +31,11 @@ export class ServerCheck {
   }
 
   /**
-   * One identity per server; undefined: Redis did not answer, or it can't be used.
+   * Undefined: Redis did not answer, or it can't be used.
    *
    * @param connects - changes with each connect
    */
-  async identify(connects: number): Promise<readonly string[] | undefined> {
+  async identify(connects: number): Promise<string | undefined> {
     const { otherDatabase } = this.#connection
     if (otherDatabase !== undefined) {
       const message =
@@ -44,33 +44,33 @@ export class ServerCheck {
       this.#say('OTHER_DATABASE', message)
       return undefined
     }
-    const servers = await this.#connection.servers(this.#options.deadlineMs)
-    if (servers === undefined) return undefined
-    if (servers.tooOld !== undefined) {
-      this.#say('REDIS_TOO_OLD', `Redis ${servers.tooOld} is older than 7.0: nothing is cached.`)
+    const server = await this.#connection.server(this.#options.deadlineMs)
+    if (server === undefined) return undefined
+    if (server.tooOld !== undefined) {
+      this.#say('REDIS_TOO_OLD', `Redis ${server.tooOld} is older than 7.0: nothing is cached.`)
       return undefined
     }
-    if (servers.replica) {
+    if (server.replica) {
       this.#options.onReplica()
       return undefined
     }
-    const { identities } = servers
-    if (connects === this.#usedAt && !(await this.#isStillMaster(identities[0] ?? ''))) {
+    const { identity } = server
+    if (connects === this.#usedAt && !(await this.#isStillMaster(identity))) {
       this.#message = 'it has hung, and its Sentinels do not say that it is still the master'
       return undefined
     }
-    this.#isAnother ||= this.#last !== undefined && this.#last !== identities.join()
-    this.#last = identities.join()
-    return identities
+    this.#isAnother ||= this.#last !== undefined && this.#last !== identity
+    this.#last = identity
+    return identity
   }
 
   /**
-   * Whether the servers are known now: their epochs were invalidated by the process that met them first, or just now by this one.
+   * Whether the server is known now: its epochs were invalidated by the process that met it first, or just now by this one.
    *
    * @param connects - changes with each connect
    */
-  async isKnown(identities: readonly string[], connects: number): Promise<boolean> {
-    const outcome = await this.#known.check(identities, this.#isAnother, connects)
+  async isKnown(identity: string, connects: number): Promise<boolean> {
+    const outcome = await this.#known.check(identity, this.#isAnother, connects)
     if (outcome === 'refused') {
       const message =
         `This process can't mark the Redis server as known, as Redis refuses to SET (it is full, or the user may not): ` +
@@ -86,7 +86,7 @@ export class ServerCheck {
     return this.#message
   }
 
-  /** The servers are used from here on, on this connection. */
+  /** The server is used from here on, on this connection. */
   used(connects: number): void {
     this.#usedAt = connects
     this.#obstacle = undefined

@@ -38,23 +38,18 @@ import { guardOf, isTokenAlone, newToken, type Token } from '../wire/envelope.js
 import type { Dependencies, Invalidation } from '../wire/keys.js'
 import { AcquireBatch, FillBatch, InvalidateBatch, LookUpBatch, readableToken, type Snapshot } from './batches.js'
 import type { Command, Connection } from './connection.js'
-import { Deadline } from './deadline.js'
+import { Deadline, type Trips } from './deadline.js'
 import { EpochLives } from './epoch-lives.js'
+import { EpochMemory } from './epoch-memory.js'
 import type { Health } from './health.js'
 import { Holds } from './holds.js'
 import { CHUNK } from './key-groups.js'
 import { MissStreak } from './miss-streak.js'
 import { type Load, Renewals } from './token-renewals.js'
 import { FILL } from './scripts.js'
+import type { FillOptions, Ticket } from './ticket.js'
 import { TickBatcher } from './tick-batcher.js'
 import { Clock } from '../waiting.js'
-
-/** The tokens, all read before the load, that a fill is made under. */
-export interface Ticket {
-  /** That of the entry's key; undefined when it was not known before the load which key that is. */
-  readonly entry: Token | undefined
-  readonly epochs: readonly Token[]
-}
 
 export interface StoreOptions {
   /** For all round trips of one read. */
@@ -68,13 +63,8 @@ export interface StoreOptions {
   readonly tokenMs?: number | undefined
   /** Called when the keys are used. */
   readonly touch: () => void
-}
-
-export interface FillOptions {
-  readonly dependsOn: Dependencies
-  readonly ttlMs: number
-  /** A token: the key must still hold it. `none`: the entry is proved by its stamp, or by the row that it points to. */
-  readonly guard: Token | 'none' | 'if-absent'
+  /** Of several stores: what each of them is, and what they share. */
+  readonly shared?: { readonly bucket: number; readonly clock: Clock; readonly trips: Trips } | undefined
 }
 
 const TOKEN_MS = 10_000
@@ -100,17 +90,21 @@ export class Store {
     () => new InvalidateBatch(),
     batch => this.#invalidate(batch),
   )
-  readonly #clock = new Clock()
+  readonly #clock: Clock
   readonly #holds: Holds
   readonly #tokenMs: number
   readonly #renewals: Renewals
   readonly #lives: EpochLives
   readonly #misses = new MissStreak()
+  /** On a Cluster. */
+  readonly memory: EpochMemory | undefined
 
   constructor(connection: Connection, health: Health, options: StoreOptions) {
     this.#connection = connection
     this.#health = health
     this.#options = options
+    this.#clock = options.shared?.clock ?? new Clock()
+    this.memory = options.shared && new EpochMemory()
     this.#tokenMs = options.tokenMs ?? TOKEN_MS
     this.#lives = new EpochLives(options.tagMs, this.#tokenMs)
     this.#renewals = new Renewals(this.#tokenMs, commands => {
@@ -174,6 +168,7 @@ export class Store {
    * nothing, because Redis is out of reach, a write of unknown outcome holds a model, or foreign bytes were in the way (they are
    * deleted).
    *
+   * @param key - of the entry, if it is known
    * @param load - the token lives until it has ended
    */
   async acquire(
@@ -201,7 +196,7 @@ export class Store {
     const epochsKnown = known.every(epoch => epoch !== undefined)
     // The look-up already returned every token, and it ran before the load. A write that sets a hold later also deletes these
     // epochs, so that what is filled here is stale from the start.
-    if (epochsKnown) this.#lives.seen(dependsOn, known)
+    if (epochsKnown) this.#saw(dependsOn, known)
     if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known }
 
     const batch = this.#joined(this.#acquires, deadline)
@@ -219,11 +214,16 @@ export class Store {
     const entry = token ?? batch.tokenAt(entryAt)
     const epochs = known.map((epoch, i) => epoch ?? batch.tokenAt(epochsAt[i]))
     if (epochs.every(epoch => epoch !== undefined) && (entry !== undefined || key === undefined)) {
-      this.#lives.seen(dependsOn, epochs, new Set(epochsAt.flatMap(position => position?.token ?? [])))
+      this.#saw(dependsOn, epochs, new Set(epochsAt.flatMap(position => position?.token ?? [])))
       return { entry, epochs }
     }
     void this.#connection.del(batch.unreadableKeys(), this.#options.deadlineMs)
     return undefined
+  }
+
+  #saw(dependsOn: Dependencies, tokens: readonly Token[], own?: ReadonlySet<Token>): void {
+    this.#lives.seen(dependsOn, tokens, own)
+    this.memory?.saw(dependsOn, tokens)
   }
 
   /** Sends a fill, which is not awaited, and extends the epochs, which have to outlive the entry. */
@@ -236,8 +236,8 @@ export class Store {
     for (const [epoch, lifeMs] of this.#lives.toExtend(dependsOn, ms)) batch.extend(epoch, lifeMs)
   }
 
-  /** The fills of this tick, until Redis has replied. */
-  get filling(): Promise<boolean> {
+  /** The fills of this tick, that of the key among them, until Redis has replied. */
+  filled(_key: string): Promise<boolean> {
     return this.#fills.current().done
   }
 
@@ -259,7 +259,7 @@ export class Store {
     batch.atMost(deadline - performance.now())
     for (const hold of holds) batch.holds.add(hold)
     for (const key of keys) batch.keys.add(key)
-    for (const key of alsoStale?.() ?? []) batch.keys.add(key)
+    for (const key of alsoStale?.(this.#options.shared?.bucket ?? 0) ?? []) batch.keys.add(key)
     const isDone = await batch.done
     this.#holds.open({ holds, keys, alsoStale })
     return isDone ? 'done' : 'queued'
@@ -281,7 +281,7 @@ export class Store {
     this.#options.touch()
     const batch = batches.current()
     batch.atMost(left)
-    deadline.joins(batch)
+    deadline.joins(this.#options.shared?.trips.current ?? batch)
     return batch
   }
 
@@ -298,7 +298,7 @@ export class Store {
     if (isCurrent && replies === undefined) this.#health.failed()
     if (isCurrent && replies !== undefined) this.#health.succeeded()
     if (onlyKey !== undefined && replies !== undefined) this.#misses.add(replies.at(-1) ?? null)
-    batch.answer(isCurrent ? replies : undefined)
+    batch.answer(isCurrent ? replies : undefined, this.memory)
     return true
   }
 

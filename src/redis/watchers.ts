@@ -5,8 +5,9 @@
 import type { Cluster, Redis } from 'ioredis'
 
 export interface ClientWatcher {
-  readonly onReady: () => void
-  readonly onClose: () => void
+  /** @param of - the client, or a node of a Cluster */
+  readonly onReady: (of: Redis | Cluster) => void
+  readonly onClose: (of: Redis | Cluster) => void
   /** An error of a Cluster's node, which it reports only as an event. */
   readonly onNodeError: (error: unknown) => void
 }
@@ -23,14 +24,14 @@ const WATCHERS = Symbol.for('prisma-extension-cache-aside.watchers')
 class Watchers {
   readonly #client: Redis | Cluster
   readonly #watchers = new Set<WeakRef<ClientWatcher>>()
-  readonly #ready = () => this.#each(watcher => watcher.onReady())
-  readonly #close = () => this.#each(watcher => watcher.onClose())
+  /** By the client or node that they listen to. */
+  readonly #listeners = new WeakMap<Redis | Cluster, Listeners>()
   readonly #nodeError = (error: unknown) => this.#each(watcher => watcher.onNodeError(error))
   /** A Cluster says nothing of a node that comes back, perhaps from an old snapshot. */
   readonly #joined = (node: Redis) => {
     this.#attach(node)
-    this.#close()
-    this.#ready()
+    this.#each(watcher => watcher.onClose(node))
+    this.#each(watcher => watcher.onReady(node))
   }
 
   constructor(client: Redis | Cluster) {
@@ -71,21 +72,27 @@ class Watchers {
     for (const node of cluster.nodes()) this.#detach(node)
   }
 
-  #isAttached(client: Redis | Cluster): boolean {
-    return client.listeners('ready').includes(this.#ready)
-  }
-
   #attach(client: Redis | Cluster): void {
-    if (this.#isAttached(client)) return
+    if (this.#listeners.has(client)) return
+    const ready = () => this.#each(watcher => watcher.onReady(client))
+    const close = () => this.#each(watcher => watcher.onClose(client))
+    this.#listeners.set(client, { ready, close })
     allow(client, 1)
-    client.on('ready', this.#ready).on('close', this.#close).on('end', this.#close)
+    client.on('ready', ready).on('close', close).on('end', close)
   }
 
   #detach(client: Redis | Cluster): void {
-    if (!this.#isAttached(client)) return
+    const listeners = this.#listeners.get(client)
+    if (listeners === undefined) return
+    this.#listeners.delete(client)
     allow(client, -1)
-    client.off('ready', this.#ready).off('close', this.#close).off('end', this.#close)
+    client.off('ready', listeners.ready).off('close', listeners.close).off('end', listeners.close)
   }
+}
+
+interface Listeners {
+  readonly ready: () => void
+  readonly close: () => void
 }
 
 /** Ours is no leak: an application may have as many listeners of its own as Node allows without a warning. */

@@ -4,6 +4,7 @@
  * is fixed by the schema, and a long id is replaced by its SHA-256 behind `*`, which the encoding always escapes.
  */
 import { hash } from 'node:crypto'
+import type { Buckets } from './buckets.js'
 
 const PLAIN = /[\w.~-]/
 const LONGEST_ID = 64
@@ -45,8 +46,12 @@ export interface Dependencies {
 export interface Invalidation {
   readonly holds: readonly string[]
   readonly keys: readonly string[]
-  /** Keys besides, which follow from the other versions that are known when the `DEL` is sent. */
-  readonly alsoStale?: (() => readonly string[]) | undefined
+  /**
+   * Keys besides, which follow from the other versions that are known when the `DEL` is sent.
+   *
+   * @param bucket - that they are in
+   */
+  readonly alsoStale?: ((bucket: number) => readonly string[]) | undefined
 }
 
 /** The keys of one model. */
@@ -54,10 +59,18 @@ export interface ModelKeys extends Dependencies {
   /** The table, as epochs have it in braces: another version of the schema may call the model by another name. */
   readonly tableName: string
   row(id: string): string
+  /** The id in the key of a row. */
+  idIn(rowKey: string): string
   /** Where the values of a unique point to the id of their row. */
   pointer(columns: readonly string[], id: string): string
-  /** Where "the first posts of user 42" and the like are stored, one per query. */
-  query(name: string): string
+  /** The same as a name for tags, which is in each bucket: whoever writes a child does not know where the row itself is. */
+  parentBy(columns: readonly string[], id: string): string
+  /**
+   * Where "the first posts of user 42" and the like are stored, one per query.
+   *
+   * @param tag - that it depends on, and is beside
+   */
+  query(name: string, tag?: string): string
   /** Unnamed-writes epoch: rows that were loaded by primary key are stamped with it. `epochs[UNNAMED_WRITES]`. */
   readonly unnamedWrites: string
   /** Every-write epoch: what negative entries, and rows whose id was not known before the load, depend on. `epochs[EVERY_WRITE]`. */
@@ -73,29 +86,31 @@ export const UNNAMED_WRITES = 0
 export const EVERY_WRITE = 1
 
 /**
- * One hash tag for all epochs, so that one `MGET` reads them on a Cluster too and commands to them keep their order.
- *
- * @param table - the names of table and, where it is not the default one, Postgres schema
+ * @param table - the names of table and, where it is not the default one, Postgres schema: in braces, in the names of epochs
  */
-export function modelKeys(prefix: string, model: string, table: readonly string[]): ModelKeys {
+export function modelKeys(buckets: Buckets, model: string, table: readonly string[]): ModelKeys {
+  const { prefix } = buckets
   const tableName = table.map(encodePart).join('.')
   const tagged = `${prefix}{${tableName}}`
-  const rowPrefix = `${prefix}${model}:`
-  const pointerPrefixes = new WeakMap<readonly string[], string>()
-  const pointerPrefix = (columns: readonly string[]) => {
-    let known = pointerPrefixes.get(columns)
+  const ofRow = `${model}:`
+  const idAt = buckets.prefixLength + ofRow.length
+  const pointerNames = new WeakMap<readonly string[], string>()
+  const pointerName = (columns: readonly string[]) => {
+    let known = pointerNames.get(columns)
     if (known === undefined) {
-      known = `${prefix}${model}.${columns.map(encodePart).join(',')}:`
-      pointerPrefixes.set(columns, known)
+      known = `${model}.${columns.map(encodePart).join(',')}:`
+      pointerNames.set(columns, known)
     }
     return known
   }
   const [unnamedWrites, everyWrite, hold] = [`${tagged}@rows`, `${tagged}@any`, `${tagged}@hold`]
   return {
     tableName,
-    row: id => rowPrefix + id,
-    pointer: (columns, id) => pointerPrefix(columns) + id,
-    query: text => `${prefix}${model}?${text}`,
+    row: id => buckets.prefixFor(id) + ofRow + id,
+    idIn: rowKey => rowKey.slice(idAt),
+    pointer: (columns, id) => buckets.prefixFor(id) + pointerName(columns) + id,
+    parentBy: (columns, id) => prefix + pointerName(columns) + id,
+    query: (name, tag) => `${prefixBeside(buckets, tag) ?? buckets.prefixFor(name)}${model}?${name}`,
     unnamedWrites,
     everyWrite,
     lists: `${tagged}@lists`,
@@ -103,6 +118,11 @@ export function modelKeys(prefix: string, model: string, table: readonly string[
     epochs: [unnamedWrites, everyWrite],
     holds: [hold],
   }
+}
+
+function prefixBeside(buckets: Buckets, key: string | undefined): string | undefined {
+  const bucket = key === undefined ? undefined : buckets.of(key)
+  return bucket === undefined ? undefined : buckets.prefixes[bucket]
 }
 
 /** What is kept under a row, such as a list or a count: by the key of the row. */
@@ -113,13 +133,13 @@ export function relationKey(rowKey: string, field: string, query?: string): stri
 /**
  * A relation tag, "the posts of user 42": `User:42:Post.authorId`, by the table and the columns of the foreign key.
  *
- * @param of - the key of the parent's row or of a pointer to it
+ * @param of - the key of the parent's row, or the name of the parent by another unique
  */
 export function relationTag(of: string, { tableName }: ModelKeys, columns: readonly string[]): string {
   return `${of}:${tableName}.${columns.map(encodePart).join(',')}`
 }
 
-/** The epoch of an implicit many-to-many relation, named for its join table and under the tag of one of its ends. */
+/** The epoch of an implicit many-to-many relation, named for its join table and one of its ends. */
 export function linkKey(prefix: string, { tableName }: ModelKeys, joinTable: string): string {
   return `${prefix}{${tableName}}.${encodePart(joinTable)}@links`
 }
@@ -146,7 +166,7 @@ export function isModelEpoch(epoch: string): boolean {
 
 /** An epoch without the prefix and without data: a tag is named for a row, or by the caller. */
 export function nameOfEpoch(epoch: string): string {
-  if (isModelEpoch(epoch)) return epoch.slice(Math.max(epoch.lastIndexOf('{'), 0) || epoch.lastIndexOf('@'))
+  if (isModelEpoch(epoch)) return /(?:\{[^/{}][^{}]*\}[^{}]*)?@[a-z]+$/.exec(epoch)?.[0] ?? epoch
   return epoch.includes('#') ? '#…' : `…:${epoch.slice(epoch.lastIndexOf(':') + 1)}`
 }
 
@@ -156,8 +176,9 @@ export function valuesEpoch(prefix: string): string {
 }
 
 /** A value of `getOrSet`. */
-export function valueKey(prefix: string, key: string): string {
-  return `${prefix}=${encodeId([key])}`
+export function valueKey(buckets: Buckets, key: string): string {
+  const id = encodeId([key])
+  return `${buckets.prefixFor(id)}=${id}`
 }
 
 /** A tag of values of `getOrSet`. */

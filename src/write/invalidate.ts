@@ -20,7 +20,7 @@ export async function invalidate(
   const all = more.length === 0 ? keys : [...keys, ...more]
   const times = events.times()
   guesses.written(all)
-  const alsoStale = () => fleet.alsoStale(effects)
+  const alsoStale = (bucket: number) => fleet.alsoStale(effects, bucket)
   const outcome = await store.invalidate({ holds, keys: all, alsoStale })
   times?.redis()
   // Holds go out before the keys are deleted.

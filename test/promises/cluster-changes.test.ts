@@ -88,7 +88,7 @@ class NeverLooksAgain extends Connection {
 
 /** A Cluster of which it is believed that only events change it. */
 class TrustsEvents extends Connection {
-  override get sameServers(): boolean {
+  override get sameServer(): boolean {
     return true
   }
 }

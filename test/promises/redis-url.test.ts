@@ -154,7 +154,8 @@ describe('without a Redis', () => {
   it('enabled: false opens nothing, and everything is answered by the database', async () => {
     const prisma = withCache(newClient(world.databaseUrl), { enabled: false, models: { User: true } })
     const id = await newUser(world)
-    const connected = async () => [...((await world.redis.client('LIST')) as string).matchAll(/^id=(\d+)/gm)].map(m => m[1])
+    const connected = async () =>
+      [...((await world.redis.client('LIST')) as string).matchAll(/^id=(\d+)/gm)].map(m => m[1])
     const before = await connected()
     await prisma.user.update({ where: { id }, data: { name: 'new' } })
     expect((await prisma.user.findUnique({ where: { id } }))?.name).toBe('new')

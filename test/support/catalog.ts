@@ -1,4 +1,5 @@
 /** The catalog of this repository's own schema, for tests of the pure core. */
+import { Buckets } from '../../src/wire/buckets.js'
 import { readFile } from 'node:fs/promises'
 import { getDMMF } from '@prisma/get-dmmf'
 import { Decimal } from '@prisma/client/runtime/client'
@@ -52,7 +53,7 @@ export function catalogWith(
   const names = [...schema.models.keys()].filter(name => !UNCACHED.includes(name))
   return buildCatalog(
     schema,
-    { prefix: '', policies: new Map(names.map(name => [name, of])), triggers },
+    { buckets: new Buckets('', false), policies: new Map(names.map(name => [name, of])), triggers },
     Decimal,
     collations,
   )

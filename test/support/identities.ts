@@ -1,4 +1,5 @@
 /** Random things that have a name in Redis, each with its key and with a text that only the same thing has. */
+import { Buckets } from '../../src/wire/buckets.js'
 import type { CatalogModel, Identity } from '../../src/plan/catalog.js'
 import type { ScalarField } from '../../src/schema/schema.js'
 import {
@@ -156,7 +157,7 @@ export class Identities {
     const text = this.#text()
     switch (this.#random.below(5)) {
       case 0:
-        return [['value', valueKey(PREFIX, text), `value ${text}`]]
+        return [['value', valueKey(new Buckets(PREFIX, false), text), `value ${text}`]]
       case 1:
         return [['tag of values', tagKey(PREFIX, text), `tag of values ${text}`]]
       case 2: {

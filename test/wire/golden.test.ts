@@ -1,3 +1,4 @@
+import { Buckets } from '../../src/wire/buckets.js'
 import { readFile, writeFile } from 'node:fs/promises'
 import { Decimal } from '@prisma/client/runtime/client'
 import { expect, it } from 'vitest'
@@ -144,9 +145,10 @@ interface Golden {
   readonly entries: Record<string, { readonly key: string; readonly bytes: string }>
 }
 
+const buckets = new Buckets('shop:', false)
 const catalog = buildCatalog(
   readSchema(SCHEMA, model => new Set(FIELDS[model]?.split(' '))),
-  { prefix: 'shop:', policies: new Map(Object.keys(FIELDS).map(name => [name, policy])) },
+  { buckets, policies: new Map(Object.keys(FIELDS).map(name => [name, policy])) },
   Decimal,
 )
 
@@ -155,7 +157,7 @@ const current: Golden = {
     ...named('Everything'),
     pointer: modelNamed('Everything').keys.pointer(['text'], encodeId(['ada@x.org'])),
     values: valuesEpoch('shop:'),
-    value: valueKey('shop:', 'some: key'),
+    value: valueKey(buckets, 'some: key'),
     tag: tagKey('shop:', '{tag}'),
     seen: knownServerKey('shop:', 'c0ffee', digestOf(['shop:{User}@rows', 'shop:{User}@any'])),
   },

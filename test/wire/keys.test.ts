@@ -1,3 +1,4 @@
+import { Buckets } from '../../src/wire/buckets.js'
 import { createHash } from 'node:crypto'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -161,7 +162,11 @@ describe('two identities', () => {
 
 describe('the keys of a model', () => {
   it('are three epochs in one hash tag, and rows outside it', () => {
-    const { tableName, unnamedWrites, everyWrite, hold, epochs, holds, ...keys } = modelKeys('shop:', 'User', ['User'])
+    const { tableName, unnamedWrites, everyWrite, hold, epochs, holds, ...keys } = modelKeys(
+      new Buckets('shop:', false),
+      'User',
+      ['User'],
+    )
     expect(tableName).toBe('User')
     expect({ epochs, holds }).toEqual({ epochs: [unnamedWrites, everyWrite], holds: [hold] })
     expect({ unnamedWrites, everyWrite, hold }).toEqual({
@@ -174,7 +179,7 @@ describe('the keys of a model', () => {
   })
 
   it('name epochs for the table and its Postgres schema, and pointers for columns: a schema text may call them otherwise', () => {
-    const keys = modelKeys('', 'Order', ['shop', 'orders & more'])
+    const keys = modelKeys(new Buckets('', false), 'Order', ['shop', 'orders & more'])
     expect([keys.unnamedWrites, keys.lists]).toEqual([
       '{shop.orders%20%26%20more}@rows',
       '{shop.orders%20%26%20more}@lists',

@@ -1,0 +1,36 @@
+/** What a fill is made under. */
+import type { Token } from '../wire/envelope.js'
+import type { Dependencies } from '../wire/keys.js'
+
+/** The tokens, all read before the load, that a fill is made under. */
+export interface Ticket {
+  /** That of the entry's key; undefined when it was not known before the load which key that is. */
+  readonly entry: Token | undefined
+  readonly epochs: readonly Token[]
+  /**
+   * On a Cluster: the epochs from before the load in the bucket of another key; undefined where they are not known. `own`: those of
+   * the epochs above that are meant, if the key is in the same bucket.
+   */
+  readonly at?: (key: string, names: readonly string[], own: readonly Token[]) => readonly Token[] | undefined
+}
+
+export interface FillOptions {
+  readonly dependsOn: Dependencies
+  readonly ttlMs: number
+  /** A token: the key must still hold it. `none`: the entry is proved by its stamp, or by the row that it points to. */
+  readonly guard: Token | 'none' | 'if-absent'
+}
+
+/**
+ * The epochs from before the load for an entry whose key may not be the one that was looked up.
+ *
+ * @param own - those of the ticket that are meant
+ */
+export function epochsAt(
+  ticket: Ticket,
+  key: string,
+  names: readonly string[],
+  own: readonly Token[] = ticket.epochs,
+): readonly Token[] | undefined {
+  return ticket.at === undefined ? own : ticket.at(key, names, own)
+}
