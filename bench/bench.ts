@@ -53,9 +53,9 @@ const step = (what: string) => console.log(`${((performance.now() - began) / 100
 const stage = await openStage()
 const { base, redis, contenders: all } = stage
 
-/** `limit` is measured by `npm run bench:limit`. */
+/** `limit` and `cluster` are measured by `npm run bench:limit` and `npm run bench:cluster`. */
 const MEASURES: {
-  readonly [Part in Exclude<keyof Parts, 'limit'>]-?: () => Promise<NonNullable<Parts[Part]>['measured']>
+  readonly [Part in Exclude<keyof Parts, 'limit' | 'cluster'>]-?: () => Promise<NonNullable<Parts[Part]>['measured']>
 } = {
   bytes: bytesOfEach,
   reads: readsOfEach,

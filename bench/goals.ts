@@ -3,6 +3,9 @@ import { BENTO, FLOOR, HOOK, OURS, PLAIN, RIVAL } from './contenders.js'
 import { IN_FLIGHT } from './measure.js'
 import {
   AT_LIMIT,
+  CLUSTER_FRONT,
+  CLUSTER_GET,
+  CLUSTER_HOOK,
   type Bytes,
   type Goal,
   type Hits,
@@ -20,7 +23,7 @@ const WIDE = '14 columns, by key'
 const TO_ONE = 'with the row that it points to'
 const TO_MANY = 'with 50 related rows'
 
-export function goalsOf({ reads, misses, writes, bytes, stillWarm, limit }: Parts): Goal[] {
+export function goalsOf({ reads, misses, writes, bytes, stillWarm, limit, cluster }: Parts): Goal[] {
   const most = (measure: string, value: number, bound: number): Goal => ({
     texts: [measure, `≤ ${bound}×`, `${value.toFixed(2)}×`],
     met: value <= bound,
@@ -91,6 +94,24 @@ export function goalsOf({ reads, misses, writes, bytes, stillWarm, limit }: Part
         0.95,
       ),
       least('reads/s, database at its limit, against a roomy pool', at(AT_LIMIT).rate / at(ROOMY).rate, 0.95),
+    )
+  }
+  const three = cluster?.measured.find(({ masters }) => masters === 3)
+  if (three !== undefined) {
+    const rate = (who: string) => three.hits.find(({ name }) => name === who)?.rate ?? Number.NaN
+    const commands = three.load.map(({ nodes }) => nodes.map(each => each.commands))
+    goals.push(
+      least(
+        'hits/s on three masters against a bare `cluster.get` per row, `front: false`',
+        rate(CLUSTER_HOOK) / rate(CLUSTER_GET),
+        0.9,
+      ),
+      least('… with the front', rate(CLUSTER_FRONT) / rate(CLUSTER_GET), 2),
+      most(
+        'commands of the node that gets most, against the one that gets least, the worst case',
+        Math.max(...commands.map(each => Math.max(...each) / Math.min(...each))),
+        1.2,
+      ),
     )
   }
   return goals

@@ -83,6 +83,27 @@ export interface Parts {
   readonly heap?: Part<readonly Held[]>
   /** Of `npm run bench:limit`. */
   readonly limit?: Part<readonly Limit[]>
+  /** Of `npm run bench:cluster`. */
+  readonly cluster?: Part<readonly OnCluster[]>
+}
+
+/** A Redis Cluster of some masters. */
+export interface OnCluster {
+  readonly masters: number
+  readonly hits: readonly Measured[]
+  readonly load: readonly ClusterLoad[]
+}
+
+/** What each node is sent for one read or write. */
+export interface ClusterLoad {
+  readonly what: string
+  readonly nodes: readonly {
+    readonly commands: number
+    readonly bytesIn: number
+    readonly bytesOut: number
+    /** CPU time of the commands, in µs. */
+    readonly micros: number
+  }[]
 }
 
 /** What one setting does, beside another. */
@@ -96,6 +117,9 @@ export interface Goal {
   readonly met: boolean
 }
 
+export const CLUSTER_GET = 'bare `cluster.get` + decode'
+export const CLUSTER_HOOK = 'prisma-extension-cache-aside, `front: false`'
+export const CLUSTER_FRONT = 'prisma-extension-cache-aside'
 export const ROOMY = 'with the cache, a pool of 40'
 export const AT_LIMIT = 'with the cache, a pool of 5'
 export const PLAIN_AT_LIMIT = 'plain Prisma, a pool of 5'
@@ -130,7 +154,7 @@ export async function writePage(parts: Parts, goals: readonly Goal[]): Promise<v
 }
 
 function pageOf(parts: Parts, goals: readonly Goal[]): string {
-  const { reads, profile, misses, writes, bytes, stillWarm, advice, heap, limit } = parts
+  const { reads, profile, misses, writes, bytes, stillWarm, advice, heap, limit, cluster } = parts
   return [
     ...(goals.length === 0
       ? []
@@ -222,6 +246,32 @@ function pageOf(parts: Parts, goals: readonly Goal[]): string {
           round(each.p99),
         ]),
       ),
+    ]),
+    ...section('On a Redis Cluster', cluster, measured => [
+      '`npm run bench:cluster`: rows of 5 columns by key, uniformly, in turns. All servers are on the same machine as the process, so more masters do not make it faster here.',
+      ...measured.flatMap(({ masters, hits, load }) => [
+        `### ${masters === 1 ? 'One master' : `${masters} masters`}`,
+        table(
+          ['', 'p50, µs', 'per second, 64 in flight', '× bare `cluster.get`', 'CPU, µs'],
+          hits.map(each => [
+            each.name,
+            round(each.p50),
+            round(each.rate),
+            `${(each.rate / (hits[0] as Measured).rate).toFixed(2)}`,
+            each.cpu.toFixed(1),
+          ]),
+        ),
+        table(
+          ['each node, per read or write', 'commands', 'bytes in', 'bytes out', 'CPU of the commands, µs'],
+          load.map(({ what, nodes }) => [
+            what,
+            nodes.map(({ commands }) => commands.toFixed(2)).join(' · '),
+            nodes.map(({ bytesIn }) => bytesIn.toFixed(0)).join(' · '),
+            nodes.map(({ bytesOut }) => bytesOut.toFixed(0)).join(' · '),
+            nodes.map(({ micros }) => micros.toFixed(1)).join(' · '),
+          ]),
+        ),
+      ]),
     ]),
     ...section('What the process holds', heap, measured => [
       `Heap after a forced garbage collection, over ${measured.at(-1)?.reads.toLocaleString('en')} reads.`,

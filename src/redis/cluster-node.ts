@@ -1,4 +1,5 @@
 /** The node of a Cluster that has a slot, as far as the client knows. */
+import type { Writable } from 'node:stream'
 import type { Cluster, Redis } from 'ioredis'
 
 export class ClusterNode {
@@ -29,10 +30,29 @@ export class ClusterNode {
     return status === 'ready' || status === 'wait'
   }
 
+  /**
+   * To send to, past the client of the Cluster: it looks at the slot of each key. All that is sent in one tick, for whichever bucket, goes
+   * out in one piece. Undefined: it is not connected.
+   */
+  get forThisTick(): Redis | undefined {
+    const node = this.now
+    if (node?.status !== 'ready') return undefined
+    const { stream } = node as unknown as { readonly stream: Writable }
+    if (stream.writableCorked === 0) {
+      stream.cork()
+      process.nextTick(uncork, stream)
+    }
+    return node
+  }
+
   get obstacle(): string {
     const status = this.now?.status
     return status === undefined
       ? 'no node of the Cluster that it is connected to has the slot'
       : `its node is not connected (${status})`
   }
+}
+
+function uncork(stream: Writable): void {
+  stream.uncork()
 }

@@ -35,6 +35,9 @@ export interface Watcher {
 /** Up to this many commands are faster without ioredis' pipeline. */
 const MAX_SINGLE_COMMANDS = 4
 
+/** What the client of the Cluster can follow, and one of its nodes can't. */
+const REDIRECTION = /^ReplyError: (?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/
+
 /** What ioredis knows of its connection, in 5 and 6: its socket, and the database that was selected in it. */
 interface Wire {
   readonly stream?: unknown
@@ -281,6 +284,14 @@ export class Connection {
   async #call(command: Command): Promise<Reply> {
     const [name, ...args] = command
     try {
+      const node = this.#node?.forThisTick
+      if (node !== undefined) {
+        try {
+          return await methodOf(node, name).apply(node, args)
+        } catch (error) {
+          if (!REDIRECTION.test(String(error))) throw error
+        }
+      }
       return await methodOf(this.#redis, name).apply(this.#redis, args)
     } catch (error) {
       return this.#errorOf(error, scriptOf(command))

@@ -1,4 +1,4 @@
-/** A Redis Cluster of three masters, and a replica of each if wanted, all our own. */
+/** A Redis Cluster of some masters, and a replica of each if wanted, all our own. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { type RedisServer, startRedis } from './servers.js'
@@ -15,19 +15,29 @@ export interface ClusterOptions {
   readonly args?: readonly string[]
   readonly nodeTimeoutMs?: number
   readonly replicas?: boolean
+  /** How many; default: 3. */
+  readonly masters?: number
 }
 
 const SLOTS = 16_384
-const MASTERS = 3
 
-export async function startCluster({ args = [], nodeTimeoutMs = 3000, replicas = false }: ClusterOptions = {}) {
-  const enabled = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs)]
-  const count = replicas ? 2 * MASTERS : MASTERS
+export async function startCluster(options: ClusterOptions = {}) {
+  const { args = [], nodeTimeoutMs = 3000, replicas = false, masters: size = 3 } = options
+  // A node that has met no other does not know its own address.
+  const enabled = [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-announce-ip',
+    '127.0.0.1',
+    '--cluster-node-timeout',
+    String(nodeTimeoutMs),
+  ]
+  const count = replicas ? 2 * size : size
   const nodes = await Promise.all(Array.from({ length: count }, () => startRedis({ args: [...enabled, ...args] })))
   const addresses = nodes.map(node => ({ host: '127.0.0.1', port: node.port }))
   const clients = addresses.map(address => new Redis({ ...address }))
-  const share = Math.ceil(SLOTS / MASTERS)
-  const masters = clients.slice(0, MASTERS)
+  const share = Math.ceil(SLOTS / size)
+  const masters = clients.slice(0, size)
   await Promise.all(
     masters.map((client, i) =>
       client.call('CLUSTER', 'ADDSLOTSRANGE', i * share, Math.min((i + 1) * share, SLOTS) - 1),
@@ -47,7 +57,7 @@ export async function startCluster({ args = [], nodeTimeoutMs = 3000, replicas =
     )
   }
   const ids = await Promise.all(masters.map(async client => String(await client.call('CLUSTER', 'MYID'))))
-  for (const [i, client] of clients.slice(MASTERS).entries()) {
+  for (const [i, client] of clients.slice(size).entries()) {
     await client.call('CLUSTER', 'REPLICATE', ids[i] as string)
     await until(
       client,
