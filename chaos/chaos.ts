@@ -1,5 +1,5 @@
 /**
- * `npm run chaos -- --minutes 10 --seed 1`: processes under mixed load on a real Postgres and a real Redis, while one thing
+ * `npm run chaos -- --minutes 10 --seed 1` (and `--on cluster` or `--on sentinels`): processes under mixed load on a real Postgres and a real Redis, while one thing
  * after the other goes wrong; prints one table, and fails if an answer was wrong, a query was rejected that Prisma alone
  * would have answered, or an entry was left stale without a cause.
  */
@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { recordRun } from '../scripts/runs.js'
 import { startServers } from '../test/support/servers.js'
 import { FAULT_NAMES, type FaultName } from './nemesis.js'
+import { PLACES, type PlaceName } from './place.js'
 import { type Outcome, run } from './run.js'
 import { type Guard, WITHOUT } from './without.js'
 
@@ -17,6 +18,8 @@ const { values } = parseArgs({
     processes: { type: 'string', default: '3' },
     /** How many of the operations on shared rows are writes, as a fraction. */
     writes: { type: 'string', default: '0.07' },
+    /** Where the keys are: `single`, `cluster` (3 + 3), `sentinels` (1 + 2 and three Sentinels). */
+    on: { type: 'string', default: 'single' },
     /** For instance `--fault "network: partition"`; more than once for several. */
     fault: { type: 'string', multiple: true },
     /** A guard to be turned off: `journal`, `run_id`, `hold`, `token`. */
@@ -25,13 +28,16 @@ const { values } = parseArgs({
 })
 const seed = Number(values.seed ?? Date.now() % 2 ** 31)
 const seconds = Number(values.minutes) * 60
+const on = values.on as PlaceName
+const names: readonly string[] = FAULT_NAMES[on] ?? []
 const wrong = [
-  ...(values.fault ?? []).filter(name => !(FAULT_NAMES as string[]).includes(name)),
+  ...[values.on].filter(name => !(PLACES as readonly string[]).includes(name)),
+  ...(values.fault ?? []).filter(name => !names.includes(name)),
   ...[values.without ?? 'token'].filter(name => !(name in WITHOUT)),
 ]
 if (wrong.length > 0 || !(seconds > 0)) {
   console.error(
-    `Not known: ${wrong.join(', ')}. Faults: ${FAULT_NAMES.join(' | ')}. Guards: ${Object.keys(WITHOUT).join(' | ')}`,
+    `Not known: ${wrong.join(', ')}. Places: ${PLACES.join(' | ')}. Faults: ${names.join(' | ')}. Guards: ${Object.keys(WITHOUT).join(' | ')}`,
   )
   process.exit(2)
 }
@@ -43,6 +49,7 @@ try {
     adminUrl: servers.databaseUrl,
     seed,
     seconds,
+    on,
     processes: Number(values.processes),
     writes: Number(values.writes),
     ...(values.fault && { faults: values.fault as FaultName[] }),

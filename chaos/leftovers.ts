@@ -1,10 +1,12 @@
 /** Compares every entry that Redis would still serve with the database. */
+import { once } from 'node:events'
 import { isDeepStrictEqual } from 'node:util'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { Redis } from 'ioredis'
 import { PrismaClient } from '../generated/prisma/client.js'
 import { createExtension } from '../src/extension.js'
+import { Buckets } from '../src/wire/buckets.js'
 import type { Key } from './history.js'
+import { clientOf, mastersOf } from './place.js'
 import { MODELS } from './settings.js'
 import type { Stage } from './stage.js'
 
@@ -29,7 +31,10 @@ interface Question {
 }
 
 export async function compare(stage: Stage): Promise<Compared> {
-  const redis = new Redis(stage.redis.url)
+  const redis = clientOf(stage.address)
+  redis.on('error', () => {})
+  const buckets = new Buckets(stage.prefix, redis.isCluster)
+  await untilReady(redis)
   const base = new PrismaClient({ adapter: new PrismaPg({ connectionString: stage.databaseUrl }) })
   const db = base.$extends(
     createExtension<PrismaClient>({ redis, models: MODELS, prefix: stage.prefix, deadlineMs: 10_000 }),
@@ -39,18 +44,18 @@ export async function compare(stage: Stage): Promise<Compared> {
     if (event.type === 'hit') hit = true
   })
   try {
-    const names = (await redis.keys(`${stage.prefix}*`)).map(name => name.slice(stage.prefix.length))
+    const keys = (await Promise.all(mastersOf(redis).map(node => node.keys(`${stage.prefix}*`)))).flat()
     // What they hide is served again in a moment, when all writes of unknown outcome have long come to an end.
-    const holds = names.filter(name => name.endsWith('@hold'))
-    if (holds.length > 0) await redis.del(holds.map(name => stage.prefix + name))
+    for (const hold of keys.filter(key => key.endsWith('@hold'))) await redis.del(hold)
+    const bytes = new Map<string, number>()
+    for (const key of keys) bytes.set(key, await redis.strlen(key))
     const stale: Compared['stale'][number][] = []
     const unasked: string[] = []
-    const sizes = new Map<string, number>()
-    for (const name of names) sizes.set(name, await redis.strlen(stage.prefix + name))
     let [entries, served] = [0, 0]
-    for (const name of names) {
+    for (const key of keys) {
+      const name = buckets.bare(key)
       // Epochs, and tokens of loads and tags, say nothing of rows.
-      if (name.includes('@') || (sizes.get(name) ?? 0) <= TOKEN_BYTES) continue
+      if (name.includes('@') || (bytes.get(key) ?? 0) <= TOKEN_BYTES) continue
       entries++
       const questions = questionsOf(decodeURIComponent(name))
       if (questions.length === 0) unasked.push(name)
@@ -70,6 +75,10 @@ export async function compare(stage: Stage): Promise<Compared> {
     await base.$disconnect()
     redis.disconnect()
   }
+}
+
+async function untilReady(redis: ReturnType<typeof clientOf>): Promise<void> {
+  if (redis.status !== 'ready') await once(redis, 'ready')
 }
 
 /** An entry that is only a token: no row, no list. */

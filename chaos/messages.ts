@@ -1,6 +1,7 @@
 /** What the run and its processes tell each other. */
 import type { Ground } from './workload.js'
 import type { Key } from './history.js'
+import type { PlaceAddress } from './place.js'
 import type { Guard } from './without.js'
 
 /** All that a process needs to know, in its environment as `CHAOS`. */
@@ -9,7 +10,7 @@ export interface Orders {
   readonly incarnation: number
   readonly seed: number
   readonly databaseUrl: string
-  readonly redisUrl: string
+  readonly redis: PlaceAddress
   readonly prefix: string
   readonly history: string
   readonly ground: Ground

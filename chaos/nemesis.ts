@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../test/support/random.js'
 import { now } from './history.js'
+import { BEHIND_SENTINELS, ON_CLUSTER } from './failovers.js'
+import type { PlaceName } from './place.js'
 import type { Slot, Stage } from './stage.js'
 
 export interface Injected {
@@ -138,8 +140,31 @@ const FAULTS = {
   },
 } satisfies Record<string, Fault>
 
-export type FaultName = keyof typeof FAULTS
-export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[]
+type OneName = keyof typeof FAULTS
+export type FaultName = OneName | keyof typeof ON_CLUSTER | keyof typeof BEHIND_SENTINELS
+
+/** What goes wrong wherever the keys are. */
+const EVERYWHERE: readonly OneName[] = [
+  'database: slow',
+  'database: cut',
+  'database: replies lost, then cut',
+  'database: backends terminated around COMMIT',
+  'a process killed',
+]
+
+export const FAULT_NAMES: Record<PlaceName, readonly FaultName[]> = {
+  single: Object.keys(FAULTS) as OneName[],
+  cluster: [...EVERYWHERE, ...(Object.keys(ON_CLUSTER) as (keyof typeof ON_CLUSTER)[])],
+  sentinels: [...EVERYWHERE, ...(Object.keys(BEHIND_SENTINELS) as (keyof typeof BEHIND_SENTINELS)[])],
+}
+
+function faultOf(name: FaultName): Fault {
+  if (name in FAULTS) return FAULTS[name as OneName]
+  return async ({ stage: { place }, random }) => {
+    if (place?.kind === 'cluster') await ON_CLUSTER[name as keyof typeof ON_CLUSTER]({ ...place, random })
+    if (place?.kind === 'sentinels') await BEHIND_SENTINELS[name as keyof typeof BEHIND_SENTINELS]({ ...place, random })
+  }
+}
 
 const PG_SLACK_US = 2_000_000
 
@@ -150,7 +175,7 @@ export class Nemesis {
   readonly #names: readonly FaultName[]
   #ended = false
 
-  constructor(scene: Scene, names: readonly FaultName[] = FAULT_NAMES) {
+  constructor(scene: Scene, names: readonly FaultName[]) {
     this.#scene = scene
     this.#names = names
   }
@@ -162,8 +187,7 @@ export class Nemesis {
       if (round.length === 0) round = shuffled(this.#names, random)
       const name = round.pop() as FaultName
       const from = now()
-      const fault: Fault = FAULTS[name]
-      const touched = (await fault(this.#scene)) ?? []
+      const touched = (await faultOf(name)(this.#scene)) ?? []
       this.injected.push({ name, from, to: now(), database: touched.map(slot => slot.number) })
       await moment(random, 300, 1500)
     }

@@ -4,13 +4,13 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { Redis } from 'ioredis'
 import { PrismaClient } from '../generated/prisma/client.js'
 import { HOLD_MS, MODELS } from './settings.js'
 import { createExtension } from '../src/extension.js'
 import { Random } from '../test/support/random.js'
 import { type Key, now, Recorder } from './history.js'
 import type { FromProcess, Leftovers, Orders, ToProcess } from './messages.js'
+import { clientOf, mastersOf, type Settings } from './place.js'
 import {
   type Read,
   type Register,
@@ -34,7 +34,7 @@ const REGISTERS = [
 const TRANSACTION = { maxWait: 30_000, timeout: 30_000 }
 
 /** The settings of the caller's client that are said to be bad for a cache: one of them per process. */
-const REDIS_SETTINGS = [
+const REDIS_SETTINGS: readonly Settings[] = [
   {},
   { maxRetriesPerRequest: null, enableOfflineQueue: true },
   { enableOfflineQueue: false, maxRetriesPerRequest: 0, enableReadyCheck: false },
@@ -53,10 +53,7 @@ interface Said {
 }
 const saying = new AsyncLocalStorage<Said>()
 
-const redis = new Redis(orders.redisUrl, {
-  retryStrategy: times => Math.min(50 * times, 300),
-  ...REDIS_SETTINGS[slot % REDIS_SETTINGS.length],
-})
+const redis = clientOf(orders.redis, REDIS_SETTINGS[slot % REDIS_SETTINGS.length])
 redis.on('error', () => {})
 const base = new PrismaClient({
   adapter: new PrismaPg({ connectionString: orders.databaseUrl, max: 6, application_name: `chaos-${slot}` }),
@@ -191,10 +188,11 @@ async function heapInUse(): Promise<number> {
   return process.memoryUsage().heapUsed
 }
 
-const queued = () => {
-  const { commandQueue, offlineQueue } = redis as unknown as Record<string, { length: number }>
-  return (commandQueue?.length ?? 0) + (offlineQueue?.length ?? 0)
-}
+const queued = () =>
+  mastersOf(redis).reduce((sum, node) => {
+    const { commandQueue, offlineQueue } = node as unknown as Record<string, { length: number }>
+    return sum + (commandQueue?.length ?? 0) + (offlineQueue?.length ?? 0)
+  }, 0)
 
 async function finish(): Promise<void> {
   here.stopped = true
@@ -215,7 +213,8 @@ async function finish(): Promise<void> {
     trusted,
     pendingInvalidations,
     queuedCommands,
-    timers: liveTimers(),
+    // A client of a Cluster that was told to disconnect waits two seconds for each of its sockets.
+    timers: liveTimers().filter(line => !redis.isCluster || !line.includes('Connector.disconnect')),
     hits,
     misses,
   }

@@ -5,7 +5,8 @@ import { check, type Loose, type Rejection, type Verdict } from './check.js'
 import { readHistory } from './history.js'
 import { type Compared, compare } from './leftovers.js'
 import type { Leftovers } from './messages.js'
-import { type FaultName, Nemesis } from './nemesis.js'
+import { FAULT_NAMES, type FaultName, Nemesis } from './nemesis.js'
+import type { PlaceName } from './place.js'
 import { Stage } from './stage.js'
 import type { Guard } from './without.js'
 
@@ -14,6 +15,8 @@ export interface Plan {
   readonly seed: number
   readonly seconds: number
   readonly processes?: number
+  /** Where the keys are. Default: one Redis. */
+  readonly on?: PlaceName
   /** All by default. */
   readonly faults?: readonly FaultName[]
   /** How many of the operations on shared rows are writes, as a fraction. Default: 0.07, which leaves a cache to be tested. */
@@ -44,11 +47,12 @@ export async function run({
   seed,
   seconds,
   processes = 3,
-  faults,
+  on = 'single',
+  faults = FAULT_NAMES[on],
   writes = 0.07,
   without,
 }: Plan): Promise<Outcome> {
-  const stage = await Stage.open(adminUrl)
+  const stage = await Stage.open(adminUrl, on)
   try {
     const random = new Random(seed)
     await stage.cast(processes, seed, { writes, without })

@@ -14,6 +14,7 @@ import { type Proxy, startProxy } from '../test/support/proxy.js'
 import { type RedisServer, startRedis } from '../test/support/servers.js'
 import { type Key, now } from './history.js'
 import type { FromProcess, Leftovers, Orders, ToProcess } from './messages.js'
+import { addressOf, closePlace, openPlace, type Place, type PlaceAddress, type PlaceName } from './place.js'
 import { STATEMENT_TIMEOUT_MS } from './settings.js'
 import type { Ground } from './workload.js'
 
@@ -59,13 +60,17 @@ export class Stage {
     readonly admin: Client,
     readonly ground: Ground,
     readonly folder: string,
+    readonly place: Place | undefined,
     private readonly dropped: () => Promise<void>,
   ) {}
 
-  /** @param adminUrl - a Postgres that may belong to others: only a database of its own is touched */
-  static async open(adminUrl: string): Promise<Stage> {
+  /**
+   * @param adminUrl - a Postgres that may belong to others: only a database of its own is touched
+   * @param on - where the keys are; on several servers, the Redis of the stage is not used
+   */
+  static async open(adminUrl: string, on: PlaceName): Promise<Stage> {
     const name = `cache_aside_chaos_${randomBytes(4).toString('hex')}`
-    const [redis, url] = await Promise.all([startRedis(), createDatabase(adminUrl, name)])
+    const [redis, url, place] = await Promise.all([startRedis(), createDatabase(adminUrl, name), openPlace(on)])
     await applyMigrations(url)
     const databaseUrl = `${url}?options=${encodeURIComponent(`-c statement_timeout=${STATEMENT_TIMEOUT_MS}`)}`
     const plain = new PrismaClient({ adapter: new PrismaPg({ connectionString: url }) })
@@ -75,9 +80,23 @@ export class Stage {
     const redisClient = new Redis(redis.url, { retryStrategy: () => 50, maxRetriesPerRequest: null })
     redisClient.on('error', () => {})
     const folder = mkdtempSync(join(tmpdir(), 'prisma-cache-aside-chaos-'))
-    return new Stage(`${name}:`, redis, redisClient, databaseUrl, plain, admin, await populate(plain), folder, () =>
-      dropDatabase(adminUrl, name),
+    return new Stage(
+      `${name}:`,
+      redis,
+      redisClient,
+      databaseUrl,
+      plain,
+      admin,
+      await populate(plain),
+      folder,
+      place,
+      () => dropDatabase(adminUrl, name),
     )
+  }
+
+  /** Past the proxies. */
+  get address(): PlaceAddress {
+    return this.place === undefined ? { kind: 'single', url: this.redis.url } : addressOf(this.place)
   }
 
   async cast(count: number, seed: number, part: Part): Promise<void> {
@@ -110,7 +129,7 @@ export class Stage {
       incarnation,
       seed,
       databaseUrl: slot.postgres.url,
-      redisUrl: slot.redis.url,
+      redis: this.place === undefined ? { kind: 'single', url: slot.redis.url } : addressOf(this.place),
       prefix: this.prefix,
       history,
       ground: this.ground,
@@ -186,6 +205,7 @@ export class Stage {
     await this.admin.end()
     this.redisClient.disconnect()
     await this.redis.stop()
+    if (this.place !== undefined) await closePlace(this.place)
     await this.dropped()
     rmSync(this.folder, { recursive: true, force: true })
   }

@@ -43,12 +43,12 @@ export type CacheEvent =
    */
   | { type: 'mismatch'; model: string; operation: string; key?: string }
   /** This process began to use the cache, all of it. */
-  | { type: 'redis'; usable: true; share: number }
+  | { type: 'redis'; usable: true; share?: 1 }
   /**
-   * This process ceased to use the cache, or could not begin to; `why`: in words; `share`: the part of the cache that it still uses, from
-   * 0 to 1, where a node of a Cluster is gone. Meanwhile the other reads go to the database.
+   * This process ceased to use the cache, or could not begin to; `why`: in words. Meanwhile reads go to the database. On a Cluster,
+   * `share` is the part of the cache that it still uses, from 0 to 1: a node that is gone takes its own rows with it and no others.
    */
-  | { type: 'redis'; usable: false; share: number; why: string }
+  | { type: 'redis'; usable: false; share?: number; why: string }
   /** Redis has acknowledged the invalidations that were queued: so many keys and holds. */
   | { type: 'replayed'; invalidations: number }
   /** How many other versions of the schema are in use under the same prefix. Writes invalidate for them too. */

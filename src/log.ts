@@ -30,7 +30,7 @@ export class Log implements EventLog {
     if (this.#logger === undefined || this.#ended) return
     if (event.type === 'error' || event.type === 'warning') this.#say(event.code, event.message)
     if (event.type !== 'redis') return
-    const what = event.share === 0 ? 'Redis is not used' : 'Redis is used in part'
+    const what = (event.share ?? 0) === 0 ? 'Redis is not used' : 'Redis is used in part'
     if (!event.usable) this.#say('redis', `${what}: ${event.why}. Reads go to the database until it is.`)
     else if (!this.#wasUsable) this.#say('redis', 'Redis is used again.')
     this.#wasUsable = event.usable

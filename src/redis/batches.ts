@@ -1,5 +1,6 @@
 /** What one tick collects for each of the four kinds of traffic with Redis, and where in the replies each answer is. */
-import type { Command, Reply } from './connection.js'
+import type { Command } from './command.js'
+import type { Reply } from './connection.js'
 import type { EpochMemory } from './epoch-memory.js'
 import { hasToken, newToken, type Token } from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'

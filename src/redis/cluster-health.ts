@@ -3,7 +3,7 @@ import type { Emit } from '../events.js'
 import type { Health } from './health.js'
 
 /** What the rest of the package uses of a health. */
-export type AnyHealth = Pick<Health, 'inUse' | 'share' | 'obstacle' | 'pending' | 'checkAgain' | 'close' | 'rest'>
+export type AnyHealth = Pick<Health, 'inUse' | 'obstacle' | 'pending' | 'checkAgain' | 'close' | 'rest'>
 
 /** The same error of several buckets within this time is one. */
 const SAME_MS = 10_000
@@ -85,7 +85,9 @@ export class ClusterHealth implements AnyHealth {
     const { inUse: usable, share } = this
     if (this.#said?.usable === usable && this.#said.share === share) return
     this.#said = { usable, share }
-    this.#emit(usable ? { type: 'redis', usable, share } : { type: 'redis', usable, share, why: this.obstacle ?? '' })
+    this.#emit(
+      usable ? { type: 'redis', usable, share: 1 } : { type: 'redis', usable, share, why: this.obstacle ?? '' },
+    )
   }
 
   #isRepeated(message: string): boolean {

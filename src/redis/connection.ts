@@ -5,6 +5,7 @@
  */
 import type { Cluster, Redis } from 'ioredis'
 import { ClusterNode } from './cluster-node.js'
+import { type Command, methodOf, scriptOf } from './command.js'
 import { inspect } from './inspect.js'
 import { CHUNK, KeyGroups } from './key-groups.js'
 import { forbiddenIn, refusalOf } from './redis-errors.js'
@@ -13,8 +14,6 @@ import { isOwnClient, type OwnClient } from './own-client.js'
 import { Sentinels } from './sentinels.js'
 import { type ClientWatcher, watchClient } from './watchers.js'
 import { eachWithin, LATE, patiently, within } from '../waiting.js'
-
-export type Command = [name: keyof typeof METHODS, ...args: (string | Buffer | number)[]]
 
 /** A reply as buffers, or the error that Redis answered. */
 export type Reply = unknown
@@ -34,9 +33,6 @@ export interface Watcher {
 
 /** Up to this many commands are faster without ioredis' pipeline. */
 const MAX_SINGLE_COMMANDS = 4
-
-/** What the client of the Cluster can follow, and one of its nodes can't. */
-const REDIRECTION = /^ReplyError: (?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN)\b/
 
 /** What ioredis knows of its connection, in 5 and 6: its socket, and the database that was selected in it. */
 interface Wire {
@@ -62,6 +58,8 @@ export class Connection {
   #settled: (() => void) | undefined
   /** The node that has the slot of the keys, or the socket, at the last `rememberServers`. */
   #known: unknown
+  /** That node has said since that the slot is with another one. */
+  #moved = false
   readonly #node: ClusterNode | undefined
   readonly #groups = new KeyGroups()
   /** Undefined: there are none. */
@@ -102,6 +100,7 @@ export class Connection {
 
   /** Remembers which server is at the other end. */
   rememberServer(): void {
+    this.#moved = false
     this.#known = this.#server
   }
 
@@ -110,7 +109,7 @@ export class Connection {
    * an event. Looked at for each command and each reply.
    */
   get sameServer(): boolean {
-    return this.#server === this.#known
+    return !this.#moved && this.#server === this.#known
   }
 
   get #server(): unknown {
@@ -205,10 +204,16 @@ export class Connection {
 
   /** Values of many keys, in order; undefined when Redis did not answer all of them in time. */
   async get(keys: readonly string[], ms: number): Promise<readonly (Buffer | null)[] | undefined> {
-    const replies = await this.#sendGroups('mget', this.#groups.of(keys), ms)
-    if (replies === undefined || !replies.every(reply => Array.isArray(reply))) return undefined
-    const values = replies as readonly (Buffer | null)[][]
-    return values.length === 1 ? values[0] : values.flat()
+    if (!this.ready) return undefined
+    const groups = this.#groups.of(keys)
+    if (groups.length > 1) {
+      const replies = await this.#sendGroups('mget', groups, ms)
+      return replies?.every(reply => Array.isArray(reply)) ? (replies as (Buffer | null)[][]).flat() : undefined
+    }
+    const values = await within(this.#call(['mget', ...keys]), ms)
+    if (Array.isArray(values)) return this.otherDatabase === undefined ? (values as (Buffer | null)[]) : undefined
+    this.#unanswered([values])
+    return undefined
   }
 
   /** Whether all keys are gone for certain. One command where the keys share a node. */
@@ -234,13 +239,17 @@ export class Connection {
     ms: number,
   ): Promise<readonly Reply[] | undefined> {
     if (!this.ready) return undefined
-    const [only] = groups
-    const isOne = groups.length === 1 && only !== undefined
-    const calls = groups.map(keys => this.#call([name, ...keys]))
-    const reply = isOne ? await within(calls[0] as Promise<Reply>, ms) : await eachWithin(calls, ms)
-    const replies = isOne && reply !== LATE ? [reply] : (reply as readonly Reply[] | typeof LATE)
-    if (this.#node !== undefined && (replies === LATE || replies.some(isTryAgain))) this.split()
+    const replies = await eachWithin(
+      groups.map(keys => this.#call([name, ...keys])),
+      ms,
+    )
+    this.#unanswered(replies === LATE ? [LATE] : replies)
     return replies === LATE || this.otherDatabase !== undefined ? undefined : replies
+  }
+
+  /** A slot that is being moved may be the reason. */
+  #unanswered(replies: readonly unknown[]): void {
+    if (this.#node !== undefined && replies.some(reply => reply === LATE || isTryAgain(reply))) this.split()
   }
 
   /** From now on for a while, keys are sent one by one. */
@@ -289,13 +298,25 @@ export class Connection {
         try {
           return await methodOf(node, name).apply(node, args)
         } catch (error) {
-          if (!REDIRECTION.test(String(error))) throw error
+          if (!this.follows(name, String(error))) throw error
         }
       }
       return await methodOf(this.#redis, name).apply(this.#redis, args)
     } catch (error) {
       return this.#errorOf(error, scriptOf(command))
     }
+  }
+
+  /**
+   * Whether the client of the Cluster sends a command again that a node has refused. It follows what it is told. Where the slot is
+   * with another node, what that one says may be used only after it was checked; it has to delete in any case.
+   */
+  protected follows(name: Command[0], error: string): boolean {
+    if (/^ReplyError: MOVED\b/.test(error)) {
+      this.#moved = true
+      return name === 'del'
+    }
+    return /^ReplyError: (?:ASK|TRYAGAIN|CLUSTERDOWN)\b/.test(error)
   }
 
   #errorOf(error: unknown, script?: string): unknown {
@@ -319,25 +340,4 @@ export class Connection {
 
 function isTryAgain(reply: Reply): boolean {
   return reply instanceof Error && reply.message.startsWith('TRYAGAIN')
-}
-
-type Method = (...args: readonly (string | Buffer | number)[]) => Promise<unknown>
-
-/** Written out: a name that is put together for each command is looked up the slow way. */
-const METHODS = {
-  mget: 'mgetBuffer',
-  get: 'getBuffer',
-  set: 'setBuffer',
-  del: 'delBuffer',
-  eval: 'evalBuffer',
-  pexpire: 'pexpireBuffer',
-} as const
-
-/** The method that answers buffers. By name, not by `call`: ioredis loses the name of a call that it pipelines by itself. */
-function methodOf(client: object, name: keyof typeof METHODS): Method {
-  return (client as Record<string, Method>)[METHODS[name]] as Method
-}
-
-function scriptOf([name, script]: Command | [] = []): string | undefined {
-  return name === 'eval' ? String(script) : undefined
 }

@@ -125,11 +125,6 @@ export class Health {
     return this.#trusted && this.#here() && (ours || unsettled)
   }
 
-  /** Which part of the cache reads use: all of it or nothing. */
-  get share(): number {
-    return this.inUse ? 1 : 0
-  }
-
   /** Why reads do not use Redis, in words; undefined while they do, and before the first of them. */
   get obstacle(): string | undefined {
     if (this.inUse || this.#starting === undefined) return undefined
@@ -289,8 +284,7 @@ export class Health {
   #say(usable: boolean): void {
     if (usable === this.#said) return
     this.#said = usable
-    const why = this.obstacle ?? this.#why
-    this.#options.emit(usable ? { type: 'redis', usable, share: 1 } : { type: 'redis', usable, share: 0, why })
+    this.#options.emit(usable ? { type: 'redis', usable } : { type: 'redis', usable, why: this.obstacle ?? this.#why })
   }
 
   #unexpected(error: unknown): false {

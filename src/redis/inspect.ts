@@ -2,23 +2,35 @@
 import type { Redis } from 'ioredis'
 import { LATE, within } from '../waiting.js'
 
-const inProgress = new WeakMap<Redis, Promise<unknown>>()
+interface InProgress {
+  readonly info: Promise<string | Error>
+  /** Until it is sent. What is asked for later would be told what was so before. */
+  mayJoin: boolean
+}
 
-/** The text, empty where it is not permitted; an error of Redis; or undefined when there is no answer in time. */
+const inProgress = new WeakMap<Redis, InProgress>()
+
+/** The text, empty where it is not permitted; an error of Redis; or undefined: there is no answer in time, or an earlier one is waited for. */
 export async function inspect(node: Redis, ms: number): Promise<string | Error | undefined> {
-  const until = performance.now() + ms
-  // What others are told was perhaps said before this connection was made: it is waited for, and the server is inspected again.
-  for (let before = inProgress.get(node); before !== undefined; before = inProgress.get(node)) {
-    if ((await within(before, until - performance.now())) === LATE) return undefined
-  }
-  const info = node.info().catch((error: unknown) => {
+  let asked = inProgress.get(node)
+  if (asked === undefined) {
+    const made: InProgress = { info: infoOf(node), mayJoin: true }
+    asked = made
+    inProgress.set(node, made)
+    process.nextTick(() => {
+      made.mayJoin = false
+    })
+    void made.info.finally(() => inProgress.delete(node))
+  } else if (!asked.mayJoin) return undefined
+  const answer = await within(asked.info, ms)
+  return answer === LATE ? undefined : answer
+}
+
+async function infoOf(node: Redis): Promise<string | Error> {
+  try {
+    return await node.info()
+  } catch (error) {
     if (/NOPERM|unknown command/i.test(String(error))) return ''
     return error instanceof Error ? error : new Error(String(error))
-  })
-  inProgress.set(
-    node,
-    info.finally(() => inProgress.delete(node)),
-  )
-  const answer = await within(info, until - performance.now())
-  return answer === LATE ? undefined : answer
+  }
 }

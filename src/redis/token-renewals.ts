@@ -1,5 +1,6 @@
 /** Keeps the tokens of loads that take long: a token lives as long as its load runs, and that of a dead process ends soon. */
-import type { Command } from './connection.js'
+import type { Command } from './command.js'
+
 import { RENEW } from './scripts.js'
 import type { Token } from '../wire/envelope.js'
 

@@ -25,6 +25,22 @@ describe('chaos', () => {
     PATIENCE_MS,
   )
 
+  it.each([
+    ['a Cluster of 3 + 3, whatever happens to its masters and slots', 'cluster', 40],
+    ['a master with two replicas behind three Sentinels, whatever happens to it', 'sentinels', 30],
+  ] as const)(
+    'on %s: no wrong answer, no error of ours, nothing stale without a cause, and all processes use the cache at the end',
+    async (_, on, seconds) => {
+      const outcome = await run({ adminUrl, seed: SEED, seconds, on })
+      expect(outcome.red).toEqual([])
+      expect(outcome.verdict.hits).toBeGreaterThan(0)
+      expect(outcome.compared.unasked, 'entries that nothing was compared with').toEqual([])
+      expect(outcome.compared.served).toBeGreaterThan(0)
+      expect(outcome.faults.size).toBeGreaterThan(3)
+    },
+    PATIENCE_MS,
+  )
+
   it('is red when the heap of a process grows', () => {
     expect(redOfHeaps([{ process: '0.0', early: 100, late: 150 }], 40)).toEqual([])
     expect(redOfHeaps([{ process: '0.0', early: 100, late: 150 }], 600)).toHaveLength(1)

@@ -33,8 +33,15 @@ async function inUse(cached: CachedProcess, ids: number[]): Promise<void> {
     .toBe(ids.length)
 }
 
-/** A Cluster of which it is believed that only events change it. */
-class TrustsEvents extends Connection {
+/** A Cluster whose client follows all that its nodes say. */
+class FollowsAll extends Connection {
+  protected override follows(): boolean {
+    return true
+  }
+}
+
+/** And of which it is believed that only events change it. */
+class TrustsEvents extends FollowsAll {
   override get sameServer(): boolean {
     return true
   }
@@ -92,7 +99,8 @@ describe('a master that stops for some seconds, is replaced, and comes back', ()
 })
 
 describe('a replica that missed an invalidation and takes over without an event', () => {
-  const story = async (parts: ProcessOptions['parts']) => {
+  /** @param isToldOld - whoever the clients ask then who has the slots has not heard of it yet */
+  const story = async (parts: ProcessOptions['parts'], isToldOld = false) => {
     const eyes = nodesOf(cluster)
     const [id] = (await newUsers(world, 1)) as [number]
     const [writer, reader] = [newProcess(parts), newProcess(parts)]
@@ -110,6 +118,14 @@ describe('a replica that missed an invalidation and takes over without an event'
       await expect.poll(() => next.info('replication')).toContain('master_link_status:down')
       await rename(writer, id, 'v1')
       expect(writer.prisma.$cache.stats().invalidationsQueued).toBe(0)
+      for (const { redis } of isToldOld ? [writer, reader] : []) {
+        const client = redis as unknown as Cluster
+        const before = client.slots.map(nodes => [...nodes])
+        client.refreshSlotsCache = done => {
+          client.slots = before
+          done?.()
+        }
+      }
       await next.call('CLUSTER', 'FAILOVER', 'TAKEOVER')
       await expect.poll(() => roleOf(old)).toBe('slave')
       return { names: [await nameOf(reader, id), await nameOf(writer, id)], reader, writer, id }
@@ -128,6 +144,24 @@ describe('a replica that missed an invalidation and takes over without an event'
       expect(await nameOf(each, id)).toBe('v1')
     }
   }, 60_000)
+
+  it('nothing that it answers to a command that was for the old master is used, although the client still believes in that one', async () => {
+    const { names, reader, writer } = await story({}, true)
+    expect(names).toEqual(['v1', 'v1'])
+    await reader.end()
+    await writer.end()
+  }, 60_000)
+
+  control(
+    'where the client follows to the new one, the stale row is served',
+    async () => {
+      const { names, reader, writer } = await story({ Connection: FollowsAll }, true)
+      expect(names).toContain('v0')
+      await reader.end()
+      await writer.end()
+    },
+    60_000,
+  )
 
   control(
     'with events of the client alone, the stale row is served',

@@ -1,6 +1,6 @@
 /** Eyes and hands on the single nodes of a Cluster, and slots that are moved by hand. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { expect } from 'vitest'
 import { Buckets } from '../../src/wire/buckets.js'
 import type { RedisCluster } from './cluster.js'
 
@@ -84,7 +84,7 @@ export async function move(
       if (inSlot.length > 0) await source.call('MIGRATE', '127.0.0.1', port, '', 0, 5000, 'REPLACE', 'KEYS', ...inSlot)
       for (const index of [toIndex, ...masters.filter(other => other !== toIndex)])
         await eyes.client(index).call('CLUSTER', 'SETSLOT', slot, 'NODE', String(targetId))
-      for (const index of masters) await expect.poll(() => eyes.ownerOf(slot, index), { timeout: 10_000 }).toBe(toIndex)
+      for (const index of masters) while ((await eyes.ownerOf(slot, index)) !== toIndex) await sleep(20)
     }
     if (finish) await complete()
     else undo.push(complete)
