@@ -213,8 +213,8 @@ async function finish(): Promise<void> {
     trusted,
     pendingInvalidations,
     queuedCommands,
-    // A client of a Cluster that was told to disconnect waits two seconds for each of its sockets.
-    timers: liveTimers().filter(line => !redis.isCluster || !line.includes('Connector.disconnect')),
+    // A client of several servers that was told to disconnect waits two seconds for the sockets that it has left.
+    timers: liveTimers().filter(line => orders.redis.kind === 'single' || !line.includes('Connector.disconnect')),
     hits,
     misses,
   }

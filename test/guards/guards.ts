@@ -217,14 +217,6 @@ const writes: readonly Guard[] = [
     tests: [RACES, UNKNOWN],
   },
   {
-    name: 'only the server that was checked answers',
-    without: 'what a replica answers that was promoted without a word, and lacks what was deleted, is believed',
-    file: 'redis/connection.ts',
-    find: "return name === 'del'",
-    instead: 'return true',
-    tests: ['promises/cluster-changes.test.ts'],
-  },
-  {
     name: 'a hold is looked at',
     without: 'models under a hold are filled',
     file: 'redis/batches.ts',
