@@ -26,8 +26,8 @@ describe('chaos', () => {
   )
 
   it.each([
-    ['a Cluster of 3 + 3, whatever happens to its masters and slots', 'cluster', 40],
-    ['a master with two replicas behind three Sentinels, whatever happens to it', 'sentinels', 30],
+    ['a Cluster of 3 + 3, whatever happens to its masters and slots', 'cluster', 30],
+    ['a master with two replicas behind three Sentinels, whatever happens to it', 'sentinels', 25],
   ] as const)(
     'on %s: no wrong answer, no error of ours, nothing stale without a cause, and all processes use the cache at the end',
     async (_, on, seconds) => {

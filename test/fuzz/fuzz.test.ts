@@ -3,6 +3,7 @@ import { expect, inject, it } from 'vitest'
 import { randomBytes } from 'node:crypto'
 import type { Overrides } from '../../src/assemble.js'
 import { Store } from '../../src/redis/store.js'
+import { startCluster } from '../support/cluster.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
 import { Coverage, others } from './coverage.js'
 import { fuzz, type Options, type Report } from './fuzzer.js'
@@ -13,11 +14,15 @@ import { kinds } from './writes/kinds.js'
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000_000)
 const seconds = Number(process.env['FUZZ_SECONDS'] ?? 60)
 
-async function fuzzed(options: Options, parts: Partial<Overrides> = {}): Promise<Report> {
+async function fuzzed(
+  options: Options,
+  parts: Partial<Overrides> = {},
+  redisUrl = inject('redisUrl'),
+): Promise<Report> {
   const name = `cache_aside_${process.pid}_${randomBytes(4).toString('hex')}`
   const databaseUrl = await createDatabase(inject('databaseUrl'), name, { template: inject('templateDatabase') })
   try {
-    const stage = await openStage({ databaseUrl, redisUrl: inject('redisUrl'), prefix: `${name}:` }, parts)
+    const stage = await openStage({ databaseUrl, redisUrl, prefix: `${name}:` }, parts)
     try {
       return await fuzz(stage, options)
     } finally {
@@ -72,6 +77,19 @@ class NoDrop extends Store {
     return 'done'
   }
 }
+
+it('random programs on a Redis Cluster', async () => {
+  const cluster = await startCluster()
+  try {
+    const [{ host, port }] = cluster.addresses as [(typeof cluster.addresses)[0]]
+    const { failure, coverage: _, ...numbers } = await fuzzed({ seed, seconds: 15 }, {}, `cluster://${host}:${port}`)
+    console.log(JSON.stringify(numbers))
+    expect(failure && `--seed ${failure.seed} fails: ${failure.message}\n${failure.program}`).toBeUndefined()
+    expect(numbers.hits / numbers.reads).toBeGreaterThan(0.3)
+  } finally {
+    await cluster.stop()
+  }
+}, 180_000)
 
 it('(with writes that drop nothing they would not)', async () => {
   const { failure } = await fuzzed({ seed, seconds: 20, secondsToShrink: 0 }, { Store: NoDrop })

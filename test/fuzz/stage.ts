@@ -1,13 +1,14 @@
 /** Where programs run: a database, a Redis, two cached clients as two processes would have them, and a plain one. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 import { PrismaClient } from '../../generated/prisma/client.js'
 import type { Overrides } from '../../src/assemble.js'
 import type { CacheEvent, Stats } from '../../src/events.js'
 import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { factsOf } from '../../src/prisma7/client.js'
+import { connect, serversOf } from './connect.js'
 import { subjects, trigger } from './space.js'
 import type { Relations } from './truth.js'
 
@@ -59,7 +60,7 @@ export class Processes {
   readonly #redisUrl: string
   readonly #prefix: string
   readonly #parts: Partial<Overrides>
-  readonly #opened: { base: Base; redis: Redis; prisma: Cached }[] = []
+  readonly #opened: { base: Base; redis: Redis | Cluster; prisma: Cached }[] = []
 
   /** @param parts - the cache without one of its guards or rules */
   constructor(redisUrl: string, prefix: string, parts: Partial<Overrides>) {
@@ -72,7 +73,7 @@ export class Processes {
     base: Base,
     options: Pick<CacheAsideOptions, 'models' | 'triggers'> & { invalidationDeadlineMs?: number },
   ): Cached {
-    const redis = new Redis(this.#redisUrl)
+    const redis = connect(this.#redisUrl)
     const waits = { deadlineMs: 10_000, invalidationDeadlineMs: options.invalidationDeadlineMs ?? 20_000 }
     // With the front and without it, in turns: they share all entries.
     const front = this.#opened.length % 2 === 0
@@ -93,7 +94,7 @@ export class Processes {
 
   /** Until Redis has done all that the clients have sent. */
   async settled(): Promise<void> {
-    await Promise.all(this.#opened.map(({ redis }) => redis.ping()))
+    await Promise.all(this.#opened.flatMap(({ redis }) => serversOf(redis)).map(server => server.ping()))
   }
 
   async close(): Promise<void> {
@@ -111,7 +112,7 @@ export async function openStage(
   parts: Partial<Overrides> = {},
 ): Promise<Stage> {
   const { databaseUrl, redisUrl, prefix } = place
-  const redis = new Redis(redisUrl)
+  const redis = connect(redisUrl)
   const processes = new Processes(redisUrl, prefix, parts)
   const { asked } = processes
   const open = (names: readonly string[]) =>
@@ -141,8 +142,7 @@ export async function openStage(
     async close() {
       await processes.close()
       await plain.$disconnect()
-      const left = await redis.keys(`${prefix}*`)
-      if (left.length > 0) await redis.del(left)
+      await new Snapshots(redis, prefix).clear()
       redis.disconnect()
     },
   }
@@ -187,30 +187,34 @@ function relationsOf(plain: PrismaClient): Relations {
 
 /** The cache as it was at some time, to be brought back. */
 export class Snapshots {
-  readonly #redis: Redis
+  readonly #redis: Redis | Cluster
   readonly #prefix: string
-  #kept: (string | Buffer)[] = []
+  #kept: (readonly [key: string, value: Buffer])[] = []
 
-  constructor(redis: Redis, prefix: string) {
+  constructor(redis: Redis | Cluster, prefix: string) {
     this.#redis = redis
     this.#prefix = prefix
   }
 
   async clear(): Promise<void> {
-    const keys = await this.#redis.keys(`${this.#prefix}*`)
-    if (keys.length > 0) await this.#redis.del(keys)
+    const keys = await this.#keys()
+    await Promise.all(keys.map(key => this.#redis.del(key)))
   }
 
   /** Keeps what is there now. */
   async take(): Promise<number> {
-    const keys = await this.#redis.keys(`${this.#prefix}*`)
-    const values = keys.length === 0 ? [] : await this.#redis.mgetBuffer(keys)
-    this.#kept = keys.flatMap((key, i) => (values[i] === null ? [] : [key, values[i] as Buffer]))
-    return this.#kept.length / 2
+    const keys = await this.#keys()
+    const values = await Promise.all(keys.map(key => this.#redis.getBuffer(key)))
+    this.#kept = keys.flatMap((key, i) => (values[i] === null ? [] : [[key, values[i] as Buffer] as const]))
+    return this.#kept.length
   }
 
   async bringBack(): Promise<void> {
     await this.clear()
-    if (this.#kept.length > 0) await this.#redis.mset(this.#kept)
+    await Promise.all(this.#kept.map(([key, value]) => this.#redis.set(key, value)))
+  }
+
+  async #keys(): Promise<string[]> {
+    return (await Promise.all(serversOf(this.#redis).map(server => server.keys(`${this.#prefix}*`)))).flat()
   }
 }
