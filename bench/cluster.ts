@@ -127,7 +127,7 @@ async function loadOf({ addresses }: RedisCluster, { prisma }: Client): Promise<
   const read = () => byKey.read(prisma, next++)
   const write = (id: number) =>
     (prisma as typeof stage.base.prisma).account.update({ where: { id }, data: { name: `n${next++}` } })
-  const works: [what: string, count: number, run: () => Promise<void>][] = [
+  const loads: [what: string, count: number, run: () => Promise<void>][] = [
     [
       'hits, one after the other',
       HITS,
@@ -154,7 +154,7 @@ async function loadOf({ addresses }: RedisCluster, { prisma }: Client): Promise<
     ],
   ]
   const load: ClusterLoad[] = []
-  for (const [what, count, run] of works) {
+  for (const [what, count, run] of loads) {
     const before = await Promise.all(nodes.map(seenBy))
     await run()
     const after = await Promise.all(nodes.map(seenBy))

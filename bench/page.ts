@@ -257,7 +257,7 @@ function pageOf(parts: Parts, goals: readonly Goal[]): string {
             each.name,
             round(each.p50),
             round(each.rate),
-            `${(each.rate / (hits[0] as Measured).rate).toFixed(2)}`,
+            (each.rate / (hits[0] as Measured).rate).toFixed(2),
             each.cpu.toFixed(1),
           ]),
         ),

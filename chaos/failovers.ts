@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { move, type Nodes, roleOf } from '../test/support/cluster-nodes.js'
 import type { RedisCluster } from '../test/support/cluster.js'
+import { Buckets } from '../src/wire/buckets.js'
 import type { Random } from '../test/support/random.js'
 import { MASTER, type Watched } from '../test/support/sentinels.js'
 
@@ -42,20 +43,8 @@ async function untilWhole({ cluster, eyes }: OnCluster): Promise<void> {
   }
 }
 
-const BUCKETS = [
-  '{/96}',
-  '{/52}',
-  '{/38}',
-  '{/97}',
-  '{/53}',
-  '{/39}',
-  '{/98}',
-  '{/58}',
-  '{/36}',
-  '{/68}',
-  '{/59}',
-  '{/37}',
-]
+/** What the keys of each bucket begin with. */
+const BUCKETS = new Buckets('', true).prefixes
 
 const stopped =
   (leastMs: number, mostMs: number): ClusterFault =>
@@ -122,7 +111,7 @@ interface BehindSentinels {
 
 type SentinelFault = (scene: BehindSentinels) => Promise<void>
 
-async function master({ watched }: BehindSentinels): Promise<Watched['servers'][number]> {
+async function masterOf({ watched }: BehindSentinels): Promise<Watched['servers'][number]> {
   const port = await watched.masterPort()
   return watched.servers.find(server => server.port === port) as Watched['servers'][number]
 }
@@ -142,7 +131,7 @@ async function untilFollowed({ watched }: BehindSentinels): Promise<void> {
 
 export const BEHIND_SENTINELS = {
   'the master killed, replaced, back': async scene => {
-    const old = await master(scene)
+    const old = await masterOf(scene)
     await old.kill('SIGKILL')
     await untilReplaced(scene, old.port)
     await sleep(scene.random.between(0, 1500))
@@ -150,13 +139,13 @@ export const BEHIND_SENTINELS = {
     await untilFollowed(scene)
   },
   'the master stopped, too short to be replaced': async scene => {
-    const old = await master(scene)
+    const old = await masterOf(scene)
     await old.kill('SIGSTOP')
     await sleep(scene.random.between(100, 700))
     await old.kill('SIGCONT')
   },
   'the master stopped, replaced, back': async scene => {
-    const old = await master(scene)
+    const old = await masterOf(scene)
     await old.kill('SIGSTOP')
     await untilReplaced(scene, old.port)
     await sleep(scene.random.between(0, 1500))
@@ -164,7 +153,7 @@ export const BEHIND_SENTINELS = {
     await untilFollowed(scene)
   },
   'failover by the Sentinels': async scene => {
-    const old = await master(scene)
+    const old = await masterOf(scene)
     const sentinel = new Redis({ ...scene.watched.sentinels[0], enableReadyCheck: false })
     await sentinel.call('SENTINEL', 'FAILOVER', MASTER).catch(() => undefined)
     sentinel.disconnect()

@@ -64,27 +64,23 @@ export interface Settings {
 /** @param options - of the connection to each server */
 export function clientOf(address: PlaceAddress, options: Settings = {}): Redis | Cluster {
   const retryStrategy = (times: number) => Math.min(50 * times, 300)
-  switch (address.kind) {
-    case 'single':
-      return new Redis(address.url, { retryStrategy, ...options })
-    case 'cluster': {
-      const { enableOfflineQueue = true, enableReadyCheck = true } = options
-      return new Cluster([...address.nodes], {
-        clusterRetryStrategy: retryStrategy,
-        enableOfflineQueue,
-        enableReadyCheck,
-      })
-    }
-    case 'sentinels':
-      return new Redis({
-        sentinels: [...address.sentinels],
-        name: MASTER,
-        sentinelRetryStrategy: retryStrategy,
-        retryStrategy,
-        failoverDetector: true,
-        ...options,
-      })
+  if (address.kind === 'single') return new Redis(address.url, { retryStrategy, ...options })
+  if (address.kind === 'cluster') {
+    const { enableOfflineQueue = true, enableReadyCheck = true } = options
+    return new Cluster([...address.nodes], {
+      clusterRetryStrategy: retryStrategy,
+      enableOfflineQueue,
+      enableReadyCheck,
+    })
   }
+  return new Redis({
+    sentinels: [...address.sentinels],
+    name: MASTER,
+    sentinelRetryStrategy: retryStrategy,
+    retryStrategy,
+    failoverDetector: true,
+    ...options,
+  })
 }
 
 /** The servers that have keys of their own. */

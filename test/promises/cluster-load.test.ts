@@ -1,6 +1,7 @@
 /** A Redis Cluster under load: how many commands go where, and what is left when a node is gone. */
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Buckets } from '../../src/wire/buckets.js'
 import { useCluster } from '../support/hooks.js'
 import { newUsers } from '../support/users.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
@@ -56,6 +57,17 @@ function spread(commands: readonly ReadonlyMap<string, number>[]): number {
 }
 
 describe('commands on a Cluster of three masters', () => {
+  it('the buckets are in the slots that they say, four of twelve on each node', async () => {
+    const { prefixes, slots } = new Buckets(world.prefix, true)
+    const found = await Promise.all(
+      prefixes.map(prefix => (nodes[0] as Redis).call('CLUSTER', 'KEYSLOT', `${prefix}User:1`)),
+    )
+    expect(found).toEqual(slots)
+    expect([0, 1, 2].map(i => slots.filter(slot => Math.floor((3 * (slot as number)) / 16_384) === i).length)).toEqual([
+      4, 4, 4,
+    ])
+  })
+
   it('a hit is one MGET on one node, and each node gets its share', async () => {
     const commands = await commandsDuring(async () => {
       expect(
