@@ -92,6 +92,16 @@ export const ON_CLUSTER = {
     await sleep(random.between(500, 3000))
     await finish()
   },
+  'a node added, given slots, emptied and removed': async ({ cluster, eyes, random }) => {
+    const index = await cluster.add()
+    const keys = [random.pick(BUCKETS), random.pick(BUCKETS)]
+    const before = await Promise.all(keys.map(key => eyes.masterOf(key)))
+    await move(cluster, eyes, keys, true, index)
+    await sleep(random.between(300, 1500))
+    for (const [i, key] of keys.entries()) await move(cluster, eyes, [key], true, before[i])
+    await cluster.removeLast()
+    eyes.forget(index)
+  },
   'a master without a replica killed, back': async scene => {
     const { master, replica } = await anyPair(scene)
     await scene.cluster.nodes[replica]?.kill('SIGKILL')

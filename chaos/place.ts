@@ -33,6 +33,9 @@ export async function openPlace(name: PlaceName): Promise<Place | undefined> {
       '0',
       '--cluster-require-full-coverage',
       'no',
+      // An emptied master stays one.
+      '--cluster-allow-replica-migration',
+      'no',
     ]
     const cluster = await startCluster({ replicas: true, nodeTimeoutMs: 1000, args })
     return { kind: name, cluster, eyes: nodesOf(cluster) }

@@ -34,7 +34,7 @@ export interface Watcher {
 /** Up to this many commands are faster without ioredis' pipeline. */
 const MAX_SINGLE_COMMANDS = 4
 
-/** What ioredis knows of its connection, in 5 and 6: its socket, and the database that was selected in it. */
+/** What ioredis knows of its connection: its socket, and the database that was selected in it. */
 interface Wire {
   readonly stream?: unknown
   readonly condition?: { readonly select?: number } | null
@@ -48,6 +48,7 @@ export class Connection {
   #resting: boolean
   /** Kept, because the client's listeners hold it weakly. */
   #watcher: ClientWatcher | undefined
+  readonly isCluster: boolean
   readonly #cluster: Cluster | undefined
   readonly #wire: Wire
   /** The database that the client was made for. */
@@ -78,6 +79,7 @@ export class Connection {
     this.#own = own
     this.#resting = own !== undefined
     if (!isLazy) this.#wake()
+    this.isCluster = redis.isCluster
     this.#cluster = redis.isCluster ? (redis as Cluster) : undefined
     this.#node = this.#cluster && new ClusterNode(this.#cluster, slot)
     this.#wire = redis as unknown as Wire
@@ -116,9 +118,16 @@ export class Connection {
     return this.#node === undefined ? this.#wire.stream : this.#node.now
   }
 
-  /** Has a Cluster look up who holds which slot. By itself ioredis does so only after a `MOVED` or a lost connection. */
-  refreshSlots(): void {
-    if (this.#cluster?.status === 'ready') this.#cluster.refreshSlotsCache()
+  /**
+   * Has a Cluster look up who has which slot. By itself ioredis does so only after a `MOVED` or a lost connection.
+   *
+   * @param onNews - called when it turns out that it is another server
+   */
+  refreshSlots(onNews?: () => void): void {
+    if (this.#cluster?.status !== 'ready') return
+    this.#cluster.refreshSlotsCache(() => {
+      if (!this.sameServer) onNews?.()
+    })
   }
 
   /** Answers how to stop that. */
@@ -211,9 +220,8 @@ export class Connection {
       return replies?.every(reply => Array.isArray(reply)) ? (replies as (Buffer | null)[][]).flat() : undefined
     }
     const values = await within(this.#call(['mget', ...keys]), ms)
-    if (Array.isArray(values)) return this.otherDatabase === undefined ? (values as (Buffer | null)[]) : undefined
-    this.#unanswered([values])
-    return undefined
+    if (!Array.isArray(values)) return void this.#unanswered([values])
+    return this.otherDatabase === undefined ? (values as (Buffer | null)[]) : undefined
   }
 
   /** Whether all keys are gone for certain. One command where the keys share a node. */

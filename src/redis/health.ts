@@ -11,7 +11,7 @@ import type { Emit } from '../events.js'
 import type { FleetView } from './fleet-view.js'
 import { Journal } from './journal.js'
 import { Refusals } from './refusals.js'
-import { FIRST_RETRY_MS, LONGEST_RETRY_MS, Retry } from './retry.js'
+import { FIRST_RETRY_MS, LONGEST_CLUSTER_RETRY_MS, LONGEST_RETRY_MS, Retry } from './retry.js'
 import { ServerCheck } from './server-check.js'
 
 export interface HealthOptions {
@@ -45,7 +45,7 @@ export class Health {
   #generation = 0
   #hanging = false
   #recovering: Promise<void> | undefined
-  readonly #retry = new Retry(() => this.#recover())
+  readonly #retry: Retry
   readonly #server: ServerCheck
   #closed = false
   #checking: Promise<boolean> | undefined
@@ -53,6 +53,7 @@ export class Health {
 
   constructor(connection: Connection, options: HealthOptions) {
     this.#connection = connection
+    this.#retry = new Retry(() => this.#recover(), connection.isCluster ? LONGEST_CLUSTER_RETRY_MS : undefined)
     this.#options = options
     const { prefix, epochs, deadlineMs, holdMs, fleet, emit } = options
     this.#refusals = new Refusals(emit)
@@ -314,7 +315,7 @@ export class Health {
       // A reconnect in the meantime may have brought another server, or a write another invalidation: once more.
       if (connects !== this.#connects || (isRecovered && this.pending > 0)) return this.#recover()
       if (!isRecovered || !this.#connection.sameServer) {
-        this.#connection.refreshSlots()
+        this.#connection.refreshSlots(() => this.#recover())
         return this.#schedule()
       }
       if (!this.#closed) this.#resume()

@@ -2,14 +2,18 @@
 
 export const FIRST_RETRY_MS = 50
 export const LONGEST_RETRY_MS = 1_000
+/** On a Cluster, where each attempt has it look up who has the slots: another node may have them. */
+export const LONGEST_CLUSTER_RETRY_MS = 500
 
 export class Retry {
   readonly #attempt: () => void
+  readonly #longestMs: number
   #timer: NodeJS.Timeout | undefined
   #ms = FIRST_RETRY_MS
 
-  constructor(attempt: () => void) {
+  constructor(attempt: () => void, longestMs = LONGEST_RETRY_MS) {
     this.#attempt = attempt
+    this.#longestMs = longestMs
   }
 
   schedule(): void {
@@ -19,7 +23,7 @@ export class Retry {
       this.#attempt()
     }, this.#ms)
     this.#timer.unref()
-    this.#ms = Math.min(this.#ms * 2, LONGEST_RETRY_MS)
+    this.#ms = Math.min(this.#ms * 2, this.#longestMs)
   }
 
   /** The next one that is scheduled comes early again. */

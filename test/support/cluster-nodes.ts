@@ -10,6 +10,8 @@ export interface Nodes {
   /** The same by a slot, as one server sees it. */
   readonly ownerOf: (slot: number, index: number) => Promise<number | undefined>
   readonly client: (index: number) => Redis
+  /** The server is another one from now on, or gone. */
+  readonly forget: (index: number) => void
   readonly end: () => void
 }
 
@@ -45,6 +47,10 @@ export function nodesOf(cluster: RedisCluster): Nodes {
       throw new Error(`nobody has slot ${slot}`)
     },
     ownerOf,
+    forget(index) {
+      clients.get(index)?.disconnect()
+      clients.delete(index)
+    },
     end() {
       for (const one of clients.values()) one.disconnect()
     },
@@ -62,18 +68,19 @@ export async function move(
   eyes: Nodes,
   keys: readonly string[],
   finish: boolean,
+  to?: number,
 ): Promise<() => Promise<void>> {
-  let to: number | undefined
+  let chosen = to
   const undo: (() => Promise<unknown>)[] = []
   for (const key of keys) {
     const slot = Number(await eyes.client(0).call('CLUSTER', 'KEYSLOT', key))
     const from = await eyes.masterOf(key)
     const masters: number[] = []
     for (const index of cluster.nodes.keys()) if ((await roleOf(eyes.client(index))) === 'master') masters.push(index)
-    to ??= masters.find(index => index !== from) as number
-    if (from === to) continue
-    const target = eyes.client(to)
-    const toIndex = to
+    chosen ??= masters.find(index => index !== from) as number
+    const toIndex = chosen
+    if (from === toIndex) continue
+    const target = eyes.client(toIndex)
     const source = eyes.client(from)
     const [sourceId, targetId] = [await source.call('CLUSTER', 'MYID'), await target.call('CLUSTER', 'MYID')]
     await target.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', String(sourceId))

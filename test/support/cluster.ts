@@ -7,6 +7,10 @@ export interface RedisCluster {
   /** Masters first, then the replica of each in the same order. */
   readonly nodes: readonly RedisServer[]
   readonly addresses: readonly { host: string; port: number }[]
+  /** One more master, without slots: its index. */
+  add: () => Promise<number>
+  /** The last one is forgotten by the others, and stopped. */
+  removeLast: () => Promise<void>
   stop: () => Promise<void>
 }
 
@@ -69,6 +73,39 @@ export async function startCluster(options: ClusterOptions = {}) {
   const cluster: RedisCluster = {
     nodes,
     addresses,
+    async add() {
+      const index = nodes.length
+      const node = await startRedis({ args: [...enabled, ...args] })
+      const address = { host: '127.0.0.1', port: node.port }
+      const client = new Redis({ ...addresses[0] })
+      await client.call('CLUSTER', 'MEET', address.host, address.port)
+      client.disconnect()
+      nodes.push(node)
+      addresses.push(address)
+      for (const each of addresses) {
+        const other = new Redis({ ...each })
+        const known = `cluster_known_nodes:${nodes.length}`
+        await until(
+          other,
+          info => info.includes('cluster_state:ok') && info.includes(known),
+          () => other.call('CLUSTER', 'INFO'),
+        )
+        other.disconnect()
+      }
+      return index
+    },
+    async removeLast() {
+      const node = nodes.pop() as RedisServer
+      const client = new Redis({ ...(addresses.pop() as { host: string; port: number }) })
+      const id = String(await client.call('CLUSTER', 'MYID'))
+      client.disconnect()
+      for (const each of addresses) {
+        const other = new Redis({ ...each })
+        await other.call('CLUSTER', 'FORGET', id)
+        other.disconnect()
+      }
+      await node.stop()
+    },
     async stop() {
       await Promise.all(nodes.map(node => node.stop()))
     },
