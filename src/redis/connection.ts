@@ -220,8 +220,9 @@ export class Connection {
       return replies?.every(reply => Array.isArray(reply)) ? (replies as (Buffer | null)[][]).flat() : undefined
     }
     const values = await within(this.#call(['mget', ...keys]), ms)
-    if (!Array.isArray(values)) return void this.#unanswered([values])
-    return this.otherDatabase === undefined ? (values as (Buffer | null)[]) : undefined
+    if (Array.isArray(values)) return this.otherDatabase === undefined ? (values as (Buffer | null)[]) : undefined
+    this.#unanswered([values])
+    return undefined
   }
 
   /** Whether all keys are gone for certain. One command where the keys share a node. */
@@ -247,10 +248,8 @@ export class Connection {
     ms: number,
   ): Promise<readonly Reply[] | undefined> {
     if (!this.ready) return undefined
-    const replies = await eachWithin(
-      groups.map(keys => this.#call([name, ...keys])),
-      ms,
-    )
+    const calls = groups.map(keys => this.#call([name, ...keys]))
+    const replies = await eachWithin(calls, ms)
     this.#unanswered(replies === LATE ? [LATE] : replies)
     return replies === LATE || this.otherDatabase !== undefined ? undefined : replies
   }
