@@ -109,7 +109,8 @@ export class Flight<Shared> extends NestedLoad {
     if (leftMs > LONGEST_TIMER_MS) return Promise.race(outcomes)
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<FlightOutcome<Shared>>(resolve => {
-      timer = setTimeout(resolve, Math.max(0, leftMs), TIMEOUT)
+      // Whole ms: a fraction is cut off, and those that came later would go on a millisecond before the first one.
+      timer = setTimeout(resolve, Math.ceil(Math.max(0, leftMs)), TIMEOUT)
     })
     const outcome = await Promise.race([...outcomes, late])
     clearTimeout(timer)
