@@ -44,10 +44,7 @@ export type CacheEvent =
   | { type: 'mismatch'; model: string; operation: string; key?: string }
   /** This process began to use the cache, all of it. */
   | { type: 'redis'; usable: true; share?: 1 }
-  /**
-   * This process ceased to use the cache, or could not begin to; `why`: in words. Meanwhile reads go to the database. On a Cluster,
-   * `share` is the part of the cache that it still uses, from 0 to 1: a node that is gone takes its own rows with it and no others.
-   */
+  /** It ceased to, or could not begin to: reads go to the database. `share`: what is still used of a Cluster, 0 to 1. `why`: in words. */
   | { type: 'redis'; usable: false; share?: number; why: string }
   /** Redis has acknowledged the invalidations that were queued: so many keys and holds. */
   | { type: 'replayed'; invalidations: number }

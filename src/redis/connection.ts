@@ -57,7 +57,7 @@ export class Connection {
   #opening: Promise<void> | undefined
   /** The first connect has come to an end, one way or the other. */
   #settled: (() => void) | undefined
-  /** The node that has the slot of the keys, or the socket, at the last `rememberServers`. */
+  /** The node that has the slot of the keys, or the socket, at the last `rememberServer`. */
   #known: unknown
   /** That node has said since that the slot is with another one. */
   #moved = false

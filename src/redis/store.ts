@@ -97,7 +97,6 @@ export class Store {
   readonly #renewals: Renewals
   readonly #lives: EpochLives
   readonly #misses = new MissStreak()
-  /** On a Cluster. */
   readonly memory: EpochMemory | undefined
 
   constructor(connection: Connection, health: Health, options: StoreOptions) {

@@ -9,6 +9,7 @@ import { Connection } from '../../src/redis/connection.js'
 import { bucketOf, nodesOf, roleOf } from '../support/cluster-nodes.js'
 import { control } from '../support/control.js'
 import { useCluster } from '../support/hooks.js'
+import { inUse } from '../support/in-use.js'
 import { nameOf, newUsers, rename } from '../support/users.js'
 import { type CachedProcess, type ProcessOptions, useWorld } from '../support/world.js'
 
@@ -21,16 +22,6 @@ function newProcess(parts: ProcessOptions['parts'] = {}): CachedProcess {
   const redis = new Cluster([...cluster.addresses])
   redis.on('error', () => {})
   return world.process({ redis, deadlineMs: 200, invalidationDeadlineMs: 500 }, { parts })
-}
-
-async function inUse(cached: CachedProcess, ids: number[]): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { hits } = cached.prisma.$cache.stats()
-      for (const id of ids) await nameOf(cached, id)
-      return cached.prisma.$cache.stats().hits - hits
-    })
-    .toBe(ids.length)
 }
 
 /** A Cluster whose client follows all that its nodes say. */

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { Connection } from '../../src/redis/connection.js'
 import { bucketOf, move, nodesOf } from '../support/cluster-nodes.js'
 import { useCluster } from '../support/hooks.js'
+import { inUse } from '../support/in-use.js'
 import { nameOf, newUsers, rename } from '../support/users.js'
 import { type CachedProcess, type ProcessOptions, useWorld } from '../support/world.js'
 
@@ -19,16 +20,6 @@ function newProcess(
   const redis = new Cluster([...cluster.addresses], options)
   redis.on('error', () => {})
   return world.process({ redis, deadlineMs: 200, invalidationDeadlineMs: 500 }, { parts })
-}
-
-async function inUse(cached: CachedProcess, ids: number[]): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { hits } = cached.prisma.$cache.stats()
-      for (const id of ids) await nameOf(cached, id)
-      return cached.prisma.$cache.stats().hits - hits
-    })
-    .toBe(ids.length)
 }
 
 // With ioredis 5.4.0, `enableAutoPipelining` on a Cluster leaves the cache unused, before anything moves. (docs/limits.md: leave it off.)
