@@ -18,7 +18,7 @@ import type { Catalog, Collations } from './plan/catalog.js'
 import { Effects } from './plan/effects.js'
 import type { ClientFacts } from './prisma7/client.js'
 import { FindUniqueBatches, type hasHooksBehind, transactionOf } from './prisma7/operation.js'
-import { Probe } from './local/probe.js'
+import { Probe, type Probed } from './local/probe.js'
 import { type AnyHealth, ClusterHealth } from './redis/cluster-health.js'
 import { type AnyStore, ClusterStore } from './redis/cluster-store.js'
 import { Connection } from './redis/connection.js'
@@ -99,7 +99,8 @@ export function createContext(
     health.checkAgain()
   })
 
-  const probe = config.probe && new Probe(config.probe, found => events.mismatch(found), overrides.probePauseMs)
+  const mismatch = ({ model, operation, key }: Probed) => events.mismatch({ model: model.name, operation, key })
+  const probe = config.probe && new Probe(config.probe, mismatch, overrides.probePauseMs)
   const whole = lazily(() => {
     const wholeConfig = { ...config, policies: policiesOfAll(ofClient.schema, config) }
     const wholeCatalog = catalogOf(wholeConfig, buckets, ofClient, overrides.collations ?? database)

@@ -78,7 +78,8 @@ export class FrontPromise {
       const look = { plan, found, deadline, times }
       const answer = answerOf(context, this.#method.operation, look)
       if (answer.kind === 'hit') {
-        context.probe?.sample(() => probed(context, plan, this.#method.operation, () => this.#fromDatabase(args)))
+        const { operation } = this.#method
+        context.probe?.sample(() => probed(context, plan, { operation, args }, () => this.#fromDatabase(args)))
         return answer
       }
       this.#prismaWith(args)

@@ -4,11 +4,14 @@
  * something else again.
  */
 import { isDeepStrictEqual } from 'node:util'
+import type { CatalogModel } from '../plan/catalog.js'
+import { inOneOrder } from './row-order.js'
 
 /** How one read is repeated. */
 export interface Probed {
-  readonly model: string
+  readonly model: CatalogModel
   readonly operation: string
+  readonly args: unknown
   /** In Redis; of several rows that of the first. */
   readonly key: string
   /** What Redis answers; undefined: no hit. */
@@ -72,9 +75,16 @@ export class Probe {
 }
 
 /** The answer from Redis, if the database has another one. */
-async function differs({ fromCache, fromDatabase }: Probed): Promise<{ readonly value: unknown } | undefined> {
+async function differs({
+  model,
+  args,
+  fromCache,
+  fromDatabase,
+}: Probed): Promise<{ readonly value: unknown } | undefined> {
   const cached = await fromCache()
   if (cached === undefined) return undefined
   const truth = await fromDatabase()
-  return isDeepStrictEqual(cached.value, truth) ? undefined : cached
+  if (isDeepStrictEqual(cached.value, truth)) return undefined
+  const [ours, theirs] = [cached.value, truth].map(answer => inOneOrder(model, args, answer))
+  return isDeepStrictEqual(ours, theirs) ? undefined : cached
 }

@@ -63,10 +63,15 @@ export async function lookAgain(
 }
 
 /** A read of this process, as the probe repeats it. */
-export function probed(context: Context, plan: CachedPlan, operation: string, query: () => Promise<unknown>): Probed {
+export function probed(
+  context: Context,
+  plan: CachedPlan,
+  { operation, args }: Pick<Probed, 'operation' | 'args'>,
+  query: () => Promise<unknown>,
+): Probed {
   const key = plan.kind === 'rows' ? (plan.rows[0]?.key ?? '') : plan.key
   const fromCache = () => lookAgain(context, plan, operation)
-  return { model: plan.model.name, operation, key, fromCache, fromDatabase: query }
+  return { model: plan.model, operation, args, key, fromCache, fromDatabase: query }
 }
 
 /** The answer as it was found: of several rows, each of them, or null. */

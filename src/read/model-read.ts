@@ -78,7 +78,7 @@ function readCached(
   const look = first && { ...first, began: context.flights.now() }
   // Where nothing is computed, and no part of the row is asked for, Prisma's answer is that of the hook.
   if (look === undefined && traits.computed.isEmpty && !isFluent(operation)) {
-    context.probe?.sample(() => probed(context, plan, operation.operation, () => passOn(operation)))
+    context.probe?.sample(() => probed(context, plan, operation, () => passOn(operation)))
   }
   if (plan.kind === 'result')
     return cacheAside(context, new ResultReading(context, operation, plan), look as Look<Snapshot | undefined>)

@@ -77,6 +77,51 @@ describe.each([true, false])('with the front: %s', front => {
   })
 })
 
+describe('rows that the database gives in another order than before', () => {
+  type Rows = { posts?: unknown[] }[]
+  const reversed = (rows: Rows): Rows =>
+    rows.map(row => (row.posts === undefined ? row : { ...row, posts: row.posts.toReversed() })).toReversed()
+
+  /** What the probe reports of a read that is answered in one order first, then in the other. */
+  async function reportedOf(read: (db: Db) => PromiseLike<unknown>): Promise<number> {
+    let isTurned = false
+    const { process, prisma, found } = processOf({ probe: ALWAYS }, 1)
+    const turning = prisma.$extends({
+      query: {
+        user: {
+          async findMany({ args, query }) {
+            const rows = (await query(args)) as Rows
+            return (isTurned ? reversed(rows) : rows) as never
+          },
+        },
+      },
+    }) as unknown as Db
+    await read(turning)
+    await process.flushed()
+    isTurned = true
+    const { events } = await prisma.$cache.trace(() => read(turning))
+    expect(events.map(({ type }) => type)).toContain('hit')
+    await new Promise(resolve => setTimeout(resolve, 100))
+    return found.length
+  }
+
+  it.each<[string, (db: Db) => PromiseLike<unknown>]>([
+    ['by their keys', db => db.user.findMany({ where: { id: { in: [1, 2] } } })],
+    ['in a list', db => db.user.findMany()],
+    ['in a list, with related rows', db => db.user.findMany({ include: { posts: true } })],
+    ['in a list, with related rows alone', db => db.user.findMany({ select: { posts: { select: { title: true } } } })],
+  ])('%s are not reported where the query asks for none', async (_, read) => {
+    expect(await reportedOf(read)).toBe(0)
+  })
+
+  it.each<[string, (db: Db) => PromiseLike<unknown>]>([
+    ['the rows', db => db.user.findMany({ orderBy: { name: 'asc' } })],
+    ['related rows', db => db.user.findMany({ include: { posts: { orderBy: { title: 'asc' } } } })],
+  ])('are reported where it asks for an order of %s', async (_, read) => {
+    expect(await reportedOf(read)).toBe(1)
+  })
+})
+
 it('a change that is invalidated before the second look is lag, and not reported', async () => {
   const { prisma, found, process } = processOf({ probe: ALWAYS }, 200)
   const read = () => prisma.user.findUnique({ where: { id: 1 } })
