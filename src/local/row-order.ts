@@ -10,7 +10,7 @@ export function inOneOrder(model: CatalogModel, args: unknown, answer: unknown):
   const rows = (answer as unknown[]).map(row => inOneOrder(model, args, row))
   if ((args as Row | undefined)?.orderBy !== undefined) return rows
   const printed = rows.map(row => ({ row, text: inspect(row, WHOLE) }))
-  return printed.sort((a, b) => (a.text < b.text ? -1 : 1)).map(({ row }) => row)
+  return printed.toSorted((a, b) => (a.text < b.text ? -1 : 1)).map(({ row }) => row)
 }
 
 const WHOLE = { depth: null, maxArrayLength: null, maxStringLength: null } as const

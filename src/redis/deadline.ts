@@ -23,17 +23,3 @@ export class Deadline {
     return later
   }
 }
-
-/** What goes out to several nodes in one tick is one round trip. */
-export class Trips {
-  #current: object | undefined
-
-  get current(): object {
-    if (this.#current !== undefined) return this.#current
-    this.#current = {}
-    process.nextTick(() => {
-      this.#current = undefined
-    })
-    return this.#current
-  }
-}

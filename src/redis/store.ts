@@ -39,7 +39,7 @@ import type { Dependencies, Invalidation } from '../wire/keys.js'
 import { AcquireBatch, FillBatch, InvalidateBatch, LookUpBatch, readableToken, type Snapshot } from './batches.js'
 import type { Command } from './command.js'
 import type { Connection } from './connection.js'
-import { Deadline, type Trips } from './deadline.js'
+import { Deadline } from './deadline.js'
 import { EpochLives } from './epoch-lives.js'
 import { EpochMemory } from './epoch-memory.js'
 import type { Health } from './health.js'
@@ -48,25 +48,10 @@ import { CHUNK } from './key-groups.js'
 import { MissStreak } from './miss-streak.js'
 import { type Load, Renewals } from './token-renewals.js'
 import { FILL } from './scripts.js'
+import type { StoreOptions } from './store-options.js'
 import type { FillOptions, Ticket } from './ticket.js'
 import { TickBatcher } from './tick-batcher.js'
 import { Clock } from '../waiting.js'
-
-export interface StoreOptions {
-  /** For all round trips of one read. */
-  readonly deadlineMs: number
-  /** For the `DEL`s of a write. */
-  readonly invalidationDeadlineMs: number
-  readonly holdMs: number
-  /** Life of a tag when it is made: twice the longest TTL of this process. An entry that lives longer extends it. */
-  readonly tagMs: number
-  /** Life of the token of a load that nothing renews. Default: 10 s. */
-  readonly tokenMs?: number | undefined
-  /** Called when the keys are used. */
-  readonly touch: () => void
-  /** Of several stores: what each of them is, and what they share. */
-  readonly shared?: { readonly bucket: number; readonly clock: Clock; readonly trips: Trips } | undefined
-}
 
 const TOKEN_MS = 10_000
 
@@ -77,10 +62,12 @@ export class Store {
   readonly #lookUps = new TickBatcher(
     () => new LookUpBatch(),
     batch => this.#lookUp(batch),
+    send => this.#goOut(send),
   )
   readonly #acquires = new TickBatcher(
     () => new AcquireBatch(),
     batch => this.#acquire(batch),
+    send => this.#goOut(send),
   )
   readonly #fills = new TickBatcher(
     () => new FillBatch(),
@@ -91,6 +78,7 @@ export class Store {
     () => new InvalidateBatch(),
     batch => this.#invalidate(batch),
   )
+  readonly #goOut: (send: () => void) => void
   readonly #clock: Clock
   readonly #holds: Holds
   readonly #tokenMs: number
@@ -103,6 +91,7 @@ export class Store {
     this.#connection = connection
     this.#health = health
     this.#options = options
+    this.#goOut = options.shared?.trips.join ?? process.nextTick
     this.#clock = options.shared?.clock ?? new Clock()
     this.memory = options.shared && new EpochMemory()
     this.#tokenMs = options.tokenMs ?? TOKEN_MS
@@ -277,16 +266,21 @@ export class Store {
     deadline: Deadline,
   ): Batch | undefined {
     const left = deadline.at - this.#clock.now()
-    if (!this.#health.usable || left <= 0) return undefined
+    // Of all that share a batch it is looked at for the first, and once more when the batch goes out.
+    if (left <= 0 || !(batches.isOpen || this.#health.usable)) return undefined
     this.#options.touch()
     const batch = batches.current()
     batch.atMost(left)
-    deadline.joins(this.#options.shared?.trips.current ?? batch)
+    deadline.joins(this.#options.shared?.trips.next ?? batch)
     return batch
   }
 
   async #lookUp(batch: LookUpBatch): Promise<boolean> {
-    const { generation } = this.#health
+    const { usable, generation } = this.#health
+    if (!usable) {
+      batch.answer(undefined)
+      return false
+    }
     const { onlyKey } = batch
     const isMissLikely = onlyKey !== undefined && this.#misses.isLikelyToGoOn
     this.#clock.start(Math.ceil(batch.keys.length / CHUNK))
@@ -315,7 +309,8 @@ export class Store {
 
   async #acquire(batch: AcquireBatch): Promise<boolean> {
     const getHolds = [...batch.holds].map((key): Command => ['get', key])
-    const { generation } = this.#health
+    const { usable, generation } = this.#health
+    if (!usable) return false
     this.#clock.start(Math.ceil((batch.commands.length + getHolds.length) / CHUNK))
     const replies = await this.#connection.send([...batch.commands, ...getHolds], batch.remainingMs)
     this.#clock.stop()

@@ -8,7 +8,10 @@ export class TickBatcher<Batch extends { done: Promise<boolean> }> {
   readonly #later: (task: () => void) => void
   #batch: Batch | undefined
 
-  /** @param later - `queueMicrotask` for what has to be sent before the caller goes on, which may close the client next */
+  /**
+   * @param later - has the batch sent: `queueMicrotask` where that has to be before the caller goes on, which may close the client
+   *   next; on a Cluster, with what goes to other nodes
+   */
   constructor(
     open: () => Batch,
     send: (batch: Batch) => Promise<boolean>,
@@ -17,6 +20,10 @@ export class TickBatcher<Batch extends { done: Promise<boolean> }> {
     this.#open = open
     this.#send = send
     this.#later = later
+  }
+
+  get isOpen(): boolean {
+    return this.#batch !== undefined
   }
 
   /** The batch of this tick; its `done` resolves when the batch was answered, to whether it was. */
