@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { stampOf } from '../scripts/runs.js'
 import { applyMigrations, createDatabase, dropDatabase } from '../test/support/database.js'
+import { type RedisServer, startRedis, valkeyFromPackages } from '../test/support/redis-server.js'
 import { startServers } from '../test/support/servers.js'
 import { checkFormat, checkRefusal, checkTypes, runFuzz, runPromises, type Urls } from './check.js'
 import { type Part, type Result, Results } from './page.js'
@@ -49,15 +50,18 @@ const servers = await startServers()
 console.log(servers.chosen.join('\n'))
 const database = `cache_aside_matrix_${process.pid}`
 const urls: Urls = { database: await createDatabase(servers.databaseUrl, database), redis: servers.redisUrl }
+let valkey: RedisServer | undefined
 const results = new Results()
 let red = 0
 try {
   await applyMigrations(urls.database)
+  if (rows.some(({ server }) => server === 'Valkey')) valkey = await startRedis({ binary: await valkeyFromPackages() })
   for (const row of rows) await inRow(row, row.full || patterns.length > 0 ? !values.quick : false)
   for (const refusal of refusals) await refuse(refusal)
 } finally {
   await dropDatabase(servers.databaseUrl, database)
   await servers.stop()
+  await valkey?.stop()
   await rm(temporary, { recursive: true, force: true })
 }
 console.log(results.table())
@@ -100,9 +104,10 @@ async function inRow(row: Row, full: boolean): Promise<void> {
       result.promises = await part('promises', command(), () => runPromises(made, told))
       return
     }
-    result.types = await part('types', command(' --quick'), () => checkTypes(made, row, urls))
-    result.esm = await part('ESM', command(' --quick'), () => checkFormat(made, row, 'esm', urls))
-    result.cjs = await part('CJS', command(' --quick'), () => checkFormat(made, row, 'cjs', urls))
+    const own = row.server === 'Valkey' ? { ...urls, redis: (valkey as RedisServer).url } : urls
+    result.types = await part('types', command(' --quick'), () => checkTypes(made, row, own))
+    result.esm = await part('ESM', command(' --quick'), () => checkFormat(made, row, 'esm', own))
+    result.cjs = await part('CJS', command(' --quick'), () => checkFormat(made, row, 'cjs', own))
     if (full) {
       const prepared = await part('tests', command(), async () => {
         await addTests(made, row.prisma, row.suite)
@@ -138,8 +143,8 @@ async function refuse(refusal: Refusal): Promise<void> {
   }
 }
 
-function versionsOf({ prisma, node, ioredis, typescript, suite }: Row): Result['versions'] {
-  return { prisma, node, ioredis, typescript, suite }
+function versionsOf({ prisma, node, ioredis, typescript, suite, server }: Row): Result['versions'] {
+  return { prisma, node, ioredis, typescript, suite, server }
 }
 
 function firstLine(message: string): string {

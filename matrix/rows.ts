@@ -10,6 +10,8 @@ export interface Row {
   readonly node: string
   readonly ioredis: string
   readonly typescript: readonly string[]
+  /** Undefined: Redis. */
+  readonly server?: 'Valkey'
   /** Which build of the package the promise tests and the fuzzer run on. The smoke checks always run on both. */
   readonly suite: 'ESM' | 'CJS'
   /** A full run of them all takes hours: these are enough to say that a range is green. */
@@ -99,6 +101,12 @@ export const ROWS: readonly Row[] = [
     suite: 'CJS',
     full: true,
     why: 'the newest Prisma with the lowest of everything else; the build for CommonJS',
+  }),
+  row('7.10.0', {
+    name: 'valkey-8',
+    server: 'Valkey',
+    full: true,
+    why: 'Valkey 8 in the place of Redis, as one server, as a Cluster and behind Sentinels',
   }),
 ]
 

@@ -120,12 +120,12 @@ interface CacheOf<Where> {
 
   /**
    * Counters since the start of this process; `usable`, whether reads use Redis now (not before the first of them, which
-   * connects); `pendingInvalidations`, how many invalidations wait until Redis can be
+   * connects); `share`, for which part of the keys they do, from 0 to 1; `pendingInvalidations`, how many invalidations wait until Redis can be
    * reached; and `otherVersions`, how many other versions of the schema are in use under the same prefix.
    *
    * @example const { hits, misses, pendingInvalidations } = prisma.$cache.stats()
    */
-  stats(): Stats & { usable: boolean; pendingInvalidations: number; otherVersions: number }
+  stats(): Stats & { usable: boolean; share: number; pendingInvalidations: number; otherVersions: number }
 
   /**
    * Calls `listener` with each event. Events are built only while there is a listener. The same events are published on
@@ -282,12 +282,17 @@ export function cacheApi<Client>(
       }
       session.enabled = true
     },
-    stats: () => ({
-      ...session.events.stats,
-      usable: session.enabled && (session.context?.health.inUse ?? false),
-      pendingInvalidations: session.context?.health.pending ?? 0,
-      otherVersions: session.context?.fleet.others ?? 0,
-    }),
+    stats() {
+      const { context, enabled } = session
+      const usable = enabled && (context?.health.inUse ?? false)
+      return {
+        ...session.events.stats,
+        usable,
+        share: enabled ? (context?.health.share ?? Number(usable)) : 0,
+        pendingInvalidations: context?.health.pending ?? 0,
+        otherVersions: context?.fleet.others ?? 0,
+      }
+    },
     on: listener => session.events.on(listener),
     trace: run => session.events.trace(run),
     close: () => session.close(),

@@ -41,19 +41,22 @@ export type CacheAsideOptions<Client = any> = (WithRedis | WithoutRedis) & Commo
 
 interface WithRedis {
   /**
-   * Your ioredis client, `Redis` or `Cluster`, which is never closed or reconfigured; or a URL. For a URL the cache makes the
+   * Your client of ioredis or iovalkey, `Redis` or `Cluster`, which is never closed or reconfigured; or a URL. For a URL the cache makes the
    * client: one per URL and process, also when modules are loaded again. It keeps no process alive, and `$disconnect()` and
    * `$cache.close()` close it. Redis 7.0 or newer, or Valkey. Required, unless `enabled` is `false`.
    *
    * @example redis: process.env.REDIS_URL
    */
-  redis: Redis | Cluster | string | undefined
+  redis: Redis | Cluster | ValkeyClient | string | undefined
   /**
    * `false`: nothing is read from the cache or stored in it. Writes still invalidate, or other processes would read stale rows;
    * without `redis` they do not, and nothing is opened. Default: `true`.
    */
   enabled?: boolean | undefined
 }
+
+/** What iovalkey and ioredis have in common: iovalkey was made from ioredis, and is used in the same way. */
+export type ValkeyClient = Readonly<Record<'isCluster' | 'status' | 'options' | 'mgetBuffer', unknown>>
 
 /** For tests, and where there is no Redis. */
 interface WithoutRedis {

@@ -5,7 +5,7 @@ import type { CacheEvent, Emit, Stats } from '../events.js'
 /** What is observed: `prisma.$cache`. */
 export interface Observed {
   on(listener: Emit): () => void
-  stats(): Stats & { usable: boolean; pendingInvalidations: number; otherVersions: number }
+  stats(): Stats & { usable: boolean; share: number; pendingInvalidations: number; otherVersions: number }
 }
 
 interface Instrument {
@@ -52,6 +52,10 @@ export type InstrumentName = keyof typeof INSTRUMENTS
 /** Numbers of the moment, from `stats()`. */
 export const GAUGES = {
   usable: { help: 'Whether reads use Redis: 1 or 0', of: ({ usable }) => Number(usable) },
+  share: {
+    help: 'Which part of the keys reads use, from 0 to 1: on a Cluster a node may be gone',
+    of: ({ share }) => share,
+  },
   pending_invalidations: {
     help: 'Keys and holds that wait until Redis can be reached',
     of: ({ pendingInvalidations }) => pendingInvalidations,

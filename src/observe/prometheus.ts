@@ -73,7 +73,11 @@ function metricsIn(register: Registry): Metrics {
       collect() {
         const values = [...caches].map(cache => of(cache.stats()))
         // Of several caches, one that is not usable is what one has to know of.
-        this.set(name === 'usable' ? Math.min(1, ...values) : values.reduce((sum, value) => sum + value, 0))
+        this.set(
+          name === 'usable' || name === 'share'
+            ? Math.min(1, ...values)
+            : values.reduce((sum, value) => sum + value, 0),
+        )
       },
     })
     register.registerMetric(gauge)

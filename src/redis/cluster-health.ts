@@ -3,7 +3,10 @@ import type { Emit } from '../events.js'
 import type { Health } from './health.js'
 
 /** What the rest of the package uses of a health. */
-export type AnyHealth = Pick<Health, 'inUse' | 'obstacle' | 'pending' | 'checkAgain' | 'close' | 'rest'>
+export interface AnyHealth extends Pick<Health, 'inUse' | 'obstacle' | 'pending' | 'checkAgain' | 'close' | 'rest'> {
+  /** Which part of the keys reads use, from 0 to 1; undefined: all or nothing. */
+  readonly share?: number
+}
 
 /** The same error of several buckets within this time is one. */
 const SAME_MS = 10_000

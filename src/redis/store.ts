@@ -91,7 +91,7 @@ export class Store {
     this.#connection = connection
     this.#health = health
     this.#options = options
-    this.#goOut = options.shared?.trips.join ?? process.nextTick
+    this.#goOut = options.shared?.trips.join ?? (send => process.nextTick(send))
     this.#clock = options.shared?.clock ?? new Clock()
     this.memory = options.shared && new EpochMemory()
     this.#tokenMs = options.tokenMs ?? TOKEN_MS

@@ -1,8 +1,15 @@
-/** A client of one Redis, or of a Cluster: `cluster://127.0.0.1:7000` names one of its nodes. */
+/**
+ * A client of one Redis; of a Cluster, `cluster://127.0.0.1:7000` names one of its nodes; or of what Sentinels watch,
+ * `sentinels://127.0.0.1:26379` names one of them.
+ */
 import { Cluster, Redis } from 'ioredis'
+import { MASTER } from '../support/sentinels.js'
 
 export function connect(url: string): Redis | Cluster {
-  return url.startsWith('cluster:') ? new Cluster([url.replace('cluster:', 'redis:')]) : new Redis(url)
+  if (url.startsWith('cluster:')) return new Cluster([url.replace('cluster:', 'redis:')])
+  if (!url.startsWith('sentinels:')) return new Redis(url)
+  const { hostname: host, port } = new URL(url)
+  return new Redis({ sentinels: [{ host, port: Number(port) }], name: MASTER })
 }
 
 /** Each server that has keys of its own. */

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import type { Overrides } from '../../src/assemble.js'
 import { Store } from '../../src/redis/store.js'
 import { startCluster } from '../support/cluster.js'
+import { startWatched } from '../support/sentinels.js'
 import { createDatabase, dropDatabase } from '../support/database.js'
 import { Coverage, others } from './coverage.js'
 import { fuzz, type Options, type Report } from './fuzzer.js'
@@ -78,18 +79,33 @@ class NoDrop extends Store {
   }
 }
 
-it('random programs on a Redis Cluster', async () => {
-  const cluster = await startCluster()
-  try {
-    const [{ host, port }] = cluster.addresses as [(typeof cluster.addresses)[0]]
-    const { failure, coverage: _, ...numbers } = await fuzzed({ seed, seconds: 15 }, {}, `cluster://${host}:${port}`)
-    console.log(JSON.stringify(numbers))
-    expect(failure && `--seed ${failure.seed} fails: ${failure.message}\n${failure.program}`).toBeUndefined()
-    expect(numbers.hits / numbers.reads).toBeGreaterThan(0.3)
-  } finally {
-    await cluster.stop()
-  }
-}, 180_000)
+const PLACES = {
+  async 'on a Redis Cluster'() {
+    const cluster = await startCluster()
+    return { scheme: 'cluster', address: cluster.addresses[0], stop: () => cluster.stop() }
+  },
+  async 'behind Sentinels'() {
+    const { sentinels, stop } = await startWatched()
+    return { scheme: 'sentinels', address: sentinels[0], stop }
+  },
+}
+
+it.each(Object.entries(PLACES))(
+  'random programs %s',
+  async (_, open) => {
+    const { scheme, address, stop } = await open()
+    try {
+      const redisUrl = `${scheme}://${address?.host}:${address?.port}`
+      const { failure, coverage: _met, ...numbers } = await fuzzed({ seed, seconds: 15 }, {}, redisUrl)
+      console.log(JSON.stringify(numbers))
+      expect(failure && `--seed ${failure.seed} fails: ${failure.message}\n${failure.program}`).toBeUndefined()
+      expect(numbers.hits / numbers.reads).toBeGreaterThan(0.3)
+    } finally {
+      await stop()
+    }
+  },
+  180_000,
+)
 
 it('(with writes that drop nothing they would not)', async () => {
   const { failure } = await fuzzed({ seed, seconds: 20, secondsToShrink: 0 }, { Store: NoDrop })

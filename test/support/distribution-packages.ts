@@ -21,6 +21,8 @@ interface Wanted {
   /** Where the program is, and whether it has another name there. */
   readonly program: string
   readonly alias?: string
+  /** Whether it is among what Debian adds to a stable release. */
+  readonly isBackported?: boolean
 }
 
 const REDIS: Wanted = {
@@ -31,6 +33,14 @@ const REDIS: Wanted = {
   // The package holds the server under the name of a checking tool: the program looks at the name it is started with.
   alias: 'redis-check-rdb',
 }
+const VALKEY: Wanted = {
+  name: 'valkey',
+  package: 'valkey-tools',
+  needsOthers: true,
+  program: 'usr/bin/valkey-server',
+  alias: 'valkey-check-rdb',
+  isBackported: true,
+}
 const PROMETHEUS: Wanted = {
   name: 'prometheus',
   package: 'prometheus',
@@ -39,6 +49,7 @@ const PROMETHEUS: Wanted = {
 }
 
 export const unpackRedis = (): Promise<Unpacked> => unpack(REDIS)
+export const unpackValkey = (): Promise<Unpacked> => unpack(VALKEY)
 export const unpackPrometheus = (): Promise<Unpacked> => unpack(PROMETHEUS)
 
 // Inside the project, so that it works without a home folder and goes away with node_modules; in the home folder where
@@ -98,6 +109,7 @@ async function fill(wanted: Wanted, temporary: string): Promise<void> {
     const ownLists = ['lists', 'archives'].map(name => join(temporary, name))
     for (const folder of ownLists) fs.mkdirSync(join(folder, 'partial'), { recursive: true })
     const options = ['-o', `Dir::State::lists=${ownLists[0]}`, '-o', `Dir::Cache=${temporary}`]
+    if (wanted.isBackported) options.push('-o', `Dir::Etc::SourceList=${await withBackports(temporary)}`)
     await aptGet(['update', ...options, '-o', 'Acquire::Languages=none'], temporary)
     await download(wanted, downloads, options)
     for (const folder of ownLists) fs.rmSync(folder, { recursive: true })
@@ -107,6 +119,15 @@ async function fill(wanted: Wanted, temporary: string): Promise<void> {
   }
   fs.rmSync(downloads, { recursive: true })
   if (wanted.alias !== undefined) fs.symlinkSync(wanted.alias, join(root, wanted.program))
+}
+
+/** A list with the backports of each release that this system has packages of, at the same place. */
+async function withBackports(folder: string): Promise<string> {
+  const known = await aptGet(['indextargets', '--format', '$(REPO_URI) $(RELEASE)', 'Created-By: Packages'], folder)
+  const releases = [...known.matchAll(/^(\S+) (\w+)$/gm)]
+  const file = join(folder, 'backports.list')
+  fs.writeFileSync(file, releases.map(([, uri, release]) => `deb ${uri} ${release}-backports main\n`).join(''))
+  return file
 }
 
 async function download(wanted: Wanted, folder: string, options: string[]): Promise<void> {

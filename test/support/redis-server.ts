@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { findProgram, messageOf, run } from './commands.js'
 import { type OwnServer, startOwnServer } from './own-process.js'
-import { unpackRedis } from './distribution-packages.js'
+import { type Unpacked, unpackRedis, unpackValkey } from './distribution-packages.js'
 
 export type RedisServer = OwnServer
 
@@ -15,6 +15,9 @@ export interface RedisBinary {
   description: string
   version: string
 }
+
+/** `REDIS_SERVER=valkey`: all that is started here is Valkey. */
+const isValkey = process.env['REDIS_SERVER'] === 'valkey'
 
 /** How an own Redis can be started on this machine, or why not. The first time, this may download packages. */
 export async function redisBinary(): Promise<{ found: true; binary: RedisBinary } | { found: false; why: string }> {
@@ -31,14 +34,24 @@ export async function redisBinary(): Promise<{ found: true; binary: RedisBinary 
 
 /** `redis-server` or `valkey-server` from PATH; throws with the reason where there is none. */
 export async function redisFromPath(): Promise<RedisBinary> {
-  const command = findProgram('redis-server') ?? findProgram('valkey-server')
-  if (!command) throw new Error('no redis-server or valkey-server in PATH')
+  const programs = isValkey ? ['valkey-server'] : ['redis-server', 'valkey-server']
+  const command = programs.map(name => findProgram(name)).find(found => found)
+  if (!command) throw new Error(`no ${programs.join(' or ')} in PATH`)
   return describe(command, process.env, 'from PATH')
 }
 
 /** The distribution's packages, unpacked into a cache folder (Debian, Ubuntu); throws where that is impossible. */
-export async function redisFromPackages(): Promise<RedisBinary> {
-  const { command, env } = await unpackRedis().catch((error: unknown) => {
+export function redisFromPackages(): Promise<RedisBinary> {
+  return isValkey ? valkeyFromPackages() : fromPackages(unpackRedis)
+}
+
+/** The same for Valkey, which Debian 12 has among its backports. */
+export function valkeyFromPackages(): Promise<RedisBinary> {
+  return fromPackages(unpackValkey)
+}
+
+async function fromPackages(unpack: () => Promise<Unpacked>): Promise<RedisBinary> {
+  const { command, env } = await unpack().catch((error: unknown) => {
     throw new Error(`distribution packages: ${messageOf(error)}`, { cause: error })
   })
   return describe(command, env, 'unpacked from distribution packages')

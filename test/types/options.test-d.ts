@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
+import type { Cluster as ValkeyCluster, Redis as Valkey } from 'iovalkey'
 import { describe, expectTypeOf, it } from 'vitest'
 import type { PrismaClient } from '../../generated/prisma/client.js'
 import {
@@ -10,6 +11,8 @@ import {
 } from '../../src/index.js'
 
 declare const redis: Redis
+declare const valkey: Valkey
+declare const valkeyCluster: ValkeyCluster
 declare const cluster: Cluster
 declare const plain: PrismaClient
 
@@ -59,6 +62,10 @@ describe('options', () => {
   it('take a URL, also one that may not be set, and none where the cache is turned off', () => {
     cacheAside({ redis: 'redis://127.0.0.1', models: {} })
     cacheAside({ redis: process.env['REDIS_URL'], models: {} })
+    cacheAside({ redis: valkey, models: {} })
+    cacheAside({ redis: valkeyCluster, models: {} })
+    // @ts-expect-error -- a client of another package
+    cacheAside({ redis: { isReady: true, mGet: async () => [] }, models: {} })
     cacheAside({ enabled: false, models: {} })
     cacheAside({ enabled: false, redis: undefined, models: {} })
     cacheAside({ enabled: process.env['CACHE'] !== 'off', redis, models: {} })

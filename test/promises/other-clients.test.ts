@@ -1,27 +1,34 @@
+/** Clients other than the newest ioredis: version 5, and iovalkey, which was made from it. */
+import { Redis as Valkey } from 'iovalkey'
 import { Redis as Redis5 } from 'ioredis5'
+import type { Redis } from 'ioredis'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { watchRedis } from '../support/monitor.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
-const world = useWorld()
-let cached: CachedProcess
-
-beforeAll(async () => {
-  cached = world.process({ redis: new Redis5(world.redisUrl) as never })
-})
-
-/** Nobody waits for a fill. The read after it goes over the same connection: once that is answered, the row is in Redis. */
+/** A fill is not awaited. The read after it goes over the same connection: once that is answered, the row is in Redis. */
 async function filled(read: () => Promise<unknown>): Promise<void> {
   await read()
   await read()
 }
 
-let made = 0
-async function user(): Promise<{ id: number; email: string }> {
-  return world.plain.user.create({ data: { email: `${++made}@x.org` } })
+const CLIENTS = {
+  'ioredis 5': (url: string) => new Redis5(url) as unknown as Redis,
+  iovalkey: (url: string) => new Valkey(url) as unknown as Redis,
 }
 
-describe('over a client of ioredis 5', () => {
+describe.each(Object.entries(CLIENTS))('over a client of %s', (_, client) => {
+  const world = useWorld()
+  let cached: CachedProcess
+  beforeAll(() => {
+    cached = world.process({ redis: client(world.redisUrl) })
+  })
+
+  let made = 0
+  async function user(): Promise<{ id: number; email: string }> {
+    return world.plain.user.create({ data: { email: `${++made}@x.org` } })
+  }
+
   it('a miss fills, and a hit is one Redis command and no SQL', async () => {
     const { id, email } = await user()
     const read = () => cached.prisma.user.findUniqueOrThrow({ where: { id } })
