@@ -3,6 +3,7 @@ import type { Cluster, Redis } from 'ioredis'
 import type { Context } from './context.js'
 import type { Events } from './events.js'
 import { Fleet, type FleetTimes } from './fleet/fleet.js'
+import { FeedWatch } from './fleet/feed-watch.js'
 import { type AnyFleet, Fleets } from './fleet/fleets.js'
 import { Reports } from './fleet/report.js'
 import { settingsText } from './fleet/settings.js'
@@ -32,7 +33,7 @@ import type { Database } from './source/database.js'
 import { fingerprintsOf, signWith } from './source/sign.js'
 import { Clock } from './waiting.js'
 import { Buckets } from './wire/buckets.js'
-import { valuesEpoch } from './wire/keys.js'
+import { feedKey, valuesEpoch } from './wire/keys.js'
 
 /**
  * What tests put in the place of a part: one without its guard against a race, to show that the test then fails; and shorter
@@ -130,6 +131,7 @@ export function createContext(
     database,
     access: new (overrides.Access ?? Access)(catalog, database),
     fleet,
+    feed: feedOf(config, client, buckets),
     signature,
     flights: new (overrides.Flights ?? Flights<SharedRow>)(overrides.longestWaitMs),
     // What the caller fetches takes as long as it takes.
@@ -225,6 +227,20 @@ function inRedis(config: ContextConfig, made: Made, overrides: Partial<Overrides
       }
     : (each[0] as InRedis)
   return all
+}
+
+/** @returns undefined where no model depends on the change feed */
+function feedOf(
+  { policies, deadlineMs }: ContextConfig,
+  client: Made['client'],
+  buckets: Buckets,
+): FeedWatch | undefined {
+  const maxStaleMs = new Map(
+    [...policies].flatMap(([name, policy]) => (policy.maxStaleMs === undefined ? [] : [[name, policy.maxStaleMs]])),
+  )
+  if (maxStaleMs.size === 0) return undefined
+  const connection = new Connection(client, true, buckets.slots[0])
+  return new FeedWatch(connection, { key: feedKey(buckets), maxStaleMs, deadlineMs })
 }
 
 /** As configured, and every other model as by `true`; all with their results. No write says when a view changes that is not configured. */

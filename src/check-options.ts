@@ -19,7 +19,17 @@ const KNOWN = [
   'front',
   'probe',
 ]
-const KNOWN_OF_MODEL = ['ttl', 'negativeTtl', 'queries', 'dependsOn', 'rowSecurity', 'exclude', 'maxBytes', 'jitter']
+const KNOWN_OF_MODEL = [
+  'ttl',
+  'negativeTtl',
+  'queries',
+  'dependsOn',
+  'rowSecurity',
+  'exclude',
+  'maxBytes',
+  'jitter',
+  'externalWrites',
+]
 const DEFAULT_TTL = 3600
 const DEFAULT_NEGATIVE_TTL = 5
 const LONGEST_TTL_MS = 365 * 24 * 3_600_000
@@ -90,7 +100,17 @@ export function policyOf(name: string, value: unknown, defaultTtlMs: number): Po
     exclude: new Set(checkNames(`models.${name}.exclude`, given.exclude ?? [], 'passwordHash')),
     maxBytes: checkRange(`models.${name}.maxBytes`, given.maxBytes ?? 1_048_576, 1, 512 * 1_048_576, 'bytes'),
     jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
+    maxStaleMs: given.externalWrites === undefined ? undefined : checkExternal(name, given.externalWrites),
   }
+}
+
+function checkExternal(model: string, value: unknown): number {
+  const name = `models.${model}.externalWrites`
+  if (!isPlainObject(value)) {
+    throw wrong(`${name} must be an object, got ${shown(value)}. Write externalWrites: { maxStaleMs: 5_000 }.`)
+  }
+  refuseUnknown(value, ['maxStaleMs'], `option of ${name}`)
+  return checkRange(`${name}.maxStaleMs`, value.maxStaleMs, 1_000, 3_600_000, 'milliseconds')
 }
 
 /** @throws CacheAsideError `INVALID_CALL` */

@@ -1,5 +1,6 @@
 /** What the read and the write may use: an interface, made in `assemble.ts`. Shared by the clients of one schema and one driver adapter. */
 import type { Events, Outstanding } from './events.js'
+import type { FeedWatch } from './fleet/feed-watch.js'
 import type { AnyFleet } from './fleet/fleets.js'
 import type { Flights, SharedRow } from './local/flights.js'
 import type { Guesses } from './local/guesses.js'
@@ -36,6 +37,8 @@ export interface Context {
   readonly database: Database
   readonly access: Access
   readonly fleet: AnyFleet
+  /** How far the change feed is; undefined: no model depends on it. */
+  readonly feed: FeedWatch | undefined
   /** Stands for the source in values of `getOrSet`, which follow no schema and so have no fingerprint. */
   readonly signature: Buffer
   // ---- what only this process knows

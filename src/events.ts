@@ -129,7 +129,7 @@ export interface Outstanding {
  */
 export type FillOutcome = 'sent' | 'inexact' | 'too-large' | 'other-id' | 'unproven' | 'off'
 
-export type InvalidationSource = 'write' | 'transaction' | 'manual'
+export type InvalidationSource = 'write' | 'transaction' | 'manual' | 'feed'
 
 export interface Stats {
   hits: number

@@ -31,6 +31,14 @@ export interface ModelOptions<Client = unknown, Model = string> {
   exclude?: readonly FieldName<Client, Model>[] | undefined
   /** Entries of more bytes are not stored. Default: 1048576 (1 MiB). */
   maxBytes?: number | undefined
+  /**
+   * States that other programs write the table, and that a change feed (`prisma-extension-cache-aside/postgres`) invalidates what they
+   * write. While it is not alive, or what it has not invalidated is older than `maxStaleMs` (in ms, from 1000 to 3600000), reads go to
+   * the database. Default: reads do not look at the feed.
+   *
+   * @example externalWrites: { maxStaleMs: 5_000 }
+   */
+  externalWrites?: { maxStaleMs: number } | undefined
   /** An entry lives shorter than its TTL by a random part of up to this fraction, from 0 to 1. Default: 0.1. */
   jitter?: number | undefined
 }
@@ -155,6 +163,8 @@ export interface Policy {
   readonly exclude: ReadonlySet<string>
   readonly maxBytes: number
   readonly jitter: number
+  /** Undefined: reads do not look at the change feed. */
+  readonly maxStaleMs: number | undefined
 }
 
 export interface ProbeConfig {

@@ -11,7 +11,7 @@ import { inspect, printInspected } from './inspect.js'
 import { invalidate, printInvalidated } from './invalidate.js'
 import { Printer } from './print.js'
 import type { Schema } from '../schema/schema.js'
-import { schemaFrom } from './schema-file.js'
+import { schemaFrom } from '../schema/schema-file.js'
 import { top } from './top.js'
 
 const HELP = `Usage: prisma-extension-cache-aside <command> [options]
@@ -24,6 +24,7 @@ Commands
   stats                              what is stored, counted by model
   top                                what is read now: reads, hits, times, the hottest keys
   invalidate User:42                 one row; also User '{"email":"…"}', User, --tag finance, --all
+  feed                               runs the change feed; feed setup, feed status, feed teardown
   doctor                             what in the set-up of Redis and the database is to be mended
 
 Options
@@ -32,13 +33,15 @@ Options
   --database <url>   inspect compares rows with it, doctor looks at it. Default: DATABASE_URL
   --schema <path>    the Prisma schema, a file or a folder. Default: where Prisma looks
   --prefix <text>    as in the option prefix of cacheAside. Default: none
+  --slot <name>      feed: its replication slot. Default: prisma_cache
+  --publication <name>  feed: its publication. Default: prisma_cache
   --json             for programs
   --limit <number>   keys: at most so many. Default: 50
   --count <number>   top: so many times, then end. Default on a terminal: until q, else 1
   --help, --version
 `
 
-const COMMANDS = ['inspect', 'keys', 'stats', 'top', 'invalidate', 'doctor'] as const
+const COMMANDS = ['inspect', 'keys', 'stats', 'top', 'invalidate', 'feed', 'doctor'] as const
 
 const OPTIONS = {
   redis: { type: 'string' },
@@ -49,6 +52,8 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
   limit: { type: 'string', default: '50' },
   count: { type: 'string' },
+  slot: { type: 'string' },
+  publication: { type: 'string' },
   tag: { type: 'string', multiple: true },
   all: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
@@ -111,7 +116,8 @@ interface Words {
 async function run(command: (typeof COMMANDS)[number], { what, json }: Words, values: Values): Promise<number> {
   const printer = new Printer(process.stdout, { json: values.json, env: process.env })
   const { prefix, cluster: isCluster } = values
-  const schema = schemaFrom(values.schema)
+  if (command === 'feed') return runFeed(printer, what, values)
+  const schema = schemaFrom(values.schema, message => new Failure(message))
   const redis = await connect({ url: values.redis ?? process.env['REDIS_URL'], isCluster })
   let sql: Sql | undefined
   try {
@@ -152,6 +158,20 @@ async function run(command: (typeof COMMANDS)[number], { what, json }: Words, va
     redis.disconnect()
     await sql?.close()
   }
+}
+
+async function runFeed(printer: Printer, word: string | undefined, values: Values): Promise<number> {
+  // It needs a package that the other commands do not.
+  const { feed } = await import('./feed.js').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new Failure('The feed needs two packages: npm install pg pg-logical-replication')
+  })
+  const { schema, slot, publication, prefix, cluster: isCluster } = values
+  const databaseUrl = values.database ?? process.env['DATABASE_URL']
+  const redisUrl = values.redis ?? process.env['REDIS_URL']
+  const end = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort())
+  return feed({ databaseUrl, redisUrl, isCluster, prefix, schema, slot, publication }, word, printer, end.signal)
 }
 
 /**

@@ -109,18 +109,13 @@ function planIn(context: Context, traits: ClientTraits, operation: Operation, ha
 }
 
 /** The plan of a read from its args, outside of transactions and where no other hooks are. */
-export function planOf(
-  { prefix, catalog, query, deniedLoads, guesses, fleet, access }: Context,
-  traits: ClientTraits,
-  model: string,
-  name: string,
-  args: unknown,
-): ReadPlan {
+export function planOf(context: Context, traits: ClientTraits, model: string, name: string, args: unknown): ReadPlan {
+  const { prefix, catalog, query, deniedLoads, guesses } = context
   const plan = planRead(catalog.get(model), name, args, traits)
   if (plan.kind === 'bypass') return plan
   if (query !== undefined && query.tags.length > 0) {
     const tagged = underTags(plan, name, args as Args, query.tags, prefix, traits)
-    return fleet.check(access.check(tagged))
+    return checked(context, tagged)
   }
   if (plan.kind !== 'result') {
     if (deniedLoads.has(nameOfLoad(plan))) return new Bypass('the database user may not read the whole row')
@@ -129,7 +124,12 @@ export function planOf(
       if (rows.some(({ key }) => guesses.isTooLarge(key))) return new Bypass('the row is larger than maxBytes')
     }
   }
-  return fleet.check(access.check(plan))
+  return checked(context, plan)
+}
+
+function checked({ access, fleet, feed }: Context, plan: ReadPlan): ReadPlan {
+  const known = fleet.check(access.check(plan))
+  return feed === undefined ? known : feed.check(known)
 }
 
 /** Whether the caller asks for less of the row than a load does. */

@@ -154,6 +154,11 @@ export function fleetKey(prefix: string): string {
   return `${prefix}@fleet`
 }
 
+/** How far the change feed is. On a Cluster it is in one bucket. */
+export function feedKey(buckets: Buckets): string {
+  return buckets.nameIn(0, `${buckets.prefix}@feed`)
+}
+
 /** What a process reports while the command line watches. */
 export function reportKey(prefix: string, process: string): string {
   return `${prefix}@report:${process}`

@@ -32,6 +32,7 @@ export const policy: Policy = {
   queriesTtlMs: undefined,
   dependsOn: undefined,
   rowSecurity: undefined,
+  maxStaleMs: undefined,
 }
 
 /** As the migrations have them. */

@@ -3,7 +3,7 @@ import { execFile, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { type Cache, connect, openCache } from '../../src/cli/cache.js'
 import { connectSql, type Sql } from '../../src/cli/database.js'
-import { schemaFrom } from '../../src/cli/schema-file.js'
+import { schemaFrom } from '../../src/schema/schema-file.js'
 import type { World } from './world.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -92,7 +92,7 @@ export interface Opened {
 
 /** What the commands work with. */
 export async function opened({ redisUrl, databaseUrl, prefix }: Place): Promise<Opened> {
-  const schema = schemaFrom(SCHEMA)
+  const schema = schemaFrom(SCHEMA, message => new Error(message))
   const redis = await connect({ url: redisUrl, isCluster: false })
   const sql = await connectSql(databaseUrl, schema)
   const cache = await openCache(redis, prefix, schema, sql.database)

@@ -1,26 +1,25 @@
 /** The Prisma schema from its file or folder, as the cache knows it: no Prisma is needed. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { readSchema, type Schema } from '../schema/schema.js'
-import { parseBlocks, readAttributes, tokenize } from '../schema/text.js'
-import { Failure } from './failure.js'
+import { readSchema, type Schema } from './schema.js'
+import { parseBlocks, readAttributes, tokenize } from './text.js'
 
 const PLACES = ['prisma/schema.prisma', 'prisma/schema', 'schema.prisma', 'prisma']
 
 /**
  * @param path - a file, or a folder whose `.prisma` files are one schema. Default: where Prisma looks
- * @throws Failure when there is none, or it can't be read
+ * @param failure - makes the error that is thrown when there is none, or it can't be read
  */
-export function schemaFrom(path: string | undefined): Schema {
+export function schemaFrom(path: string | undefined, failure: (message: string) => Error): Schema {
   const place = path ?? PLACES.find(each => existsSync(each))
   if (place === undefined || !existsSync(place)) {
     const where = path === undefined ? `at ${PLACES.join(', ')}` : `at ${path}`
-    throw new Failure(`There is no Prisma schema ${where}. Say where it is: --schema path/to/schema.prisma`)
+    throw failure(`There is no Prisma schema ${where}. Say where it is: --schema path/to/schema.prisma`)
   }
   const text = statSync(place).isDirectory() ? textOfFolder(place) : readFileSync(place, 'utf8')
   const known = fieldsKnownToClient(text)
   const schema = readSchema(text, model => known.get(model) ?? new Set())
-  if (schema.models.size === 0) throw new Failure(`The Prisma schema at ${place} has no models. Is it the right file?`)
+  if (schema.models.size === 0) throw failure(`The Prisma schema at ${place} has no models. Is it the right file?`)
   return schema
 }
 

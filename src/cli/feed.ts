@@ -1,0 +1,157 @@
+/** `feed`: runs the change feed as a process of its own, sets it up, takes it down, or says how it is. */
+import { Cluster } from 'ioredis'
+import { Control } from '../feed/control.js'
+import { type ChangeFeed, Feed } from '../feed/change-feed.js'
+import { FeedError } from '../feed/feed-error.js'
+import { type ChangeFeedOptions, checkFeedOptions } from '../feed/options.js'
+import { feedKey } from '../wire/keys.js'
+import { Buckets } from '../wire/buckets.js'
+import { nowOf, connect } from './cache.js'
+import { Failure } from './failure.js'
+import { bad, type Finding, note, ok } from './finding.js'
+import { bytes, duration, type Printer } from './print.js'
+
+export interface FeedPlace {
+  readonly databaseUrl: string | undefined
+  readonly redisUrl: string | undefined
+  readonly isCluster: boolean
+  readonly prefix: string
+  readonly schema: string | undefined
+  readonly slot: string | undefined
+  readonly publication: string | undefined
+}
+
+const WORDS = ['run', 'setup', 'teardown', 'status'] as const
+/** How often a feed that runs says how far it is. */
+const SAID_MS = 60_000
+/** A slot of that much, and no feed that reads it. */
+const MUCH_BYTES = 1024 ** 3
+/** A feed that is alive says so four times a second. */
+const ALIVE_MS = 5_000
+
+/** Answers the exit code. */
+export async function feed(
+  place: FeedPlace,
+  word: string | undefined,
+  printer: Printer,
+  signal: AbortSignal,
+): Promise<number> {
+  const what = WORDS.find(each => each === (word ?? 'run'))
+  if (what === undefined) throw new Failure(`There is no feed ${word ?? ''}. There are: ${WORDS.join(', ')}`)
+  const { databaseUrl, prefix, schema, slot, publication } = place
+  if (databaseUrl === undefined || databaseUrl === '') {
+    throw new Failure('The feed needs the primary. Set DATABASE_URL, or write --database postgresql://…')
+  }
+  const redis = await connect({ url: place.redisUrl, isCluster: place.isCluster })
+  const options: ChangeFeedOptions = {
+    connectionString: databaseUrl,
+    // The one that looks whether it is there gives up at the first lost connection.
+    redis: place.isCluster ? new Cluster([place.redisUrl as string]) : place.redisUrl,
+    prefix,
+    schema,
+    slot,
+    publication,
+    log: true,
+  }
+  try {
+    if (what === 'status') {
+      const findings = await feedFindings(options, async () => {
+        const text = await redis.get(feedKey(new Buckets(prefix, place.isCluster)))
+        return text === null ? undefined : { at: Number(text.split(' ')[0]), now: await nowOf(redis) }
+      })
+      if (printer.isJson) printer.json(findings)
+      else
+        for (const { check, says, remedy } of findings) printer.line(`${check}: ${says}${remedy ? `. ${remedy}` : ''}`)
+      return findings.some(({ state }) => state === 'bad') ? 1 : 0
+    }
+    const own = new Feed(options)
+    if (what === 'setup') printSetUp(printer, await own.setup())
+    else if (what === 'teardown') {
+      const done = await own.teardown()
+      if (printer.isJson) printer.json({ done })
+      else printer.line(done.length === 0 ? 'There was nothing to drop.' : done.join('\n'))
+    } else await follow(own, printer, signal)
+    await own.stop()
+    return 0
+  } catch (error) {
+    throw error instanceof FeedError ? new Failure(error.message) : error
+  } finally {
+    redis.disconnect()
+  }
+}
+
+function printSetUp(printer: Printer, { done, advice }: Awaited<ReturnType<ChangeFeed['setup']>>): void {
+  if (printer.isJson) return printer.json({ done, advice })
+  printer.line(done.length === 0 ? 'All is there already.' : done.map(sql => `${sql};`).join('\n'))
+  const byWhy = Map.groupBy(advice, ({ why }) => why)
+  for (const [why, tables] of byWhy) {
+    printer.line()
+    printer.paragraph(
+      '',
+      `${tables.map(({ table }) => table).join(', ')}: ${why}. Worth running where that matters:`,
+      '',
+    )
+    for (const { sql } of tables) printer.line(`  ${sql};`)
+  }
+}
+
+/** Until it is told to end. */
+async function follow(own: Feed, printer: Printer, signal: AbortSignal): Promise<void> {
+  const say = (text: string) =>
+    printer.isJson ? printer.json({ at: new Date(), text }) : printer.line(`${new Date().toISOString()} ${text}`)
+  own.on(event => {
+    if (event.type === 'phase') say(event.phase === 'waiting' ? 'another feed has the slot: waiting' : event.phase)
+    if (event.type === 'resync') say(`everything was invalidated: ${event.why}`)
+    if (event.type === 'unknown-table') say(`${event.table} is not in the schema: everything was invalidated`)
+    if (event.type === 'error') say(`error: ${event.message}`)
+  })
+  await own.start()
+  const timer = setInterval(() => {
+    const { transactions, rows, lagMs, retainedBytes } = own.status()
+    const lag = lagMs === undefined ? 'not known' : duration(lagMs)
+    say(`${transactions} transactions, ${rows} rows; lag ${lag}; the slot keeps ${bytes(retainedBytes)}`)
+  }, SAID_MS)
+  await new Promise<void>(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve())
+  })
+  clearInterval(timer)
+}
+
+/** How the feed is: what the database says of its slot, and when it was heard of last. */
+async function feedFindings(
+  options: ChangeFeedOptions,
+  lastSign: () => Promise<{ readonly at: number; readonly now: number } | undefined>,
+): Promise<Finding[]> {
+  const { connection, schemaName, slot } = checkFeedOptions(options)
+  const control = await Control.connect(connection, schemaName).catch((error: unknown) => {
+    throw new Failure(`The database does not answer: ${error instanceof Error ? error.message : String(error)}`)
+  })
+  try {
+    const found = await control.slot(slot)
+    const sign = await lastSign()
+    const age = sign === undefined || sign.at === 0 ? undefined : sign.now - sign.at
+    return [slotFinding(slot, found), signFinding(age)]
+  } finally {
+    await control.close()
+  }
+}
+
+export function slotFinding(name: string, slot: Awaited<ReturnType<Control['slot']>>): Finding {
+  if (slot === undefined) return bad('slot', `there is no ${name}`, 'Run prisma-extension-cache-aside feed')
+  if (slot.isLost) {
+    return bad('slot', `${name} was lost: the server has removed what it needs`, 'A feed that starts makes a new one')
+  }
+  const keeps = `the server keeps ${bytes(slot.retainedBytes)} of WAL for it`
+  if (slot.isActive) return ok('slot', `${name} is read; ${keeps}`)
+  const remedy = 'Run prisma-extension-cache-aside feed, or feed teardown if it is not needed any more'
+  return slot.retainedBytes > MUCH_BYTES
+    ? bad('slot', `${name} is read by no feed; ${keeps}`, remedy)
+    : note('slot', `${name} is read by no feed; ${keeps}`, remedy)
+}
+
+function signFinding(ageMs: number | undefined): Finding {
+  if (ageMs === undefined) return bad('feed', 'no feed has left a sign of life in Redis', 'Is the prefix right?')
+  const says = `all that was committed ${duration(ageMs)} ago is invalidated`
+  return ageMs < ALIVE_MS ? ok('feed', says) : bad('feed', says, 'It does not run, or is that far behind')
+}

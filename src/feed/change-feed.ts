@@ -1,0 +1,394 @@
+/**
+ * The change feed: invalidates what any program commits. One slot is read by one feed at a time; the others wait and take over.
+ *
+ * A transaction is confirmed to Postgres only when Redis has acknowledged its invalidation, so that each is invalidated at least once,
+ * whatever crashes. Whatever may have been missed (a slot that is new or was lost, another server in the place of the primary) ends
+ * in an invalidation of everything.
+ */
+import { createContext } from '../assemble.js'
+import { prefixFor } from '../check-options.js'
+import type { Context } from '../context.js'
+import { Events } from '../events.js'
+import { Log } from '../log.js'
+import { anyWrite, Effects } from '../plan/effects.js'
+import { Connection } from '../redis/connection.js'
+import { OwnClient } from '../redis/own-client.js'
+import { feedKey } from '../wire/keys.js'
+import { invalidate } from '../write/invalidate.js'
+import { Control } from './control.js'
+import { FeedError } from './feed-error.js'
+import { type ChangeFeedOptions, checkFeedOptions, type FeedConfig } from './options.js'
+import { Progress } from './progress.js'
+import { Rounds } from './rounds.js'
+import { checkedPlace, type SetUp, setUp, tearDown } from './set-up.js'
+import { FeedStateInRedis } from './state.js'
+import { Stream } from './stream.js'
+import { Transactions } from './transactions.js'
+
+/** `waiting`: another feed has the slot. */
+export type FeedPhase = 'stopped' | 'connecting' | 'waiting' | 'running'
+
+export type FeedEvent =
+  | { type: 'phase'; phase: FeedPhase }
+  /** Everything was invalidated, because changes may have been missed. */
+  | { type: 'resync'; why: string }
+  /** A table has changed that is not in the Prisma schema: everything was invalidated, because it may be a part of one that is. */
+  | { type: 'unknown-table'; table: string }
+  /** Some transactions were invalidated; `lagMs`, how old the oldest change is that is not. */
+  | { type: 'progress'; transactions: number; rows: number; lagMs: number | undefined }
+  | { type: 'error'; message: string }
+
+/** Counts since the feed was made; `lag…`, `retainedBytes` as of the last heartbeat. */
+export interface FeedStatus {
+  phase: FeedPhase
+  /** How old the oldest change is that may not be invalidated, in ms; undefined: not known, as while it does not run. */
+  lagMs: number | undefined
+  /** How much of the WAL is not done, in bytes. */
+  lagBytes: number
+  /** How much of the WAL the server keeps for the slot, in bytes: it grows while no feed runs. */
+  retainedBytes: number
+  transactions: number
+  rows: number
+  /** Rounds of invalidations that Redis has acknowledged. */
+  invalidations: number
+  resyncs: number
+  errors: number
+}
+
+export interface ChangeFeed {
+  /** Makes slot and publication where they are missing. Answers what was done, and what is worth doing besides. */
+  setup(): Promise<SetUp>
+  /** Drops slot and publication: a slot that is not read makes the server keep its WAL, until its disk is full. */
+  teardown(): Promise<readonly string[]>
+  /** Starts it. Resolves when it runs, or waits for the slot; rejects where it can't run. Later it mends itself. */
+  start(): Promise<void>
+  /** Confirms what is done, and ends. */
+  stop(): Promise<void>
+  status(): FeedStatus
+  /** @returns ends it */
+  on(listener: (event: FeedEvent) => void): () => void
+}
+
+/** What writes to Redis. */
+interface Made {
+  readonly context: Context
+  readonly connection: Connection
+  readonly state: FeedStateInRedis
+}
+
+/** For tests. */
+export interface FeedParts {
+  readonly Rounds: typeof Rounds
+}
+
+const [FIRST_RETRY_MS, LONGEST_RETRY_MS] = [100, 10_000]
+/** How often it is looked whether the slot is free. */
+const WAIT_MS = 500
+const OBJECT_IN_USE = '55006'
+
+export class Feed implements ChangeFeed {
+  readonly #config: FeedConfig
+  readonly #parts: Partial<FeedParts>
+  readonly #log: Log
+  readonly #listeners = new Set<(event: FeedEvent) => void>()
+  readonly #status: FeedStatus = {
+    phase: 'stopped',
+    lagMs: undefined,
+    lagBytes: 0,
+    retainedBytes: 0,
+    transactions: 0,
+    rows: 0,
+    invalidations: 0,
+    resyncs: 0,
+    errors: 0,
+  }
+  #made: Made | undefined
+  #running: Promise<void> | undefined
+  #stopping = new AbortController()
+  #progress: Progress | undefined
+
+  constructor(options: ChangeFeedOptions, parts: Partial<FeedParts> = {}) {
+    this.#config = checkFeedOptions(options)
+    this.#parts = parts
+    this.#log = new Log(this.#config.cache.log)
+  }
+
+  setup(): Promise<SetUp> {
+    return this.#withControl(async control => {
+      const { context } = await this.#contextOf(control)
+      return setUp(control, context.catalog, this.#config)
+    })
+  }
+
+  teardown(): Promise<readonly string[]> {
+    return this.#withControl(control => tearDown(control, this.#config))
+  }
+
+  async start(): Promise<void> {
+    if (this.#running !== undefined) return
+    this.#stopping = new AbortController()
+    let begun!: () => void
+    const isBegun = new Promise<void>(resolve => {
+      begun = resolve
+    })
+    const running = this.#run(begun)
+    this.#running = running
+    try {
+      await Promise.race([isBegun, running])
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running?.catch(() => undefined)
+    this.#running = undefined
+    this.#phase('stopped')
+    const made = this.#made
+    this.#made = undefined
+    await made?.context.close()
+    await made?.connection.rest(this.#config.cache.invalidationDeadlineMs)
+  }
+
+  status(): FeedStatus {
+    return { ...this.#status, lagMs: this.#lagMs, lagBytes: this.#progress?.lagBytes ?? 0 }
+  }
+
+  on(listener: (event: FeedEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Until it is stopped. Rejects where the first attempt fails. */
+  async #run(begun: () => void): Promise<void> {
+    let retryMs = FIRST_RETRY_MS
+    let isFirst = true
+    while (!this.#isStopping) {
+      try {
+        this.#phase('connecting')
+        await this.#withControl(control =>
+          this.#follow(control, () => {
+            isFirst = false
+            retryMs = FIRST_RETRY_MS
+            begun()
+          }),
+        )
+      } catch (error) {
+        if (this.#isStopping) return
+        if (isFirst) throw error
+        this.#error(error)
+        await this.#sleep(retryMs * (0.5 + Math.random()))
+        retryMs = Math.min(2 * retryMs, LONGEST_RETRY_MS)
+      }
+    }
+  }
+
+  /** Follows the slot until the connection ends, or it is stopped. */
+  async #follow(control: Control, begun: () => void): Promise<void> {
+    const { slot: name } = this.#config
+    const { context, state } = await this.#contextOf(control)
+    const { timeline } = await checkedPlace(control)
+    const left = await state.read()
+    const slot = await control.slot(name)
+    if (slot?.isActive === true) return this.#wait(begun)
+    const { done } = await setUp(control, context.catalog, this.#config)
+    const { confirmed } = (await control.slot(name)) ?? { confirmed: 0n }
+    const progress = new Progress(confirmed)
+    const source = `${context.database.facts?.source.id} ${timeline}`
+    const transactions = new Transactions(
+      {
+        catalog: context.catalog,
+        schemaName: this.#config.schemaName,
+        onUnknownTable: table => this.#emit({ type: 'unknown-table', table }),
+      },
+      new Map(Object.entries(left?.forms ?? {})),
+    )
+    const rounds = new (this.#parts.Rounds ?? Rounds)({
+      newEffects: () => context.newEffects(),
+      invalidate: effects => this.#invalidate(context, effects),
+      snapshot: () => control.snapshot(),
+      onDone: (end, all) => {
+        progress.done(end, rounds.oldest)
+        const rows = all.reduce((sum, each) => sum + each.rows, 0)
+        this.#status.transactions += all.length
+        this.#status.rows += rows
+        this.#emit({ type: 'progress', transactions: all.length, rows, lagMs: this.#lagMs })
+      },
+    })
+    const stream = new Stream({
+      connection: this.#config.connection,
+      slot: name,
+      publication: this.#config.publication,
+      onMessage: async message => {
+        const transaction = transactions.add(message)
+        if (transaction !== undefined) await rounds.add(transaction)
+      },
+      onPosition: position => progress.told(position, rounds.oldest),
+    })
+    try {
+      await stream.start()
+      // Only now is it certain that no other feed has the slot.
+      const why = whyResync(left, { slot: name, source }, done)
+      if (why !== undefined) await this.#resync(context, why)
+      this.#progress = progress
+      this.#phase('running')
+      begun()
+      const beating = this.#beat(control, stream, progress, () =>
+        state.leave({ slot: name, source, forms: Object.fromEntries(transactions.forms) }, this.#lagMs),
+      )
+      const over = Promise.race([stream.ended, control.lost]).then(error => {
+        throw error
+      })
+      const stopped = new Promise<void>(resolve => this.#stopping.signal.addEventListener('abort', () => resolve()))
+      await Promise.race([over, rounds.run(), beating, stopped])
+      if (this.#isStopping) await stream.confirm(progress.confirmed)
+    } catch (error) {
+      if (isInUse(error)) return await this.#wait(begun)
+      throw error
+    } finally {
+      this.#progress = undefined
+      rounds.stop()
+      await stream.stop()
+    }
+  }
+
+  /** Another feed has the slot. */
+  async #wait(begun: () => void): Promise<void> {
+    this.#phase('waiting')
+    begun()
+    await this.#sleep(WAIT_MS)
+  }
+
+  /** Confirms, and says how far it is. Rejects when the database does not answer. */
+  async #beat(control: Control, stream: Stream, progress: Progress, leave: () => Promise<boolean>): Promise<void> {
+    const { heartbeatMs, slot } = this.#config
+    while (!this.#isStopping) {
+      const at = performance.now()
+      progress.note(at, await control.walEnd())
+      await stream.confirm(progress.confirmed)
+      this.#status.retainedBytes = (await control.slot(slot))?.retainedBytes ?? 0
+      await leave()
+      await this.#sleep(heartbeatMs - (performance.now() - at))
+    }
+  }
+
+  async #resync(context: Context, why: string): Promise<void> {
+    await this.#invalidate(context, anyWrite(context.catalog, new Effects()))
+    this.#status.resyncs++
+    this.#emit({ type: 'resync', why })
+  }
+
+  /** Until Redis has acknowledged it. */
+  async #invalidate(context: Context, effects: Effects): Promise<void> {
+    for (let ms = FIRST_RETRY_MS; ; ms = Math.min(2 * ms, LONGEST_RETRY_MS / 2)) {
+      if (this.#isStopping) throw new Error('stopped')
+      if ((await invalidate(context, effects, 'feed')) === 'done') break
+      await this.#sleep(ms)
+    }
+    this.#status.invalidations++
+  }
+
+  get #lagMs(): number | undefined {
+    const until = this.#progress?.doneUntil
+    return until === undefined ? undefined : performance.now() - until
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const { signal } = this.#stopping
+    if (signal.aborted || ms <= 0) return
+    await new Promise<void>(resolve => {
+      const end = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', end)
+        resolve()
+      }
+      const timer = setTimeout(end, ms)
+      signal.addEventListener('abort', end)
+    })
+  }
+
+  async #withControl<T>(use: (control: Control) => Promise<T>): Promise<T> {
+    const { connection, schemaName } = this.#config
+    const control = await Control.connect(connection, schemaName)
+    try {
+      return await use(control)
+    } finally {
+      await control.close()
+    }
+  }
+
+  /** What writes to Redis: made once the database has said which one it is. */
+  async #contextOf(control: Control): Promise<Made> {
+    if (this.#made !== undefined) return this.#made
+    const { cache, schema } = this.#config
+    const { redis, prefix } = cache
+    const schemas = [...schema.models.values()].flatMap(({ databaseSchema }) => databaseSchema ?? [])
+    const database = await control.facts([...new Set(schemas)])
+    const known = typeof prefix === 'string' ? prefix : prefixFor(prefix, database.facts?.source)
+    if (redis === undefined) throw new FeedError('redis must be a URL or a client, got undefined')
+    const events = new Events(false, this.#log)
+    const context = createContext(
+      { ...cache, redis, prefix: known },
+      { schema, Decimal: NoDecimal },
+      { database, events },
+      {},
+    )
+    const client =
+      typeof redis === 'string' ? OwnClient.of(redis) : (redis as ConstructorParameters<typeof Connection>[0])
+    const connection = new Connection(client, false, context.buckets.slots[0])
+    const state = new FeedStateInRedis(connection, feedKey(context.buckets))
+    this.#made = { context, connection, state }
+    return this.#made
+  }
+
+  #phase(phase: FeedPhase): void {
+    if (this.#status.phase === phase) return
+    this.#status.phase = phase
+    this.#emit({ type: 'phase', phase })
+  }
+
+  #error(error: unknown): void {
+    this.#status.errors++
+    this.#emit({ type: 'error', message: error instanceof Error ? error.message : String(error) })
+  }
+
+  #emit(event: FeedEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event)
+      } catch (error) {
+        process.emitWarning(`A listener of a change feed threw: ${String(error)}`, 'CacheAsideWarning')
+      }
+    }
+  }
+}
+
+/** Why changes may have been missed; undefined: they were not. */
+function whyResync(
+  left: { readonly slot: string; readonly source: string } | undefined,
+  now: { readonly slot: string; readonly source: string },
+  done: readonly string[],
+): string | undefined {
+  if (done.some(sql => sql.includes('pg_create_logical_replication_slot'))) {
+    return 'the slot is new: what was committed before it is not in it'
+  }
+  if (done.some(sql => sql.includes('PUBLICATION'))) return 'tables were not published'
+  if (left === undefined) return 'no feed has left in Redis how far it was'
+  if (left.slot !== now.slot) return `the last feed used another slot, ${left.slot}`
+  return left.source === now.source ? undefined : 'another server has taken over, or the database was restored'
+}
+
+function isInUse(error: unknown): boolean {
+  return (error as { readonly code?: unknown } | null)?.code === OBJECT_IN_USE
+}
+
+/** Rows are not read here. */
+class NoDecimal {
+  readonly e = 0
+}
