@@ -21,9 +21,12 @@ export interface RoundsOptions {
   readonly onDone: (end: Lsn, transactions: readonly Transaction[]) => void
 }
 
+/** Of a transaction. `told`: Postgres has told of it. `seen`: other sessions can see it. */
+export type State = 'told' | 'invalidated' | 'seen' | 'done'
+
 interface Pending {
   readonly transaction: Transaction
-  state: 'told' | 'invalidated' | 'seen' | 'done'
+  state: State
 }
 
 /** More are not taken in until some are done. */
@@ -69,19 +72,31 @@ export class Rounds {
       if (now.length > 0) {
         await this.#round(now)
         lookMs = FIRST_LOOK_MS
-      } else if (this.#pending.length > 0) {
-        await this.#waitFor(lookMs)
+      } else {
+        await this.#waitFor(this.#pending.length > 0 ? lookMs : undefined)
         lookMs = Math.min(2 * lookMs, LONGEST_LOOK_MS)
-      } else await this.#waitFor(undefined)
-      await this.#look()
+        // What has come meanwhile does not wait for a look.
+        if (this.#pending.some(({ state }) => state === 'told')) continue
+      }
+      await this.look()
     }
+  }
+
+  /** What a transaction is that was invalidated once. */
+  protected get afterFirst(): State {
+    return 'invalidated'
+  }
+
+  /** Whether a transaction in this state is invalidated. */
+  protected isMeant(_state: State): boolean {
+    return true
   }
 
   async #round(now: readonly Pending[]): Promise<void> {
     const effects = this.#options.newEffects()
-    for (const { transaction } of now) effects.add(transaction.effects)
+    for (const { transaction, state } of now) if (this.isMeant(state)) effects.add(transaction.effects)
     if (!effects.isEmpty) await this.#options.invalidate(effects)
-    for (const each of now) each.state = each.state === 'told' ? 'invalidated' : 'done'
+    for (const each of now) each.state = each.state === 'told' ? this.afterFirst : 'done'
     const first = this.#pending.findIndex(({ state }) => state !== 'done')
     const done = this.#pending.splice(0, first < 0 ? this.#pending.length : first)
     const last = done.at(-1)
@@ -93,7 +108,8 @@ export class Rounds {
     this.#leaveRoom()
   }
 
-  async #look(): Promise<void> {
+  /** Looks which transactions can be seen now. */
+  protected async look(): Promise<void> {
     const unseen = this.#pending.filter(({ state }) => state === 'invalidated')
     if (unseen.length === 0 || this.#stopped) return
     const snapshot = await this.#options.snapshot()

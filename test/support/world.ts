@@ -9,7 +9,7 @@ import type { Overrides } from '../../src/assemble.js'
 import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { memoryRedis } from '../../src/testing/index.js'
-import { createDatabase, dropDatabase } from './database.js'
+import { applyMigrations, createDatabase, dropDatabase } from './database.js'
 import { useShared } from './hooks.js'
 
 export interface World {
@@ -77,17 +77,23 @@ function inMemory(): () => Redis {
  * @example const world = useWorld()
  * @example const world = useWorld({ redisUrl: () => server.url })
  */
-export const useWorld = (servers: { redisUrl?: () => string } = {}): World =>
+export const useWorld = (servers: { redisUrl?: () => string; databaseUrl?: () => string } = {}): World =>
   useShared(
-    () => createWorld(servers.redisUrl && { redisUrl: servers.redisUrl() }),
+    () =>
+      createWorld({
+        ...(servers.redisUrl && { redisUrl: servers.redisUrl() }),
+        ...(servers.databaseUrl && { databaseUrl: servers.databaseUrl() }),
+      }),
     world => world.close(),
   )
 
 /** A world for a part of one test, which closes it itself. `useWorld` is for a file. */
-export async function createWorld(servers: { redisUrl?: string } = {}): Promise<World> {
-  const admin = inject('databaseUrl')
+export async function createWorld(servers: { redisUrl?: string; databaseUrl?: string } = {}): Promise<World> {
+  const admin = servers.databaseUrl ?? inject('databaseUrl')
   const name = `cache_aside_${process.pid}_${randomBytes(4).toString('hex')}`
-  const databaseUrl = await createDatabase(admin, name, { template: inject('templateDatabase') })
+  const isOther = servers.databaseUrl !== undefined
+  const databaseUrl = await createDatabase(admin, name, isOther ? {} : { template: inject('templateDatabase') })
+  if (isOther) await applyMigrations(databaseUrl)
   const redisUrl = servers.redisUrl ?? inject('redisUrl')
   const prefix = `${name}:`
   const plain = newClient(databaseUrl)
