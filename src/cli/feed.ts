@@ -83,8 +83,8 @@ export async function feed(
 function printSetUp(printer: Printer, { done, advice }: Awaited<ReturnType<ChangeFeed['setup']>>): void {
   if (printer.isJson) return printer.json({ done, advice })
   printer.line(done.length === 0 ? 'All is there already.' : done.map(sql => `${sql};`).join('\n'))
-  const byWhy = Map.groupBy(advice, ({ why }) => why)
-  for (const [why, tables] of byWhy) {
+  for (const why of new Set(advice.map(each => each.why))) {
+    const tables = advice.filter(each => each.why === why)
     printer.line()
     printer.paragraph(
       '',

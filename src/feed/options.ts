@@ -4,6 +4,7 @@ import { checkOptions } from '../check-options.js'
 import { shown } from '../errors.js'
 import type { Logger } from '../log.js'
 import type { CacheAsideOptions, Config } from '../options.js'
+import { checkPolicies } from '../plan/check-models.js'
 import { factsOf } from '../prisma7/client.js'
 import type { Schema } from '../schema/schema.js'
 import { schemaFrom } from '../schema/schema-file.js'
@@ -76,16 +77,14 @@ export function checkFeedOptions(options: ChangeFeedOptions): FeedConfig {
   if (typeof heartbeatMs !== 'number' || !(heartbeatMs >= 50 && heartbeatMs <= 60_000)) {
     throw new FeedError(`heartbeatMs must be a number (of milliseconds) from 50 to 60000, got ${shown(heartbeatMs)}`)
   }
+  const connection = connectionOf(options)
   const schema = schemaOf(options)
+  const cache = checkOptions({ redis, prefix, log, models: modelsOf(schema, options.models ?? {}) })
+  checkPolicies(schema, cache.policies)
   return {
-    ...connectionOf(options),
+    ...connection,
     schema,
-    cache: checkOptions({
-      redis,
-      prefix,
-      log,
-      models: modelsOf(schema, options.models ?? {}),
-    }),
+    cache,
     slot: checkName('slot', options.slot ?? NAME),
     publication: checkName('publication', options.publication ?? NAME),
     heartbeatMs,

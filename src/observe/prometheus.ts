@@ -1,7 +1,9 @@
 /** The door `prisma-extension-cache-aside/prometheus`: the cache as metrics of `prom-client`, which the application installs. */
 import { Counter, Gauge, Histogram, register as defaultRegister, type Registry } from 'prom-client'
+import { FEED_METRICS, type ObservedFeed } from './feed-metrics.js'
 import { BUCKETS, checkObserved, GAUGES, INSTRUMENTS, type InstrumentName, measure, type Observed } from './metrics.js'
 
+export type { ObservedFeed } from './feed-metrics.js'
 export type { Observed } from './metrics.js'
 
 export interface PrometheusOptions {
@@ -48,6 +50,45 @@ export function prometheus(cache: Observed, { register = defaultRegister }: Prom
   return () => {
     off()
     caches.delete(cache)
+  }
+}
+
+/**
+ * The same for a change feed of this process: `prisma_cache_feed_alive`, `prisma_cache_feed_lag_seconds`, and so on.
+ *
+ * @param feed - of `changeFeed`; one per registry
+ * @param options - see {@link PrometheusOptions}
+ * @returns a function that takes the metrics out of the registry
+ * @example
+ * import { prometheusOfFeed } from 'prisma-extension-cache-aside/prometheus'
+ * prometheusOfFeed(feed)
+ */
+export function prometheusOfFeed(
+  feed: ObservedFeed,
+  { register = defaultRegister }: PrometheusOptions = {},
+): () => void {
+  const names = Object.entries(FEED_METRICS).map(([name, { kind, help, of }]) => {
+    const options = { name: `${PREFIX}${name}`, help, registers: [] }
+    const metric =
+      kind === 'gauge'
+        ? new Gauge({
+            ...options,
+            collect() {
+              this.set(of(feed.status()))
+            },
+          })
+        : new Counter({
+            ...options,
+            collect() {
+              this.reset()
+              this.inc(of(feed.status()))
+            },
+          })
+    register.registerMetric(metric)
+    return options.name
+  })
+  return () => {
+    for (const name of names) register.removeSingleMetric(name)
   }
 }
 

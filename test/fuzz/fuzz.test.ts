@@ -1,26 +1,30 @@
 /** Whatever two processes write, in whatever order and way: each read that starts later answers what Prisma answers. */
-import { expect, inject, it } from 'vitest'
+import { describe, expect, inject, it } from 'vitest'
 import { randomBytes } from 'node:crypto'
 import type { Overrides } from '../../src/assemble.js'
 import { Store } from '../../src/redis/store.js'
 import { startCluster } from '../support/cluster.js'
 import { startWatched } from '../support/sentinels.js'
-import { createDatabase, dropDatabase } from '../support/database.js'
+import { useShared } from '../support/hooks.js'
+import { startPostgres } from '../support/postgres-server.js'
+import { applyMigrations, createDatabase, dropDatabase } from '../support/database.js'
 import { Coverage, others } from './coverage.js'
 import { fuzz, type Options, type Report } from './fuzzer.js'
 import { readShapes } from './reads.js'
-import { openStage } from './stage.js'
+import { feedOf, openStage } from './stage.js'
 import { kinds } from './writes/kinds.js'
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000_000)
 const seconds = Number(process.env['FUZZ_SECONDS'] ?? 60)
+
+const newName = () => `cache_aside_${process.pid}_${randomBytes(4).toString('hex')}`
 
 async function fuzzed(
   options: Options,
   parts: Partial<Overrides> = {},
   redisUrl = inject('redisUrl'),
 ): Promise<Report> {
-  const name = `cache_aside_${process.pid}_${randomBytes(4).toString('hex')}`
+  const name = newName()
   const databaseUrl = await createDatabase(inject('databaseUrl'), name, { template: inject('templateDatabase') })
   try {
     const stage = await openStage({ databaseUrl, redisUrl, prefix: `${name}:` }, parts)
@@ -106,6 +110,38 @@ it.each(Object.entries(PLACES))(
   },
   180_000,
 )
+
+describe('programs in which a client without the cache writes, too', () => {
+  const postgres = useShared(
+    () => startPostgres(),
+    server => server.stop(),
+  )
+
+  async function fuzzedWithFeed(follow: typeof feedOf, options: Options): Promise<Report> {
+    const name = newName()
+    const databaseUrl = await createDatabase(postgres.url, name)
+    await applyMigrations(databaseUrl)
+    const stage = await openStage({ databaseUrl, redisUrl: inject('redisUrl'), prefix: `${name}:` }, {}, follow)
+    return fuzz(stage, options).finally(() => stage.close())
+  }
+
+  it('with a change feed', async () => {
+    const { failure, coverage: _met, ...numbers } = await fuzzedWithFeed(feedOf, { seed, seconds: 15 })
+    console.log(JSON.stringify(numbers))
+    expect(failure && `--feed --seed ${failure.seed} fails: ${failure.message}\n${failure.program}`).toBeUndefined()
+    expect(numbers.hits / numbers.reads).toBeGreaterThan(0.3)
+  }, 180_000)
+
+  it('(with one that is stopped)', async () => {
+    const stopped: typeof feedOf = async place => {
+      const feed = await feedOf(place)
+      await feed.stop()
+      return feed
+    }
+    const { failure } = await fuzzedWithFeed(stopped, { seed, seconds: 20, secondsToShrink: 0 })
+    expect(failure?.message).toMatch(/client [01] answers/)
+  }, 90_000)
+})
 
 it('(with writes that drop nothing they would not)', async () => {
   const { failure } = await fuzzed({ seed, seconds: 20, secondsToShrink: 0 }, { Store: NoDrop })

@@ -2,6 +2,8 @@
  * `npm run fuzz -- --seconds N --seed S [--without RULE]`: random programs until the time is up or a cached client answers
  * what Prisma does not; `npm run fuzz -- --rules`: how long each rule of the plan of writes can be left out unnoticed.
  *
+ * `--feed`: with a change feed, and a client without the cache that writes, too.
+ *
  * `--versions`: two versions of a random schema at once on one database and one Redis, pair after pair, as at a deploy;
  * `--without knowledge` and `--without naming` go red.
  *
@@ -18,7 +20,7 @@ import { fuzz, type Options, type Report } from './fuzzer.js'
 import { fuzzSchemas, type SchemaOptions, type SchemaReport } from './schemas/schema-fuzzer.js'
 import { FEATURES } from './schemas/features.js'
 import { seedsFor } from './schemas/generate.js'
-import { openStage } from './stage.js'
+import { feedOf, openStage } from './stage.js'
 import type { Place } from './schemas/world.js'
 import { VersionsFuzzer } from './versions/versions-fuzzer.js'
 import { withoutRule } from '../support/without-rule.js'
@@ -46,6 +48,7 @@ const { values } = parseArgs({
     no: { type: 'string', multiple: true, default: [] },
     'keep-going': { type: 'boolean', default: false },
     features: { type: 'boolean', default: false },
+    feed: { type: 'boolean', default: false },
   },
   allowNegative: true,
 })
@@ -141,7 +144,11 @@ async function fuzzed(on: Servers, options: Options, parts: Partial<Overrides>):
   const databaseUrl = await createDatabase(on.databaseUrl, name)
   try {
     await applyMigrations(databaseUrl)
-    const stage = await openStage({ databaseUrl, redisUrl: on.redisUrl, prefix: `${name}:` }, parts)
+    const stage = await openStage(
+      { databaseUrl, redisUrl: on.redisUrl, prefix: `${name}:` },
+      parts,
+      values.feed ? feedOf : undefined,
+    )
     try {
       return await fuzz(stage, options)
     } finally {

@@ -168,6 +168,7 @@ class Fuzzer {
     this.#truth.forget()
     this.#cacheable.clear()
     await plain.$executeRawUnsafe(reset)
+    await this.#stage.caughtUp()
     await cache.clear()
     const state = await this.#truth.state()
     const misses = async (n: 0 | 1, some: readonly Read[], atOnce: number): Promise<Read[]> => {
@@ -211,6 +212,7 @@ class Fuzzer {
     const { cache, plain } = this.#stage
     await this.#settled()
     await plain.$executeRawUnsafe(reset)
+    await this.#stage.caughtUp()
     await cache.bringBack()
     for (const [n, step] of steps.entries()) await this.#step(step, reads, `step ${n + 1}`)
     await this.#compareAllRows()
@@ -229,6 +231,7 @@ class Fuzzer {
       this.reads += answers.length
       refused = await this.#write(who, write, reads, at)
       await Promise.all(answers)
+      await this.#stage.caughtUp()
       this.writes++
       if (refused === (kind.refused ?? false)) break
     }
@@ -300,7 +303,9 @@ class Fuzzer {
   async #write(who: Who, write: Write, reads: readonly Read[], at: string): Promise<boolean> {
     const { clients } = this.#stage
     const cached = clients[who.client]
-    const client = { itself: cached, $uncached: cached.$uncached, worker: this.#stage.worker }[who.through]
+    const { stranger } = this.#stage
+    const own = { itself: cached, $uncached: cached.$uncached, worker: this.#stage.worker }[who.through]
+    const client = stranger !== undefined && who.client === 1 ? stranger : own
     const other = clients[who.client === 0 ? 1 : 0]
     const some = spread(reads, 6)
     const beside = async () => {

@@ -1,5 +1,6 @@
 /** Where programs run: a database, a Redis, two cached clients as two processes would have them, and a plain one. */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { setTimeout as wait } from 'node:timers/promises'
 import { PrismaPg } from '@prisma/adapter-pg'
 import type { Cluster, Redis } from 'ioredis'
 import { PrismaClient } from '../../generated/prisma/client.js'
@@ -8,6 +9,7 @@ import type { CacheEvent, Stats } from '../../src/events.js'
 import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { factsOf } from '../../src/prisma7/client.js'
+import { Feed } from '../../src/feed/change-feed.js'
 import { connect, serversOf } from './connect.js'
 import { subjects, trigger } from './space.js'
 import type { Relations } from './truth.js'
@@ -41,6 +43,10 @@ export interface Stage {
   readonly cache: Snapshots
   /** Until Redis has done all that the clients have sent. */
   settled(): Promise<void>
+  /** With a change feed: a client without the cache, which writes in the place of the second one. */
+  readonly stranger: object | undefined
+  /** Until the feed, if there is one, has invalidated all that is committed. */
+  caughtUp(): Promise<void>
   close(): Promise<void>
 }
 
@@ -110,6 +116,7 @@ export class Processes {
 export async function openStage(
   place: { readonly databaseUrl: string; readonly redisUrl: string; readonly prefix: string },
   parts: Partial<Overrides> = {},
+  follow?: typeof feedOf,
 ): Promise<Stage> {
   const { databaseUrl, redisUrl, prefix } = place
   const redis = connect(redisUrl)
@@ -127,6 +134,7 @@ export async function openStage(
   await plain.$executeRawUnsafe(
     `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = 50', current_database()); EXCEPTION WHEN insufficient_privilege THEN NULL; END $$`,
   )
+  const feed = await follow?.(place)
   const all = subjects.map(({ model }) => model)
   const clients = [open(all), open(all)] as const
   const worker = open(['AuditEntry'])
@@ -139,13 +147,53 @@ export async function openStage(
     relations: relationsOf(plain),
     cache: new Snapshots(redis, prefix),
     settled: () => processes.settled(),
+    stranger: feed && plain,
+    caughtUp: async () => feed && caughtUp(feed),
     async close() {
+      await feed?.stop()
+      await feed?.teardown()
       await processes.close()
       await plain.$disconnect()
       await new Snapshots(redis, prefix).clear()
       redis.disconnect()
     },
   }
+}
+
+/** A change feed that follows every table, by the whole row of some. */
+export async function feedOf(place: {
+  readonly databaseUrl: string
+  readonly redisUrl: string
+  readonly prefix: string
+}): Promise<Feed> {
+  const { databaseUrl: connectionString, redisUrl: redis, prefix } = place
+  const slot = `fuzz_${process.pid}_${Date.now()}`
+  const schema = 'prisma/schema.prisma'
+  const feed = new Feed({
+    connectionString,
+    redis,
+    prefix,
+    slot,
+    publication: slot,
+    schema,
+    heartbeatMs: 50,
+    log: false,
+  })
+  const { advice } = await feed.setup()
+  const client = newClient(connectionString)
+  // Without a primary key it is the only way; of the others every second.
+  for (const [i, { sql, why }] of advice.entries())
+    if (why.includes('primary key') || i % 2 === 0) await client.$executeRawUnsafe(sql)
+  await client.$disconnect()
+  await feed.start()
+  return feed
+}
+
+async function caughtUp(feed: Feed): Promise<void> {
+  const since = performance.now()
+  // Stopped: what others write is stale.
+  if (feed.status().phase === 'stopped') return
+  while (performance.now() - since < (feed.status().lagMs ?? Number.POSITIVE_INFINITY)) await wait(5)
 }
 
 /** The innermost extension is asked only on a miss. */
