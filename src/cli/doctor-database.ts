@@ -1,7 +1,9 @@
 /** What in the set-up of the database matters to the cache. */
 import type { CatalogModel } from '../plan/catalog.js'
 import { Access } from '../source/access.js'
-import type { Cache } from './cache.js'
+import { feedKey } from '../wire/keys.js'
+import { type Cache, nowOf } from './cache.js'
+import { signFinding, slotFinding } from './feed-findings.js'
 import type { Sql } from './database.js'
 import { bad, type Finding, note, ok } from './finding.js'
 import { duration } from './print.js'
@@ -17,7 +19,28 @@ export async function checkDatabase(cache: Cache, sql: Sql): Promise<Finding[]> 
     await checkTimeout(sql, 'idle_in_transaction_session_timeout'),
     checkAccess(cache, sql),
     ...(await checkTriggers(cache, sql)),
+    ...(await checkFeed(cache, sql)),
   ]
+}
+
+/** Nothing where there is no slot of a change feed, and none has left a sign of life. */
+async function checkFeed({ redis, buckets }: Cache, sql: Sql): Promise<Finding[]> {
+  // What is not permitted is found elsewhere.
+  const left = await redis.get(feedKey(buckets)).catch(() => null)
+  const [, at = '0', name = 'prisma_cache'] = /^(\d+) .*"slot":"(\w+)"/.exec(left ?? '') ?? []
+  const [slot] = await sql.query(
+    `SELECT active::text, wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::text AS retained
+      FROM pg_replication_slots WHERE slot_name = $1`,
+    [name],
+  )
+  if (slot === undefined && left === null) return []
+  const found = slot && {
+    isActive: slot['active'] === 'true',
+    isLost: slot['wal_status'] === 'lost',
+    retainedBytes: Number(slot['retained']),
+  }
+  const ageMs = at === '0' ? undefined : (await nowOf(redis)) - Number(at)
+  return [slotFinding(name, found), signFinding(ageMs)]
 }
 
 function checkSource({ fleet, prefix }: Cache, { database }: Sql): Finding {

@@ -8,7 +8,8 @@ import { feedKey } from '../wire/keys.js'
 import { Buckets } from '../wire/buckets.js'
 import { nowOf, connect } from './cache.js'
 import { Failure } from './failure.js'
-import { bad, type Finding, note, ok } from './finding.js'
+import { signFinding, slotFinding } from './feed-findings.js'
+import type { Finding } from './finding.js'
 import { bytes, duration, type Printer } from './print.js'
 
 export interface FeedPlace {
@@ -24,10 +25,6 @@ export interface FeedPlace {
 const WORDS = ['run', 'setup', 'teardown', 'status'] as const
 /** How often a feed that runs says how far it is. */
 const SAID_MS = 60_000
-/** A slot of that much, and no feed that reads it. */
-const MUCH_BYTES = 1024 ** 3
-/** A feed that is alive says so four times a second. */
-const ALIVE_MS = 5_000
 
 /** Answers the exit code. */
 export async function feed(
@@ -135,23 +132,4 @@ async function feedFindings(
   } finally {
     await control.close()
   }
-}
-
-export function slotFinding(name: string, slot: Awaited<ReturnType<Control['slot']>>): Finding {
-  if (slot === undefined) return bad('slot', `there is no ${name}`, 'Run prisma-extension-cache-aside feed')
-  if (slot.isLost) {
-    return bad('slot', `${name} was lost: the server has removed what it needs`, 'A feed that starts makes a new one')
-  }
-  const keeps = `the server keeps ${bytes(slot.retainedBytes)} of WAL for it`
-  if (slot.isActive) return ok('slot', `${name} is read; ${keeps}`)
-  const remedy = 'Run prisma-extension-cache-aside feed, or feed teardown if it is not needed any more'
-  return slot.retainedBytes > MUCH_BYTES
-    ? bad('slot', `${name} is read by no feed; ${keeps}`, remedy)
-    : note('slot', `${name} is read by no feed; ${keeps}`, remedy)
-}
-
-function signFinding(ageMs: number | undefined): Finding {
-  if (ageMs === undefined) return bad('feed', 'no feed has left a sign of life in Redis', 'Is the prefix right?')
-  const says = `all that was committed ${duration(ageMs)} ago is invalidated`
-  return ageMs < ALIVE_MS ? ok('feed', says) : bad('feed', says, 'It does not run, or is that far behind')
 }

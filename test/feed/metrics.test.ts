@@ -39,24 +39,12 @@ it('metrics say whether it is alive, how far behind it is, and what it has done'
   expect(await register.metrics()).not.toContain('feed')
 })
 
-async function cli(...args: string[]) {
+const cli = (...args: string[]) => run('feed', ...args, '--slot', 'cli_feed', '--publication', 'cli_feed')
+
+function run(...args: string[]) {
   const child = spawn(
     process.execPath,
-    [
-      '--import',
-      'tsx',
-      'src/cli/main.ts',
-      'feed',
-      ...args,
-      '--schema',
-      SCHEMA_FILE,
-      '--prefix',
-      world.prefix,
-      '--slot',
-      'cli_feed',
-      '--publication',
-      'cli_feed',
-    ],
+    ['--import', 'tsx', 'src/cli/main.ts', ...args, '--schema', SCHEMA_FILE, '--prefix', world.prefix],
     { env: { ...process.env, DATABASE_URL: world.databaseUrl, REDIS_URL: world.redisUrl, NO_COLOR: '1' } },
   )
   let said = ''
@@ -66,28 +54,31 @@ async function cli(...args: string[]) {
 }
 
 it('the command line sets it up, runs it, says how it is, and takes it down', async () => {
-  const setup = await cli('setup')
+  const setup = cli('setup')
   expect([await setup.exit, setup.said()]).toEqual([[0, null], expect.anything()])
   expect(setup.said()).toContain('CREATE PUBLICATION "cli_feed" FOR TABLE')
   expect(setup.said()).toContain('ALTER TABLE public."Post" REPLICA IDENTITY FULL;')
-  const idle = await cli('status')
+  const idle = cli('status')
   await idle.exit
   expect(idle.said()).toContain('cli_feed is read by no feed')
-  const running = await cli('run')
+  const running = cli('run')
   await expect.poll(running.said, { timeout: 20_000 }).toContain('running')
   const reader = world.process()
   const id = await newUser(world)
   await inUse(reader, id)
   await world.plain.user.update({ where: { id }, data: { name: 'v1' } })
   await expect.poll(() => nameOf(reader, id)).toBe('v1')
-  const alive = await cli('status')
+  const alive = cli('status')
   expect(await alive.exit).toEqual([0, null])
   expect(alive.said()).toMatch(/slot: cli_feed is read; .*\nfeed: all that was committed .* ago is invalidated/)
+  const doctor = run('doctor')
+  await doctor.exit
+  expect(doctor.said()).toMatch(/ok\s+slot: cli_feed is read/)
   running.child.kill('SIGTERM')
   expect(await running.exit).toEqual([0, null])
-  const teardown = await cli('teardown')
+  const teardown = cli('teardown')
   expect(await teardown.exit).toEqual([0, null])
-  const none = await cli('status')
+  const none = cli('status')
   expect(await none.exit).toEqual([1, null])
   expect(none.said()).toContain('there is no cli_feed')
 }, 60_000)
