@@ -55,7 +55,9 @@ const { base, redis, contenders: all } = stage
 
 /** `limit` and `cluster` are measured by `npm run bench:limit` and `npm run bench:cluster`. */
 const MEASURES: {
-  readonly [Part in Exclude<keyof Parts, 'limit' | 'cluster'>]-?: () => Promise<NonNullable<Parts[Part]>['measured']>
+  readonly [Part in Exclude<keyof Parts, 'limit' | 'cluster' | 'feed'>]-?: () => Promise<
+    NonNullable<Parts[Part]>['measured']
+  >
 } = {
   bytes: bytesOfEach,
   reads: readsOfEach,

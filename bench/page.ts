@@ -85,6 +85,27 @@ export interface Parts {
   readonly limit?: Part<readonly Limit[]>
   /** Of `npm run bench:cluster`. */
   readonly cluster?: Part<readonly OnCluster[]>
+  /** Of `npm run bench:feed`. */
+  readonly feed?: Part<FeedMeasured>
+}
+
+/** What the change feed does under load. */
+export interface FeedMeasured {
+  /** Changes by another program, one after the other: from COMMIT until a cached reader in another process answers the new row. */
+  readonly lag: { readonly changes: number; readonly missed: number; readonly p50: number; readonly p99: number }
+  /** One transaction of many rows. */
+  readonly large: { readonly rows: number; readonly ms: number; readonly beforeMB: number; readonly mostMB: number }
+  /** Many small transactions. */
+  readonly many: {
+    readonly seconds: number
+    readonly transactions: number
+    readonly p50: number
+    readonly mostMs: number
+    readonly recoveredMs: number
+    readonly beforeMB: number
+    readonly mostMB: number
+    readonly invalidations: number
+  }
 }
 
 /** A Redis Cluster of some masters. */
@@ -155,7 +176,7 @@ export async function writePage(parts: Parts, goals: readonly Goal[]): Promise<v
 }
 
 function pageOf(parts: Parts, goals: readonly Goal[]): string {
-  const { reads, profile, misses, writes, bytes, stillWarm, advice, heap, limit, cluster } = parts
+  const { reads, profile, misses, writes, bytes, stillWarm, advice, heap, limit, cluster, feed } = parts
   return [
     ...(goals.length === 0
       ? []
@@ -273,6 +294,27 @@ function pageOf(parts: Parts, goals: readonly Goal[]): string {
           ]),
         ),
       ]),
+    ]),
+    ...section('The change feed', feed, ({ lag, large, many }) => [
+      '`npm run bench:feed`: the feed in a process of its own. The memory is what the operating system counts for it (RSS).',
+      table(
+        ['', ''],
+        [
+          [
+            `${lag.changes.toLocaleString('en')} changes by another program, one after the other`,
+            `from COMMIT until a cached reader answers the new row: p50 ${lag.p50.toFixed(1)} ms, p99 ${lag.p99.toFixed(1)} ms; ${lag.missed} missed`,
+          ],
+          [
+            `${large.rows.toLocaleString('en')} rows in one transaction`,
+            `all invalidated ${round(large.ms)} ms after COMMIT; memory ${round(large.beforeMB)} MB before, ${round(large.mostMB)} MB at most`,
+          ],
+          [
+            `${round(many.transactions / many.seconds)} transactions a second for ${many.seconds.toFixed(0)} s`,
+            `lag p50 ${round(many.p50)} ms, at most ${round(many.mostMs)} ms, ${round(many.recoveredMs)} ms after the last of them all was done; ` +
+              `${round(many.invalidations)} rounds of invalidations; memory ${round(many.beforeMB)} MB before, ${round(many.mostMB)} MB at most`,
+          ],
+        ],
+      ),
     ]),
     ...section('What the process holds', heap, measured => [
       `Heap after a forced garbage collection, over ${measured.at(-1)?.reads.toLocaleString('en')} reads.`,

@@ -96,7 +96,7 @@ function withoutComments(text) {
     .trimEnd()
 }
 
-const types = ['index', 'testing/index', 'observe/otel', 'observe/prometheus']
+const types = ['index', 'testing/index', 'observe/otel', 'observe/prometheus', 'feed/index']
   .map(entry => publicTypes(entry))
   .join('\n')
 if (process.argv[2] === '--write') writeFileSync(`${root}test/package/api.txt`, types)

@@ -219,7 +219,7 @@ describe('models', () => {
 
   it('with an option that there is not', () => {
     expect(message({ redis, models: { User: { tll: 5 } } })).toBe(
-      'there is no option of models.User named "tll". There are: ttl, negativeTtl, queries, dependsOn, rowSecurity, exclude, maxBytes, jitter.',
+      'there is no option of models.User named "tll". There are: ttl, negativeTtl, queries, dependsOn, rowSecurity, exclude, maxBytes, jitter, externalWrites.',
     )
   })
 })

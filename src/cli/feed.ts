@@ -1,7 +1,8 @@
 /** `feed`: runs the change feed as a process of its own, sets it up, takes it down, or says how it is. */
 import { Cluster } from 'ioredis'
 import { Control } from '../feed/control.js'
-import { type ChangeFeed, Feed } from '../feed/change-feed.js'
+import { Feed } from '../feed/change-feed.js'
+import type { ChangeFeed } from '../feed/types.js'
 import { FeedError } from '../feed/feed-error.js'
 import { type ChangeFeedOptions, checkFeedOptions } from '../feed/options.js'
 import { feedKey } from '../wire/keys.js'

@@ -2,13 +2,14 @@
  * `prisma-extension-cache-aside/postgres`: a change feed that invalidates what other programs write. It needs the package
  * `pg-logical-replication`.
  */
-import { type ChangeFeed, Feed } from './change-feed.js'
+import { Feed } from './change-feed.js'
 import type { ChangeFeedOptions } from './options.js'
+import type { ChangeFeed } from './types.js'
 
-export type { ChangeFeed, FeedEvent, FeedPhase, FeedStatus } from './change-feed.js'
 export { FeedError } from './feed-error.js'
 export type { ChangeFeedOptions } from './options.js'
 export type { Advice, SetUp } from './set-up.js'
+export type { ChangeFeed, FeedEvent, FeedPhase, FeedStatus } from './types.js'
 
 /**
  * A feed of what is committed to the database, by whichever program: each change invalidates what is cached of it, within

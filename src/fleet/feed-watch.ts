@@ -11,7 +11,7 @@ import type { Connection } from '../redis/connection.js'
  *
  * KEYS[1] what the feed has left
  */
-const LAG = `#!lua flags=no-writes
+export const LAG = `#!lua flags=no-writes
 local text = redis.call('GET', KEYS[1])
 local at = text and tonumber(string.match(text, '^(%d+) ')) or 0
 if at == 0 then return -1 end

@@ -3,6 +3,7 @@
  * changed is refused until it is changed here as well.
  */
 import { CHECK_IN } from '../fleet/fleet.js'
+import { LAG } from '../fleet/feed-watch.js'
 import { FILL, RENEW } from '../redis/scripts.js'
 import { integerOf } from './arguments.js'
 import { checkIn } from './check-in.js'
@@ -14,6 +15,8 @@ const SCRIPTS = new Map<string, (lua: Lua) => Reply>([
   [FILL, fill],
   [RENEW, renew],
   [CHECK_IN, checkIn],
+  // No change feed can write to this memory.
+  [LAG, () => -1],
 ])
 
 function fill({ keys: [key], argv: [token, entry, ms], call }: Lua): Reply {

@@ -122,7 +122,11 @@ describe('programs in which a client without the cache writes, too', () => {
     const databaseUrl = await createDatabase(postgres.url, name)
     await applyMigrations(databaseUrl)
     const stage = await openStage({ databaseUrl, redisUrl: inject('redisUrl'), prefix: `${name}:` }, {}, follow)
-    return fuzz(stage, options).finally(() => stage.close())
+    try {
+      return await fuzz(stage, options)
+    } finally {
+      await stage.close()
+    }
   }
 
   it('with a change feed', async () => {

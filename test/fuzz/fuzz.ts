@@ -253,7 +253,8 @@ function summaryOf({ programs, writes, reads, hits, entries, seconds: took, cove
 /** Why the run is not a good one. */
 function complaintsOf({ failure, coverage, hits, reads }: Report): string[] {
   if (failure !== undefined) return ['A cached client was wrong.']
-  const least = Math.floor((LEAST * seconds) / 600)
+  // With a feed, most of a program is waiting for it.
+  const least = Math.floor(((values.feed ? LEAST / 2 : LEAST) * seconds) / 600)
   const missing = coverage.missing(least)
   return [
     ...missing.slice(0, 40),

@@ -104,7 +104,7 @@ describe('what is published', () => {
     const peers = Object.keys(peerDependencies).toSorted()
     const isOptional = (name: string) => peerDependenciesMeta[name]?.optional === true
     expect(peers.filter(name => !isOptional(name))).toEqual(['@prisma/client', 'ioredis'])
-    expect(peers.filter(isOptional)).toEqual(['@opentelemetry/api', 'pg', 'prom-client'])
+    expect(peers.filter(isOptional)).toEqual(['@opentelemetry/api', 'pg', 'pg-logical-replication', 'prom-client'])
     expect(manifest).not.toHaveProperty('optionalDependencies')
     expect(manifest).not.toHaveProperty('bundledDependencies')
   })
@@ -144,25 +144,26 @@ describe('import and require', () => {
   })
 
   it.each([
-    ['prometheus', 'prom-client'],
-    ['otel', '@opentelemetry/api'],
-  ])('both give %s where %s is installed, and say that it is missing elsewhere', async (door, peer) => {
+    ['prometheus', ['prom-client'], ['prometheus', 'prometheusOfFeed']],
+    ['otel', ['@opentelemetry/api'], ['otel']],
+    ['postgres', ['pg-logical-replication', 'pg'], ['FeedError', 'changeFeed']],
+  ])('both give /%s where %j is installed, and say that it is missing elsewhere', async (door, peers, exported) => {
     const given = 'JSON.stringify(Object.keys(it))'
     const imported = `import * as it from '${NAME}/${door}'; console.log(${given})`
     const required = `const it = require('${NAME}/${door}'); console.log(${given})`
-    const observed = await project(`observed-${door}`, ['@prisma/client', 'msgpackr', peer])
+    const observed = await project(`observed-${door}`, ['@prisma/client', 'msgpackr', ...peers])
     await writeFile(join(observed, 'door.mjs'), imported)
     await writeFile(join(observed, 'door.cjs'), required)
-    expect(await node(observed, 'door.mjs')).toEqual([door])
-    expect(await node(observed, 'door.cjs')).toEqual([door])
+    expect(((await node(observed, 'door.mjs')) as string[]).toSorted()).toEqual(exported)
+    expect(((await node(observed, 'door.cjs')) as string[]).toSorted()).toEqual(exported)
     const error = `error => console.log(JSON.stringify(error.message))`
     const missing = await program(`no-${door}.mjs`, `import('${NAME}/${door}').catch(${error})`)
-    expect(missing).toContain(`'${peer}'`)
+    expect(peers.some(peer => String(missing).includes(`'${peer}'`))).toBe(true)
   })
 
-  it('the cache loads nothing of /testing, /otel and /prometheus', async () => {
+  it('the cache loads nothing of /testing, /otel, /prometheus and /postgres', async () => {
     const code = `require('${NAME}')
-      console.log(JSON.stringify(Object.keys(require.cache).filter(path => /[/]dist[/]cjs[/](?:testing|observe)[/]|prom-client|opentelemetry/.test(path))))`
+      console.log(JSON.stringify(Object.keys(require.cache).filter(path => /[/]dist[/]cjs[/](?:testing|observe|feed)[/]|prom-client|opentelemetry|logical-replication/.test(path))))`
     expect(await program('loaded.cjs', code)).toEqual([])
     expect(await program('loads.cjs', code.replace(`'${NAME}'`, `'${NAME}/testing'`))).not.toEqual([])
   })
