@@ -16,7 +16,7 @@ const PUBLISHED =
 const MOST_PACKED_BYTES = 342_000
 const MOST_BUNDLED_BYTES = 60_000
 const MOST_BUNDLED_TESTING_BYTES = 8_000
-const MOST_BUNDLED_DOOR_BYTES = 2_000
+const MOST_BUNDLED_DOOR_BYTES = 2_200
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const folder = mkdtempSync(join(tmpdir(), 'prisma-cache-aside-package-'))
