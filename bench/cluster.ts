@@ -11,12 +11,14 @@ import { recordRun, stampOf } from '../scripts/runs.js'
 import { type RedisCluster, startCluster } from '../test/support/cluster.js'
 import { cacheAside, type Reads, type Work, works } from './contenders.js'
 import { goalsOf } from './goals.js'
+import { Buckets } from '../src/wire/buckets.js'
 import { compare, IN_FLIGHT, type Run } from './measure.js'
 import {
   type ClusterLoad,
   CLUSTER_FRONT,
   CLUSTER_GET,
   CLUSTER_HOOK,
+  CLUSTER_MGETS,
   CLUSTER_OWN_HOOK,
   type OnCluster,
   readParts,
@@ -95,12 +97,15 @@ async function onCluster(masters: number): Promise<OnCluster> {
         name: CLUSTER_OWN_HOOK,
         run: i => byKey.read(own, i),
       },
+      { name: CLUSTER_MGETS, run: bareMgets(redis) },
       hitsOf(CLUSTER_HOOK, hook),
       hitsOf(CLUSTER_FRONT, front),
       hitsOf('on a single Redis', single),
     ]
     for (let i = 0; i < byKey.rows; i++) {
-      await redis.set(`${stage.prefix}bare:${byKey.key(i)}`, pack(await byKey.read(stage.base.prisma, i)))
+      const bytes = pack(await byKey.read(stage.base.prisma, i))
+      await redis.set(`${stage.prefix}bare:${byKey.key(i)}`, bytes)
+      await redis.set(mgetsKey(i), bytes)
     }
     for (const { prisma } of [hook, front, single]) {
       for (let round = 0; round < 2; round++) for (let i = 0; i < byKey.rows; i++) await byKey.read(prisma, i)
@@ -110,6 +115,48 @@ async function onCluster(masters: number): Promise<OnCluster> {
   } finally {
     redis.disconnect()
     await servers.stop()
+  }
+}
+
+/** A slot for each of twelve parts, as the cache has them. */
+const MGETS = new Buckets('mgets:', true)
+const mgetsKey = (row: number) => `${MGETS.prefixes[row % MGETS.prefixes.length]}${row}`
+
+/**
+ * What a hit can't do without: for the reads of a turn of the event loop an `MGET` in each of twelve slots, of the entry, two epochs and a
+ * hold, sent to the node that has it. No key is made, nothing is checked or decoded.
+ */
+function bareMgets(redis: Cluster): (i: number) => Promise<unknown> {
+  const slots = MGETS.prefixes.map((tag, n) => {
+    const address = redis.slots[MGETS.slots[n] as number]?.[0]
+    const node = redis.nodes('master').find(({ options: { host, port } }) => `${host}:${port}` === address) as Redis
+    return { tag, node, keys: [] as string[], waiting: [] as (() => void)[] }
+  })
+  let isPlanned = false
+  const send = () => {
+    isPlanned = false
+    for (const slot of slots) {
+      const { tag, node, keys, waiting } = slot
+      if (waiting.length === 0) continue
+      slot.keys = []
+      slot.waiting = []
+      const { stream } = node as unknown as { stream: { writableCorked: number; cork(): void; uncork(): void } }
+      if (stream.writableCorked === 0) {
+        stream.cork()
+        process.nextTick(() => stream.uncork())
+      }
+      void node.mgetBuffer(...keys, `${tag}rows`, `${tag}any`, `${tag}hold`).then(() => {
+        for (const resolve of waiting) resolve()
+      })
+    }
+  }
+  return i => {
+    const row = i % byKey.rows
+    const slot = slots[row % slots.length] as (typeof slots)[number]
+    slot.keys.push(mgetsKey(row))
+    if (!isPlanned) setImmediate(send)
+    isPlanned = true
+    return new Promise<void>(resolve => slot.waiting.push(resolve))
   }
 }
 

@@ -140,6 +140,7 @@ export interface Goal {
 
 export const CLUSTER_GET = 'bare `cluster.get` + decode'
 export const CLUSTER_OWN_HOOK = '`cluster.get` + decode in a query hook, nothing else'
+export const CLUSTER_MGETS = '12 `MGET`s for the reads of a turn, by ioredis alone'
 export const CLUSTER_HOOK = 'prisma-extension-cache-aside, `front: false`'
 export const CLUSTER_FRONT = 'prisma-extension-cache-aside'
 export const ROOMY = 'with the cache, a pool of 40'

@@ -19,6 +19,7 @@ import type { Catalog, Collations } from './plan/catalog.js'
 import { Effects } from './plan/effects.js'
 import type { ClientFacts } from './prisma7/client.js'
 import { FindUniqueBatches, type hasHooksBehind, transactionOf } from './prisma7/operation.js'
+import { LoadWaits } from './local/load-waits.js'
 import { Probe, type Probed } from './local/probe.js'
 import { type AnyHealth, ClusterHealth } from './redis/cluster-health.js'
 import { type AnyStore, ClusterStore } from './redis/cluster-store.js'
@@ -136,6 +137,7 @@ export function createContext(
     flights: new (overrides.Flights ?? Flights<SharedRow>)(overrides.longestWaitMs),
     // What the caller fetches takes as long as it takes.
     valueFlights: new Flights(Number.POSITIVE_INFINITY),
+    loadWaits: new LoadWaits(config.waitForLoadMs),
     scopes: new Scopes(),
     guesses: new (overrides.Guesses ?? Guesses)(),
     batches: new FindUniqueBatches(),

@@ -18,6 +18,7 @@ const KNOWN = [
   'hooksBehind',
   'front',
   'probe',
+  'waitForLoadMs',
 ]
 const KNOWN_OF_MODEL = [
   'ttl',
@@ -60,6 +61,10 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
     ),
     front: checkBoolean('front', options.front ?? true),
     probe: options.probe === undefined ? undefined : checkProbe(options.probe),
+    waitForLoadMs:
+      options.waitForLoadMs === undefined
+        ? undefined
+        : checkRange('waitForLoadMs', options.waitForLoadMs, 0, 60_000, 'milliseconds'),
     deadlineMs: checkRange('deadlineMs', options.deadlineMs ?? 50, 1, 60_000, 'milliseconds'),
     invalidationDeadlineMs: checkRange(
       'invalidationDeadlineMs',

@@ -2,6 +2,7 @@
 import type { Events, Outstanding } from './events.js'
 import type { FeedWatch } from './fleet/feed-watch.js'
 import type { AnyFleet } from './fleet/fleets.js'
+import type { LoadWaits } from './local/load-waits.js'
 import type { Flights, SharedRow } from './local/flights.js'
 import type { Guesses } from './local/guesses.js'
 import type { Scopes } from './local/open-transactions.js'
@@ -44,6 +45,7 @@ export interface Context {
   // ---- what only this process knows
   readonly flights: Flights<SharedRow>
   readonly valueFlights: Flights<Buffer>
+  readonly loadWaits: LoadWaits
   readonly scopes: Scopes
   readonly guesses: Guesses
   readonly batches: FindUniqueBatches

@@ -126,6 +126,11 @@ interface CommonOptions<Client> {
    * @example probe: { rate: 0.01 }
    */
   probe?: { rate: number; perSecond?: number | undefined } | undefined
+  /**
+   * How long a read waits for another process that is loading the same row or value, in ms, from 0 to 60000, before it queries the
+   * database itself. `0`: not at all. Default: twice the time that loads of the model take, 200 at most; not for loads under 5 ms.
+   */
+  waitForLoadMs?: number | undefined
   /** Longest time in ms that a query waits for Redis, over all its round trips. From 1 to 60000. Default: 50. */
   deadlineMs?: number | undefined
   /**
@@ -188,6 +193,8 @@ export interface Config {
   readonly log: boolean | Logger | undefined
   readonly hooksBehind: 'same-for-all' | undefined
   readonly front: boolean
+  /** Undefined: by what loads take. */
+  readonly waitForLoadMs: number | undefined
   readonly probe: ProbeConfig | undefined
   readonly deadlineMs: number
   readonly invalidationDeadlineMs: number

@@ -50,11 +50,14 @@ export type FlightOutcome<Shared> =
   | { readonly kind: 'loaded'; readonly shared: Shared }
   /** It failed, or what it found can't be copied. */
   | { readonly kind: 'failed' }
+  /** Another process has loaded it: it is stored now. */
+  | { readonly kind: 'stored' }
   /** It takes too long, and has lost its place: the next reader begins another load. */
   | { readonly kind: 'timeout' }
 
 const FAILED = { kind: 'failed' } as const
 const TIMEOUT = { kind: 'timeout' } as const
+const STORED = { kind: 'stored' } as const
 
 const LONGEST_WAIT_MS = 5_000
 /** `setTimeout` takes no more. */
@@ -130,13 +133,13 @@ export class Flight<Shared> extends NestedLoad {
     else this.#atEnd.push(run)
   }
 
-  /** @param shared - undefined: the load failed, or what it found can't be copied */
-  end(shared: Shared | undefined): void {
+  /** @param shared - undefined: the load failed, or what it found can't be copied; `stored`: another process has loaded it */
+  end(shared: Shared | undefined, stored = false): void {
     this.ended()
     for (const run of this.#atEnd ?? []) run()
     this.#atEnd = undefined
     this.#leavePlace()
-    this.#settle(shared === undefined ? FAILED : loaded(shared))
+    this.#settle(stored ? STORED : shared === undefined ? FAILED : loaded(shared))
   }
 }
 

@@ -11,7 +11,7 @@ import type { Ticket } from '../redis/ticket.js'
 import { combinedStamp, hasStamp, Kind, PAYLOAD_AT, seal, verifiedKind } from '../wire/envelope.js'
 import { type Dependencies, tagKey, valueKey, valuesEpoch } from '../wire/keys.js'
 import { packValue, unpackValue } from '../wire/values.js'
-import { type Answer, BYPASS, cacheAside, MISS, type Reading } from './read.js'
+import { type Answer, BYPASS, cacheAside, elsewhere, MISS, type Reading } from './read.js'
 import { whyMissed } from './why-missed.js'
 
 export interface GetOrSetOptions<T> {
@@ -43,8 +43,8 @@ export async function getOrSet<T>(
   options: GetOrSetOptions<T>,
 ): Promise<T> {
   const reading = new ValueReading(context, key, fetch, options)
-  const { store, events, valueFlights: flights } = context
-  const { value } = (await cacheAside({ store, events, flights }, reading)) as Boxed<T>
+  const { store, events, valueFlights: flights, loadWaits } = context
+  const { value } = (await cacheAside({ store, events, flights, loadWaits }, reading)) as Boxed<T>
   return value
 }
 
@@ -74,6 +74,10 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
     // In one order, because the stamp of the value is made over the tags in order.
     const tags = [...new Set(options.tags)].toSorted().map(tag => tagKey(prefix, tag))
     this.#dependsOn = { epochs: [valuesEpoch(prefix), ...tags], holds: [] }
+  }
+
+  get elsewhere() {
+    return elsewhere(this.#context.store, this.key)
   }
 
   lookUp(deadline: Deadline): Promise<Snapshot | undefined> {
@@ -108,8 +112,10 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
   fillAndShare(_: Snapshot | undefined, ticket: Ticket | undefined, { value }: Boxed<T>): Buffer | undefined {
     const payload = this.#encoded(value)
     if (ticket !== undefined) {
-      const { events, store } = this.#context
-      events.fill(OPERATION, this.#fill(ticket, payload), this.key, payload, store)
+      const { events, store, loadWaits } = this.#context
+      const outcome = this.#fill(ticket, payload)
+      if (outcome !== 'sent') loadWaits.leavesToken(this.key)
+      events.fill(OPERATION, outcome, this.key, payload, store)
     }
     return payload
   }

@@ -7,10 +7,12 @@
  */
 import type { Events, WhyMissed } from '../events.js'
 import type { Flight, Flights } from '../local/flights.js'
+import type { LoadWaits } from '../local/load-waits.js'
 import type { QueryConfig } from '../options.js'
 import type { Deadline } from '../redis/deadline.js'
 import type { AnyStore } from '../redis/cluster-store.js'
-import type { Times } from '../times.js'
+import type { Ticket } from '../redis/ticket.js'
+import type { Spent, Times } from '../times.js'
 
 /** What follows from an entry, or from the load of another reader. */
 export type Answer =
@@ -21,6 +23,15 @@ export type Answer =
 
 export const MISS = { kind: 'miss' } as const
 export const BYPASS = { kind: 'bypass' } as const
+
+/** Another process that loads what a ticket is for. */
+export function elsewhere(store: AnyStore, key: string) {
+  return {
+    loaderOf: (ticket: Ticket | undefined) =>
+      ticket?.isLoadedElsewhere === true ? ticket.entry?.toString('latin1') : undefined,
+    takeOver: async (ticket: Ticket | undefined) => ticket && store.takeOver(key, ticket),
+  }
+}
 
 /** What is read. `Found`: what Redis says. `Tokens`: taken before the load. `Loaded`: what the database says. */
 export interface Reading<Found, Tokens, Loaded, Shared> {
@@ -43,6 +54,10 @@ export interface Reading<Found, Tokens, Loaded, Shared> {
   acquire(found: Found, deadline: Deadline, flight: Flight<Shared>): Promise<Tokens> | Tokens
   query(flight: Flight<Shared>): Promise<Loaded>
   /** Fills what was not found; answers what others may share, undefined where it can't be copied. */
+  /** Of what another process may be loading: its token, if it is at the key, and how to take its place. */
+  readonly elsewhere?:
+    | { loaderOf(tokens: Tokens): string | undefined; takeOver(tokens: Tokens): Promise<Tokens> }
+    | undefined
   fillAndShare(found: Found, tokens: Tokens, loaded: Loaded): Shared | undefined
   /** The caller's answer; rejects with Prisma's error where there is no row for `…OrThrow`. */
   answerLoaded(loaded: Loaded): unknown
@@ -58,6 +73,7 @@ interface ReadContext<Shared> {
   readonly store: AnyStore
   readonly events: Events
   readonly flights: Flights<Shared>
+  readonly loadWaits: LoadWaits
   readonly query?: QueryConfig | undefined
 }
 
@@ -95,9 +111,7 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
     const answer = reading.answer(found)
     if (answer.kind === 'bypass') return bypass(events, reading, times, deadline)
     if (answer.kind === 'hit') {
-      const { model, operation, key } = reading
-      events.hit(model, operation, answer.value === null, key, times?.spent(deadline.roundTrips))
-      return answer.value
+      return hit(events, reading, answer.value, times?.spent(deadline.roundTrips))
     }
 
     const flight = flights.inProgress(reading.flightKey)
@@ -119,7 +133,7 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
       continue
     }
     // It queried the database before this reader began: look up again, then load, or share the next load.
-    if (!mayJoin) continue
+    if (!mayJoin || outcome.kind === 'stored') continue
     // A reader never gets the error of another's load.
     if (outcome.kind === 'failed') return reading.callerQuery()
     const theirs = reading.answerShared(outcome.shared)
@@ -141,19 +155,30 @@ interface Miss<Found> {
 
 /** Tokens are taken before the query. A write that commits after the query deletes them, so that the fill stores nothing. */
 async function load<Found, Tokens, Loaded, Shared>(
-  { events, flights }: ReadContext<Shared>,
+  context: ReadContext<Shared>,
   reading: Reading<Found, Tokens, Loaded, Shared>,
-  { found, deadline, times, missed }: Miss<Found>,
+  { found: looked, deadline, times, missed }: Miss<Found>,
 ): Promise<unknown> {
+  const { events, flights, loadWaits } = context
   const flight = flights.begin(reading.flightKey)
+  let found = looked
   let shared: Shared | undefined
+  let stored = false
   let loaded: Loaded
   try {
-    const tokens = await reading.acquire(found, deadline, flight)
+    let tokens: Tokens = await reading.acquire(found, deadline, flight)
     times?.redis()
     flight.close() // readers that begin after the query may not share its answer
+    const theirs = await loadOfAnother(context, reading, tokens, flight)
+    if (theirs?.answer !== undefined) {
+      stored = true
+      return hit(events, reading, theirs.answer.value, times?.spent(deadline.roundTrips))
+    }
+    if (theirs !== undefined) ({ found = found, tokens } = theirs)
+    const began = performance.now()
     try {
       loaded = await reading.query(flight)
+      loadWaits.took(reading.model, performance.now() - began)
     } finally {
       times?.database()
       events.miss(reading, missed, times?.spent(deadline.roundTrips))
@@ -162,9 +187,52 @@ async function load<Found, Tokens, Loaded, Shared>(
   } catch (error) {
     return reading.recover(error)
   } finally {
-    flight.end(shared)
+    loadWaits.over(reading.key)
+    flight.end(shared, stored)
   }
   return reading.answerLoaded(loaded)
+}
+
+/**
+ * Waits for the load of another process, as long as its token is at the key. Answers what it has filled, or else what was found and taken
+ * since; undefined where there was nothing to wait for.
+ */
+async function loadOfAnother<Found, Tokens, Loaded, Shared>(
+  { store, loadWaits }: ReadContext<Shared>,
+  reading: Reading<Found, Tokens, Loaded, Shared>,
+  taken: Tokens,
+  flight: Flight<Shared>,
+): Promise<{ answer?: { readonly value: unknown }; found?: Found; tokens: Tokens } | undefined> {
+  const { elsewhere: other } = reading
+  if (other?.loaderOf(taken) === undefined) return undefined
+  let tokens = taken
+  let found: Found | undefined
+  for (;;) {
+    const loader = other.loaderOf(tokens)
+    if (loader === undefined) break
+    const next = await loadWaits.next(reading, loader)
+    if (next === 'load') break
+    if (next === 'take over') {
+      tokens = await other.takeOver(tokens)
+      if (other.loaderOf(tokens) === undefined) break
+    }
+    const deadline = store.deadline()
+    found = await reading.lookUp(deadline)
+    const answer = reading.answer(found)
+    if (answer.kind === 'hit') return { answer, tokens }
+    tokens = await reading.acquire(found, deadline, flight)
+  }
+  return { ...(found !== undefined && { found }), tokens }
+}
+
+function hit(
+  events: Events,
+  { model, operation, key }: Pick<Reading<unknown, unknown, unknown, unknown>, 'model' | 'operation' | 'key'>,
+  value: unknown,
+  spent: Spent | undefined,
+): unknown {
+  events.hit(model, operation, value === null, key, spent)
+  return value
 }
 
 function bypass<Found, Tokens, Loaded, Shared>(

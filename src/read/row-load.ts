@@ -23,6 +23,8 @@ export async function callerQuery({ batches }: Context, operation: Operation): P
 export interface RowSource {
   /** Whether the row was looked for by itself: of several, Prisma takes a row that is spelled differently for missing. */
   readonly unbatched: boolean
+  /** Whether it is one of several rows that are loaded together. */
+  readonly isOfList?: boolean
   /** Tokens are being taken: `query` follows. */
   begin(): void
   query(): Promise<Loaded>

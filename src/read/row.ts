@@ -10,7 +10,7 @@ import type { Deadline } from '../redis/deadline.js'
 import type { Ticket } from '../redis/ticket.js'
 import type { Row } from '../wire/rows.js'
 import type { Loaded, RowSource } from './row-load.js'
-import { type Answer, BYPASS, MISS, type Reading } from './read.js'
+import { type Answer, BYPASS, elsewhere, MISS, type Reading } from './read.js'
 import { whyMissed } from './why-missed.js'
 import { type Entries, fillRow, type LookedUp, lookUpRow, unseenRow } from './row-entry.js'
 
@@ -31,6 +31,12 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     this.#context = context
     this.#plan = plan
     this.#load = load
+  }
+
+  get elsewhere() {
+    // By another unique, the key with the token is not known before. Of several rows, each would wait for the one.
+    const { by, identity } = this.#plan
+    return by !== identity || this.#load.isOfList === true ? undefined : elsewhere(this.#context.store, this.key)
   }
 
   lookUp(deadline: Deadline): Promise<LookedUp> {
@@ -63,7 +69,8 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     if (ticket !== undefined) {
       const { unbatched } = this.#load
       const outcome = fillRow(this.#context, this.#plan, ticket, rowKey, { row, payload, unbatched })
-      const { events, store } = this.#context
+      const { events, store, loadWaits } = this.#context
+      if (outcome !== 'sent') loadWaits.leavesToken(this.key)
       events.fill(this.model, outcome, this.key, payload, store)
     }
     return row === null ? 'absent' : payload

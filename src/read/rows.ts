@@ -128,6 +128,7 @@ class RowsLoad {
   sourceOf(row: RowRead): RowSource {
     let batch: Batch | undefined
     return {
+      isOfList: true,
       // A collation may take two keys of the list for equal: then the row that it finds is spelled as one of them.
       get unbatched() {
         return batch?.rows.size === 1 || row.by.isExact()

@@ -20,6 +20,7 @@ export interface AnyStore
     | 'deadline'
     | 'lookUp'
     | 'lookUpAll'
+    | 'takeOver'
     | 'fill'
     | 'filled'
     | 'invalidate'
@@ -126,6 +127,10 @@ export class ClusterStore implements AnyStore {
           )
     }
     return { ...ticket, at }
+  }
+
+  takeOver(key: string, ticket: Ticket): Promise<Ticket> {
+    return this.#at(this.#bucketOf(key)).takeOver(key, ticket)
   }
 
   fill(key: string, entry: Buffer, options: FillOptions): void {

@@ -24,3 +24,14 @@ return 1`
 export const RENEW = `
 if redis.call('GETRANGE', KEYS[1], 0, 20) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`
+
+/**
+ * Replaces the token of a load that was waited for in vain, only if the key still holds exactly this token and no entry: of all processes
+ * that have waited, one goes on, and the others wait for it.
+ *
+ * KEYS[1] key under load · ARGV[1] token alone (20 bytes) · ARGV[2] new token · ARGV[3] its life in ms · answers 1 if it was replaced, else 0
+ */
+export const TAKE_OVER = `
+if redis.call('GETRANGE', KEYS[1], 0, 20) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`

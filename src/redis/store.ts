@@ -34,7 +34,7 @@
  *
  * Sources: the token is the lease of "Scaling Memcache at Facebook" (NSDI 2013, §3.2.1), as an object in Redis itself.
  */
-import { guardOf, isTokenAlone, newToken, type Token } from '../wire/envelope.js'
+import { guardOf, isTokenAlone, type Token } from '../wire/envelope.js'
 import type { Dependencies, Invalidation } from '../wire/keys.js'
 import { AcquireBatch, FillBatch, InvalidateBatch, LookUpBatch, readableToken, type Snapshot } from './batches.js'
 import type { Command } from './command.js'
@@ -46,6 +46,7 @@ import type { Health } from './health.js'
 import { Holds } from './holds.js'
 import { CHUNK } from './key-groups.js'
 import { MissStreak } from './miss-streak.js'
+import { OwnTokens } from './own-tokens.js'
 import { type Load, Renewals } from './token-renewals.js'
 import { FILL } from './scripts.js'
 import type { StoreOptions } from './store-options.js'
@@ -85,6 +86,7 @@ export class Store {
   readonly #renewals: Renewals
   readonly #lives: EpochLives
   readonly #misses = new MissStreak()
+  readonly #tokens: OwnTokens
   readonly memory: EpochMemory | undefined
 
   constructor(connection: Connection, health: Health, options: StoreOptions) {
@@ -95,6 +97,7 @@ export class Store {
     this.#clock = options.shared?.clock ?? new Clock()
     this.memory = options.shared && new EpochMemory()
     this.#tokenMs = options.tokenMs ?? TOKEN_MS
+    this.#tokens = new OwnTokens(connection, this.#tokenMs)
     this.#lives = new EpochLives(options.tagMs, this.#tokenMs)
     this.#renewals = new Renewals(this.#tokenMs, commands => {
       if (health.usable) void connection.send(commands, options.deadlineMs)
@@ -186,7 +189,7 @@ export class Store {
     // The look-up already returned every token, and it ran before the load. A write that sets a hold later also deletes these
     // epochs, so that what is filled here is stale from the start.
     if (epochsKnown) this.#saw(dependsOn, known)
-    if (epochsKnown && (token !== undefined || key === undefined)) return { entry: token, epochs: known }
+    if (epochsKnown && (token !== undefined || key === undefined)) return this.#tokens.ticket(token, known)
 
     const batch = this.#joined(this.#acquires, deadline)
     if (batch === undefined) return undefined
@@ -204,7 +207,7 @@ export class Store {
     const epochs = known.map((epoch, i) => epoch ?? batch.tokenAt(epochsAt[i]))
     if (epochs.every(epoch => epoch !== undefined) && (entry !== undefined || key === undefined)) {
       this.#saw(dependsOn, epochs, new Set(epochsAt.flatMap(position => position?.token ?? [])))
-      return { entry, epochs }
+      return this.#tokens.ticket(entry, epochs, entryAt?.token)
     }
     void this.#connection.del(batch.unreadableKeys(), this.#options.deadlineMs)
     return undefined
@@ -213,6 +216,11 @@ export class Store {
   #saw(dependsOn: Dependencies, tokens: readonly Token[], own?: ReadonlySet<Token>): void {
     this.#lives.seen(dependsOn, tokens, own)
     this.memory?.saw(dependsOn, tokens)
+  }
+
+  /** Takes the place of another process' token, which was waited for in vain: the load of that process will fill nothing. */
+  takeOver(key: string, ticket: Ticket): Promise<Ticket> {
+    return this.#tokens.takeOver(key, ticket, this.#options.deadlineMs)
   }
 
   /** Sends a fill, which is not awaited, and extends the epochs, which have to outlive the entry. */
@@ -266,7 +274,7 @@ export class Store {
     deadline: Deadline,
   ): Batch | undefined {
     const left = deadline.at - this.#clock.now()
-    // Of all that share a batch it is looked at for the first, and once more when the batch goes out.
+    // Of all that share a batch, for the first.
     if (left <= 0 || !(batches.isOpen || this.#health.usable)) return undefined
     this.#options.touch()
     const batch = batches.current()
@@ -275,17 +283,22 @@ export class Store {
     return batch
   }
 
+  /** On a Cluster a batch goes out later than it was joined: its node may have been lost meanwhile. */
+  get #mayGoOut(): boolean {
+    return this.#options.shared === undefined || this.#health.usable
+  }
+
   async #lookUp(batch: LookUpBatch): Promise<boolean> {
-    const { usable, generation } = this.#health
-    if (!usable) {
+    if (!this.#mayGoOut) {
       batch.answer(undefined)
       return false
     }
+    const { generation } = this.#health
     const { onlyKey } = batch
     const isMissLikely = onlyKey !== undefined && this.#misses.isLikelyToGoOn
     this.#clock.start(Math.ceil(batch.keys.length / CHUNK))
     const replies = isMissLikely
-      ? await this.#getAndTake(batch, onlyKey)
+      ? await this.#tokens.lookUpAndTake(batch, onlyKey)
       : await this.#connection.get(batch.keys, batch.remainingMs)
     this.#clock.stop()
     const isCurrent = generation === this.#health.generation
@@ -296,21 +309,10 @@ export class Store {
     return true
   }
 
-  /** Trips 1 and 2 in one. Both end before the query, on a Cluster too. */
-  async #getAndTake(batch: LookUpBatch, key: string): Promise<readonly (Buffer | null)[] | undefined> {
-    const token = newToken()
-    const [values, taken] = await Promise.all([
-      this.#connection.get(batch.keys, batch.remainingMs),
-      this.#connection.send([['set', key, token, 'NX', 'PX', this.#tokenMs]], batch.remainingMs),
-    ])
-    const isOurs = String(taken?.[0]) === 'OK' && values?.at(-1) === null
-    return isOurs ? [...values.slice(0, -1), token] : values
-  }
-
   async #acquire(batch: AcquireBatch): Promise<boolean> {
     const getHolds = [...batch.holds].map((key): Command => ['get', key])
-    const { usable, generation } = this.#health
-    if (!usable) return false
+    if (!this.#mayGoOut) return false
+    const { generation } = this.#health
     this.#clock.start(Math.ceil((batch.commands.length + getHolds.length) / CHUNK))
     const replies = await this.#connection.send([...batch.commands, ...getHolds], batch.remainingMs)
     this.#clock.stop()

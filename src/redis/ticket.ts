@@ -7,6 +7,8 @@ export interface Ticket {
   /** That of the entry's key; undefined when it was not known before the load which key that is. */
   readonly entry: Token | undefined
   readonly epochs: readonly Token[]
+  /** Whether nothing is stored at the entry's key but a token that another process has taken: it is loading the entry. */
+  readonly isLoadedElsewhere?: boolean
   /**
    * On a Cluster: the epochs from before the load in the bucket of another key; undefined where they are not known. `own`: those of
    * the epochs above that are meant, if the key is in the same bucket.

@@ -4,7 +4,7 @@
  */
 import { CHECK_IN } from '../fleet/fleet.js'
 import { LAG } from '../fleet/feed-watch.js'
-import { FILL, RENEW } from '../redis/scripts.js'
+import { FILL, RENEW, TAKE_OVER } from '../redis/scripts.js'
 import { integerOf } from './arguments.js'
 import { checkIn } from './check-in.js'
 import { type Lua, luaOf, type Run } from './lua.js'
@@ -14,6 +14,7 @@ import type { Session } from './server.js'
 const SCRIPTS = new Map<string, (lua: Lua) => Reply>([
   [FILL, fill],
   [RENEW, renew],
+  [TAKE_OVER, takeOver],
   [CHECK_IN, checkIn],
   // No change feed can write to this memory.
   [LAG, () => -1],
@@ -28,6 +29,12 @@ function fill({ keys: [key], argv: [token, entry, ms], call }: Lua): Reply {
 function renew({ keys: [key], argv: [token, ms], call }: Lua): Reply {
   if (!isSame(call('GETRANGE', key, '0', '20'), token)) return 0
   return call('PEXPIRE', key, ms)
+}
+
+function takeOver({ keys: [key], argv: [token, own, ms], call }: Lua): Reply {
+  if (!isSame(call('GETRANGE', key, '0', '20'), token)) return 0
+  call('SET', key, own, 'PX', ms)
+  return 1
 }
 
 function isSame(reply: Reply, bytes: Buffer | undefined): boolean {

@@ -17,6 +17,8 @@ interface User {
 export interface PostgresOptions {
   /** Whether commits wait for the disk, as they do in a Postgres that nobody has configured. Default: no. */
   durable?: boolean
+  /** Default: `logical`. */
+  walLevel?: 'replica' | 'logical'
 }
 
 /**
@@ -27,7 +29,10 @@ export interface PostgresOptions {
  * Only the binaries of the package are used. Its class starts them where they are, as a user that it creates: that
  * fails for root when the project is in a private folder, and it installs signal handlers in this process.
  */
-export async function startPostgres({ durable = false }: PostgresOptions = {}): Promise<PostgresServer> {
+export async function startPostgres({
+  durable = false,
+  walLevel = 'logical',
+}: PostgresOptions = {}): Promise<PostgresServer> {
   const user = unprivilegedUser()
   const dir = makeFolder(user)
   const lifeline = watch({ remove: dir }) // until the server has its own
@@ -51,7 +56,7 @@ export async function startPostgres({ durable = false }: PostgresOptions = {}): 
           ...network,
           ...(!durable && { fsync: 'off', full_page_writes: 'off' }),
           max_connections: 200,
-          wal_level: 'logical',
+          wal_level: walLevel,
         }
         return ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])]
       },

@@ -1,7 +1,7 @@
 /** Random programs of commands: what is sent to a real Redis and to the stand-in. */
 import * as fc from 'fast-check'
 import { CHECK_IN } from '../../src/fleet/fleet.js'
-import { FILL, RENEW } from '../../src/redis/scripts.js'
+import { FILL, RENEW, TAKE_OVER } from '../../src/redis/scripts.js'
 
 /** A TTL that no other command of the program has: two that are compared never differ by the time that passed between them. */
 export interface Life {
@@ -90,6 +90,9 @@ const fill = fc
 const renew = fc
   .tuple(keys, one<Word>(token, other, ''), number('ms'))
   .map(([key, ...rest]): Word[] => ['eval', RENEW, '1', key, ...rest])
+const takeOver = fc
+  .tuple(keys, one<Word>(token, other, ''), one<Word>(token, other), number('ms'))
+  .map(([key, ...rest]): Word[] => ['eval', TAKE_OVER, '1', key, ...rest])
 const badEval = one<readonly Word[]>(
   ['eval', FILL],
   ['eval', FILL, '1'],
@@ -99,6 +102,7 @@ const badEval = one<readonly Word[]>(
   ['eval', FILL, '1', 'a'],
   ['eval', FILL, '1', 'a', token.subarray(1)],
   ['eval', RENEW, '1', 'a', token],
+  ['eval', TAKE_OVER, '1', 'a', token],
 )
 
 const checkInWith = (lease: string, remembered: string) =>
@@ -201,6 +205,7 @@ const command: fc.Arbitrary<readonly Word[]> = fc.oneof(
   { weight: 2, arbitrary: range },
   { weight: 5, arbitrary: fill },
   { weight: 3, arbitrary: renew },
+  { weight: 3, arbitrary: takeOver },
   { weight: 5, arbitrary: checkIn },
   { weight: 1, arbitrary: badEval },
   { weight: 2, arbitrary: foreignFleet },
