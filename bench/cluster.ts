@@ -3,6 +3,7 @@
  * Redis, in turns; then what each node is sent for hits and for writes: commands, bytes, CPU. Writes its part of docs/benchmarks.md;
  * `-- --quick` is a look that writes nothing.
  */
+import { once } from 'node:events'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Cluster, Redis } from 'ioredis'
@@ -35,6 +36,10 @@ const WRITES = 300
 const began = performance.now()
 const stage = await openStage()
 const byKey = works[0] as Work
+/** A slot for each of twelve parts, as the cache has them. */
+const MGETS = new Buckets('mgets:', true)
+const mgetsKey = (row: number) => `${MGETS.prefixes[row % MGETS.prefixes.length]}${row}`
+
 try {
   const measured: OnCluster[] = []
   for (const masters of [1, 2, 3]) measured.push(await onCluster(masters))
@@ -76,6 +81,7 @@ function clientOf({ base }: Stage, redis: Redis | Cluster, front: boolean): Clie
 async function onCluster(masters: number): Promise<OnCluster> {
   const servers = await startCluster({ masters })
   const redis = new Cluster([...servers.addresses])
+  await once(redis, 'ready')
   try {
     const [hook, front, single] = [
       clientOf(stage, redis, false),
@@ -117,10 +123,6 @@ async function onCluster(masters: number): Promise<OnCluster> {
     await servers.stop()
   }
 }
-
-/** A slot for each of twelve parts, as the cache has them. */
-const MGETS = new Buckets('mgets:', true)
-const mgetsKey = (row: number) => `${MGETS.prefixes[row % MGETS.prefixes.length]}${row}`
 
 /**
  * What a hit can't do without: for the reads of a turn of the event loop an `MGET` in each of twelve slots, of the entry, two epochs and a

@@ -357,6 +357,18 @@ describe('enabled', () => {
   })
 })
 
+describe('waitForLoadMs', () => {
+  it.each([-1, 60_001, Number.NaN, '50', true])('%s is refused', waitForLoadMs => {
+    expect(message({ ...OK, waitForLoadMs })).toMatch(
+      /^waitForLoadMs must be a number \(of milliseconds\) from 0 to 60000, got .*\.$/,
+    )
+  })
+
+  it.each([0, 50, 60_000])('%s is taken', waitForLoadMs =>
+    expect(check({ ...OK, waitForLoadMs })).toMatchObject({ waitForLoadMs }),
+  )
+})
+
 describe.each(['deadlineMs', 'invalidationDeadlineMs'])('%s', name => {
   it.each([0, -1, 0.5, 60_001, Number.NaN, Number.POSITIVE_INFINITY, '50', '50ms', 50n, true])(
     '%s is refused',
