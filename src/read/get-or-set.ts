@@ -11,7 +11,8 @@ import type { Ticket } from '../redis/ticket.js'
 import { combinedStamp, hasStamp, Kind, PAYLOAD_AT, seal, verifiedKind } from '../wire/envelope.js'
 import { type Dependencies, tagKey, valueKey, valuesEpoch } from '../wire/keys.js'
 import { packValue, unpackValue } from '../wire/values.js'
-import { type Answer, BYPASS, cacheAside, elsewhere, MISS, type Reading } from './read.js'
+import { elsewhere } from './elsewhere.js'
+import { type Answer, BYPASS, cacheAside, MISS, type Reading } from './read.js'
 import { whyMissed } from './why-missed.js'
 
 export interface GetOrSetOptions<T> {

@@ -11,8 +11,8 @@ import type { LoadWaits } from '../local/load-waits.js'
 import type { QueryConfig } from '../options.js'
 import type { Deadline } from '../redis/deadline.js'
 import type { AnyStore } from '../redis/cluster-store.js'
-import type { Ticket } from '../redis/ticket.js'
 import type { Spent, Times } from '../times.js'
+import { type Elsewhere, loadElsewhere } from './elsewhere.js'
 
 /** What follows from an entry, or from the load of another reader. */
 export type Answer =
@@ -23,15 +23,6 @@ export type Answer =
 
 export const MISS = { kind: 'miss' } as const
 export const BYPASS = { kind: 'bypass' } as const
-
-/** Another process that loads what a ticket is for. */
-export function elsewhere(store: AnyStore, key: string) {
-  return {
-    loaderOf: (ticket: Ticket | undefined) =>
-      ticket?.isLoadedElsewhere === true ? ticket.entry?.toString('latin1') : undefined,
-    takeOver: async (ticket: Ticket | undefined) => ticket && store.takeOver(key, ticket),
-  }
-}
 
 /** What is read. `Found`: what Redis says. `Tokens`: taken before the load. `Loaded`: what the database says. */
 export interface Reading<Found, Tokens, Loaded, Shared> {
@@ -55,9 +46,7 @@ export interface Reading<Found, Tokens, Loaded, Shared> {
   query(flight: Flight<Shared>): Promise<Loaded>
   /** Fills what was not found; answers what others may share, undefined where it can't be copied. */
   /** Of what another process may be loading: its token, if it is at the key, and how to take its place. */
-  readonly elsewhere?:
-    | { loaderOf(tokens: Tokens): string | undefined; takeOver(tokens: Tokens): Promise<Tokens> }
-    | undefined
+  readonly elsewhere?: Elsewhere<Tokens> | undefined
   fillAndShare(found: Found, tokens: Tokens, loaded: Loaded): Shared | undefined
   /** The caller's answer; rejects with Prisma's error where there is no row for `…OrThrow`. */
   answerLoaded(loaded: Loaded): unknown
@@ -169,7 +158,7 @@ async function load<Found, Tokens, Loaded, Shared>(
     let tokens: Tokens = await reading.acquire(found, deadline, flight)
     times?.redis()
     flight.close() // readers that begin after the query may not share its answer
-    const theirs = await loadOfAnother(context, reading, tokens, flight)
+    const theirs = await loadElsewhere(context, reading, tokens, flight)
     if (theirs?.answer !== undefined) {
       stored = true
       return hit(events, reading, theirs.answer.value, times?.spent(deadline.roundTrips))
@@ -191,38 +180,6 @@ async function load<Found, Tokens, Loaded, Shared>(
     flight.end(shared, stored)
   }
   return reading.answerLoaded(loaded)
-}
-
-/**
- * Waits for the load of another process, as long as its token is at the key. Answers what it has filled, or else what was found and taken
- * since; undefined where there was nothing to wait for.
- */
-async function loadOfAnother<Found, Tokens, Loaded, Shared>(
-  { store, loadWaits }: ReadContext<Shared>,
-  reading: Reading<Found, Tokens, Loaded, Shared>,
-  taken: Tokens,
-  flight: Flight<Shared>,
-): Promise<{ answer?: { readonly value: unknown }; found?: Found; tokens: Tokens } | undefined> {
-  const { elsewhere: other } = reading
-  if (other?.loaderOf(taken) === undefined) return undefined
-  let tokens = taken
-  let found: Found | undefined
-  for (;;) {
-    const loader = other.loaderOf(tokens)
-    if (loader === undefined) break
-    const next = await loadWaits.next(reading, loader)
-    if (next === 'load') break
-    if (next === 'take over') {
-      tokens = await other.takeOver(tokens)
-      if (other.loaderOf(tokens) === undefined) break
-    }
-    const deadline = store.deadline()
-    found = await reading.lookUp(deadline)
-    const answer = reading.answer(found)
-    if (answer.kind === 'hit') return { answer, tokens }
-    tokens = await reading.acquire(found, deadline, flight)
-  }
-  return { ...(found !== undefined && { found }), tokens }
 }
 
 function hit(
