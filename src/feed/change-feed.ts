@@ -62,6 +62,7 @@ export class Feed implements ChangeFeed {
   #made: Made | undefined
   #running: Promise<void> | undefined
   #stopping = new AbortController()
+  #stopped: Promise<void> | undefined
   #progress: Progress | undefined
 
   constructor(options: ChangeFeedOptions, parts: Partial<FeedParts> = {}) {
@@ -84,6 +85,7 @@ export class Feed implements ChangeFeed {
   async start(): Promise<void> {
     if (this.#running !== undefined) return
     this.#stopping = new AbortController()
+    this.#stopped = new Promise(resolve => this.#stopping.signal.addEventListener('abort', () => resolve()))
     let begun!: () => void
     const isBegun = new Promise<void>(resolve => {
       begun = resolve
@@ -198,8 +200,7 @@ export class Feed implements ChangeFeed {
       const over = Promise.race([stream.ended, control.lost]).then(error => {
         throw error
       })
-      const stopped = new Promise<void>(resolve => this.#stopping.signal.addEventListener('abort', () => resolve()))
-      await Promise.race([over, rounds.run(), beating, stopped])
+      await Promise.race([over, rounds.run(), beating, this.#stopped])
       if (this.#isStopping) await stream.confirm(progress.confirmed)
     } catch (error) {
       if (isInUse(error)) return await this.#wait(begun)

@@ -29,8 +29,8 @@ interface Pending {
   state: State
 }
 
-/** More are not taken in until some are done. */
-const MOST_PENDING = 2_000
+/** More are not taken in until some are done: transactions, and rows that they have changed. */
+const [MOST_PENDING, MOST_ROWS] = [2_000, 50_000]
 /** Between two looks at a transaction that can't be seen yet, in ms. */
 const [FIRST_LOOK_MS, LONGEST_LOOK_MS] = [1, 100]
 
@@ -50,7 +50,9 @@ export class Rounds {
   async add(transaction: Transaction): Promise<void> {
     this.#pending.push({ transaction, state: 'told' })
     this.#wake?.()
-    if (this.#pending.length >= MOST_PENDING) await new Promise<void>(resolve => this.#waitingForRoom.push(resolve))
+    const rows = this.#pending.reduce((sum, each) => sum + each.transaction.rows, 0)
+    if (this.#pending.length >= MOST_PENDING || rows >= MOST_ROWS)
+      await new Promise<void>(resolve => this.#waitingForRoom.push(resolve))
   }
 
   /** Where the first transaction that is not done ends; undefined: all are done. */

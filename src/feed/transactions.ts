@@ -112,12 +112,14 @@ export class Transactions {
     const fields = namingFields(model)
     const read = (tuple: Tuple | null | undefined) =>
       tuple === null || tuple === undefined ? undefined : valuesOf(model.definition, tuple, fields)
+    const told = toldFields(model, relation)
     const [old, key] = message.tag === 'insert' ? [null, null] : [message.old, message.key]
     addRowChange(open.effects, model, {
       kind: message.tag,
       before: read((old ?? key) as Tuple | null),
       after: read(message.tag === 'delete' ? undefined : (message.new as Tuple)),
       isWhole: old !== null,
+      isTold: name => told.has(name),
     })
   }
 
@@ -159,4 +161,9 @@ export class Transactions {
 
 function nameOf({ schema, name }: Pgoutput.MessageRelation): string {
   return `${schema}.${name}`
+}
+
+/** The fields of which the value before is told if it changes: those of the replica identity. */
+function toldFields({ definition }: CatalogModel, { keyColumns }: Pgoutput.MessageRelation): ReadonlySet<string> {
+  return new Set(definition.scalars.filter(({ column }) => keyColumns.includes(column)).map(({ name }) => name))
 }

@@ -9,12 +9,14 @@ import { ofModel } from './written-values.js'
 
 export interface RowChange {
   readonly kind: 'insert' | 'update' | 'delete'
-  /** Undefined: it is not told, because the key is the same as after; always told of a delete. */
+  /** Undefined: none of the fields that would be told has changed. Always told of a delete. */
   readonly before: Values | undefined
   /** Undefined for a delete. */
   readonly after: Values | undefined
-  /** Whether `before` has all fields, or only those of the key. */
+  /** Whether `before` has all fields. */
   readonly isWhole: boolean
+  /** Whether a field is part of what identifies the row in the stream: if it changes, its value before is told. */
+  readonly isTold: (field: string) => boolean
 }
 
 /** The fields whose values name what is stale: the primary key, and the foreign keys that lists go by. */
@@ -25,7 +27,7 @@ export const namingFields = ofModel((model): ReadonlySet<string> => {
 
 /** Adds what the change makes stale. */
 export function addRowChange(effects: Effects, model: CatalogModel, change: RowChange): void {
-  const { kind, before, after, isWhole } = change
+  const { kind, before, after, isWhole, isTold } = change
   effects.changed(model)
   if (kind === 'delete') effects.deleted(model)
   if (kind === 'update') effects.columns(model, changedColumns(model, change))
@@ -35,13 +37,12 @@ export function addRowChange(effects: Effects, model: CatalogModel, change: RowC
     if (id === undefined) effects.unnamed(model, 'row')
     else effects.row(model, id, 'row')
   }
+  // The row may have had another id.
+  if (kind === 'update' && !isWhole && model.identity?.names.every(isTold) !== true) effects.unnamed(model, 'key')
   for (const list of model.lists) {
     const names = [...list.foreign.values()]
-    // The parent that the row had is known if its foreign key is, or is part of a key that has not changed.
-    const isKnown =
-      kind === 'insert' ||
-      isWhole ||
-      (before === undefined ? isPartOfKey(model, names) : names.every(name => name in before))
+    // The parent that the row had is known if its foreign key would be told.
+    const isKnown = kind === 'insert' || isWhole || names.every(isTold)
     if (!isKnown) effects.lists(model)
     for (const row of isKnown ? [before, after] : [after]) {
       const tag = row && list.tagOf(row)
@@ -50,11 +51,6 @@ export function addRowChange(effects: Effects, model: CatalogModel, change: RowC
       if (tag === undefined || !list.hasUsableTag()) effects.lists(model)
     }
   }
-}
-
-function isPartOfKey({ definition }: CatalogModel, names: readonly string[]): boolean {
-  const key = definition.primaryKey?.fields.map(({ name }) => name) ?? []
-  return names.every(name => key.includes(name))
 }
 
 /** The columns that may have got another value. */

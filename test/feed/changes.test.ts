@@ -169,6 +169,19 @@ describe.each(['DEFAULT', 'FULL'])('with REPLICA IDENTITY %s', identity => {
   })
 })
 
+it('with REPLICA IDENTITY USING INDEX, which does not tell of a new primary key', async () => {
+  await psql(`ALTER TABLE "User" REPLICA IDENTITY USING INDEX "User_email_key"`)
+  const feed = newFeed()
+  await feed.start()
+  const reader = world.process({ models: MODELS, ttl: '1h' })
+  await caughtUp(feed)
+  await warm(reader)
+  await psql(WRITES['a row that gets another key'] as string)
+  await caughtUp(feed)
+  expect(await staleReads(reader)).toEqual([])
+  await feed.stop()
+})
+
 it('(without a feed, what others write is stale)', async () => {
   const reader = world.process({ models: MODELS, ttl: '1h' })
   await warm(reader)
