@@ -14,6 +14,8 @@ export interface Plan {
   readonly adminUrl: string
   readonly seed: number
   readonly seconds: number
+  /** It goes on until so many kinds of faults have been met, however slow the machine is. Default: 0. */
+  readonly kinds?: number
   readonly processes?: number
   /** Where the keys are. Default: one Redis. */
   readonly on?: PlaceName
@@ -42,10 +44,14 @@ export interface Outcome {
   readonly red: readonly string[]
 }
 
+/** For so many tenths of a second it goes on beyond its time. */
+const MOST_LOOKS = 900
+
 export async function run({
   adminUrl,
   seed,
   seconds,
+  kinds = 0,
   processes = 3,
   on = 'single',
   faults = FAULT_NAMES[on],
@@ -67,6 +73,8 @@ export async function run({
       stage.slots.map(async ({ process: one }) => [one, await one.heap().catch(() => undefined)] as const),
     )
     await Promise.race([sleep(seconds * 800), failed])
+    const met = () => new Set(nemesis.injected.map(({ name }) => name)).size
+    for (let i = 0; i < MOST_LOOKS && met() < kinds; i++) await Promise.race([sleep(100), failed])
     nemesis.end()
     await chaos
 

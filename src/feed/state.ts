@@ -1,4 +1,5 @@
 /** What a feed leaves in Redis: how far it is, for those who read, and what the next one has to know. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from '../redis/connection.js'
 
 export interface FeedState {
@@ -12,6 +13,8 @@ export interface FeedState {
 /** A feed that comes back later starts as one that was never there. */
 const KEPT_MS = 30 * 24 * 3_600_000
 const REDIS_MS = 1_000
+/** For the first connection, and how often it is looked for. */
+const [CONNECT_MS, LOOK_MS] = [10_000, 10]
 
 /**
  * By the clock of Redis: those of processes need not agree.
@@ -39,7 +42,7 @@ export class FeedStateInRedis {
    * @throws where Redis does not answer
    */
   async read(): Promise<FeedState | undefined> {
-    await this.#connection.opened(REDIS_MS)
+    await this.#connected()
     const replies = await this.#connection.send([['get', this.#key]], REDIS_MS)
     const [reply] = replies ?? [new Error('no answer')]
     if (reply instanceof Error) throw new Error(`Redis does not answer: ${reply.message}`)
@@ -50,6 +53,13 @@ export class FeedStateInRedis {
     } catch {
       return undefined
     }
+  }
+
+  /** Waits for the first connection, but not for ever. */
+  async #connected(): Promise<void> {
+    void this.#connection.opened(0)
+    const until = performance.now() + CONNECT_MS
+    while (!this.#connection.ready && performance.now() < until) await sleep(LOOK_MS)
   }
 
   /** @param ageMs - for how long the feed has not done everything; undefined: it is not known */
