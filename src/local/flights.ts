@@ -69,6 +69,9 @@ export class Flight<Shared> extends NestedLoad {
   readonly #longestWaitMs: number
   /** When it was waited for first. */
   #awaitedSince: number | undefined
+  /** By how long it is waited for. */
+  readonly #late = new Map<number, Promise<FlightOutcome<Shared>>>()
+  readonly #timers: NodeJS.Timeout[] = []
   #closedAt = Number.POSITIVE_INFINITY
   /** Undefined once it has ended. */
   #atEnd: (() => void)[] | undefined = []
@@ -105,20 +108,26 @@ export class Flight<Shared> extends NestedLoad {
    */
   async wait(longestMs = this.#longestWaitMs, lateAnswer?: Promise<Shared>): Promise<FlightOutcome<Shared>> {
     this.registerWithEnclosing()
-    const now = performance.now()
-    this.#awaitedSince ??= now
-    const leftMs = longestMs - (now - this.#awaitedSince)
     const outcomes = lateAnswer === undefined ? [this.#outcome] : [this.#outcome, lateAnswer.then(loaded)]
-    if (leftMs > LONGEST_TIMER_MS) return Promise.race(outcomes)
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<FlightOutcome<Shared>>(resolve => {
-      // Whole ms: a fraction is cut off, and those that came later would go on a millisecond before the first one.
-      timer = setTimeout(resolve, Math.ceil(Math.max(0, leftMs)), TIMEOUT)
-    })
-    const outcome = await Promise.race([...outcomes, late])
-    clearTimeout(timer)
+    const outcome = await Promise.race([...outcomes, ...this.#lateAfter(longestMs)])
     if (outcome.kind === 'timeout') this.#leavePlace()
     return outcome
+  }
+
+  /** One timer for all that wait as long: with timers of their own, some would go on in a later turn of the event loop. */
+  #lateAfter(longestMs: number): Promise<FlightOutcome<Shared>>[] {
+    const now = performance.now()
+    this.#awaitedSince ??= now
+    const leftMs = Math.max(0, longestMs - (now - this.#awaitedSince))
+    if (leftMs > LONGEST_TIMER_MS) return []
+    let late = this.#late.get(longestMs)
+    if (late === undefined) {
+      late = new Promise(resolve => {
+        this.#timers.push(setTimeout(resolve, Math.ceil(leftMs), TIMEOUT))
+      })
+      this.#late.set(longestMs, late)
+    }
+    return [late]
   }
 
   /** What it finds, as soon as it has found it; never settles when the load fails. */
@@ -136,6 +145,7 @@ export class Flight<Shared> extends NestedLoad {
   /** @param shared - undefined: the load failed, or what it found can't be copied; `stored`: another process has loaded it */
   end(shared: Shared | undefined, stored = false): void {
     this.ended()
+    for (const timer of this.#timers) clearTimeout(timer)
     for (const run of this.#atEnd ?? []) run()
     this.#atEnd = undefined
     this.#leavePlace()
