@@ -18,10 +18,11 @@ import { invalidate } from '../write/invalidate.js'
 import { Control } from './control.js'
 import { FeedError } from './feed-error.js'
 import { type ChangeFeedOptions, checkFeedOptions, type FeedConfig } from './options.js'
+import { type Lsn, lsnOf, textOfLsn } from './lsn.js'
 import { Progress } from './progress.js'
 import { Rounds } from './rounds.js'
 import { checkedPlace, type SetUp, setUp, tearDown } from './set-up.js'
-import { FeedStateInRedis } from './state.js'
+import { type FeedState, FeedStateInRedis } from './state.js'
 import { Stream } from './stream.js'
 import { Transactions } from './transactions.js'
 import type { ChangeFeed, FeedEvent, FeedPhase, FeedStatus } from './types.js'
@@ -152,9 +153,11 @@ export class Feed implements ChangeFeed {
     const left = await state.read()
     const slot = await control.slot(name)
     if (slot?.isActive === true) return this.#wait(begun)
-    const { done } = await setUp(control, context.catalog, this.#config)
+    const { done, tables } = await setUp(control, context.catalog, this.#config)
     const { confirmed } = (await control.slot(name)) ?? { confirmed: 0n }
     const progress = new Progress(confirmed)
+    /** What Postgres may be told: Redis has it. */
+    let known = confirmed
     const source = `${context.database.facts?.source.id} ${timeline}`
     const transactions = new Transactions(
       {
@@ -189,19 +192,24 @@ export class Feed implements ChangeFeed {
     try {
       await stream.start()
       // Only now is it certain that no other feed has the slot.
-      const why = whyResync(left, { slot: name, source }, done)
+      const why = whyResync(left, { slot: name, source, tables, confirmed }, done)
       if (why !== undefined) await this.#resync(context, why)
       this.#progress = progress
       this.#phase('running')
       begun()
-      const beating = this.#beat(control, stream, progress, () =>
-        state.leave({ slot: name, source, forms: Object.fromEntries(transactions.forms) }, this.#lagMs),
-      )
+      const confirm = async () => {
+        const place = progress.confirmed
+        const forms = Object.fromEntries(transactions.forms)
+        const isLeft = await state.leave({ slot: name, source, done: textOfLsn(place), tables, forms }, this.#lagMs)
+        if (isLeft) known = place
+        await stream.confirm(known)
+      }
+      const beating = this.#beat(control, progress, confirm)
       const over = Promise.race([stream.ended, control.lost]).then(error => {
         throw error
       })
       await Promise.race([over, rounds.run(), beating, this.#stopped])
-      if (this.#isStopping) await stream.confirm(progress.confirmed)
+      if (this.#isStopping) await confirm()
     } catch (error) {
       if (isInUse(error)) return await this.#wait(begun)
       throw error
@@ -220,14 +228,13 @@ export class Feed implements ChangeFeed {
   }
 
   /** Confirms, and says how far it is. Rejects when the database does not answer. */
-  async #beat(control: Control, stream: Stream, progress: Progress, leave: () => Promise<boolean>): Promise<void> {
+  async #beat(control: Control, progress: Progress, confirm: () => Promise<void>): Promise<void> {
     const { heartbeatMs, slot } = this.#config
     while (!this.#isStopping) {
       const at = performance.now()
       progress.note(at, await control.walEnd())
-      await stream.confirm(progress.confirmed)
+      await confirm()
       this.#status.retainedBytes = (await control.slot(slot))?.retainedBytes ?? 0
-      await leave()
       await this.#sleep(heartbeatMs - (performance.now() - at))
     }
   }
@@ -329,16 +336,19 @@ export class Feed implements ChangeFeed {
 
 /** Why changes may have been missed; undefined: they were not. */
 function whyResync(
-  left: { readonly slot: string; readonly source: string } | undefined,
-  now: { readonly slot: string; readonly source: string },
+  left: FeedState | undefined,
+  now: Pick<FeedState, 'slot' | 'source' | 'tables'> & { readonly confirmed: Lsn },
   done: readonly string[],
 ): string | undefined {
   if (done.some(sql => sql.includes('pg_create_logical_replication_slot'))) {
     return 'the slot is new: what was committed before it is not in it'
   }
-  if (done.some(sql => sql.includes('PUBLICATION'))) return 'tables were not published'
   if (left === undefined) return 'no feed has left in Redis how far it was'
   if (left.slot !== now.slot) return `the last feed used another slot, ${left.slot}`
+  if (lsnOf(left.done) < now.confirmed)
+    return 'the slot is further than the last feed was: it was made anew, or read by another program'
+  const isPublished = !done.some(sql => sql.includes('PUBLICATION'))
+  if (!isPublished || now.tables.some(table => !left.tables.includes(table))) return 'tables were not published'
   return left.source === now.source ? undefined : 'another server has taken over, or the database was restored'
 }
 

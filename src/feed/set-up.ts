@@ -13,6 +13,8 @@ export interface SetUp {
   /** Each statement that was run. */
   readonly done: readonly string[]
   readonly advice: readonly Advice[]
+  /** Tables that are followed. */
+  readonly tables: readonly string[]
 }
 
 export interface Advice {
@@ -70,7 +72,12 @@ export async function setUp(control: Control, catalog: Catalog, names: Names): P
   if (slot !== undefined) checkSlot(slot, names, place)
   if (slot?.isLost === true) await run(dropSlot(names.slot))
   if (slot === undefined || slot.isLost) await run(createSlot(names.slot, place))
-  return { done, advice: adviceOf(tables, catalog, control.schemaName) }
+  const followed = tables.filter(({ isPublished }) => isPublished)
+  return {
+    done,
+    advice: adviceOf(tables, catalog, control.schemaName),
+    tables: [...followed, ...missing].map(({ name }) => name),
+  }
 }
 
 /** Drops slot and publication, if they are there. Answers what was run. */

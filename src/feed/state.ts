@@ -6,6 +6,10 @@ export interface FeedState {
   readonly slot: string
   /** Which database, and which timeline of it. */
   readonly source: string
+  /** Everything before this place in the WAL is done. It is left here before it is confirmed, so a slot that is further has left something out. */
+  readonly done: string
+  /** Tables that were published. */
+  readonly tables: readonly string[]
   /** What each table was when it was told of last. */
   readonly forms: Readonly<Record<string, string>>
 }

@@ -166,6 +166,34 @@ it('after another server has taken over, everything is invalidated', async () =>
   expect(resyncs(events)).toEqual(['another server has taken over, or the database was restored'])
 })
 
+it('a slot that was dropped and made again while no feed ran, and a table that was published meanwhile, are noticed', async () => {
+  const feed = newFeed({ slot: 'again', publication: 'again' })
+  const events = eventsOf(feed)
+  await feed.start()
+  const reader = world.process({ ttl: '1h' })
+  const id = await newUser(world)
+  await caughtUp(feed)
+  await inUse(reader, id)
+  await feed.stop()
+  await feed.teardown()
+  // Neither slot has it.
+  await world.plain.user.update({ where: { id }, data: { name: 'v1' } })
+  await feed.setup()
+  events.length = 0
+  await feed.start()
+  expect(resyncs(events)).toEqual([
+    'the slot is further than the last feed was: it was made anew, or read by another program',
+  ])
+  expect(await nameOf(reader, id)).toBe('v1')
+  await caughtUp(feed)
+  await feed.stop()
+  await sql('ALTER PUBLICATION again DROP TABLE "Tag"')
+  await feed.start()
+  await caughtUp(feed)
+  await feed.stop()
+  expect(resyncs(events).slice(1)).toEqual(['tables were not published'])
+})
+
 const cluster = useCluster()
 
 it('on a Redis Cluster', async () => {
