@@ -5,34 +5,21 @@
  * whatever crashes. Whatever may have been missed (a slot that is new or was lost, another server in the place of the primary) ends
  * in an invalidation of everything.
  */
-import { createContext } from '../assemble.js'
-import { prefixFor } from '../check-options.js'
 import type { Context } from '../context.js'
-import { Events } from '../events.js'
 import { Log } from '../log.js'
 import { anyWrite, Effects } from '../plan/effects.js'
-import { Connection } from '../redis/connection.js'
-import { OwnClient } from '../redis/own-client.js'
-import { feedKey } from '../wire/keys.js'
 import { invalidate } from '../write/invalidate.js'
 import { Control } from './control.js'
-import { FeedError } from './feed-error.js'
 import { type ChangeFeedOptions, checkFeedOptions, type FeedConfig } from './options.js'
-import { type Lsn, lsnOf, textOfLsn } from './lsn.js'
+import { type InRedis, openRedis } from './in-redis.js'
+import { textOfLsn } from './lsn.js'
 import { Progress } from './progress.js'
+import { whyResync } from './resync.js'
 import { Rounds } from './rounds.js'
 import { checkedPlace, type SetUp, setUp, tearDown } from './set-up.js'
-import { type FeedState, FeedStateInRedis } from './state.js'
 import { Stream } from './stream.js'
 import { Transactions } from './transactions.js'
 import type { ChangeFeed, FeedEvent, FeedPhase, FeedStatus } from './types.js'
-
-/** What writes to Redis. */
-interface Made {
-  readonly context: Context
-  readonly connection: Connection
-  readonly state: FeedStateInRedis
-}
 
 /** For tests. */
 export interface FeedParts {
@@ -60,7 +47,7 @@ export class Feed implements ChangeFeed {
     resyncs: 0,
     errors: 0,
   }
-  #made: Made | undefined
+  #made: InRedis | undefined
   #running: Promise<void> | undefined
   #stopping = new AbortController()
   #stopped: Promise<void> | undefined
@@ -288,27 +275,9 @@ export class Feed implements ChangeFeed {
     }
   }
 
-  /** What writes to Redis: made once the database has said which one it is. */
-  async #contextOf(control: Control): Promise<Made> {
-    if (this.#made !== undefined) return this.#made
-    const { cache, schema } = this.#config
-    const { redis, prefix } = cache
-    const schemas = [...schema.models.values()].flatMap(({ databaseSchema }) => databaseSchema ?? [])
-    const database = await control.facts([...new Set(schemas)])
-    const known = typeof prefix === 'string' ? prefix : prefixFor(prefix, database.facts?.source)
-    if (redis === undefined) throw new FeedError('redis must be a URL or a client, got undefined')
-    const events = new Events(false, this.#log)
-    const context = createContext(
-      { ...cache, redis, prefix: known },
-      { schema, Decimal: NoDecimal },
-      { database, events },
-      {},
-    )
-    const client =
-      typeof redis === 'string' ? OwnClient.of(redis) : (redis as ConstructorParameters<typeof Connection>[0])
-    const connection = new Connection(client, false, context.buckets.slots[0])
-    const state = new FeedStateInRedis(connection, feedKey(context.buckets))
-    this.#made = { context, connection, state }
+  /** Made once the database has said which one it is. */
+  async #contextOf(control: Control): Promise<InRedis> {
+    this.#made ??= await openRedis(this.#config, control, this.#log)
     return this.#made
   }
 
@@ -334,29 +303,6 @@ export class Feed implements ChangeFeed {
   }
 }
 
-/** Why changes may have been missed; undefined: they were not. */
-function whyResync(
-  left: FeedState | undefined,
-  now: Pick<FeedState, 'slot' | 'source' | 'tables'> & { readonly confirmed: Lsn },
-  done: readonly string[],
-): string | undefined {
-  if (done.some(sql => sql.includes('pg_create_logical_replication_slot'))) {
-    return 'the slot is new: what was committed before it is not in it'
-  }
-  if (left === undefined) return 'no feed has left in Redis how far it was'
-  if (left.slot !== now.slot) return `the last feed used another slot, ${left.slot}`
-  if (lsnOf(left.done) < now.confirmed)
-    return 'the slot is further than the last feed was: it was made anew, or read by another program'
-  const isPublished = !done.some(sql => sql.includes('PUBLICATION'))
-  if (!isPublished || now.tables.some(table => !left.tables.includes(table))) return 'tables were not published'
-  return left.source === now.source ? undefined : 'another server has taken over, or the database was restored'
-}
-
 function isInUse(error: unknown): boolean {
   return (error as { readonly code?: unknown } | null)?.code === OBJECT_IN_USE
-}
-
-/** Rows are not read here. */
-class NoDecimal {
-  readonly e = 0
 }
