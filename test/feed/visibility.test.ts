@@ -62,6 +62,24 @@ async function configure(admin: Client, setting: string): Promise<void> {
   await admin.query('SELECT pg_reload_conf()')
 }
 
+/** The setting is in force once a commit waits: each process of Postgres reads it at a time of its own. */
+async function commitsWait(admin: Client): Promise<void> {
+  const waiting = async () =>
+    (await admin.query(`SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = current_database()`))
+      .rowCount
+  await expect
+    .poll(async () => {
+      const probe = await session()
+      const ended = probe.query(`SELECT pg_logical_emit_message(true, 'probe', '')`).then(() => true)
+      void ended.finally(() => probe.end()).catch(() => undefined)
+      while (!(await Promise.race([ended, nextLook()]))) if ((await waiting()) !== 0) return true
+      return false
+    })
+    .toBe(true)
+}
+
+const nextLook = () => new Promise<false>(resolve => setTimeout(resolve, 10, false))
+
 /** What a reader answers that has loaded the row between the moment when it was told of and the one when it was seen. */
 async function filledInBetween(parts: typeof Rounds): Promise<string | null | undefined> {
   const feed = newFeed({}, { Rounds: parts })
@@ -74,11 +92,7 @@ async function filledInBetween(parts: typeof Rounds): Promise<string | null | un
   const key = `${world.prefix}User:${id}`
   try {
     await configure(admin, `SET synchronous_standby_names = 'nobody'`)
-    await expect
-      .poll(async () => (await admin.query('SHOW synchronous_standby_names')).rows[0])
-      .toEqual({
-        synchronous_standby_names: 'nobody',
-      })
+    await commitsWait(admin)
     const writing = writer.query(`UPDATE "User" SET name = 'v1' WHERE id = ${id}`)
     if (parts !== LateOnly) {
       // Told of, and invalidated; its commit still waits.
