@@ -70,8 +70,10 @@ async function commitsWait(admin: Client): Promise<void> {
   await expect
     .poll(async () => {
       const probe = await session()
-      const ended = probe.query(`SELECT pg_logical_emit_message(true, 'probe', '')`).then(() => true)
-      void ended.finally(() => probe.end()).catch(() => undefined)
+      const ended = probe.query(`SELECT pg_logical_emit_message(true, 'probe', '')`).then(() => {
+        void probe.end()
+        return true
+      })
       while (!(await Promise.race([ended, nextLook()]))) if ((await waiting()) !== 0) return true
       return false
     })
