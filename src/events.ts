@@ -340,10 +340,11 @@ async function afterwards<T>(run: () => Promise<T>, then: () => void): Promise<T
   }
 }
 
-function tell(listener: Emit, event: CacheEvent): void {
+/** @param of - what is listened to */
+export function tell<Event>(listener: (event: Event) => void, event: Event, of = '$cache.on()'): void {
   try {
     listener(event)
   } catch (error) {
-    process.emitWarning(`A listener of $cache.on() threw: ${String(error)}`, 'CacheAsideWarning')
+    process.emitWarning(`A listener of ${of} threw: ${String(error)}`, 'CacheAsideWarning')
   }
 }

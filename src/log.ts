@@ -28,15 +28,17 @@ export class Log implements EventLog {
   /** Frequent events are not logged. */
   event(event: CacheEvent): void {
     if (this.#logger === undefined || this.#ended) return
-    if (event.type === 'error' || event.type === 'warning') this.#say(event.code, event.message)
+    if (event.type === 'error' || event.type === 'warning') this.say(event.code, event.message)
     if (event.type !== 'redis') return
     const what = (event.share ?? 0) === 0 ? 'Redis is not used' : 'Redis is used in part'
-    if (!event.usable) this.#say('redis', `${what}: ${event.why}. Reads go to the database until it is.`)
-    else if (!this.#wasUsable) this.#say('redis', 'Redis is used again.')
+    if (!event.usable) this.say('redis', `${what}: ${event.why}. Reads go to the database until it is.`)
+    else if (!this.#wasUsable) this.say('redis', 'Redis is used again.')
     this.#wasUsable = event.usable
   }
 
-  #say(what: string, text: string): void {
+  /** @param what - beside the text: what makes two lines the same */
+  say(what: string, text: string): void {
+    if (this.#ended) return
     const line = `prisma-extension-cache-aside: ${text}`
     const now = performance.now()
     if (now - (this.#saidAt.get(`${what} ${text}`) ?? Number.NEGATIVE_INFINITY) < SAME_LINE_APART_MS) return

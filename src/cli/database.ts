@@ -2,6 +2,7 @@
 import type { Client, QueryResult } from 'pg'
 import type { ScalarField, Schema } from '../schema/schema.js'
 import { Database } from '../source/database.js'
+import { postgresUrl, quoted } from '../source/postgres.js'
 import { messageOf, shownUrl } from './cache.js'
 import { Failure } from './failure.js'
 import type { Entry } from './entry.js'
@@ -24,7 +25,9 @@ export async function connectSql(url: string, schema: Schema): Promise<Sql> {
   const { Client: PgClient } = await import('pg').catch(() => {
     throw new Failure('To look at the database the package pg is needed: npm install pg')
   })
-  const { address, schemaName } = partsOf(url)
+  const parts = postgresUrl(url)
+  if (parts === undefined) throw new Failure(`A database URL begins with postgresql://, got ${shownUrl(url)}`)
+  const { address, schemaName } = parts
   const client = new PgClient({ connectionString: address })
   client.on('error', () => undefined)
   try {
@@ -53,15 +56,6 @@ export async function connectSql(url: string, schema: Schema): Promise<Sql> {
     },
     close: () => client.end(),
   }
-}
-
-/** Prisma's URLs name the Postgres schema, which `pg` does not know. */
-function partsOf(url: string): { address: string; schemaName: string } {
-  const parsed = URL.canParse(url) && /^postgres(?:ql)?:/.test(url) ? new URL(url) : undefined
-  if (parsed === undefined) throw new Failure(`A database URL begins with postgresql://, got ${shownUrl(url)}`)
-  const schemaName = parsed.searchParams.get('schema') ?? 'public'
-  parsed.searchParams.delete('schema')
-  return { address: parsed.href, schemaName }
 }
 
 async function textsOf(client: Client, text: string): Promise<readonly (string | null)[]> {
@@ -101,10 +95,6 @@ export async function differencesOf(sql: Sql, { name, value, state }: Entry): Pr
     const ours = comparable(field, (value as Record<string, unknown>)[field.name])
     return isSameText(field, ours, theirs) ? [] : [{ column: field.name, database: theirs }]
   })
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
 
 /** A column as one text that is the same for the same value. */

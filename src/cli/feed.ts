@@ -41,15 +41,18 @@ export async function feed(
     throw new Failure('The feed needs the primary. Set DATABASE_URL, or write --database postgresql://…')
   }
   const redis = await connect({ url: place.redisUrl, isCluster: place.isCluster })
+  const say = (text: string) =>
+    printer.isJson ? printer.json({ at: new Date(), text }) : printer.line(`${new Date().toISOString()} ${text}`)
+  const cluster = place.isCluster ? new Cluster([place.redisUrl as string], { lazyConnect: true }) : undefined
   const options: ChangeFeedOptions = {
     connectionString: databaseUrl,
     // The one that looks whether it is there gives up at the first lost connection.
-    redis: place.isCluster ? new Cluster([place.redisUrl as string]) : place.redisUrl,
+    redis: cluster ?? place.redisUrl,
     prefix,
     schema,
     slot,
     publication,
-    log: true,
+    log: { warn: say },
   }
   try {
     if (what === 'status') {
@@ -68,13 +71,14 @@ export async function feed(
       const done = await own.teardown()
       if (printer.isJson) printer.json({ done })
       else printer.line(done.length === 0 ? 'There was nothing to drop.' : done.join('\n'))
-    } else await follow(own, printer, signal)
+    } else await follow(own, say, signal)
     await own.stop()
     return 0
   } catch (error) {
     throw error instanceof FeedError ? new Failure(error.message) : error
   } finally {
     redis.disconnect()
+    cluster?.disconnect()
   }
 }
 
@@ -94,14 +98,9 @@ function printSetUp(printer: Printer, { done, advice }: Awaited<ReturnType<Chang
 }
 
 /** Until it is told to end. */
-async function follow(own: Feed, printer: Printer, signal: AbortSignal): Promise<void> {
-  const say = (text: string) =>
-    printer.isJson ? printer.json({ at: new Date(), text }) : printer.line(`${new Date().toISOString()} ${text}`)
+async function follow(own: Feed, say: (text: string) => void, signal: AbortSignal): Promise<void> {
   own.on(event => {
     if (event.type === 'phase') say(event.phase === 'waiting' ? 'another feed has the slot: waiting' : event.phase)
-    if (event.type === 'resync') say(`everything was invalidated: ${event.why}`)
-    if (event.type === 'unknown-table') say(`${event.table} is not in the schema: everything was invalidated`)
-    if (event.type === 'error') say(`error: ${event.message}`)
   })
   await own.start()
   const timer = setInterval(() => {

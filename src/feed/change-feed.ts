@@ -6,6 +6,7 @@
  * in an invalidation of everything.
  */
 import type { Context } from '../context.js'
+import { tell } from '../events.js'
 import { Log } from '../log.js'
 import { anyWrite, Effects } from '../plan/effects.js'
 import { invalidate } from '../write/invalidate.js'
@@ -34,7 +35,7 @@ const OBJECT_IN_USE = '55006'
 export class Feed implements ChangeFeed {
   readonly #config: FeedConfig
   readonly #parts: Partial<FeedParts>
-  readonly #log: Log
+  #log: Log
   readonly #listeners = new Set<(event: FeedEvent) => void>()
   readonly #status: FeedStatus = {
     phase: 'stopped',
@@ -72,6 +73,7 @@ export class Feed implements ChangeFeed {
 
   async start(): Promise<void> {
     if (this.#running !== undefined) return
+    this.#log = new Log(this.#config.cache.log)
     this.#stopping = new AbortController()
     this.#stopped = new Promise(resolve => this.#stopping.signal.addEventListener('abort', () => resolve()))
     let begun!: () => void
@@ -95,6 +97,8 @@ export class Feed implements ChangeFeed {
     this.#phase('stopped')
     const made = this.#made
     this.#made = undefined
+    // It ends because the application says so: that is nothing to warn of.
+    this.#log.end()
     await made?.context.close()
     await made?.connection.rest(this.#config.cache.invalidationDeadlineMs)
   }
@@ -293,14 +297,18 @@ export class Feed implements ChangeFeed {
   }
 
   #emit(event: FeedEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event)
-      } catch (error) {
-        process.emitWarning(`A listener of a change feed threw: ${String(error)}`, 'CacheAsideWarning')
-      }
-    }
+    const line = lineOf(event)
+    if (line !== undefined) this.#log.say('feed', line)
+    for (const listener of this.#listeners) tell(listener, event, 'a change feed')
   }
+}
+
+/** For people; undefined: nothing is wrong. */
+function lineOf(event: FeedEvent): string | undefined {
+  if (event.type === 'error') return `The change feed was interrupted: ${event.message}.`
+  if (event.type === 'resync') return `The change feed has invalidated everything: ${event.why}.`
+  if (event.type !== 'unknown-table') return undefined
+  return `${event.table} has changed, and is not in the schema: the change feed has invalidated everything.`
 }
 
 function isInUse(error: unknown): boolean {

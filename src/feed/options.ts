@@ -8,6 +8,7 @@ import { checkPolicies } from '../plan/check-models.js'
 import { factsOf } from '../prisma7/client.js'
 import type { Schema } from '../schema/schema.js'
 import { schemaFrom } from '../schema/schema-file.js'
+import { postgresUrl } from '../source/postgres.js'
 import { FeedError } from './feed-error.js'
 
 export interface ChangeFeedOptions {
@@ -102,15 +103,11 @@ function connectionOf({
         'Write connectionString: process.env.DATABASE_URL',
     )
   }
-  // The URL may have a password: no message contains it.
-  if (!/^postgres(?:ql)?:\/\//.test(connectionString) || !URL.canParse(connectionString)) {
+  const parts = postgresUrl(connectionString)
+  // It may have a password: no message contains it.
+  if (parts === undefined)
     throw new FeedError('connectionString must be a URL of postgresql://, got one of another form')
-  }
-  const url = new URL(connectionString)
-  const schemaName = url.searchParams.get('schema') ?? 'public'
-  // Prisma's own, which `pg` does not know.
-  for (const name of ['schema', 'connection_limit', 'pool_timeout', 'pgbouncer']) url.searchParams.delete(name)
-  return { connection: { connectionString: url.href }, schemaName }
+  return { connection: { connectionString: parts.address }, schemaName: parts.schemaName }
 }
 
 function schemaOf({ prisma, schema }: ChangeFeedOptions): Schema {

@@ -1,5 +1,6 @@
 /** What the feed needs in the database: a publication of the tables, and a slot. Makes it, checks it, and drops it. */
 import type { Catalog } from '../plan/catalog.js'
+import { quoted } from '../source/postgres.js'
 import type { Control, Place, PublishedTable, Slot } from './control.js'
 import { FeedError } from './feed-error.js'
 
@@ -161,8 +162,4 @@ function adviceOf(tables: readonly PublishedTable[], catalog: Catalog, schemaNam
       'Postgres does not tell the foreign keys that a row had before, so each change of one drops all lists of these rows'
     return [{ table: name, why, sql: full }]
   })
-}
-
-export function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

@@ -215,7 +215,8 @@ it('a writer that ends between COMMIT and DEL: what it wrote is fresh once the f
 })
 
 it('a table that is not in the schema: everything is invalidated, and an event says so', async () => {
-  const feed = newFeed({ slot: 'strange', publication: 'strange' })
+  const lines: string[] = []
+  const feed = newFeed({ slot: 'strange', publication: 'strange', log: { warn: line => lines.push(line) } })
   const events = eventsOf(feed)
   await feed.start()
   await world.plain.$executeRawUnsafe(`CREATE TABLE stranger (id int PRIMARY KEY)`)
@@ -224,6 +225,11 @@ it('a table that is not in the schema: everything is invalidated, and an event s
   await world.plain.$executeRawUnsafe(`INSERT INTO stranger VALUES (1)`)
   await caughtUp(feed)
   expect(events).toContainEqual({ type: 'unknown-table', table: 'public.stranger' })
+  expect(lines.at(-1)).toContain(
+    'public.stranger has changed, and is not in the schema: the change feed has invalidated everything.',
+  )
   expect(await reader.countSql(readAll)).toBeGreaterThan(0)
+  const said = lines.length
   await feed.stop()
+  expect(lines.slice(said)).toEqual([])
 })
