@@ -1,4 +1,6 @@
 /** What the feed needs in the database: it makes it, says who has to make it where it may not, and makes it again when it was lost. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { Client } from 'pg'
 import { expect, it } from 'vitest'
 import type { FeedEvent } from '../../src/feed/types.js'
@@ -147,24 +149,30 @@ it('a slot whose WAL the server has removed is made again, and everything is inv
   expect(await nameOf(reader, id)).toBe('v1')
 }, 60_000)
 
-it('after another server has taken over, everything is invalidated', async () => {
+it('after a promotion everything is invalidated, without anybody’s help', async () => {
   const feed = newFeed({ slot: 'failover', publication: 'failover' })
   const events = eventsOf(feed)
   await feed.start()
+  const reader = world.process({ ttl: '1h' })
+  const id = await newUser(world)
   await caughtUp(feed)
-  const key = `${world.prefix}@feed`
-  await expect.poll(() => world.redis.get(key)).toContain('"slot":"failover"')
-  await feed.stop()
+  await inUse(reader, id)
+  await expect.poll(() => world.redis.get(`${world.prefix}@feed`)).toContain('"slot":"failover"')
   events.length = 0
-  await feed.start()
-  expect(resyncs(events)).toEqual([])
-  await feed.stop()
-  // The last feed has seen another timeline of this database.
-  const left = (await world.redis.get(key)) as string
-  await world.redis.set(key, left.replace(/ (\d{8})"/, ' 000000FF"'))
-  await feed.start()
+  // It comes back as a replica of no server, with its slot, and is promoted: another timeline.
+  await writeFile(join(postgres.dir, 'data/standby.signal'), '')
+  const restarted = postgres.restart()
+  await expect
+    .poll(() => events.flatMap(event => (event.type === 'error' ? [event.message] : [])).join(), { timeout: 20_000 })
+    .toContain('The database is a replica: connect to the primary')
+  await sql('SELECT pg_promote()')
+  await restarted
+  await expect.poll(() => feed.status().phase, { timeout: 20_000 }).toBe('running')
   expect(resyncs(events)).toEqual(['another server has taken over, or the database was restored'])
-})
+  await world.plain.user.update({ where: { id }, data: { name: 'v1' } })
+  await caughtUp(feed)
+  expect(await nameOf(reader, id)).toBe('v1')
+}, 60_000)
 
 it('a slot that was dropped and made again while no feed ran, and a table that was published meanwhile, are noticed', async () => {
   const feed = newFeed({ slot: 'again', publication: 'again' })
