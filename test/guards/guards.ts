@@ -169,8 +169,8 @@ const sharing: readonly Guard[] = [
     name: 'a load that hangs',
     without: 'its followers hang with it',
     file: 'local/flights.ts',
-    find: 'const outcome = await Promise.race([...outcomes, late])',
-    instead: 'const outcome = await Promise.race(outcomes)',
+    find: 'Promise.race([...outcomes, ...this.#lateAfter(longestMs)])',
+    instead: 'Promise.race(outcomes)',
     tests: ['local/flights.test.ts', 'promises/hanging.test.ts'],
   },
 ]
