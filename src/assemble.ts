@@ -15,7 +15,7 @@ import { policyOf } from './check-options.js'
 import { lazily } from './memo.js'
 import type { Config, Policy, QueryConfig } from './options.js'
 import { buildCatalog } from './plan/build-catalog.js'
-import type { Catalog, Collations } from './plan/catalog.js'
+import type { Catalog, CatalogModel, Collations } from './plan/catalog.js'
 import { Effects } from './plan/effects.js'
 import type { ClientFacts } from './prisma7/client.js'
 import { FindUniqueBatches, type hasHooksBehind, transactionOf } from './prisma7/operation.js'
@@ -25,7 +25,8 @@ import { type AnyHealth, ClusterHealth } from './redis/cluster-health.js'
 import { type AnyStore, ClusterStore } from './redis/cluster-store.js'
 import { Connection } from './redis/connection.js'
 import { Health } from './redis/health.js'
-import { OwnClient } from './redis/own-client.js'
+import { NearCaches, type NearParts } from './redis/near-caches.js'
+import { isOwnClient, OwnClient } from './redis/own-client.js'
 import { Trips } from './redis/trips.js'
 import { Store } from './redis/store.js'
 import { Access } from './source/access.js'
@@ -49,6 +50,7 @@ export interface Overrides {
   readonly Effects: new () => Effects
   readonly Access: typeof Access
   readonly Fleet: typeof Fleet
+  readonly nearParts: Partial<NearParts>
   readonly transactionOf: typeof transactionOf
   readonly hasHooksBehind: typeof hasHooksBehind
   readonly collations: Collations
@@ -93,7 +95,7 @@ export function createContext(
   const buckets = new Buckets(prefix, 'isCluster' in client && client.isCluster)
   const catalog = catalogOf(config, buckets, ofClient, overrides.collations ?? database)
   const source = () => overrides.source ?? database.facts?.source.id
-  const { store, health, fleet, reports } = inRedis(config, { client, buckets, catalog, source, events }, overrides)
+  const { store, health, fleet, reports, near } = inRedis(config, { client, buckets, catalog, source, events }, overrides)
 
   const signature = Buffer.alloc(8)
   database.whenKnown(() => {
@@ -129,6 +131,7 @@ export function createContext(
     probe,
     store,
     health,
+    near,
     database,
     access: new (overrides.Access ?? Access)(catalog, database),
     fleet,
@@ -148,9 +151,13 @@ export function createContext(
     hooksAreSameForAll: config.hooksBehind === 'same-for-all',
     enabled,
     warnOfHooks: once(() => warnOfHooks(events)),
-    rest: () => health.rest(invalidationDeadlineMs),
+    rest: () => {
+      near?.close()
+      return health.rest(invalidationDeadlineMs)
+    },
     async close() {
       probe?.close()
+      near?.close()
       reports.close()
       const openHolds = store.close()
       const pendingInvalidations = await health.close(invalidationDeadlineMs)
@@ -175,6 +182,7 @@ interface InRedis {
   readonly health: AnyHealth
   readonly fleet: AnyFleet
   readonly reports: Reports
+  readonly near: NearCaches | undefined
 }
 
 /** What uses Redis: on a Cluster once for each bucket. */
@@ -187,6 +195,7 @@ function inRedis(config: ContextConfig, made: Made, overrides: Partial<Overrides
   const names = epochsOf(catalog, buckets.prefix)
   const version = ownVersion(catalog, buckets.prefix)
   const [clock, trips] = [new Clock(), new Trips()]
+  const near = nearOf(config, made, overrides)
 
   const each = buckets.prefixes.map((prefix, bucket) => {
     const emit = isCluster ? health.emitOf(bucket) : events.emit
@@ -214,10 +223,11 @@ function inRedis(config: ContextConfig, made: Made, overrides: Partial<Overrides
       tagMs: tagMsOf(config),
       tokenMs: overrides.tokenMs,
       touch: () => all.fleet.touch(),
+      near: near?.add(connection, ownHealth, { prefix, slot: buckets.slots[bucket], nameIn: name => buckets.nameIn(bucket, name) }),
       shared: isCluster ? { bucket, clock, trips } : undefined,
     })
     health.add(ownHealth)
-    return { store, health: ownHealth, fleet, reports }
+    return { store, health: ownHealth, fleet, reports, near }
   })
   const stores = each.map(({ store }) => store)
   const all: InRedis = isCluster
@@ -226,9 +236,24 @@ function inRedis(config: ContextConfig, made: Made, overrides: Partial<Overrides
         health,
         fleet: new Fleets(each.map(({ fleet }) => fleet)),
         reports: each[0]?.reports as Reports,
+        near,
       }
     : (each[0] as InRedis)
   return all
+}
+
+/** @returns undefined where nothing is kept in this process */
+function nearOf(
+  { near, policies, enabled }: ContextConfig,
+  { client, catalog, events }: Made,
+  { nearParts }: Partial<Overrides>,
+): NearCaches | undefined {
+  if (near === undefined || !enabled) return undefined
+  const exceptions = [...policies].flatMap(([model, policy]) =>
+    policy.near === undefined || policy.near === near.byDefault ? [] : [(catalog.get(model) as CatalogModel).keys.hold],
+  )
+  const redis = isOwnClient(client) ? client.redis : client
+  return new NearCaches(near, { redis, exceptions, emit: events.emit, parts: nearParts })
 }
 
 /** @returns undefined where no model depends on the change feed */

@@ -14,6 +14,7 @@ import type { ClientTraits } from './plan/selection.js'
 import { anyWriteTo, outsideWrite, planWrite } from './plan/write.js'
 import { checkGetOrSet, getOrSet, type GetOrSetOptions } from './read/get-or-set.js'
 import { planOf } from './read/model-read.js'
+import type { NearStats } from './redis/near-caches.js'
 import type { Session } from './session.js'
 import type { Wheres } from './types.js'
 import { tagKey, valuesEpoch } from './wire/keys.js'
@@ -121,11 +122,18 @@ interface CacheOf<Where> {
   /**
    * Counters since the start of this process; `usable`, whether reads use Redis now (not before the first of them, which
    * connects); `share`, for which part of the keys they do, from 0 to 1; `pendingInvalidations`, how many invalidations wait until Redis can be
-   * reached; and `otherVersions`, how many other versions of the schema are in use under the same prefix.
+   * reached; `otherVersions`, how many other versions of the schema are in use under the same prefix; and `near`, what the near cache holds
+   * and has answered, where there is one.
    *
    * @example const { hits, misses, pendingInvalidations } = prisma.$cache.stats()
    */
-  stats(): Stats & { usable: boolean; share: number; pendingInvalidations: number; otherVersions: number }
+  stats(): Stats & {
+    usable: boolean
+    share: number
+    pendingInvalidations: number
+    otherVersions: number
+    near: NearStats | undefined
+  }
 
   /**
    * Calls `listener` with each event. Events are built only while there is a listener. The same events are published on
@@ -291,6 +299,7 @@ export function cacheApi<Client>(
         share: enabled ? (context?.health.share ?? Number(usable)) : 0,
         pendingInvalidations: context?.health.pending ?? 0,
         otherVersions: context?.fleet.others ?? 0,
+        near: context?.near?.stats,
       }
     },
     on: listener => session.events.on(listener),

@@ -2,7 +2,7 @@
 import type { Cluster, Redis } from 'ioredis'
 import { CacheAsideError, shown } from './errors.js'
 import type { Logger } from './log.js'
-import type { CacheAsideOptions, Config, Policy, PrefixOf, ProbeConfig, QueryConfig } from './options.js'
+import type { CacheAsideOptions, Config, NearConfig, Policy, PrefixOf, ProbeConfig, QueryConfig } from './options.js'
 
 const KNOWN = [
   'redis',
@@ -19,6 +19,7 @@ const KNOWN = [
   'front',
   'probe',
   'waitForLoadMs',
+  'near',
 ]
 const KNOWN_OF_MODEL = [
   'ttl',
@@ -30,6 +31,7 @@ const KNOWN_OF_MODEL = [
   'maxBytes',
   'jitter',
   'externalWrites',
+  'near',
 ]
 const DEFAULT_TTL = 3600
 const DEFAULT_NEGATIVE_TTL = 5
@@ -45,10 +47,11 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
   refuseUnknown(options, KNOWN, 'option')
   const ttlMs = duration('ttl', options.ttl ?? DEFAULT_TTL)
   const enabled = checkBoolean('enabled', options.enabled ?? true)
+  const policies = checkModels(options.models, ttlMs)
   return {
     redis: checkRedis(options.redis, enabled),
     ttlMs,
-    policies: checkModels(options.models, ttlMs),
+    policies,
     triggers: checkTriggers(options.triggers ?? {}),
     prefix: checkPrefix(options.prefix ?? ''),
     enabled,
@@ -65,6 +68,7 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
       options.waitForLoadMs === undefined
         ? undefined
         : checkRange('waitForLoadMs', options.waitForLoadMs, 0, 60_000, 'milliseconds'),
+    near: checkNear(options.near ?? false, policies),
     deadlineMs: checkRange('deadlineMs', options.deadlineMs ?? 50, 1, 60_000, 'milliseconds'),
     invalidationDeadlineMs: checkRange(
       'invalidationDeadlineMs',
@@ -106,6 +110,24 @@ export function policyOf(name: string, value: unknown, defaultTtlMs: number): Po
     maxBytes: checkRange(`models.${name}.maxBytes`, given.maxBytes ?? 1_048_576, 1, 512 * 1_048_576, 'bytes'),
     jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
     maxStaleMs: given.externalWrites === undefined ? undefined : checkExternal(name, given.externalWrites),
+    near: given.near === undefined ? undefined : checkBoolean(`models.${name}.near`, given.near),
+  }
+}
+
+/** Undefined: nothing is kept in this process. */
+function checkNear(value: unknown, policies: ReadonlyMap<string, Policy>): NearConfig | undefined {
+  if (typeof value !== 'boolean' && !isPlainObject(value)) {
+    throw wrong(`near must be true, false or an object, got ${shown(value)}. Write near: { maxBytes: 64 * 1024 * 1024 }.`)
+  }
+  const byDefault = value !== false
+  if (!byDefault && ![...policies.values()].some(({ near }) => near)) return undefined
+  const given = isPlainObject(value) ? value : {}
+  refuseUnknown(given, ['max', 'maxBytes', 'maxStaleMs'], 'option of near')
+  return {
+    byDefault,
+    max: Math.floor(checkRange('near.max', given.max ?? 100_000, 1, 10_000_000, 'entries')),
+    maxBytes: Math.floor(checkRange('near.maxBytes', given.maxBytes ?? 64 * 1_048_576, 1_024, 2 ** 36, 'bytes')),
+    maxStaleMs: checkRange('near.maxStaleMs', given.maxStaleMs ?? 1_000, 100, 60_000, 'milliseconds'),
   }
 }
 

@@ -12,6 +12,7 @@ import type { Effects } from './plan/effects.js'
 import type { FindUniqueBatches, transactionOf } from './prisma7/operation.js'
 import type { AnyHealth } from './redis/cluster-health.js'
 import type { AnyStore } from './redis/cluster-store.js'
+import type { NearCaches } from './redis/near-caches.js'
 import type { Probe } from './local/probe.js'
 import type { Access } from './source/access.js'
 import type { Database } from './source/database.js'
@@ -32,6 +33,8 @@ export interface Context {
   // ---- Redis
   readonly store: AnyStore
   readonly health: AnyHealth
+  /** Undefined: nothing is kept in this process. */
+  readonly near: NearCaches | undefined
   /** Compares some answers with the database; undefined: none. */
   readonly probe: Probe | undefined
   // ---- the source of the rows, and who else caches them

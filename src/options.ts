@@ -39,6 +39,8 @@ export interface ModelOptions<Client = unknown, Model = string> {
    * @example externalWrites: { maxStaleMs: 5_000 }
    */
   externalWrites?: { maxStaleMs: number } | undefined
+  /** Whether entries of the model are kept in the near cache. Default: by the top-level `near`. */
+  near?: boolean | undefined
   /** An entry lives shorter than its TTL by a random part of up to this fraction, from 0 to 1. Default: 0.1. */
   jitter?: number | undefined
 }
@@ -131,6 +133,22 @@ interface CommonOptions<Client> {
    * database itself. `0`: not at all. Default: twice the time that loads of the model take, 200 at most; not for loads under 5 ms.
    */
   waitForLoadMs?: number | undefined
+  /**
+   * The near cache: keeps entries in the memory of this process, so that reads of them need no round trip to Redis. Redis tells this
+   * process when one changes (`CLIENT TRACKING`), on two connections that are made from the options of `redis`, for each node of a
+   * Cluster. A read sees the writes of this process at once, and those of others within milliseconds; where a connection hangs, within
+   * `maxStaleMs`. Default: `false`.
+   *
+   * `max`: so many keys at most (default: 100000). `maxBytes`: so much memory, about (default: 67108864, 64 MiB). `maxStaleMs`: from 100
+   * to 60000 (default: 1000). A model is left out by its own `near: false`.
+   *
+   * Redis: on the connections of the near cache `INFO`, `CLIENT ID`, `CLIENT TRACKING` and `SUBSCRIBE` once, `MGET` for what is not kept, and `PING`
+   * and the `DEL` of an absent key four times in `maxStaleMs`, until nothing was read for 30 s.
+   *
+   * @example near: true
+   * @example near: { maxBytes: 256 * 1024 * 1024, maxStaleMs: 500 }
+   */
+  near?: boolean | NearOptions | undefined
   /** Longest time in ms that a query waits for Redis, over all its round trips. From 1 to 60000. Default: 50. */
   deadlineMs?: number | undefined
   /**
@@ -138,6 +156,15 @@ interface CommonOptions<Client> {
    * that the write resolves, and the invalidation is queued in the journal of this process.
    */
   invalidationDeadlineMs?: number | undefined
+}
+
+export interface NearOptions {
+  /** Keeps so many keys at most. Default: 100000. */
+  max?: number | undefined
+  /** Keeps so many bytes at most, about. Default: 67108864 (64 MiB). */
+  maxBytes?: number | undefined
+  /** In ms, from 100 to 60000: no read is answered by what Redis has changed longer ago. Default: 1000. */
+  maxStaleMs?: number | undefined
 }
 
 /** What `prisma.$cached(…)` says of the queries of the client that it gives. */
@@ -170,6 +197,17 @@ export interface Policy {
   readonly jitter: number
   /** Undefined: reads do not look at the change feed. */
   readonly maxStaleMs: number | undefined
+  /** Whether entries are kept in the near cache; undefined: as by default. */
+  readonly near: boolean | undefined
+}
+
+/** The near cache. */
+export interface NearConfig {
+  readonly max: number
+  readonly maxBytes: number
+  readonly maxStaleMs: number
+  /** Whether it keeps models of which nothing is said, and values of `getOrSet`. */
+  readonly byDefault: boolean
 }
 
 export interface ProbeConfig {
@@ -196,6 +234,8 @@ export interface Config {
   /** Undefined: by what loads take. */
   readonly waitForLoadMs: number | undefined
   readonly probe: ProbeConfig | undefined
+  /** Undefined: nothing is kept in this process. */
+  readonly near: NearConfig | undefined
   readonly deadlineMs: number
   readonly invalidationDeadlineMs: number
 }

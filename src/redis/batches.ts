@@ -101,6 +101,16 @@ export class LookUpBatch extends WithDeadline {
     })
   }
 
+  /** What each of the keys is, and where in the replies. */
+  *parts(): Generator<{ readonly key: string; readonly kind: 'entry' | 'epoch' | 'hold'; readonly at: number }> {
+    const part = (kind: 'entry' | 'epoch' | 'hold', at: number) => ({ kind, at, key: this.keys[at] as string })
+    for (const { entry } of this.#waiting) yield part('entry', entry)
+    for (const { epochs, holds } of this.#dependencies.values()) {
+      for (const at of epochs) yield part('epoch', at)
+      for (const at of holds) yield part('hold', at)
+    }
+  }
+
   /**
    * @param replies - undefined: there are none that may be used
    * @param memory - remembers the epochs

@@ -64,7 +64,7 @@ export function isOwnClient(client: object): client is OwnClient {
 }
 
 /** Whatever waits for a reply has a timer of its own. */
-function keepNoProcessAlive(redis: Redis): void {
+export function keepNoProcessAlive(redis: Redis): void {
   const internals = redis as unknown as { stream?: { unref?: () => void }; reconnectTimeout?: NodeJS.Timeout }
   const unref = () => internals.stream?.unref?.()
   // The socket is made in a later tick.

@@ -36,7 +36,7 @@
  */
 import { guardOf, isTokenAlone, type Token } from '../wire/envelope.js'
 import type { Dependencies, Invalidation } from '../wire/keys.js'
-import { AcquireBatch, FillBatch, InvalidateBatch, LookUpBatch, readableToken, type Snapshot } from './batches.js'
+import { AcquireBatch, FillBatch, InvalidateBatch, readableToken, type Snapshot } from './batches.js'
 import type { Command } from './command.js'
 import type { Connection } from './connection.js'
 import { Deadline } from './deadline.js'
@@ -45,7 +45,8 @@ import { EpochMemory } from './epoch-memory.js'
 import type { Health } from './health.js'
 import { Holds } from './holds.js'
 import { CHUNK } from './key-groups.js'
-import { MissStreak } from './miss-streak.js'
+import { Joining } from './joining.js'
+import { LookUps } from './look-ups.js'
 import { OwnTokens } from './own-tokens.js'
 import { type Load, Renewals } from './token-renewals.js'
 import { FILL } from './scripts.js'
@@ -60,15 +61,11 @@ export class Store {
   readonly #connection: Connection
   readonly #health: Health
   readonly #options: StoreOptions
-  readonly #lookUps = new TickBatcher(
-    () => new LookUpBatch(),
-    batch => this.#lookUp(batch),
-    send => this.#goOut(send),
-  )
+  readonly #lookUps: LookUps
   readonly #acquires = new TickBatcher(
     () => new AcquireBatch(),
     batch => this.#acquire(batch),
-    send => this.#goOut(send),
+    send => this.#joining.goOut(send),
   )
   readonly #fills = new TickBatcher(
     () => new FillBatch(),
@@ -79,13 +76,12 @@ export class Store {
     () => new InvalidateBatch(),
     batch => this.#invalidate(batch),
   )
-  readonly #goOut: (send: () => void) => void
+  readonly #joining: Joining
   readonly #clock: Clock
   readonly #holds: Holds
   readonly #tokenMs: number
   readonly #renewals: Renewals
   readonly #lives: EpochLives
-  readonly #misses = new MissStreak()
   readonly #tokens: OwnTokens
   readonly memory: EpochMemory | undefined
 
@@ -93,11 +89,13 @@ export class Store {
     this.#connection = connection
     this.#health = health
     this.#options = options
-    this.#goOut = options.shared?.trips.join ?? (send => process.nextTick(send))
     this.#clock = options.shared?.clock ?? new Clock()
+    this.#joining = new Joining(health, options, this.#clock)
     this.memory = options.shared && new EpochMemory()
     this.#tokenMs = options.tokenMs ?? TOKEN_MS
     this.#tokens = new OwnTokens(connection, this.#tokenMs)
+    const { memory, near } = { memory: this.memory, near: options.near }
+    this.#lookUps = new LookUps(connection, health, this.#joining, { clock: this.#clock, tokens: this.#tokens, memory, near })
     this.#lives = new EpochLives(options.tagMs, this.#tokenMs)
     this.#renewals = new Renewals(this.#tokenMs, commands => {
       if (health.usable) void connection.send(commands, options.deadlineMs)
@@ -125,21 +123,15 @@ export class Store {
     return new Deadline(this.#clock.now() + this.#options.deadlineMs)
   }
 
-  /**
-   * Trip 1: an entry and what it depends on; undefined: Redis is out of reach. Answers what `read` makes of it, which is called
-   * for a whole tick at once and not in the caller's async context. `mayTakeToken`: the token of this key, in the same trip.
-   */
+  /** Trip 1: see `LookUps`. */
   lookUp<T>(
     key: string,
     dependsOn: Dependencies,
     deadline: Deadline,
     read: (snapshot: Snapshot | undefined) => T,
-    { mayTakeToken = false }: { readonly mayTakeToken?: boolean } = {},
+    options?: { readonly mayTakeToken?: boolean },
   ): Promise<T> {
-    const batch = this.#joined(this.#lookUps, deadline)
-    if (batch === undefined) return Promise.resolve(read(undefined))
-    if (mayTakeToken) batch.mayTakeToken(key)
-    return batch.lookUp(key, dependsOn, read)
+    return this.#lookUps.lookUp(key, dependsOn, deadline, read, options)
   }
 
   /** The same for many entries that depend on the same. */
@@ -149,10 +141,7 @@ export class Store {
     deadline: Deadline,
     read: (snapshot: Snapshot | undefined, index: number) => T,
   ): Promise<T[]> {
-    if (keys.length === 0) return Promise.resolve([])
-    const batch = this.#joined(this.#lookUps, deadline)
-    if (batch === undefined) return Promise.resolve(keys.map((_, i) => read(undefined, i)))
-    return batch.lookUpAll(keys, dependsOn, read)
+    return this.#lookUps.lookUpAll(keys, dependsOn, deadline, read)
   }
 
   /**
@@ -191,7 +180,7 @@ export class Store {
     if (epochsKnown) this.#saw(dependsOn, known)
     if (epochsKnown && (token !== undefined || key === undefined)) return this.#tokens.ticket(token, known)
 
-    const batch = this.#joined(this.#acquires, deadline)
+    const batch = this.#joining.joined(this.#acquires, deadline)
     if (batch === undefined) return undefined
     const entryAt = token !== undefined || key === undefined ? undefined : batch.token(key, this.#tokenMs)
     const epochsAt = known.map((epoch, i) => {
@@ -226,6 +215,7 @@ export class Store {
   /** Sends a fill, which is not awaited, and extends the epochs, which have to outlive the entry. */
   fill(key: string, entry: Buffer, { dependsOn, ttlMs, guard }: FillOptions): void {
     const ms = Math.ceil(ttlMs)
+    this.#options.near?.drop([key])
     const batch = this.#fills.current()
     if (guard === 'none') batch.commands.push(['set', key, entry, 'PX', ms])
     else if (guard === 'if-absent') batch.commands.push(['set', key, entry, 'PX', ms, 'NX'])
@@ -268,50 +258,9 @@ export class Store {
     return this.#holds.close()
   }
 
-  /** The batch of this tick, for a read that may still wait for Redis. */
-  #joined<Batch extends LookUpBatch | AcquireBatch>(
-    batches: TickBatcher<Batch>,
-    deadline: Deadline,
-  ): Batch | undefined {
-    const left = deadline.at - this.#clock.now()
-    // Of all that share a batch, for the first.
-    if (left <= 0 || !(batches.isOpen || this.#health.usable)) return undefined
-    this.#options.touch()
-    const batch = batches.current()
-    batch.atMost(left)
-    deadline.joins(this.#options.shared?.trips.next ?? batch)
-    return batch
-  }
-
-  /** On a Cluster a batch goes out later than it was joined: its node may have been lost meanwhile. */
-  get #mayGoOut(): boolean {
-    return this.#options.shared === undefined || this.#health.usable
-  }
-
-  async #lookUp(batch: LookUpBatch): Promise<boolean> {
-    if (!this.#mayGoOut) {
-      batch.answer(undefined)
-      return false
-    }
-    const { generation } = this.#health
-    const { onlyKey } = batch
-    const isMissLikely = onlyKey !== undefined && this.#misses.isLikelyToGoOn
-    this.#clock.start(Math.ceil(batch.keys.length / CHUNK))
-    const replies = isMissLikely
-      ? await this.#tokens.lookUpAndTake(batch, onlyKey)
-      : await this.#connection.get(batch.keys, batch.remainingMs)
-    this.#clock.stop()
-    const isCurrent = generation === this.#health.generation
-    if (isCurrent && replies === undefined) this.#health.failed()
-    if (isCurrent && replies !== undefined) this.#health.succeeded()
-    if (onlyKey !== undefined && replies !== undefined) this.#misses.add(replies.at(-1) ?? null)
-    batch.answer(isCurrent ? replies : undefined, this.memory)
-    return true
-  }
-
   async #acquire(batch: AcquireBatch): Promise<boolean> {
     const getHolds = [...batch.holds].map((key): Command => ['get', key])
-    if (!this.#mayGoOut) return false
+    if (!this.#joining.mayGoOut) return false
     const { generation } = this.#health
     this.#clock.start(Math.ceil((batch.commands.length + getHolds.length) / CHUNK))
     const replies = await this.#connection.send([...batch.commands, ...getHolds], batch.remainingMs)
@@ -336,11 +285,15 @@ export class Store {
     const keys = [...batch.keys]
     const holds = [...batch.holds]
     const until = performance.now() + batch.remainingMs
+    const { near } = this.#options
+    near?.drop([...holds, ...keys])
     // Holds are acknowledged before the first DEL goes out: a load between them could fill what the server commits later. A hold
     // that Redis refuses (it may be full) is no reason to keep what is stale.
     const isHeld = holds.length === 0 || (await this.#connection.hold(holds, this.#options.holdMs, batch.remainingMs))
     const isDeleted = await this.#connection.del(keys, until - performance.now())
     const isDone = isDeleted && isHeld
+    // What was read meanwhile may be from before.
+    near?.drop([...holds, ...keys])
     if (!isDone) this.#health.queue(holds, keys)
     return isDone
   }

@@ -33,6 +33,7 @@ export const policy: Policy = {
   dependsOn: undefined,
   rowSecurity: undefined,
   maxStaleMs: undefined,
+  near: undefined,
 }
 
 /** As the migrations have them. */

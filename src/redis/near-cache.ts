@@ -1,0 +1,236 @@
+/**
+ * The near cache of one bucket: answers look-ups from the memory of this process, without I/O. It mirrors what Redis holds at the keys that
+ * look-ups read: entries, epochs, and that there is no hold. What it answers is read by the same code as a reply of Redis, so stamps and
+ * epochs prove an entry as ever; it can only be as old as `maxStaleMs`.
+ *
+ * # How what is kept can't outlive a change
+ *
+ * 1. A look-up reads `User:1` on the tracked connection, and the reply is on its way.
+ * 2. Another process changes `User:1`. Redis tells so on the telling connection, and this may be heard before the reply.
+ * 3. The reply is there. It holds what was so before the change, and Redis will not tell again.
+ *
+ * So each look-up that is under way has a mark for each of its keys. A change that is told removes the mark, and so does a write of this
+ * process. A reply is kept only where its mark is still there.
+ *
+ * Nothing that stands for a miss is kept: an entry that is not there, or a token alone. Redis is asked before the database is.
+ */
+import type { Redis } from 'ioredis'
+import { isTokenAlone } from '../wire/envelope.js'
+import type { Dependencies } from '../wire/keys.js'
+import { LATE, within } from '../waiting.js'
+import type { LookUpBatch, Snapshot } from './batches.js'
+import { methodOf } from './command.js'
+import type { Connection } from './connection.js'
+import type { Health } from './health.js'
+import { inspect } from './inspect.js'
+import { CHUNK } from './key-groups.js'
+import type { Era, Mirror } from './mirror.js'
+import { serverInfoOf } from './server-info.js'
+import type { Reader, TrackedPair } from './tracked-pair.js'
+
+export interface NearOptions {
+  readonly mirror: Mirror
+  /** Pairs of connections, by node. */
+  readonly pairOf: (node: Redis) => TrackedPair
+  /** The caller's connection to the server that has the keys; undefined: there is none now. */
+  readonly node: () => Redis | undefined
+  /** Whether what depends on this hold may be kept. */
+  readonly mayKeep: (hold: string) => boolean
+  /** Whether what depends on no hold may be kept: values of `getOrSet`. */
+  readonly keepsValues: boolean
+  readonly maxStaleMs: number
+  readonly prefix: string
+  /** Says once why it can't be used. */
+  readonly onRefused: (why: string) => void
+}
+
+/** A look-up that is on its way. */
+interface UnderWay {
+  readonly marks: Set<string>
+  readonly era: Era
+}
+
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 10_000
+/** After Redis has refused it: permissions and versions do not change often. */
+const REFUSED_PAUSE_MS = 60_000
+/** To learn which server it is. */
+const ARM_MS = 1_000
+
+export class NearCache {
+  readonly #connection: Connection
+  readonly #health: Health
+  readonly #options: NearOptions
+  readonly #underWay = new Set<UnderWay>()
+  readonly #reader: Reader
+  #pair: TrackedPair | undefined
+  /** Undefined: it is not used. */
+  #era: Era | undefined
+  /** Of `Health`, under which it is used. */
+  #generation = -1
+  #isArming = false
+  #pauseMs = FIRST_PAUSE_MS
+  #notBefore = 0
+  /** Look-ups that it has answered. */
+  answered = 0
+
+  constructor(connection: Connection, health: Health, options: NearOptions) {
+    this.#connection = connection
+    this.#health = health
+    this.#options = options
+    this.#reader = {
+      absentKey: `${options.prefix}@near`,
+      onChanged: key => this.#changed(key),
+      onLost: () => this.#stop(),
+    }
+  }
+
+  /** Whether look-ups with these dependencies go through it, now. If it is not in use yet, that begins here. */
+  takes(dependsOn: Dependencies): boolean {
+    if (!this.#may(dependsOn)) return false
+    if (this.inUse) return true
+    if (!this.#isArming && performance.now() >= this.#notBefore) void this.#arm()
+    return false
+  }
+
+  /** What is kept of all the keys of a look-up; undefined: not all of it. */
+  look(key: string, dependsOn: Dependencies): Snapshot | undefined {
+    const [snapshot] = this.lookAll([key], dependsOn) ?? []
+    return snapshot
+  }
+
+  /** The same for many entries that depend on the same. */
+  lookAll(keys: readonly string[], dependsOn: Dependencies): Snapshot[] | undefined {
+    const now = performance.now()
+    const [pair, era] = [this.#pair, this.#era]
+    if (pair === undefined || era === undefined || now - pair.freshAt > this.#options.maxStaleMs) return undefined
+    const { mirror } = this.#options
+    const epochs: Buffer[] = []
+    for (const epoch of dependsOn.epochs) {
+      const bytes = mirror.get(epoch, era, now)
+      if (bytes === undefined || bytes === null) return undefined
+      epochs.push(bytes)
+    }
+    for (const hold of dependsOn.holds) if (mirror.get(hold, era, now) !== null) return undefined
+    const snapshots: Snapshot[] = []
+    for (const key of keys) {
+      const entry = mirror.get(key, era, now)
+      if (entry === undefined) return undefined
+      snapshots.push({ entry, epochs, held: false })
+    }
+    pair.isUsed = true
+    this.answered++
+    return snapshots
+  }
+
+  /**
+   * Reads the keys of a batch on the tracked connection, and keeps what it finds.
+   *
+   * @returns undefined: Redis has to be asked on the caller's connection
+   */
+  async read(batch: LookUpBatch, ms: number): Promise<readonly (Buffer | null)[] | undefined> {
+    const [pair, era] = [this.#pair, this.#era]
+    if (pair === undefined || era === undefined || batch.keys.length > CHUNK) return undefined
+    pair.isUsed = true
+    const look: UnderWay = { marks: new Set(batch.keys), era }
+    this.#underWay.add(look)
+    try {
+      const replies = await within(methodOf(pair.reading, 'mget').apply(pair.reading, batch.keys), ms)
+      if (replies === LATE || !Array.isArray(replies)) {
+        pair.lose()
+        return undefined
+      }
+      this.#keep(batch, replies as (Buffer | null)[], look)
+      return replies as (Buffer | null)[]
+    } finally {
+      this.#underWay.delete(look)
+    }
+  }
+
+  /** A write of this process changes these keys: before its `DEL`, and again after it. */
+  drop(keys: Iterable<string>): void {
+    for (const key of keys) this.#changed(key)
+  }
+
+  close(): void {
+    this.#pair?.lose()
+    this.#notBefore = performance.now()
+  }
+
+  #may({ holds }: Dependencies): boolean {
+    return holds.length === 0 ? this.#options.keepsValues : holds.every(this.#options.mayKeep)
+  }
+
+  /** Since it began, there was no doubt of the server, nor of what this process has invalidated there. */
+  get inUse(): boolean {
+    return this.#era !== undefined && this.#health.usable && this.#generation === this.#health.generation
+  }
+
+  #stop(): void {
+    this.#pair?.leave(this.#reader)
+    this.#pair = undefined
+    this.#era = undefined
+  }
+
+  #keep(batch: LookUpBatch, replies: readonly (Buffer | null)[], { marks, era }: UnderWay): void {
+    if (era !== this.#era) return
+    const { mirror } = this.#options
+    for (const { key, kind, at } of batch.parts()) {
+      const bytes = replies[at] ?? null
+      if (!marks.has(key)) continue
+      const isKept = kind === 'hold' ? bytes === null : bytes !== null && (kind === 'epoch' || !isTokenAlone(bytes))
+      if (isKept) mirror.keep(key, bytes, era)
+      else mirror.drop(key)
+    }
+  }
+
+  #changed(key: string | undefined): void {
+    if (key === undefined) {
+      // Nothing that was kept counts any more, nor what is on its way.
+      if (this.#era !== undefined) this.#era = {}
+      return
+    }
+    for (const { marks } of this.#underWay) marks.delete(key)
+    this.#options.mirror.drop(key)
+  }
+
+  /** Begins its use, once both connections are tracked, and lead to the server that `Health` has checked. */
+  async #arm(): Promise<void> {
+    this.#isArming = true
+    let pause = this.#pauseMs
+    try {
+      if (await this.#armOnce()) pause = 0
+    } catch (error) {
+      pause = REFUSED_PAUSE_MS
+      this.#options.onRefused(error instanceof Error ? error.message : String(error))
+    } finally {
+      this.#isArming = false
+      this.#notBefore = performance.now() + pause
+      this.#pauseMs = pause === 0 ? FIRST_PAUSE_MS : Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS)
+    }
+  }
+
+  async #armOnce(): Promise<boolean> {
+    const { node: nodeNow, pairOf } = this.#options
+    const { generation } = this.#health
+    const node = nodeNow()
+    if (node === undefined || !this.#health.usable) return false
+    const pair = pairOf(node)
+    if (!(await pair.open())) return false
+    const [seen, checked] = await Promise.all([inspect(pair.reading, ARM_MS), this.#connection.server(ARM_MS)])
+    if (typeof seen !== 'string' || checked === undefined || pair.isLost) return false
+    if (checked.identity === '') throw new Error('it needs the permission INFO, to know which server it reads from')
+    const isSame = serverInfoOf(seen).identity === checked.identity
+    if (!isSame || generation !== this.#health.generation || node !== nodeNow()) {
+      // Of a Sentinel's master, or behind a name that leads to several servers.
+      pair.lose()
+      return false
+    }
+    this.#stop()
+    pair.join(this.#reader)
+    this.#pair = pair
+    this.#generation = generation
+    this.#era = {}
+    return true
+  }
+}
