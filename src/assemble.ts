@@ -95,7 +95,11 @@ export function createContext(
   const buckets = new Buckets(prefix, 'isCluster' in client && client.isCluster)
   const catalog = catalogOf(config, buckets, ofClient, overrides.collations ?? database)
   const source = () => overrides.source ?? database.facts?.source.id
-  const { store, health, fleet, reports, near } = inRedis(config, { client, buckets, catalog, source, events }, overrides)
+  const { store, health, fleet, reports, near } = inRedis(
+    config,
+    { client, buckets, catalog, source, events },
+    overrides,
+  )
 
   const signature = Buffer.alloc(8)
   database.whenKnown(() => {
@@ -223,7 +227,11 @@ function inRedis(config: ContextConfig, made: Made, overrides: Partial<Overrides
       tagMs: tagMsOf(config),
       tokenMs: overrides.tokenMs,
       touch: () => all.fleet.touch(),
-      near: near?.add(connection, ownHealth, { prefix, slot: buckets.slots[bucket], nameIn: name => buckets.nameIn(bucket, name) }),
+      near: near?.add(connection, ownHealth, {
+        prefix,
+        slot: buckets.slots[bucket],
+        nameIn: name => buckets.nameIn(bucket, name),
+      }),
       shared: isCluster ? { bucket, clock, trips } : undefined,
     })
     health.add(ownHealth)

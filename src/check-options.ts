@@ -117,7 +117,9 @@ export function policyOf(name: string, value: unknown, defaultTtlMs: number): Po
 /** Undefined: nothing is kept in this process. */
 function checkNear(value: unknown, policies: ReadonlyMap<string, Policy>): NearConfig | undefined {
   if (typeof value !== 'boolean' && !isPlainObject(value)) {
-    throw wrong(`near must be true, false or an object, got ${shown(value)}. Write near: { maxBytes: 64 * 1024 * 1024 }.`)
+    throw wrong(
+      `near must be true, false or an object, got ${shown(value)}. Write near: { maxBytes: 64 * 1024 * 1024 }.`,
+    )
   }
   const byDefault = value !== false
   if (!byDefault && ![...policies.values()].some(({ near }) => near)) return undefined

@@ -26,10 +26,7 @@ export class Joining {
   }
 
   /** The batch of this tick; undefined: Redis is out of reach, or was waited for too long. */
-  joined<Batch extends LookUpBatch | AcquireBatch>(
-    batches: TickBatcher<Batch>,
-    deadline: Deadline,
-  ): Batch | undefined {
+  joined<Batch extends LookUpBatch | AcquireBatch>(batches: TickBatcher<Batch>, deadline: Deadline): Batch | undefined {
     const left = deadline.at - this.#clock.now()
     // Of all that share a batch, for the first.
     if (left <= 0 || !(batches.isOpen || this.#health.usable)) return undefined

@@ -59,7 +59,14 @@ export class LookUps {
   ): Promise<T> {
     const near = this.#nearFor(dependsOn)
     const snapshot = near?.look(key, dependsOn)
-    if (snapshot !== undefined) return this.#answered(() => read(snapshot))
+    if (snapshot !== undefined) {
+      this.#joining.touch()
+      try {
+        return Promise.resolve(read(snapshot))
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    }
     const batch = this.#joining.joined(near === undefined ? this.#batches : this.#kept, deadline)
     if (batch === undefined) return Promise.resolve(read(undefined))
     if (mayTakeToken) batch.mayTakeToken(key)
@@ -76,7 +83,10 @@ export class LookUps {
     if (keys.length === 0) return Promise.resolve([])
     const near = this.#nearFor(dependsOn)
     const snapshots = near?.lookAll(keys, dependsOn)
-    if (snapshots !== undefined) return this.#answered(() => snapshots.map(read))
+    if (snapshots !== undefined) {
+      this.#joining.touch()
+      return Promise.resolve(snapshots).then(all => all.map(read))
+    }
     const batch = this.#joining.joined(near === undefined ? this.#batches : this.#kept, deadline)
     if (batch === undefined) return Promise.resolve(keys.map((_, i) => read(undefined, i)))
     return batch.lookUpAll(keys, dependsOn, read)
@@ -85,15 +95,6 @@ export class LookUps {
   #nearFor(dependsOn: Dependencies): NearCache | undefined {
     const { near } = this.#parts
     return near?.takes(dependsOn) === true ? near : undefined
-  }
-
-  #answered<T>(read: () => T): Promise<T> {
-    this.#joining.touch()
-    try {
-      return Promise.resolve(read())
-    } catch (error) {
-      return Promise.reject(error as Error)
-    }
   }
 
   async #lookUp(batch: LookUpBatch, near: NearCache | undefined): Promise<boolean> {

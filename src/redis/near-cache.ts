@@ -25,7 +25,7 @@ import type { Health } from './health.js'
 import { inspect } from './inspect.js'
 import { CHUNK } from './key-groups.js'
 import type { Era, Mirror } from './mirror.js'
-import { serverInfoOf } from './server-info.js'
+import { type ServerInfo, serverInfoOf } from './server-info.js'
 import type { Reader, TrackedPair } from './tracked-pair.js'
 
 export interface NearOptions {
@@ -95,32 +95,61 @@ export class NearCache {
 
   /** What is kept of all the keys of a look-up; undefined: not all of it. */
   look(key: string, dependsOn: Dependencies): Snapshot | undefined {
-    const [snapshot] = this.lookAll([key], dependsOn) ?? []
-    return snapshot
+    const now = this.#mayAnswerAt()
+    if (now === undefined) return undefined
+    const epochs = this.#epochsOf(dependsOn)
+    const entry = this.#options.mirror.entry(key, this.#era as Era, now)
+    if (epochs === undefined || entry === undefined) return undefined
+    this.answered++
+    return { entry, epochs, held: false }
   }
 
   /** The same for many entries that depend on the same. */
   lookAll(keys: readonly string[], dependsOn: Dependencies): Snapshot[] | undefined {
-    const now = performance.now()
-    const [pair, era] = [this.#pair, this.#era]
-    if (pair === undefined || era === undefined || now - pair.freshAt > this.#options.maxStaleMs) return undefined
-    const { mirror } = this.#options
-    const epochs: Buffer[] = []
-    for (const epoch of dependsOn.epochs) {
-      const bytes = mirror.get(epoch, era, now)
-      if (bytes === undefined || bytes === null) return undefined
-      epochs.push(bytes)
-    }
-    for (const hold of dependsOn.holds) if (mirror.get(hold, era, now) !== null) return undefined
+    const now = this.#mayAnswerAt()
+    const epochs = now === undefined ? undefined : this.#epochsOf(dependsOn)
+    if (now === undefined || epochs === undefined) return undefined
     const snapshots: Snapshot[] = []
     for (const key of keys) {
-      const entry = mirror.get(key, era, now)
+      const entry = this.#options.mirror.entry(key, this.#era as Era, now)
       if (entry === undefined) return undefined
       snapshots.push({ entry, epochs, held: false })
     }
-    pair.isUsed = true
     this.answered++
     return snapshots
+  }
+
+  /** The moment, by `performance.now`; undefined: what is kept may be too old. */
+  #mayAnswerAt(): number | undefined {
+    const pair = this.#pair
+    if (pair === undefined) return undefined
+    pair.isUsed = true
+    const now = performance.now()
+    return this.isTooOld(now - pair.freshAt) ? undefined : now
+  }
+
+  /** @param ms - since the moment up to which all changes have been told */
+  protected isTooOld(ms: number): boolean {
+    return ms > this.#options.maxStaleMs
+  }
+
+  /** Whether nothing was told of a key since it was asked for. */
+  protected isMarked(marks: ReadonlySet<string>, key: string): boolean {
+    return marks.has(key)
+  }
+
+  /** Undefined: they are not all kept, or a hold may be there. */
+  #epochsOf({ epochs, holds }: Dependencies): Buffer[] | undefined {
+    const { mirror } = this.#options
+    const era = this.#era as Era
+    const tokens: Buffer[] = []
+    for (let i = 0; i < epochs.length; i++) {
+      const bytes = mirror.dependency(epochs[i] as string, era)
+      if (bytes === undefined || bytes === null) return undefined
+      tokens.push(bytes)
+    }
+    for (let i = 0; i < holds.length; i++) if (mirror.dependency(holds[i] as string, era) !== null) return undefined
+    return tokens
   }
 
   /**
@@ -152,6 +181,11 @@ export class NearCache {
     for (const key of keys) this.#changed(key)
   }
 
+  /** Whether the near cache reads from the server that was checked. */
+  protected isSame(seen: ServerInfo, checked: ServerInfo): boolean {
+    return seen.identity === checked.identity
+  }
+
   close(): void {
     this.#pair?.lose()
     this.#notBefore = performance.now()
@@ -177,7 +211,7 @@ export class NearCache {
     const { mirror } = this.#options
     for (const { key, kind, at } of batch.parts()) {
       const bytes = replies[at] ?? null
-      if (!marks.has(key)) continue
+      if (!this.isMarked(marks, key)) continue
       const isKept = kind === 'hold' ? bytes === null : bytes !== null && (kind === 'epoch' || !isTokenAlone(bytes))
       if (isKept) mirror.keep(key, bytes, era)
       else mirror.drop(key)
@@ -220,7 +254,7 @@ export class NearCache {
     const [seen, checked] = await Promise.all([inspect(pair.reading, ARM_MS), this.#connection.server(ARM_MS)])
     if (typeof seen !== 'string' || checked === undefined || pair.isLost) return false
     if (checked.identity === '') throw new Error('it needs the permission INFO, to know which server it reads from')
-    const isSame = serverInfoOf(seen).identity === checked.identity
+    const isSame = this.isSame(serverInfoOf(seen), checked)
     if (!isSame || generation !== this.#health.generation || node !== nodeNow()) {
       // Of a Sentinel's master, or behind a name that leads to several servers.
       pair.lose()

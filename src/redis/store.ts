@@ -95,7 +95,12 @@ export class Store {
     this.#tokenMs = options.tokenMs ?? TOKEN_MS
     this.#tokens = new OwnTokens(connection, this.#tokenMs)
     const { memory, near } = { memory: this.memory, near: options.near }
-    this.#lookUps = new LookUps(connection, health, this.#joining, { clock: this.#clock, tokens: this.#tokens, memory, near })
+    this.#lookUps = new LookUps(connection, health, this.#joining, {
+      clock: this.#clock,
+      tokens: this.#tokens,
+      memory,
+      near,
+    })
     this.#lives = new EpochLives(options.tagMs, this.#tokenMs)
     this.#renewals = new Renewals(this.#tokenMs, commands => {
       if (health.usable) void connection.send(commands, options.deadlineMs)

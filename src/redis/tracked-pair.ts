@@ -56,8 +56,8 @@ export class TrackedPair {
     this.#target = target
     this.#maxStaleMs = maxStaleMs
     this.#keyPrefix = target.options.keyPrefix ?? ''
-    this.#reading = this.#connection()
-    this.#telling = this.#connection()
+    this.#reading = this.connection('reading')
+    this.#telling = this.connection('telling')
     this.#telling.on('messageBuffer', (_: Buffer, keys: unknown) => this.#told(keys))
   }
 
@@ -94,7 +94,8 @@ export class TrackedPair {
     this.#telling.disconnect()
   }
 
-  #connection(): Redis {
+  /** Not connected yet. */
+  connection(_role: 'reading' | 'telling'): Redis {
     const connection = this.#target.duplicate({
       // Under RESP3 ioredis tells of no change.
       protocol: 2,
@@ -110,7 +111,7 @@ export class TrackedPair {
       reconnectOnError: null,
       commandTimeout: undefined,
       monitor: false,
-    } as Parameters<Redis['duplicate']>[0])
+    })
     keepNoProcessAlive(connection)
     connection.on('error', () => this.lose())
     connection.on('close', () => this.lose())
@@ -141,13 +142,18 @@ export class TrackedPair {
     }
   }
 
+  /** Resolves when all that had changed before was told. */
+  heard(): Promise<unknown> {
+    return this.#telling.ping()
+  }
+
   async #beat(): Promise<void> {
     const asked = performance.now()
     if (this.isUsed) this.#usedAt = asked
     this.isUsed = false
     if (asked - this.#usedAt > IDLE_MS || this.#target.status === 'end') return this.lose()
     const dels = [...this.#readers].map(({ absentKey }) => this.#reading.del(absentKey))
-    const replies = await within(Promise.all([this.#telling.ping(), ...dels]), this.#maxStaleMs)
+    const replies = await within(Promise.all([this.heard(), ...dels]), this.#maxStaleMs)
     if (replies === LATE) return this.lose()
     if (this.#isLost) return
     this.freshAt = asked

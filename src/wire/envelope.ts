@@ -131,8 +131,19 @@ export function seal(kind: number, payload: Buffer, token: Token, stamp: Token, 
 export function verifiedKind(bytes: Buffer, fingerprint: Buffer): number | undefined {
   if (bytes.length <= PAYLOAD_AT || bytes[0] !== 0x97 || !hasToken(bytes)) return undefined
   if (!same(bytes, FINGERPRINT_AT, fingerprint, 0, 8)) return undefined
-  if (bytes.readUInt32BE(CRC_AT) !== crc32(bytes.subarray(KIND_AT))) return undefined
+  if (!whole.has(bytes) && !isWhole(bytes)) return undefined
   return bytes[KIND_AT]
+}
+
+function isWhole(bytes: Buffer): boolean {
+  return bytes.readUInt32BE(CRC_AT) === crc32(bytes.subarray(KIND_AT))
+}
+
+const whole = new WeakSet<Buffer>()
+
+/** For bytes that are kept and never change: their checksum is not computed again for each read. */
+export function rememberWhole(bytes: Buffer): void {
+  if (bytes.length > PAYLOAD_AT && isWhole(bytes)) whole.add(bytes)
 }
 
 /** Whether an entry was made under an epoch as Redis holds it now. */
