@@ -25,6 +25,7 @@ import { type AnyHealth, ClusterHealth } from './redis/cluster-health.js'
 import { type AnyStore, ClusterStore } from './redis/cluster-store.js'
 import { Connection } from './redis/connection.js'
 import { Health } from './redis/health.js'
+import { ServerClock } from './redis/server-clock.js'
 import { OwnClient } from './redis/own-client.js'
 import { Trips } from './redis/trips.js'
 import { Store } from './redis/store.js'
@@ -205,7 +206,8 @@ function inRedis(config: ContextConfig, made: Made, overrides: Partial<Overrides
       times: overrides.fleetTimes,
       emit,
     })
-    const healthOptions = { prefix, epochs, fleet, deadlineMs: invalidationDeadlineMs, holdMs, emit }
+    const serverClock = new ServerClock()
+    const healthOptions = { prefix, epochs, fleet, deadlineMs: invalidationDeadlineMs, holdMs, serverClock, emit }
     const ownHealth = new (overrides.Health ?? Health)(connection, healthOptions)
     const store = new (overrides.Store ?? Store)(connection, ownHealth, {
       deadlineMs,
@@ -213,6 +215,7 @@ function inRedis(config: ContextConfig, made: Made, overrides: Partial<Overrides
       holdMs,
       tagMs: tagMsOf(config),
       tokenMs: overrides.tokenMs,
+      serverClock,
       touch: () => all.fleet.touch(),
       shared: isCluster ? { bucket, clock, trips } : undefined,
     })

@@ -1,5 +1,6 @@
 /** What a store is told when it is made. */
 import type { Clock } from '../waiting.js'
+import type { ServerClock } from './server-clock.js'
 import type { Trips } from './trips.js'
 
 export interface StoreOptions {
@@ -12,6 +13,7 @@ export interface StoreOptions {
   readonly tagMs: number
   /** Life of the token of a load that nothing renews. Default: 10 s. */
   readonly tokenMs?: number | undefined
+  readonly serverClock: ServerClock
   /** Called when the keys are used. */
   readonly touch: () => void
   /** Of several stores: what each of them is, and what they share. */
