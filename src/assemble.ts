@@ -27,6 +27,7 @@ import { Connection } from './redis/connection.js'
 import { Health } from './redis/health.js'
 import { NearCaches, type NearParts } from './redis/near-caches.js'
 import { isOwnClient, OwnClient } from './redis/own-client.js'
+import { ServerClock } from './redis/server-clock.js'
 import { Trips } from './redis/trips.js'
 import { Store } from './redis/store.js'
 import { Access } from './source/access.js'
@@ -218,7 +219,8 @@ function inRedis(config: ContextConfig, made: Made, overrides: Partial<Overrides
       times: overrides.fleetTimes,
       emit,
     })
-    const healthOptions = { prefix, epochs, fleet, deadlineMs: invalidationDeadlineMs, holdMs, emit }
+    const serverClock = new ServerClock()
+    const healthOptions = { prefix, epochs, fleet, deadlineMs: invalidationDeadlineMs, holdMs, serverClock, emit }
     const ownHealth = new (overrides.Health ?? Health)(connection, healthOptions)
     const store = new (overrides.Store ?? Store)(connection, ownHealth, {
       deadlineMs,
@@ -226,10 +228,12 @@ function inRedis(config: ContextConfig, made: Made, overrides: Partial<Overrides
       holdMs,
       tagMs: tagMsOf(config),
       tokenMs: overrides.tokenMs,
+      serverClock,
       touch: () => all.fleet.touch(),
       near: near?.add(connection, ownHealth, {
         prefix,
         slot: buckets.slots[bucket],
+        serverClock,
         nameIn: name => buckets.nameIn(bucket, name),
       }),
       shared: isCluster ? { bucket, clock, trips } : undefined,

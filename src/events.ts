@@ -26,7 +26,7 @@ export type CacheEvent =
   | ({ type: 'bypass'; model: string; operation: string; why: string } & Spent)
   /**
    * What became of a loaded answer. Nothing waits for a fill: its times are those until Redis has replied. `bytes`: of the
-   * answer as it is stored, without the 54 bytes around it.
+   * answer as it is stored, without the 74 bytes around it.
    */
   | ({ type: 'fill'; model: string; outcome: FillOutcome; bytes: number; key?: string } & Spent)
   /**

@@ -110,11 +110,16 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
     return { value: await flight.run(this.#fetch) }
   }
 
-  fillAndShare(_: Snapshot | undefined, ticket: Ticket | undefined, { value }: Boxed<T>): Buffer | undefined {
+  fillAndShare(
+    _: Snapshot | undefined,
+    ticket: Ticket | undefined,
+    { value }: Boxed<T>,
+    loadMs: number,
+  ): Buffer | undefined {
     const payload = this.#encoded(value)
     if (ticket !== undefined) {
       const { events, store, loadWaits } = this.#context
-      const outcome = this.#fill(ticket, payload)
+      const outcome = this.#fill(ticket, payload, loadMs)
       if (outcome !== 'sent') loadWaits.leavesToken(this.key)
       events.fill(OPERATION, outcome, this.key, payload, store)
     }
@@ -137,14 +142,14 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
     return { value: await this.#fetch() }
   }
 
-  #fill({ entry: token, epochs }: Ticket, payload: Buffer | undefined): FillOutcome {
+  #fill({ entry: token, epochs }: Ticket, payload: Buffer | undefined, loadMs: number): FillOutcome {
     const { store, signature, ttlMs: defaultMs } = this.#context
     const stamp = combinedStamp(epochs)
     if (payload === undefined || token === undefined || stamp === undefined) return 'inexact'
     const { ttl } = this.#options
     const ttlMs = ttl === undefined ? defaultMs : ttlOf(ttl)
     const entry = seal(Kind.value, payload, token, stamp, signature)
-    store.fill(this.key, entry, { dependsOn: this.#dependsOn, ttlMs, guard: token })
+    store.fill(this.key, entry, { dependsOn: this.#dependsOn, ttlMs, loadMs, guard: token })
     return 'sent'
   }
 

@@ -44,10 +44,10 @@ export interface Reading<Found, Tokens, Loaded, Shared> {
   /** Takes the tokens under which `fillAndShare` fills. */
   acquire(found: Found, deadline: Deadline, flight: Flight<Shared>): Promise<Tokens> | Tokens
   query(flight: Flight<Shared>): Promise<Loaded>
-  /** Fills what was not found; answers what others may share, undefined where it can't be copied. */
   /** Of what another process may be loading: its token, if it is at the key, and how to take its place. */
   readonly elsewhere?: Elsewhere<Tokens> | undefined
-  fillAndShare(found: Found, tokens: Tokens, loaded: Loaded): Shared | undefined
+  /** Fills what was not found; answers what others may share, undefined where it can't be copied. */
+  fillAndShare(found: Found, tokens: Tokens, loaded: Loaded, loadMs: number): Shared | undefined
   /** The caller's answer; rejects with Prisma's error where there is no row for `…OrThrow`. */
   answerLoaded(loaded: Loaded): unknown
   answerShared(shared: Shared): Answer
@@ -165,14 +165,16 @@ async function load<Found, Tokens, Loaded, Shared>(
     }
     if (theirs !== undefined) ({ found = found, tokens } = theirs)
     const began = performance.now()
+    let loadMs: number
     try {
       loaded = await reading.query(flight)
-      loadWaits.took(reading.model, performance.now() - began)
+      loadMs = performance.now() - began
+      loadWaits.took(reading.model, loadMs)
     } finally {
       times?.database()
       events.miss(reading, missed, times?.spent(deadline.roundTrips))
     }
-    shared = reading.fillAndShare(found, tokens, loaded)
+    shared = reading.fillAndShare(found, tokens, loaded, loadMs)
   } catch (error) {
     return reading.recover(error)
   } finally {

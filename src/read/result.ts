@@ -60,11 +60,16 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
     return queryWhole(this.#operation, this.#operation.args, this.#context)
   }
 
-  fillAndShare(_: Snapshot | undefined, ticket: Ticket | undefined, result: unknown): SharedRow | undefined {
+  fillAndShare(
+    _: Snapshot | undefined,
+    ticket: Ticket | undefined,
+    result: unknown,
+    loadMs: number,
+  ): SharedRow | undefined {
     const payload = this.#plan.codec.encode(result)
     if (ticket !== undefined) {
       const { events, store } = this.#context
-      const outcome = this.#fill(ticket, payload, result === null)
+      const outcome = this.#fill(ticket, payload, result === null, loadMs)
       events.fill(this.model, outcome, this.key, payload, store)
     }
     return payload
@@ -87,7 +92,7 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
     return callerQuery(this.#context, this.#operation)
   }
 
-  #fill({ epochs }: Ticket, payload: Buffer | undefined, isNull: boolean): FillOutcome {
+  #fill({ epochs }: Ticket, payload: Buffer | undefined, isNull: boolean, loadMs: number): FillOutcome {
     const { cached, dependsOn, isNullUnproven } = this.#plan
     const { policy, codec } = cached
     const ttlMs = this.#context.query?.ttlMs ?? this.#plan.ttlMs
@@ -100,7 +105,8 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
     if (stamp === undefined) return 'inexact'
     // Its stamp proves it: whatever it replaces, it is valid only under the epochs from before the load.
     const entry = seal(Kind.result, payload, newToken(), stamp, codec.fingerprint)
-    this.#context.store.fill(this.key, entry, { dependsOn, ttlMs: jittered(storedMs, policy.jitter), guard: 'none' })
+    const jitteredMs = jittered(storedMs, policy.jitter)
+    this.#context.store.fill(this.key, entry, { dependsOn, ttlMs: jitteredMs, loadMs, guard: 'none' })
     return 'sent'
   }
 }

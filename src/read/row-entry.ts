@@ -176,6 +176,7 @@ export interface LoadedRow {
   readonly payload: Buffer | undefined
   /** Whether it was loaded in a statement of its own: in a batch, Prisma answers null for a row that is spelled differently. */
   readonly unbatched: boolean
+  readonly loadMs: number
 }
 
 /**
@@ -188,7 +189,7 @@ export function fillRow(
   lookup: Lookup,
   ticket: Ticket,
   rowKey: string | undefined,
-  { row, payload, unbatched }: LoadedRow,
+  { row, payload, unbatched, loadMs }: LoadedRow,
 ): FillOutcome {
   const { by, cached, identity, key } = lookup
   const { keys } = lookup.model
@@ -206,7 +207,7 @@ export function fillRow(
     const epochs = epochsAt(ticket, key, keys.epochs)
     if (epochs === undefined) return 'unproven'
     const absent = sealed(Kind.absent, NOTHING, token, epochs[EVERY_WRITE] as Token)
-    store.fill(key, absent, { dependsOn: keys, ttlMs, guard })
+    store.fill(key, absent, { dependsOn: keys, ttlMs, loadMs, guard })
     return 'sent'
   }
 
@@ -223,18 +224,18 @@ export function fillRow(
   const ownKey = keys.row(id)
   if (ownKey === rowKey && ticket.entry !== undefined) {
     const entry = sealed(Kind.row, payload, ticket.entry, ticket.epochs[UNNAMED_WRITES] as Token)
-    store.fill(ownKey, entry, { dependsOn: keys, ttlMs, guard: ticket.entry })
+    store.fill(ownKey, entry, { dependsOn: keys, ttlMs, loadMs, guard: ticket.entry })
   } else {
     // Its token could not be taken before the load: valid until the next write to the model. An entry that is there stays.
     const epochs = epochsAt(ticket, ownKey, keys.epochs)
     const entry = epochs && sealed(Kind.rowUnderAny, payload, newToken(), epochs[EVERY_WRITE] as Token)
-    if (entry !== undefined) store.fill(ownKey, entry, { dependsOn: keys, ttlMs, guard: 'if-absent' })
+    if (entry !== undefined) store.fill(ownKey, entry, { dependsOn: keys, ttlMs, loadMs, guard: 'if-absent' })
   }
   if (by === identity) return 'sent'
   guesses.target.set(key, id)
   // It has no stamp: the row that it leads to has to have the value.
   const pointer = sealed(Kind.pointer, textPayload(id), newToken(), ticket.epochs[EVERY_WRITE] ?? newToken())
-  store.fill(key, pointer, { dependsOn: keys, ttlMs, guard: 'none' })
+  store.fill(key, pointer, { dependsOn: keys, ttlMs, loadMs, guard: 'none' })
   return 'sent'
 }
 

@@ -65,11 +65,16 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
     return this.#load.query()
   }
 
-  fillAndShare({ rowKey }: LookedUp, ticket: Ticket | undefined, { row }: Loaded): SharedRow | undefined {
+  fillAndShare(
+    { rowKey }: LookedUp,
+    ticket: Ticket | undefined,
+    { row }: Loaded,
+    loadMs: number,
+  ): SharedRow | undefined {
     const payload = row === null ? undefined : this.#plan.cached.codec.encode(row)
     if (ticket !== undefined) {
       const { unbatched } = this.#load
-      const outcome = fillRow(this.#context, this.#plan, ticket, rowKey, { row, payload, unbatched })
+      const outcome = fillRow(this.#context, this.#plan, ticket, rowKey, { row, payload, unbatched, loadMs })
       const { events, store, loadWaits } = this.#context
       if (outcome !== 'sent') loadWaits.leavesToken(this.key)
       events.fill(this.model, outcome, this.key, payload, store)

@@ -68,11 +68,13 @@ export class TreeFill {
   readonly #context: Context
   readonly #snapshot: TreeSnapshot
   readonly #tickets: Tickets
+  readonly #loadMs: number
 
-  constructor(context: Context, snapshot: TreeSnapshot, tickets: Tickets) {
+  constructor(context: Context, snapshot: TreeSnapshot, tickets: Tickets, loadMs: number) {
     this.#context = context
     this.#snapshot = snapshot
     this.#tickets = tickets
+    this.#loadMs = loadMs
   }
 
   /** @param row - as loaded, with its related rows */
@@ -85,7 +87,12 @@ export class TreeFill {
     const hasGuard = row !== null || lookup.by !== node.identity || ticket?.entry !== undefined
     if (ticket !== undefined && hasGuard && !isCached) {
       const payload = row === null ? undefined : node.cached.codec.encode(row)
-      const outcome = fillRow(this.#context, lookup, ticket, lookedUp?.rowKey, { row, payload, unbatched })
+      const outcome = fillRow(this.#context, lookup, ticket, lookedUp?.rowKey, {
+        row,
+        payload,
+        unbatched,
+        loadMs: this.#loadMs,
+      })
       this.#filled(node, outcome, lookup.key, payload)
     }
     if (row === null || rowKey === undefined) return
@@ -125,7 +132,7 @@ export class TreeFill {
     const { dependsOn } = tagged > 0 && lookedUp !== undefined ? lookedUp : untagged
     // Its stamp proves it: whatever it replaces, it is valid only under the epochs from before the load.
     const ttlMs = jittered(this.#context.query?.ttlMs ?? related.ttlMs, policy.jitter)
-    this.#context.store.fill(key, entry, { dependsOn, ttlMs, guard: 'none' })
+    this.#context.store.fill(key, entry, { dependsOn, ttlMs, loadMs: this.#loadMs, guard: 'none' })
     this.#filled(node, 'sent', key, payload)
   }
 

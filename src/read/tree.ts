@@ -79,11 +79,11 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
     return this.#load.query()
   }
 
-  fillAndShare(snapshot: TreeSnapshot, tickets: Tickets, { row }: Loaded): SharedRow | undefined {
+  fillAndShare(snapshot: TreeSnapshot, tickets: Tickets, { row }: Loaded, loadMs: number): SharedRow | undefined {
     const { unbatched } = this.#load
     // With a cursor, Prisma answers several lookups in one statement otherwise than each by itself.
     if (unbatched || !this.#plan.hasCursor) {
-      new TreeFill(this.#context, snapshot, tickets).row(this.#tree, this.#plan, row, unbatched)
+      new TreeFill(this.#context, snapshot, tickets, loadMs).row(this.#tree, this.#plan, row, unbatched)
     }
     if (row === null) return 'absent'
     const answer = answerOfRow(this.#plan, this.operation, row)

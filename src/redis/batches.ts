@@ -2,7 +2,9 @@
 import type { Command } from './command.js'
 import type { Reply } from './connection.js'
 import type { EpochMemory } from './epoch-memory.js'
-import { hasToken, newToken, type Token } from '../wire/envelope.js'
+import { FILL } from './scripts.js'
+import type { FillOptions } from './ticket.js'
+import { guardOf, hasToken, newToken, type Token } from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'
 
 /** What is stored in Redis about an entry and what it depends on. */
@@ -208,6 +210,12 @@ export class FillBatch {
   done: Promise<boolean> = Promise.resolve(false)
   readonly commands: Command[] = []
   readonly epochs = new Map<string, number>()
+
+  fill(key: string, entry: Buffer, ms: number, guard: FillOptions['guard']): void {
+    if (guard === 'none') this.commands.push(['set', key, entry, 'PX', ms])
+    else if (guard === 'if-absent') this.commands.push(['set', key, entry, 'PX', ms, 'NX'])
+    else this.commands.push(['eval', FILL, 1, key, guardOf(guard), entry, ms])
+  }
 
   extend(epoch: string, ms: number): void {
     this.epochs.set(epoch, Math.max(ms, this.epochs.get(epoch) ?? 0))

@@ -18,6 +18,7 @@ export interface AnyStore
     | 'started'
     | 'redisTime'
     | 'deadline'
+    | 'redisNow'
     | 'lookUp'
     | 'lookUpAll'
     | 'takeOver'
@@ -58,6 +59,11 @@ export class ClusterStore implements AnyStore {
 
   deadline(): Deadline {
     return this.#first.deadline()
+  }
+
+  /** Of the first node. The clocks of the others may differ; an entry has the time of its own. */
+  redisNow(): number {
+    return this.#first.redisNow()
   }
 
   lookUp<T>(

@@ -13,6 +13,7 @@ import { Journal } from './journal.js'
 import { Refusals } from './refusals.js'
 import { FIRST_RETRY_MS, LONGEST_CLUSTER_RETRY_MS, LONGEST_RETRY_MS, Retry } from './retry.js'
 import { ServerCheck } from './server-check.js'
+import type { ServerClock } from './server-clock.js'
 
 export interface HealthOptions {
   readonly prefix: string
@@ -21,6 +22,7 @@ export interface HealthOptions {
   readonly deadlineMs: number
   readonly holdMs: number
   readonly fleet: FleetView
+  readonly serverClock: ServerClock
   readonly emit: Emit
 }
 
@@ -55,15 +57,9 @@ export class Health {
     this.#connection = connection
     this.#retry = new Retry(() => this.#recover(), connection.isCluster ? LONGEST_CLUSTER_RETRY_MS : undefined)
     this.#options = options
-    const { prefix, epochs, deadlineMs, holdMs, fleet, emit } = options
+    const { epochs, deadlineMs, holdMs, fleet, emit } = options
     this.#refusals = new Refusals(emit)
-    this.#server = new ServerCheck(connection, {
-      prefix,
-      epochs,
-      deadlineMs,
-      onReplica: () => this.#refusal('READONLY'),
-      emit,
-    })
+    this.#server = new ServerCheck(connection, { ...options, onReplica: () => this.#refusal('READONLY') })
     this.#journal = new Journal(connection, {
       epochs,
       deadlineMs,

@@ -2,7 +2,7 @@
 import type { Clock } from '../waiting.js'
 import type { Dependencies } from '../wire/keys.js'
 import { LookUpBatch, type Snapshot } from './batches.js'
-import type { Connection, Reply } from './connection.js'
+import type { Connection } from './connection.js'
 import type { Deadline } from './deadline.js'
 import type { EpochMemory } from './epoch-memory.js'
 import type { Health } from './health.js'

@@ -57,14 +57,20 @@ export class Mirror {
     return kept === undefined || kept.era !== era ? undefined : kept.bytes
   }
 
-  /** Keeps a copy: the bytes of a reply are part of a larger buffer, which would be kept as well. */
-  keep(key: string, bytes: Buffer | null, era: Era, until = Number.POSITIVE_INFINITY): void {
-    const own = bytes === null ? null : Buffer.allocUnsafeSlow(bytes.length)
-    if (own !== null) {
-      bytes?.copy(own)
-      rememberWhole(own)
-    }
-    const kept = { bytes: own, era, until }
+  /**
+   * Keeps an entry, if it is a whole one.
+   *
+   * @param until - by `performance.now`: when Redis ends it. Redis tells of that too, but only once it has removed it
+   */
+  keepEntry(key: string, bytes: Buffer, era: Era, until: (entry: Buffer) => number): void {
+    const own = copyOf(bytes)
+    if (rememberWhole(own)) this.#kept.set(key, { bytes: own, era, until: until(own) })
+    else this.#kept.delete(key)
+  }
+
+  /** Keeps an epoch, or that there is no hold. */
+  keepDependency(key: string, bytes: Buffer | null, era: Era): void {
+    const kept = { bytes: bytes && copyOf(bytes), era, until: Number.POSITIVE_INFINITY }
     if (isModelEpoch(key)) this.#ofModels.set(key, kept)
     else this.#kept.set(key, kept)
   }
@@ -72,4 +78,11 @@ export class Mirror {
   drop(key: string): void {
     if (!this.#kept.delete(key)) this.#ofModels.delete(key)
   }
+}
+
+/** The bytes of a reply are part of a larger buffer, which would be kept as well. */
+function copyOf(bytes: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(own)
+  return own
 }

@@ -15,7 +15,7 @@
  * Nothing that stands for a miss is kept: an entry that is not there, or a token alone. Redis is asked before the database is.
  */
 import type { Redis } from 'ioredis'
-import { isTokenAlone } from '../wire/envelope.js'
+import { expiryOf, graceOf } from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'
 import { LATE, within } from '../waiting.js'
 import type { LookUpBatch, Snapshot } from './batches.js'
@@ -26,6 +26,7 @@ import { inspect } from './inspect.js'
 import { CHUNK } from './key-groups.js'
 import type { Era, Mirror } from './mirror.js'
 import { type ServerInfo, serverInfoOf } from './server-info.js'
+import type { ServerClock } from './server-clock.js'
 import type { Reader, TrackedPair } from './tracked-pair.js'
 
 export interface NearOptions {
@@ -40,6 +41,7 @@ export interface NearOptions {
   readonly keepsValues: boolean
   readonly maxStaleMs: number
   readonly prefix: string
+  readonly serverClock: ServerClock
   /** Says once why it can't be used. */
   readonly onRefused: (why: string) => void
 }
@@ -181,6 +183,11 @@ export class NearCache {
     for (const key of keys) this.#changed(key)
   }
 
+  /** When Redis ends an entry, by its clock. */
+  protected expiryOf(entry: Buffer): number {
+    return expiryOf(entry) + graceOf(entry)
+  }
+
   /** Whether the near cache reads from the server that was checked. */
   protected isSame(seen: ServerInfo, checked: ServerInfo): boolean {
     return seen.identity === checked.identity
@@ -208,12 +215,16 @@ export class NearCache {
 
   #keep(batch: LookUpBatch, replies: readonly (Buffer | null)[], { marks, era }: UnderWay): void {
     if (era !== this.#era) return
-    const { mirror } = this.#options
+    const { mirror, serverClock } = this.#options
+    const ahead = serverClock.now() - performance.now()
+    const until = (entry: Buffer) => this.expiryOf(entry) - ahead
     for (const { key, kind, at } of batch.parts()) {
       const bytes = replies[at] ?? null
       if (!this.isMarked(marks, key)) continue
-      const isKept = kind === 'hold' ? bytes === null : bytes !== null && (kind === 'epoch' || !isTokenAlone(bytes))
-      if (isKept) mirror.keep(key, bytes, era)
+      if (kind === 'entry') {
+        if (bytes === null) mirror.drop(key)
+        else mirror.keepEntry(key, bytes, era, until)
+      } else if ((kind === 'hold') === (bytes === null)) mirror.keepDependency(key, bytes, era)
       else mirror.drop(key)
     }
   }

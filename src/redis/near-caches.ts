@@ -1,13 +1,22 @@
 /** The near cache of one cache: a memory for all of it, a near cache for each bucket, and a pair of connections for each node. */
 import type { Cluster, Redis } from 'ioredis'
 import type { Emit } from '../events.js'
-import type { NearConfig } from '../options.js'
 import { ClusterNode } from './cluster-node.js'
 import type { Connection } from './connection.js'
 import type { Health } from './health.js'
 import { Mirror } from './mirror.js'
 import { NearCache } from './near-cache.js'
+import type { ServerClock } from './server-clock.js'
 import { TrackedPair } from './tracked-pair.js'
+
+/** How much is kept, and how old it may be. */
+interface NearSettings {
+  readonly max: number
+  readonly maxBytes: number
+  readonly maxStaleMs: number
+  /** Whether it keeps models of which nothing is said, and values of `getOrSet`. */
+  readonly byDefault: boolean
+}
 
 export interface NearStats {
   /** Look-ups that were answered without I/O. */
@@ -37,25 +46,26 @@ interface NearOptions {
 interface Bucket {
   readonly prefix: string
   readonly slot: number | undefined
+  readonly serverClock: ServerClock
   readonly nameIn: (name: string) => string
 }
 
 export class NearCaches {
-  readonly #config: NearConfig
+  readonly #config: NearSettings
   readonly #options: NearOptions
   readonly #mirror: Mirror
   readonly #pairs = new Map<string, TrackedPair>()
   readonly #caches: NearCache[] = []
   #hasSaid = false
 
-  constructor(config: NearConfig, options: NearOptions) {
+  constructor(config: NearSettings, options: NearOptions) {
     this.#config = config
     this.#options = options
     this.#mirror = new Mirror(config.max, config.maxBytes)
   }
 
   /** The near cache of a bucket. */
-  add(connection: Connection, health: Health, { prefix, slot, nameIn }: Bucket): NearCache {
+  add(connection: Connection, health: Health, { prefix, slot, serverClock, nameIn }: Bucket): NearCache {
     const { byDefault, maxStaleMs } = this.#config
     const { redis, parts } = this.#options
     const node = redis.isCluster ? new ClusterNode(redis as Cluster, slot ?? 0) : undefined
@@ -68,6 +78,7 @@ export class NearCaches {
       keepsValues: byDefault,
       maxStaleMs,
       prefix,
+      serverClock,
       onRefused: why => this.#say(why),
     })
     this.#caches.push(cache)

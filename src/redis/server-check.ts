@@ -2,11 +2,14 @@
 import type { Emit, ErrorCode } from '../events.js'
 import type { Connection } from './connection.js'
 import { KnownServers } from './known-servers.js'
+import type { ServerClock } from './server-clock.js'
 
 export interface ServerCheckOptions {
   readonly prefix: string
   readonly epochs: readonly string[]
   readonly deadlineMs: number
+  /** Learns the time of the server. */
+  readonly serverClock: ServerClock
   readonly onReplica: () => void
   readonly emit: Emit
 }
@@ -44,6 +47,7 @@ export class ServerCheck {
       this.#say('OTHER_DATABASE', message)
       return undefined
     }
+    const askedAt = performance.now()
     const server = await this.#connection.server(this.#options.deadlineMs)
     if (server === undefined) return undefined
     if (server.tooOld !== undefined) {
@@ -59,6 +63,7 @@ export class ServerCheck {
       this.#message = 'it has hung, and its Sentinels do not say that it is still the master'
       return undefined
     }
+    if (server.timeMs !== undefined) this.#options.serverClock.learn(server.timeMs, askedAt)
     this.#isAnother ||= this.#last !== undefined && this.#last !== identity
     this.#last = identity
     return identity

@@ -9,6 +9,8 @@ export interface ServerInfo {
   readonly tooOld: string | undefined
   /** Whether it follows another server: it may not have seen all invalidations. */
   readonly replica: boolean
+  /** Its time, in ms since 1970; undefined: it does not tell. */
+  readonly timeMs: number | undefined
 }
 
 const OLDEST = 7
@@ -17,9 +19,11 @@ const OLDEST = 7
 export function serverInfoOf(info: string): ServerInfo {
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1]
   const version = field('redis_version')
+  const micros = Number(field('server_time_usec'))
   return {
     identity: [field('run_id'), field('master_replid')].filter(Boolean).join('.'),
     tooOld: version !== undefined && Number.parseInt(version, 10) < OLDEST ? version : undefined,
     replica: field('role') === 'slave',
+    timeMs: micros > 0 ? micros / 1000 : undefined,
   }
 }

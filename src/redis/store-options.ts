@@ -1,6 +1,7 @@
 /** What a store is told when it is made. */
 import type { Clock } from '../waiting.js'
 import type { NearCache } from './near-cache.js'
+import type { ServerClock } from './server-clock.js'
 import type { Trips } from './trips.js'
 
 export interface StoreOptions {
@@ -15,6 +16,7 @@ export interface StoreOptions {
   readonly tokenMs?: number | undefined
   /** In front of all look-ups; undefined: there is none. */
   readonly near?: NearCache | undefined
+  readonly serverClock: ServerClock
   /** Called when the keys are used. */
   readonly touch: () => void
   /** Of several stores: what each of them is, and what they share. */

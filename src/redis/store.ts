@@ -34,7 +34,7 @@
  *
  * Sources: the token is the lease of "Scaling Memcache at Facebook" (NSDI 2013, §3.2.1), as an object in Redis itself.
  */
-import { guardOf, isTokenAlone, type Token } from '../wire/envelope.js'
+import { complete, isTokenAlone, type Token } from '../wire/envelope.js'
 import type { Dependencies, Invalidation } from '../wire/keys.js'
 import { AcquireBatch, FillBatch, InvalidateBatch, readableToken, type Snapshot } from './batches.js'
 import type { Command } from './command.js'
@@ -49,7 +49,6 @@ import { Joining } from './joining.js'
 import { LookUps } from './look-ups.js'
 import { OwnTokens } from './own-tokens.js'
 import { type Load, Renewals } from './token-renewals.js'
-import { FILL } from './scripts.js'
 import type { StoreOptions } from './store-options.js'
 import type { FillOptions, Ticket } from './ticket.js'
 import { TickBatcher } from './tick-batcher.js'
@@ -121,6 +120,11 @@ export class Store {
   /** The time that all reads together have waited for Redis, in ms. */
   redisTime(): number {
     return this.#clock.now()
+  }
+
+  /** The time in ms since 1970 by the clock of Redis. */
+  redisNow(): number {
+    return this.#options.serverClock.now()
   }
 
   /** When a read that starts now has to stop waiting for Redis. */
@@ -218,13 +222,12 @@ export class Store {
   }
 
   /** Sends a fill, which is not awaited, and extends the epochs, which have to outlive the entry. */
-  fill(key: string, entry: Buffer, { dependsOn, ttlMs, guard }: FillOptions): void {
-    const ms = Math.ceil(ttlMs)
+  fill(key: string, entry: Buffer, { dependsOn, ttlMs, loadMs, graceMs = 0, guard }: FillOptions): void {
+    const ms = Math.ceil(ttlMs + graceMs)
     this.#options.near?.drop([key])
+    complete(entry, { expiresAt: this.redisNow() + ttlMs, loadMs, graceMs })
     const batch = this.#fills.current()
-    if (guard === 'none') batch.commands.push(['set', key, entry, 'PX', ms])
-    else if (guard === 'if-absent') batch.commands.push(['set', key, entry, 'PX', ms, 'NX'])
-    else batch.commands.push(['eval', FILL, 1, key, guardOf(guard), entry, ms])
+    batch.fill(key, entry, ms, guard)
     for (const [epoch, lifeMs] of this.#lives.toExtend(dependsOn, ms)) batch.extend(epoch, lifeMs)
   }
 

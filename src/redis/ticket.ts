@@ -19,6 +19,10 @@ export interface Ticket {
 export interface FillOptions {
   readonly dependsOn: Dependencies
   readonly ttlMs: number
+  /** What the load took. */
+  readonly loadMs: number
+  /** How long Redis keeps the entry past its TTL. Default: 0. */
+  readonly graceMs?: number
   /** A token: the key must still hold it. `none`: the entry is proved by its stamp, or by the row that it points to. */
   readonly guard: Token | 'none' | 'if-absent'
 }

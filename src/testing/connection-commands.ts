@@ -28,6 +28,7 @@ function info(_: readonly Buffer[], { server }: Session): Reply {
   const facts = {
     redis_version: VERSION,
     redis_mode: 'standalone',
+    server_time_usec: Date.now() * 1000,
     run_id: server.runId,
     loading: 0,
     role: 'master',

@@ -8,12 +8,18 @@
  *  2  c4 10 <16 bytes>  token: what a fill must find unchanged
  * 20  c4 08 <8 bytes>   fingerprint of the model's fields and of the source (`assemble.ts` mixes the source in)
  * 30  c4 10 <16 bytes>  stamp: the epoch that the entry was made under
- * 48  ce <4 bytes>      crc32 over kind and payload
- * 53  kind              small integer
- * 54  payload           any msgpack value
+ * 48  ce <4 bytes>      crc32 over all that follows
+ * 53  kind              small integer, from 17
+ * 54  94                fixarray(4)
+ * 55  cb <8 bytes>      expiry: when the entry ends, in ms since 1970 by the clock of Redis
+ * 64  ce <4 bytes>      load cost: how long the load took, in ms
+ * 69  ce <4 bytes>      grace: how long Redis keeps the entry past its expiry, in ms
+ * 74  payload           any msgpack value
  * ```
  *
- * Format and token keep their offsets for all time. `test/wire` pins the bytes.
+ * Format and token keep their offsets for all time. `test/wire` pins the bytes. An earlier version had kinds from 1, and the payload
+ * at 54, without the times: its processes take our entries for a miss, and we take theirs for one. The format byte stays, because tokens
+ * and epochs are shared with them: both fill under the tokens of the other.
  */
 import { randomFillSync } from 'node:crypto'
 import { crc32 } from 'node:zlib'
@@ -27,9 +33,13 @@ const STAMP_AT = 32
 const STAMP_END = 48
 const CRC_AT = 49
 const KIND_AT = 53
+const TIMES_AT = 54
+const EXPIRY_AT = 56
+const LOAD_AT = 65
+const GRACE_AT = 70
 
 /** Where the payload begins: the size of the envelope. */
-export const PAYLOAD_AT = 54
+export const PAYLOAD_AT = 74
 
 /**
  * A token as Redis holds it: `[format, token]`, 20 bytes. The value of an epoch, and of a key under load. An entry begins with its
@@ -37,25 +47,27 @@ export const PAYLOAD_AT = 54
  */
 export type Token = Buffer
 
-/** What an entry says; each kind names the epoch in its stamp. */
+/** What an entry says; each kind names the epoch in its stamp. Up to 16 they were those of entries without times. */
 export const Kind = {
   /** A row, stamped with `@rows`. */
-  row: 1,
+  row: 17,
   /** "There is no such row", at the key of a row or of a pointer; stamped with `@any`. */
-  absent: 2,
+  absent: 18,
   /** A row that was loaded by another unique, so that its token could not be taken before; stamped with `@any`. */
-  rowUnderAny: 3,
+  rowUnderAny: 19,
   /** The id of a row that had a value of a unique; proves itself by the row. */
-  pointer: 4,
+  pointer: 20,
   /** A value of `getOrSet`; stamped with the sum of all epochs that it depends on. */
-  value: 5,
+  value: 21,
   /** Related rows, or their number; stamped with the sum of their relation tags, list epochs and unnamed-writes epochs. */
-  related: 6,
+  related: 22,
   /** The same, stamped with the sum of every-write epochs: the tag was not known before the load. */
-  relatedUnderAny: 7,
+  relatedUnderAny: 23,
   /** The result of a query; stamped with the sum of all that it depends on. */
-  result: 8,
+  result: 24,
 } as const
+
+const LAST_WITHOUT_TIMES = 16
 
 /** The payload of an entry that says nothing more: msgpack's nil. */
 export const NOTHING: Buffer = Buffer.from([0xc0])
@@ -74,6 +86,11 @@ export function textOf(entry: Buffer): string {
 
 const TOKEN_HEAD = Buffer.from([0x92, FORMAT, 0xc4, 16])
 const ENTRY_HEAD = Buffer.from([0x97, FORMAT, 0xc4, 16])
+const TIMES = Buffer.alloc(PAYLOAD_AT - TIMES_AT)
+TIMES[0] = 0x94
+TIMES[EXPIRY_AT - 1 - TIMES_AT] = 0xcb
+TIMES[LOAD_AT - 1 - TIMES_AT] = 0xce
+TIMES[GRACE_AT - 1 - TIMES_AT] = 0xce
 
 let pool = Buffer.alloc(0)
 let used = 0
@@ -107,7 +124,10 @@ export function guardOf(bytes: Buffer): Buffer {
   return bytes.subarray(1, TOKEN_END)
 }
 
-/** Puts a payload into its envelope. `token` and `stamp` are tokens or entries that begin with one. */
+/**
+ * Puts a payload into its envelope. `token` and `stamp` are tokens or entries that begin with one. Times and checksum are
+ * missing yet: `complete` puts them in.
+ */
 export function seal(kind: number, payload: Buffer, token: Token, stamp: Token, fingerprint: Buffer): Buffer {
   const entry = Buffer.allocUnsafe(PAYLOAD_AT + payload.length)
   ENTRY_HEAD.copy(entry)
@@ -118,18 +138,58 @@ export function seal(kind: number, payload: Buffer, token: Token, stamp: Token, 
   stamp.copy(entry, STAMP_AT, TOKEN_AT, TOKEN_END)
   entry[STAMP_END] = 0xce
   entry[KIND_AT] = kind
+  TIMES.copy(entry, TIMES_AT)
   payload.copy(entry, PAYLOAD_AT)
+  return entry
+}
+
+/** How long an entry lives, and what it cost. */
+export interface EntryTimes {
+  /** When it ends, in ms since 1970 by the clock of Redis. */
+  readonly expiresAt: number
+  /** How long its load took, in ms. */
+  readonly loadMs: number
+  /** How long Redis keeps it past its expiry, in ms. */
+  readonly graceMs: number
+}
+
+/** Puts times and checksum into a sealed entry, which is changed. */
+export function complete(entry: Buffer, { expiresAt, loadMs, graceMs }: EntryTimes): Buffer {
+  entry.writeDoubleBE(expiresAt, EXPIRY_AT)
+  entry.writeUInt32BE(uint32(loadMs), LOAD_AT)
+  entry.writeUInt32BE(uint32(graceMs), GRACE_AT)
   entry.writeUInt32BE(crc32(entry.subarray(KIND_AT)), CRC_AT)
   return entry
 }
 
+/** Of whole numbers, the nearest that has room: 49 days and more are 49 days. */
+function uint32(ms: number): number {
+  return Math.min(Math.max(Math.round(ms) || 0, 0), 0xffffffff)
+}
+
+/** When an entry ends, in ms since 1970 by the clock of Redis. Of an entry that `verifiedKind` knows, as all three of these. */
+export function expiryOf(entry: Buffer): number {
+  return entry.readDoubleBE(EXPIRY_AT)
+}
+
+/** How long the load of an entry took, in ms. */
+export function loadMsOf(entry: Buffer): number {
+  return entry.readUInt32BE(LOAD_AT)
+}
+
+/** How long Redis keeps an entry past its expiry, in ms. */
+export function graceOf(entry: Buffer): number {
+  return entry.readUInt32BE(GRACE_AT)
+}
+
 /**
  * The kind of an entry whose bytes are whole and were written by this schema; undefined for everything else: a token
- * alone, another format or fingerprint, bytes that are not ours, or were changed on their way (without the checksum half
- * of all single-bit flips were served as wrong rows).
+ * alone, another format or fingerprint, an entry without times, bytes that are not ours, or were changed on their way (without the
+ * checksum half of all single-bit flips were served as wrong rows).
  */
 export function verifiedKind(bytes: Buffer, fingerprint: Buffer): number | undefined {
   if (bytes.length <= PAYLOAD_AT || bytes[0] !== 0x97 || !hasToken(bytes)) return undefined
+  if ((bytes[KIND_AT] as number) <= LAST_WITHOUT_TIMES) return undefined
   if (!same(bytes, FINGERPRINT_AT, fingerprint, 0, 8)) return undefined
   if (!whole.has(bytes) && !isWhole(bytes)) return undefined
   return bytes[KIND_AT]
@@ -141,9 +201,14 @@ function isWhole(bytes: Buffer): boolean {
 
 const whole = new WeakSet<Buffer>()
 
-/** For bytes that are kept and never change: their checksum is not computed again for each read. */
-export function rememberWhole(bytes: Buffer): void {
-  if (bytes.length > PAYLOAD_AT && isWhole(bytes)) whole.add(bytes)
+/**
+ * For bytes that are kept, and never change: their checksum is not computed again for each read. Answers whether they are a whole entry,
+ * of whatever schema.
+ */
+export function rememberWhole(bytes: Buffer): boolean {
+  if (bytes.length <= PAYLOAD_AT || !hasToken(bytes) || !isWhole(bytes)) return false
+  whole.add(bytes)
+  return (bytes[KIND_AT] as number) > LAST_WITHOUT_TIMES
 }
 
 /** Whether an entry was made under an epoch as Redis holds it now. */

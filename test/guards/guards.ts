@@ -76,7 +76,7 @@ const loads: readonly Guard[] = [
   {
     name: 'what is there stays',
     without: 'a row found by another unique overwrites the newer one at its key',
-    file: 'redis/store.ts',
+    file: 'redis/batches.ts',
     find: "'PX', ms, 'NX'])",
     instead: "'PX', ms])",
     tests: ['promises/uniques.test.ts', RACES],
@@ -85,8 +85,8 @@ const loads: readonly Guard[] = [
     name: 'a fill is not awaited',
     without: 'a miss takes one trip more',
     file: 'read/read.ts',
-    find: 'shared = reading.fillAndShare(found, tokens, loaded)',
-    instead: 'shared = reading.fillAndShare(found, tokens, loaded)\n    await reading.lookUp(deadline)',
+    find: 'shared = reading.fillAndShare(found, tokens, loaded, loadMs)',
+    instead: 'shared = reading.fillAndShare(found, tokens, loaded, loadMs)\n    await reading.lookUp(deadline)',
     tests: [TRIPS],
   },
 ]

@@ -164,7 +164,7 @@ const MUTATIONS: readonly Mutation[] = [
   restructured,
   restructured,
   // another format, kind or frame
-  (bytes, random) => set(bytes, random.pick([0, 1, 2, 3, 20, 21, 30, 31, 48, 53]), random.bytes(1)),
+  (bytes, random) => set(bytes, random.pick([0, 1, 2, 3, 20, 21, 30, 31, 48, 53, 54, 55, 64, 69]), random.bytes(1)),
   // what only somebody means who wants to hurt
   (bytes, random) => set(bytes, inPayload(bytes, random), random.pick(huge)),
   (bytes, random) => splice(bytes, inPayload(bytes, random), random.between(0, 8), random.pick(huge)),
@@ -189,10 +189,13 @@ export function mutantOf(bytes: Buffer, random: Random, others: readonly Buffer[
   return mutant
 }
 
+/** Where the checksum is: it covers all that follows. */
+export const CRC_AT = 49
+
 /** The same bytes with a checksum that is right: as if they had been written so. */
 export function withChecksum(bytes: Buffer): Buffer {
   if (bytes.length < PAYLOAD_AT) return bytes
   const copy = Buffer.from(bytes)
-  copy.writeUInt32BE(crc32(copy.subarray(PAYLOAD_AT - 1)), PAYLOAD_AT - 5)
+  copy.writeUInt32BE(crc32(copy.subarray(CRC_AT + 4)), CRC_AT)
   return copy
 }

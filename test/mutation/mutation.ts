@@ -1,9 +1,9 @@
 /** Mutates entries and judges what a reader would make of them. */
 import { isDeepStrictEqual } from 'node:util'
 import { getHeapStatistics } from 'node:v8'
-import { hasToken, PAYLOAD_AT, hasStamp } from '../../src/wire/envelope.js'
+import { hasToken, hasStamp } from '../../src/wire/envelope.js'
 import { Random } from '../support/random.js'
-import { mutantOf, withChecksum } from './mutants.js'
+import { CRC_AT, mutantOf, withChecksum } from './mutants.js'
 import { STAMP, type Subject, subjects } from './subjects.js'
 
 export interface Judgement {
@@ -113,7 +113,7 @@ export function mutate(count: number, seed: number, toFirst = false): Judgement 
 
 /** Whether two entries are the same from the checksum on: then one is the other, under another token. */
 function sameBody(one: Buffer, other: Buffer): boolean {
-  return one.subarray(PAYLOAD_AT - 5).equals(other.subarray(PAYLOAD_AT - 5))
+  return one.subarray(CRC_AT).equals(other.subarray(CRC_AT))
 }
 
 function allocated(): number {

@@ -4,6 +4,7 @@ import type { Related, Selection } from '../../src/plan/selection.js'
 import { rowCodec, type Row } from '../../src/wire/rows.js'
 import {
   Kind,
+  complete,
   verifiedKind,
   newToken,
   NOTHING,
@@ -119,6 +120,11 @@ function nestedRow(id: number, posts: number, comments: number): Row {
 
 // ---- subjects
 
+function sealed(kind: number, payload: Buffer, fingerprint: Buffer): Buffer {
+  const entry = seal(kind, payload, newToken(), STAMP, fingerprint)
+  return complete(entry, { expiresAt: 1_800_000_000_000, loadMs: 3, graceMs: 60_000 })
+}
+
 /** What a story does before it decodes: its kind, its schema, its stamp. */
 function opened(bytes: Buffer, fingerprint: Buffer): number | undefined {
   const kind = verifiedKind(bytes, fingerprint)
@@ -144,9 +150,9 @@ function rowSubjects(name: string, rows: readonly Row[]): Subject[] {
     (isRow(answer, fieldNames) && all.every(field => isOfField(field, answer[field.name])))
   const of = (entry: Buffer, what: string): Subject => ({ name: `${what} of ${name}`, entry, read, mayBe })
   return [
-    ...rows.map(row => of(seal(Kind.row, codec.encode(row) ?? fail(name), newToken(), STAMP, fingerprint), 'a row')),
-    of(seal(Kind.absent, NOTHING, newToken(), STAMP, fingerprint), 'no row'),
-    of(seal(Kind.pointer, textPayload('eu:1001'), newToken(), STAMP, fingerprint), 'a pointer'),
+    ...rows.map(row => of(sealed(Kind.row, codec.encode(row) ?? fail(name), fingerprint), 'a row')),
+    of(sealed(Kind.absent, NOTHING, fingerprint), 'no row'),
+    of(sealed(Kind.pointer, textPayload('eu:1001'), fingerprint), 'a pointer'),
   ]
 }
 
@@ -156,7 +162,7 @@ function resultSubject(name: string, kind: number, codec: ResultCodec, result: u
     const decoded = opened(bytes, fingerprint) === kind ? codec.decode(bytes, PAYLOAD_AT) : undefined
     return decoded && { answer: decoded.result }
   }
-  const entry = seal(kind, codec.encode(result) ?? fail(name), newToken(), STAMP, fingerprint)
+  const entry = sealed(kind, codec.encode(result) ?? fail(name), fingerprint)
   return { name, entry, read, mayBe }
 }
 
@@ -277,7 +283,7 @@ function valueSubjects(): Subject[] {
   } // prettier-ignore
   return Object.entries(samples).map(([what, value]) => ({
     name: `${what} of getOrSet`,
-    entry: seal(Kind.value, packValue(value) ?? fail(what), newToken(), STAMP, fingerprint),
+    entry: sealed(Kind.value, packValue(value) ?? fail(what), fingerprint),
     read,
     mayBe: (answer: unknown) => isOf(answer, OF_VALUES),
   }))

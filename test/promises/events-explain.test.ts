@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { CacheEvent } from '../../src/events.js'
 import type { CacheAsideOptions } from '../../src/index.js'
+import { PAYLOAD_AT } from '../../src/wire/envelope.js'
 import { startProxy } from '../support/proxy.js'
 import { smallWorld } from '../support/readings.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
@@ -193,7 +194,7 @@ describe('where the time went', () => {
     const fill = await one('fill', byKey)
     expect(fill).toMatchObject({ outcome: 'sent', roundTrips: 1, databaseMs: 0 })
     expect(fill.redisMs).toBeGreaterThan(0)
-    expect(fill.bytes).toBe((await world.redis.strlen(`${world.prefix}User:1`)) - 54)
+    expect(fill.bytes).toBe((await world.redis.strlen(`${world.prefix}User:1`)) - PAYLOAD_AT)
   })
 })
 

@@ -7,6 +7,7 @@ import { newToken } from '../../src/wire/envelope.js'
 import { Flight } from '../../src/local/flights.js'
 import { Store } from '../../src/redis/store.js'
 import type { FillOptions } from '../../src/redis/ticket.js'
+import { completed } from '../support/completed.js'
 import { control } from '../support/control.js'
 import { startRedis } from '../support/servers.js'
 import { type CachedProcess, createWorld, useWorld, type World } from '../support/world.js'
@@ -458,8 +459,8 @@ describe('an invalidation during a fetch', () => {
 
   /** Stores whatever was loaded, token or not. */
   class UnguardedFill extends Store {
-    override fill(key: string, entry: Buffer, { ttlMs }: FillOptions): void {
-      void world.redis.set(key, entry, 'PX', Math.ceil(ttlMs))
+    override fill(key: string, entry: Buffer, options: FillOptions): void {
+      void world.redis.set(key, completed(entry, options), 'PX', Math.ceil(options.ttlMs))
     }
   }
 

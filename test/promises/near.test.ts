@@ -163,6 +163,35 @@ describe('what this process writes', () => {
   })
 })
 
+describe('the TTL of an entry', () => {
+  /** What is read once it has passed, where Redis tells nothing. */
+  async function afterTtl(Near = NearCache) {
+    const proxy = await startProxy(server.url)
+    onTestFinished(() => proxy.stop())
+    const models = { User: { ttl: '400ms', jitter: 0 } } as const
+    const near = nearProcess(world, { models, near: { maxStaleMs: 60_000 } }, { Near, detours: { telling: proxy.port } })
+    const id = await newUser(world)
+    await near.kept(() => nameOf(near.cached, id))
+    proxy.keep('replies')
+    await world.plain.user.update({ where: { id }, data: { name: 'new' } })
+    await sleep(401)
+    return nameOf(near.cached, id)
+  }
+
+  it('ends it here, too', async () => {
+    expect(await afterTtl()).toBe('new')
+  })
+
+  it('(where its expiry is not looked at, it does not)', async () => {
+    class Endless extends NearCache {
+      override expiryOf() {
+        return Number.POSITIVE_INFINITY
+      }
+    }
+    expect(await afterTtl(Endless)).toBe('v0')
+  })
+})
+
 describe('what another process writes', () => {
   it('is seen once Redis has told of it', async () => {
     const near = nearProcess(world)

@@ -6,6 +6,7 @@ import { newToken } from '../../src/wire/envelope.js'
 import { EVERY_WRITE } from '../../src/wire/keys.js'
 import { Store } from '../../src/redis/store.js'
 import type { FillOptions } from '../../src/redis/ticket.js'
+import { completed } from '../support/completed.js'
 import { control } from '../support/control.js'
 import { delegate, outcome } from '../support/delegates.js'
 import { Gates } from '../support/gates.js'
@@ -559,14 +560,14 @@ describe('a load by unique that is overtaken by a write', () => {
   class RestampedFill extends Store {
     static pending: Promise<unknown>[] = []
     override fill(key: string, entry: Buffer, options: FillOptions): void {
-      const { dependsOn, ttlMs, guard } = options
+      const { dependsOn, guard } = options
       if (typeof guard !== 'string') return super.fill(key, entry, options)
       const any = dependsOn.epochs[EVERY_WRITE] as string
       const restamp = async () => {
         await world.redis.set(any, newToken(), 'PX', 60_000, 'NX')
         const epoch = (await world.redis.getBuffer(any)) as Buffer
         epoch.copy(entry, 32, 4, 20) // `test/wire` pins these places
-        await world.redis.set(key, entry, 'PX', Math.ceil(ttlMs))
+        await world.redis.set(key, completed(entry, options), 'PX', Math.ceil(options.ttlMs))
       }
       RestampedFill.pending.push(restamp())
     }

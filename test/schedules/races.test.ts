@@ -11,6 +11,7 @@ import { Store } from '../../src/redis/store.js'
 import type { FillOptions } from '../../src/redis/ticket.js'
 import { Kind } from '../../src/wire/envelope.js'
 import { EVERY_WRITE, UNNAMED_WRITES } from '../../src/wire/keys.js'
+import { completed } from '../support/completed.js'
 import { Gates } from '../support/gates.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
@@ -20,8 +21,8 @@ const world = useWorld()
 
 /** Stores whatever was loaded, token or not. */
 class UnguardedFill extends Store {
-  override fill(key: string, entry: Buffer, { ttlMs }: FillOptions): void {
-    void world.redis.set(key, entry, 'PX', Math.ceil(ttlMs))
+  override fill(key: string, entry: Buffer, options: FillOptions): void {
+    void world.redis.set(key, completed(entry, options), 'PX', Math.ceil(options.ttlMs))
   }
 }
 
@@ -36,11 +37,12 @@ class JoinAny extends Flights<SharedRow> {
 
 /** Stores whatever was loaded as if it had been loaded just now: under the epochs of this moment. */
 class FillOfNow extends Store {
-  override fill(key: string, entry: Buffer, { dependsOn: { epochs }, ttlMs }: FillOptions): void {
+  override fill(key: string, entry: Buffer, options: FillOptions): void {
+    const { epochs } = options.dependsOn
     const underAny = entry[KIND_AT] !== Kind.row
     void world.redis.getBuffer(epochs[underAny ? EVERY_WRITE : UNNAMED_WRITES] as string).then(epoch => {
       epoch?.copy(entry, STAMP_AT, TOKEN_AT)
-      return world.redis.set(key, entry, 'PX', Math.ceil(ttlMs))
+      return world.redis.set(key, completed(entry, options), 'PX', Math.ceil(options.ttlMs))
     })
   }
 }

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { Decimal } from '@prisma/client/runtime/client'
 import * as fc from 'fast-check'
 import { unpack } from 'msgpackr'
@@ -5,15 +6,19 @@ import { describe, expect, it } from 'vitest'
 import { rowCodec } from '../../src/wire/rows.js'
 import {
   combinedStamp,
-  otherEpochs,
+  complete,
+  expiryOf,
+  graceOf,
   guardOf,
+  hasStamp,
   hasToken,
   Kind,
-  verifiedKind,
+  loadMsOf,
   newToken,
+  otherEpochs,
   PAYLOAD_AT,
   seal,
-  hasStamp,
+  verifiedKind,
 } from '../../src/wire/envelope.js'
 import { modelNamed } from '../support/catalog.js'
 
@@ -22,7 +27,10 @@ const USER = { id: 42, email: 'ada@x.org', name: null, role: 'ADMIN', createdAt:
 const payload = codec.encode(USER) as Buffer
 const token = newToken()
 const stamp = newToken()
-const entry = seal(Kind.row, payload, token, stamp, codec.fingerprint)
+const TIMES = { expiresAt: 1_795_000_000_123.25, loadMs: 12, graceMs: 30_000 }
+const sealed = (...parts: Parameters<typeof seal>) => complete(seal(...parts), TIMES)
+const timesOf = (bytes: Buffer) => ({ expiresAt: expiryOf(bytes), loadMs: loadMsOf(bytes), graceMs: graceOf(bytes) })
+const entry = sealed(Kind.row, payload, token, stamp, codec.fingerprint)
 
 /** The row that a reader would be given, as `read.ts` does it. */
 function served(bytes: Buffer, epoch = stamp, fingerprint = codec.fingerprint): unknown {
@@ -41,10 +49,34 @@ describe('an entry', () => {
       stamp.subarray(4),
       expect.any(Number),
       Kind.row,
-      [42, 'ada@x.org', null, 'ADMIN', 5, 6],
+      [TIMES.expiresAt, TIMES.loadMs, TIMES.graceMs, [42, 'ada@x.org', null, 'ADMIN', 5, 6]],
     ])
-    const absent = seal(Kind.absent, Buffer.from([0xc0]), token, stamp, codec.fingerprint)
-    expect((unpack(absent) as unknown[]).slice(5)).toEqual([Kind.absent, null])
+    const absent = sealed(Kind.absent, Buffer.from([0xc0]), token, stamp, codec.fingerprint)
+    expect((unpack(absent) as unknown[]).slice(5)).toEqual([
+      Kind.absent,
+      [TIMES.expiresAt, TIMES.loadMs, TIMES.graceMs, null],
+    ])
+  })
+
+  it('says when it ends, what its load took and how long it is kept past its end', () => {
+    expect(timesOf(entry)).toEqual(TIMES)
+    const times = fc.record({
+      expiresAt: fc.double({ min: 0, max: 1e15, noNaN: true }),
+      loadMs: fc.nat(0xffffffff),
+      graceMs: fc.nat(0xffffffff),
+    })
+    fc.assert(
+      fc.property(times, each => {
+        const changed = complete(Buffer.from(entry), each)
+        expect(timesOf(changed)).toEqual(each)
+        expect(served(changed)).toEqual(USER)
+      }),
+    )
+  })
+
+  it('has whole numbers for load cost and grace, as large as there is room', () => {
+    const changed = (loadMs: number) => loadMsOf(complete(Buffer.from(entry), { ...TIMES, loadMs }))
+    expect([0.4, 0.5, 1e12, -1, Number.NaN].map(changed)).toEqual([0, 1, 0xffffffff, 0, 0])
   })
 
   it('begins with the token of the load that made it, which the fill script compares', () => {
@@ -54,7 +86,7 @@ describe('an entry', () => {
   })
 
   it('may be sealed with entries in the place of tokens: an entry begins with one', () => {
-    const again = seal(Kind.row, payload, entry, entry, codec.fingerprint)
+    const again = sealed(Kind.row, payload, entry, entry, codec.fingerprint)
     expect(guardOf(again)).toEqual(guardOf(token))
     expect(hasStamp(again, token)).toBe(true)
     expect(hasStamp(again, stamp)).toBe(false)
@@ -86,10 +118,35 @@ describe('an entry', () => {
   })
 
   it('of a kind that this version does not know is not a row', () => {
-    for (const kind of [0, 3, 0x7f]) {
-      expect(verifiedKind(seal(kind, payload, token, stamp, codec.fingerprint), codec.fingerprint)).toBe(kind)
-      expect(served(seal(kind, payload, token, stamp, codec.fingerprint))).toBeUndefined()
+    for (const kind of [17 + 16, 3 + 16, 0x7f]) {
+      expect(verifiedKind(sealed(kind, payload, token, stamp, codec.fingerprint), codec.fingerprint)).toBe(kind)
+      expect(served(sealed(kind, payload, token, stamp, codec.fingerprint))).toBeUndefined()
     }
+  })
+})
+
+describe('an entry of the version without times', () => {
+  const ofOldKind = (kind: number) => {
+    const bytes = Buffer.concat([entry.subarray(0, 54), payload])
+    bytes[53] = kind
+    bytes.writeUInt32BE(crc32(bytes.subarray(53)), 49)
+    return bytes
+  }
+
+  it('is not served, whatever it is, and its token serves as guard and as epoch', () => {
+    for (let kind = 0; kind <= 16; kind++) {
+      const old = ofOldKind(kind)
+      expect(verifiedKind(old, codec.fingerprint), `${kind}`).toBeUndefined()
+      expect(hasToken(old)).toBe(true)
+      expect(guardOf(old)).toEqual(guardOf(token))
+      expect(hasStamp(sealed(Kind.row, payload, token, old, codec.fingerprint), token)).toBe(true)
+    }
+  })
+
+  it('is not served either where a process writes times into it', () => {
+    const bytes = Buffer.from(entry)
+    bytes[53] = 1
+    expect(verifiedKind(complete(bytes, TIMES), codec.fingerprint)).toBeUndefined()
   })
 })
 
@@ -197,7 +254,7 @@ describe('a token', () => {
 
 describe('a stamp over several epochs', () => {
   const sealedUnder = (epochs: readonly Buffer[]) =>
-    seal(Kind.result, payload, token, combinedStamp(epochs) as Buffer, codec.fingerprint)
+    sealed(Kind.result, payload, token, combinedStamp(epochs) as Buffer, codec.fingerprint)
   const isCurrent = (bytes: Buffer, epochs: readonly Buffer[]) => hasStamp(bytes, combinedStamp(epochs) as Buffer)
 
   it.each([2, 3, 9])('changes with each of %i', count => {

@@ -4,7 +4,21 @@ import { Decimal } from '@prisma/client/runtime/client'
 import { expect, it } from 'vitest'
 import { buildCatalog } from '../../src/plan/build-catalog.js'
 import type { CatalogModel } from '../../src/plan/catalog.js'
-import { Kind, verifiedKind, NOTHING, PAYLOAD_AT, seal, hasStamp, textPayload } from '../../src/wire/envelope.js'
+import {
+  complete,
+  expiryOf,
+  graceOf,
+  guardOf,
+  hasStamp,
+  hasToken,
+  Kind,
+  loadMsOf,
+  NOTHING,
+  PAYLOAD_AT,
+  seal,
+  textPayload,
+  verifiedKind,
+} from '../../src/wire/envelope.js'
 import { digestOf, encodeId, knownServerKey, tagKey, valueKey, valuesEpoch } from '../../src/wire/keys.js'
 import { readSchema } from '../../src/schema/schema.js'
 import { policy } from '../support/catalog.js'
@@ -12,8 +26,8 @@ import { policy } from '../support/catalog.js'
 // What is in Redis is read by processes of other versions, and dropped by programs in other languages. Here every byte of
 // it is pinned. The schema is one of this test's own: nothing but the wire format can change what is compared.
 //
-// If a change of the format is what you want: give `FORMAT` in src/wire/envelope.ts a new value, so that old and new processes
-// do not read one another's entries, and write the file anew with
+// If a change of the format is what you want: give `Kind` in src/wire/envelope.ts new values, so that old and new processes do not
+// read one another's entries; or, where tokens change too, `FORMAT`. Then write the file anew with
 //
 //     UPDATE_GOLDEN=1 node_modules/.bin/vitest run test/wire
 //
@@ -137,7 +151,20 @@ const ROWS: readonly (readonly [name: string, model: string, row: Record<string,
 
 const TOKEN = Buffer.from('9201c410000102030405060708090a0b0c0d0e0f', 'hex')
 const STAMP = Buffer.from('9201c410f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff', 'hex')
+const TIMES = { expiresAt: 1_795_000_000_123.5, loadMs: 7, graceMs: 60_000 }
 const FILE = new URL('./golden.json', import.meta.url)
+
+/** Entries of `Text` as versions before the times wrote them. */
+const WITHOUT_TIMES = {
+  'a row with an odd id':
+    '9701c410000102030405060708090a0b0c0d0e0fc408fe3e8881b89203aac410f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffce97569a550191b8613a622533412a7b637d3f5b645d275c20c3a92ff09f9880',
+  'no such row':
+    '9701c410000102030405060708090a0b0c0d0e0fc408fe3e8881b89203aac410f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffcee88bb2cd02c0',
+  'a row that was found by another unique':
+    '9701c410000102030405060708090a0b0c0d0e0fc408fe3e8881b89203aac410f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffce42897e530391a161',
+  'a pointer':
+    '9701c410000102030405060708090a0b0c0d0e0fc408fe3e8881b89203aac410f0f1f2f3f4f5f6f7f8f9fafbfcfdfeffced0b322be04d9056125334162',
+}
 
 interface Golden {
   readonly keys: Record<string, string>
@@ -190,8 +217,8 @@ if (process.env.UPDATE_GOLDEN) await writeFile(FILE, `${JSON.stringify(current, 
 const golden = JSON.parse(await readFile(FILE, 'utf8')) as Golden
 
 const NEW_FORMAT =
-  'The bytes in Redis have changed. Processes of the version before would read them as their own: this needs a new ' +
-  'format byte (FORMAT in src/wire/envelope.ts). Then see the head of this file for how to write golden.json anew.'
+  'The bytes in Redis have changed. Processes of the version before would read them as their own: this needs new ' +
+  'kinds (Kind in src/wire/envelope.ts). Then see the head of this file for how to write golden.json anew.'
 
 it('the names of keys are those that other versions drop', () => {
   expect(current.keys, 'Names of keys must never change: see the head of this file.').toEqual(golden.keys)
@@ -214,7 +241,18 @@ it.each(ROWS)('%s is read from the bytes of the file', (name, model, row) => {
   expect(verifiedKind(bytes, codecOf(model).fingerprint), NEW_FORMAT).toBe(Kind.row)
   expect(hasStamp(bytes, STAMP), NEW_FORMAT).toBe(true)
   expect(codecOf(model).decode(bytes, PAYLOAD_AT), NEW_FORMAT).toEqual(row)
+  expect({ expiresAt: expiryOf(bytes), loadMs: loadMsOf(bytes), graceMs: graceOf(bytes) }, NEW_FORMAT).toEqual(TIMES)
 })
+
+it.each(Object.entries(WITHOUT_TIMES))(
+  '%s of the version without times is no entry, and its token can be read',
+  (_, bytes) => {
+    const entry = Buffer.from(bytes, 'hex')
+    expect(verifiedKind(entry, codecOf('Text').fingerprint)).toBeUndefined()
+    expect(hasToken(entry)).toBe(true)
+    expect(guardOf(entry)).toEqual(guardOf(TOKEN))
+  },
+)
 
 function encoded(model: string, row: Record<string, unknown>): Buffer {
   const payload = codecOf(model).encode(row)
@@ -223,7 +261,7 @@ function encoded(model: string, row: Record<string, unknown>): Buffer {
 }
 
 function sealed(kind: number, payload: Buffer, model: string): string {
-  return seal(kind, payload, TOKEN, STAMP, codecOf(model).fingerprint).toString('hex')
+  return complete(seal(kind, payload, TOKEN, STAMP, codecOf(model).fingerprint), TIMES).toString('hex')
 }
 
 function named(name: string): Record<string, string> {
