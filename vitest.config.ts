@@ -18,6 +18,8 @@ const OF_READS = [
   'uniques',
 ]
 
+const WITH_NEAR = ['filters', 'fluent', 'get-or-set', 'read-your-writes', 'same-answer']
+
 const common = {
   globalSetup: ['test/support/global-setup.ts'],
   testTimeout: 30_000,
@@ -47,6 +49,15 @@ export default defineConfig({
           name: 'hook',
           include: [...OF_READS.map(name => `test/promises/${name}.test.ts`), 'test/schedules/races.test.ts'],
           env: { FRONT: 'off' },
+        },
+      },
+      {
+        // The same with a near cache in every process, for what does not count round trips.
+        test: {
+          ...common,
+          name: 'near',
+          include: [...WITH_NEAR.map(name => `test/promises/${name}.test.ts`), 'test/schedules/*.test.ts'],
+          env: { NEAR: 'on' },
         },
       },
     ],

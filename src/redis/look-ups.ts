@@ -57,7 +57,7 @@ export class LookUps {
     read: (snapshot: Snapshot | undefined) => T,
     { mayTakeToken = false }: { readonly mayTakeToken?: boolean } = {},
   ): Promise<T> {
-    const near = this.#nearFor(dependsOn)
+    const near = this.#nearFor([key], dependsOn)
     const snapshot = near?.look(key, dependsOn)
     if (snapshot !== undefined) {
       this.#joining.touch()
@@ -81,7 +81,7 @@ export class LookUps {
     read: (snapshot: Snapshot | undefined, index: number) => T,
   ): Promise<T[]> {
     if (keys.length === 0) return Promise.resolve([])
-    const near = this.#nearFor(dependsOn)
+    const near = this.#nearFor(keys, dependsOn)
     const snapshots = near?.lookAll(keys, dependsOn)
     if (snapshots !== undefined) {
       this.#joining.touch()
@@ -92,9 +92,9 @@ export class LookUps {
     return batch.lookUpAll(keys, dependsOn, read)
   }
 
-  #nearFor(dependsOn: Dependencies): NearCache | undefined {
+  #nearFor(keys: readonly string[], dependsOn: Dependencies): NearCache | undefined {
     const { near } = this.#parts
-    return near?.takes(dependsOn) === true ? near : undefined
+    return near?.takes(keys, dependsOn) === true ? near : undefined
   }
 
   async #lookUp(batch: LookUpBatch, near: NearCache | undefined): Promise<boolean> {

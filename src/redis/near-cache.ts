@@ -65,6 +65,8 @@ export class NearCache {
   readonly #options: NearOptions
   readonly #underWay = new Set<UnderWay>()
   readonly #reader: Reader
+  /** Keys whose fills are on their way, and how many. */
+  readonly #filling = new Map<string, number>()
   #pair: TrackedPair | undefined
   /** Undefined: it is not used. */
   #era: Era | undefined
@@ -82,14 +84,16 @@ export class NearCache {
     this.#options = options
     this.#reader = {
       absentKey: `${options.prefix}@near`,
-      onChanged: key => this.#changed(key),
+      onChanged: key => this.changed(key),
       onLost: () => this.#stop(),
     }
   }
 
-  /** Whether look-ups with these dependencies go through it, now. If it is not in use yet, that begins here. */
-  takes(dependsOn: Dependencies): boolean {
+  /** Whether a look-up goes through it, now. If it is not in use yet, that begins here. */
+  takes(keys: readonly string[], dependsOn: Dependencies): boolean {
     if (!this.#may(dependsOn)) return false
+    // What is sent on the caller's connection is not there yet for what is sent on the other one.
+    if (this.#filling.size > 0 && keys.some(key => this.#filling.has(key))) return false
     if (this.inUse) return true
     if (!this.#isArming && performance.now() >= this.#notBefore) void this.#arm()
     return false
@@ -180,7 +184,7 @@ export class NearCache {
 
   /** A write of this process changes these keys: before its `DEL`, and again after it. */
   drop(keys: Iterable<string>): void {
-    for (const key of keys) this.#changed(key)
+    for (const key of keys) this.changed(key)
   }
 
   /** When Redis ends an entry, by its clock. */
@@ -191,6 +195,16 @@ export class NearCache {
   /** Whether the near cache reads from the server that was checked. */
   protected isSame(seen: ServerInfo, checked: ServerInfo): boolean {
     return seen.identity === checked.identity
+  }
+
+  /** A fill of this process is on its way, on the caller's connection: until then, its key is looked up there, behind it. */
+  async fills(key: string, done: Promise<unknown>): Promise<void> {
+    this.changed(key)
+    this.#filling.set(key, (this.#filling.get(key) ?? 0) + 1)
+    await done
+    const others = (this.#filling.get(key) ?? 1) - 1
+    if (others === 0) this.#filling.delete(key)
+    else this.#filling.set(key, others)
   }
 
   close(): void {
@@ -229,7 +243,8 @@ export class NearCache {
     }
   }
 
-  #changed(key: string | undefined): void {
+  /** @param key - undefined: any key may have changed */
+  protected changed(key: string | undefined): void {
     if (key === undefined) {
       // Nothing that was kept counts any more, nor what is on its way.
       if (this.#era !== undefined) this.#era = {}

@@ -224,10 +224,10 @@ export class Store {
   /** Sends a fill, which is not awaited, and extends the epochs, which have to outlive the entry. */
   fill(key: string, entry: Buffer, { dependsOn, ttlMs, loadMs, graceMs = 0, guard }: FillOptions): void {
     const ms = Math.ceil(ttlMs + graceMs)
-    this.#options.near?.drop([key])
     complete(entry, { expiresAt: this.redisNow() + ttlMs, loadMs, graceMs })
     const batch = this.#fills.current()
     batch.fill(key, entry, ms, guard)
+    void this.#options.near?.fills(key, batch.done)
     for (const [epoch, lifeMs] of this.#lives.toExtend(dependsOn, ms)) batch.extend(epoch, lifeMs)
   }
 

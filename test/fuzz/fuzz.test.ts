@@ -1,7 +1,8 @@
 /** Whatever two processes write, in whatever order and way: each read that starts later answers what Prisma answers. */
-import { describe, expect, inject, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest'
 import { randomBytes } from 'node:crypto'
 import type { Overrides } from '../../src/assemble.js'
+import { NearCache } from '../../src/redis/near-cache.js'
 import { Store } from '../../src/redis/store.js'
 import { startCluster } from '../support/cluster.js'
 import { startWatched } from '../support/sentinels.js'
@@ -82,6 +83,30 @@ class NoDrop extends Store {
     return 'done'
   }
 }
+
+describe('programs over processes with near caches', () => {
+  beforeEach(() => void vi.stubEnv('NEAR', 'on'))
+  afterEach(() => void vi.unstubAllEnvs())
+
+  it('random programs', async () => {
+    const { failure, coverage: _met, ...numbers } = await fuzzed({ seed, seconds: 15 })
+    console.log(JSON.stringify(numbers))
+    expect(failure && `--near --seed ${failure.seed} fails: ${failure.message}\n${failure.program}`).toBeUndefined()
+    expect(numbers.near / numbers.reads).toBeGreaterThan(0.1)
+  }, 120_000)
+
+  it('(near caches that are told nothing are noticed)', async () => {
+    class Deaf extends NearCache {
+      override drop() {}
+      override isMarked() {
+        return true
+      }
+      override changed() {}
+    }
+    const { failure } = await fuzzed({ seed, seconds: 60, secondsToShrink: 0 }, { nearParts: { NearCache: Deaf } })
+    expect(failure?.message).toContain('answers')
+  }, 120_000)
+})
 
 const PLACES = {
   async 'on a Redis Cluster'() {

@@ -35,6 +35,8 @@ export interface Report {
   /** Reads through cached clients. */
   readonly reads: number
   readonly hits: number
+  /** Look-ups that near caches have answered. */
+  readonly near: number
   /** Entries in Redis at the end of programs, compared with the database. */
   readonly entries: number
   readonly seconds: number
@@ -77,7 +79,8 @@ export async function fuzz(stage: Stage, options: Options): Promise<Report> {
     }
   }
   const { writes, reads, hits, entries, coverage } = fuzzer
-  return { seed, programs, writes, reads, hits, entries, seconds: elapsed(), coverage, failure }
+  const near = stage.clients.reduce((sum, client) => sum + (client.$cache.stats().near?.answered ?? 0), 0)
+  return { seed, programs, writes, reads, hits, near, entries, seconds: elapsed(), coverage, failure }
 }
 
 /** What a cached client answered, and what it should have. */
@@ -214,6 +217,7 @@ class Fuzzer {
     await plain.$executeRawUnsafe(reset)
     await this.#stage.caughtUp()
     await cache.bringBack()
+    await this.#settled()
     for (const [n, step] of steps.entries()) await this.#step(step, reads, `step ${n + 1}`)
     await this.#compareAllRows()
     await this.#compareAllEntries()

@@ -10,6 +10,7 @@ import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { factsOf } from '../../src/prisma7/client.js'
 import { Feed } from '../../src/feed/change-feed.js'
+import { allHeard, TOLD } from '../support/told.js'
 import { connect, serversOf } from './connect.js'
 import { subjects, trigger } from './space.js'
 import type { Relations } from './truth.js'
@@ -22,7 +23,7 @@ export interface Asked {
 /** A cached client of its own "process". */
 export interface Cached {
   readonly $cache: {
-    stats(): Stats & { otherVersions: number; pendingInvalidations: number }
+    stats(): Stats & { otherVersions: number; pendingInvalidations: number; near: { answered: number } | undefined }
     on(listener: (event: CacheEvent) => void): () => void
     close(): void
   }
@@ -49,6 +50,9 @@ export interface Stage {
   caughtUp(): Promise<void>
   close(): Promise<void>
 }
+
+/** `NEAR=on`: every process has a near cache, and is told of a write before it ends. */
+const hasNear = () => process.env['NEAR'] === 'on'
 
 /** All that there is to cache of a model. */
 export const ALL = { ttl: '1h', negativeTtl: '1h', queries: true } as const
@@ -85,8 +89,8 @@ export class Processes {
     const front = this.#opened.length % 2 === 0
     const extension = createExtension(
       // What watches the reads is a hook behind the cache.
-      { hooksBehind: 'same-for-all', ...options, ...waits, prefix: this.#prefix, redis, front },
-      this.#parts,
+      { hooksBehind: 'same-for-all', ...options, ...waits, prefix: this.#prefix, redis, front, near: hasNear() },
+      hasNear() ? { ...TOLD, ...this.#parts } : this.#parts,
     )
     const prisma = base.$extends(extension as never) as Cached
     prisma.$cache.on(({ type }) => {
@@ -101,6 +105,7 @@ export class Processes {
   /** Until Redis has done all that the clients have sent. */
   async settled(): Promise<void> {
     await Promise.all(this.#opened.flatMap(({ redis }) => serversOf(redis)).map(server => server.ping()))
+    if (hasNear()) await allHeard()
   }
 
   async close(): Promise<void> {
@@ -148,7 +153,10 @@ export async function openStage(
     cache: new Snapshots(redis, prefix),
     settled: () => processes.settled(),
     stranger: feed && plain,
-    caughtUp: async () => feed && caughtUp(feed),
+    async caughtUp() {
+      if (feed !== undefined) await caughtUp(feed)
+      if (hasNear()) await allHeard()
+    },
     async close() {
       await feed?.stop()
       await feed?.teardown()

@@ -169,7 +169,11 @@ describe('the TTL of an entry', () => {
     const proxy = await startProxy(server.url)
     onTestFinished(() => proxy.stop())
     const models = { User: { ttl: '400ms', jitter: 0 } } as const
-    const near = nearProcess(world, { models, near: { maxStaleMs: 60_000 } }, { Near, detours: { telling: proxy.port } })
+    const near = nearProcess(
+      world,
+      { models, near: { maxStaleMs: 60_000 } },
+      { Near, detours: { telling: proxy.port } },
+    )
     const id = await newUser(world)
     await near.kept(() => nameOf(near.cached, id))
     proxy.keep('replies')

@@ -11,6 +11,7 @@ import type { CacheAsideOptions } from '../../src/index.js'
 import { memoryRedis } from '../../src/testing/index.js'
 import { applyMigrations, createDatabase, dropDatabase } from './database.js'
 import { useShared } from './hooks.js'
+import { allHeard, TOLD } from './told.js'
 
 export interface World {
   readonly databaseUrl: string
@@ -64,6 +65,9 @@ const isInMemory = process.env['REDIS'] === 'memory'
 
 /** `FRONT=off`: every read goes through Prisma's query hook. */
 const hasFront = process.env['FRONT'] !== 'off'
+
+/** `NEAR=on`: every process has a near cache, and is told of a write before it ends. For files that do not count what Redis is asked. */
+const hasNear = process.env['NEAR'] === 'on'
 
 /** Each client is another one of the same memory. */
 function inMemory(): () => Redis {
@@ -123,6 +127,7 @@ export async function createWorld(servers: { redisUrl?: string; databaseUrl?: st
       // Not the signs of life: then every process would renew the epochs once, at a time of its own.
       const keys = (await redis.keys(`${prefix}*`)).filter(key => key !== `${prefix}@fleet`)
       if (keys.length > 0) await redis.del(keys)
+      if (hasNear) await allHeard()
     },
     async close() {
       await Promise.all(processes.map(p => p.end()))
@@ -169,10 +174,11 @@ function cachedProcess(
         deadlineMs: 2000,
         invalidationDeadlineMs: 5000,
         front: hasFront,
+        ...(hasNear && { near: true }),
         ...options,
         redis,
       },
-      parts,
+      hasNear ? { ...TOLD, ...parts } : parts,
     ),
   )
   return {
