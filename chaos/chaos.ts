@@ -22,7 +22,7 @@ const { values } = parseArgs({
     on: { type: 'string', default: 'single' },
     /** For instance `--fault "network: partition"`; more than once for several. */
     fault: { type: 'string', multiple: true },
-    /** A guard to be turned off: `journal`, `run_id`, `hold`, `token`. */
+    /** A guard to be turned off: `journal`, `run_id`, `hold`, `token`, `near`. */
     without: { type: 'string' },
   },
 })

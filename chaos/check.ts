@@ -1,6 +1,6 @@
 /**
  * Judges the histories. A read that starts after a write whose invalidation was acknowledged returns that write or a newer
- * one; in the process of the writer, acknowledged or not. Nothing is read that was never written or never committed.
+ * one, or, with a near cache, what was so `staleMs` before; in the process of the writer, acknowledged or not. Nothing is read that was never written or never committed.
  */
 import type { Key, Line, Value } from './history.js'
 import { NEVER_COMMITTED } from './workload.js'
@@ -9,6 +9,8 @@ export interface Told {
   /** `slot.incarnation` */
   readonly process: string
   readonly lines: readonly Line[]
+  /** How old an answer may be, in ms. Default: 0. */
+  readonly staleMs?: number | undefined
 }
 
 export interface WrongAnswer {
@@ -148,14 +150,14 @@ export function check(histories: readonly Told[]): Verdict {
   const wrong: WrongAnswer[] = []
   const latencies: Record<'hit' | 'miss' | 'plain', number[]> = { hit: [], miss: [], plain: [] }
   let [reads, hits] = [0, 0]
-  for (const { process, lines } of histories) {
+  for (const { process, lines, staleMs = 0 } of histories) {
     for (const line of lines) {
       if (line[0] !== 'read') continue
       const [, from, at, kind, key, value, hit, asked] = line
       reads++
       if (hit) hits++
       latencies[kind === 'plain' ? 'plain' : hit ? 'hit' : 'miss'].push(at - from)
-      const floor = Math.max(floors.of(key).by(from), floors.of(`${process} ${key}`).by(from))
+      const floor = Math.max(floors.of(key).by(from - 1000 * staleMs), floors.of(`${process} ${key}`).by(from))
       const why = key.startsWith('counter:')
         ? wrongCount(value, floor)
         : wrongState(value, asked ?? undefined, states.get(key) ?? [], floor, at)

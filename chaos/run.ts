@@ -8,6 +8,7 @@ import type { Leftovers } from './messages.js'
 import { FAULT_NAMES, type FaultName, Nemesis } from './nemesis.js'
 import type { PlaceName } from './place.js'
 import { Stage } from './stage.js'
+import { nearOf } from './settings.js'
 import type { Guard } from './without.js'
 
 export interface Plan {
@@ -81,7 +82,11 @@ export async function run({
     const ends = await Promise.all(stage.slots.map(async ({ process: one }) => [one, await one.finish()] as const))
     const compared = await compare(stage)
     const verdict = check(
-      stage.incarnations.map(({ name, history }) => ({ process: name, lines: readHistory(history) })),
+      stage.incarnations.map(({ name, history }) => ({
+        process: name,
+        lines: readHistory(history),
+        staleMs: nearOf(slotOf(name))?.maxStaleMs,
+      })),
     )
     const excused = verdict.rejections.filter(({ process, from, to }) => nemesis.excuses(slotOf(process), from, to))
     const unexcused = verdict.rejections.filter(rejection => !excused.includes(rejection))

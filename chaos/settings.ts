@@ -9,3 +9,11 @@ export const MODELS = {
 /** Instead of a minute: longer than any statement takes here (`statement_timeout`), and short beside a run. */
 export const HOLD_MS = 3_000
 export const STATEMENT_TIMEOUT_MS = 1_500
+
+/** How old an answer of a process with a near cache may be. Short, or a run would not see one that is older. */
+const NEAR_MS = 300
+
+/** Processes with a near cache: all but the first. What they have written themselves they see at once. */
+export function nearOf(slot: number): { readonly maxStaleMs: number } | undefined {
+  return slot === 0 ? undefined : { maxStaleMs: NEAR_MS }
+}

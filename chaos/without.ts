@@ -3,11 +3,12 @@ import { Connection } from '../src/redis/connection.js'
 import type { ServerInfo } from '../src/redis/server-info.js'
 import type { Overrides } from '../src/assemble.js'
 import { Health } from '../src/redis/health.js'
+import { NearCache } from '../src/redis/near-cache.js'
 import { Store } from '../src/redis/store.js'
 import type { FillOptions } from '../src/redis/ticket.js'
 import type { Invalidation } from '../src/wire/keys.js'
 
-export type Guard = 'journal' | 'run_id' | 'hold' | 'token'
+export type Guard = 'journal' | 'run_id' | 'hold' | 'token' | 'near'
 
 /** Invalidations that were not acknowledged are forgotten, and said to be done. */
 class NoJournal extends Health {
@@ -36,9 +37,15 @@ class NoToken extends Store {
   }
 }
 
+/** A near cache that hears nothing of what others have changed. */
+class DeafNearCache extends NearCache {
+  protected override changed(): void {}
+}
+
 export const WITHOUT: Record<Guard, Partial<Overrides>> = {
   journal: { Health: NoJournal },
   run_id: { Connection: AnyServer },
   hold: { Store: NoHold },
   token: { Store: NoToken },
+  near: { nearParts: { NearCache: DeafNearCache } },
 }

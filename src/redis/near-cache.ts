@@ -184,7 +184,7 @@ export class NearCache {
 
   /** A write of this process changes these keys: before its `DEL`, and again after it. */
   drop(keys: Iterable<string>): void {
-    for (const key of keys) this.changed(key)
+    for (const key of keys) this.#forget(key)
   }
 
   /** When Redis ends an entry, by its clock. */
@@ -199,7 +199,7 @@ export class NearCache {
 
   /** A fill of this process is on its way, on the caller's connection: until then, its key is looked up there, behind it. */
   async fills(key: string, done: Promise<unknown>): Promise<void> {
-    this.changed(key)
+    this.#forget(key)
     this.#filling.set(key, (this.#filling.get(key) ?? 0) + 1)
     await done
     const others = (this.#filling.get(key) ?? 1) - 1
@@ -243,13 +243,14 @@ export class NearCache {
     }
   }
 
-  /** @param key - undefined: any key may have changed */
+  /** @param key - that Redis says has changed; undefined: any may have */
   protected changed(key: string | undefined): void {
-    if (key === undefined) {
-      // Nothing that was kept counts any more, nor what is on its way.
-      if (this.#era !== undefined) this.#era = {}
-      return
-    }
+    if (key !== undefined) this.#forget(key)
+    // Nothing that was kept counts any more, nor what is on its way.
+    else if (this.#era !== undefined) this.#era = {}
+  }
+
+  #forget(key: string): void {
     for (const { marks } of this.#underWay) marks.delete(key)
     this.#options.mirror.drop(key)
   }

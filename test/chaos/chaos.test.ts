@@ -54,6 +54,7 @@ describe('chaos', () => {
   const without: [title: string, plan: Omit<Plan, 'adminUrl' | 'seed' | 'seconds'>][] = [
     ['the journal', { without: 'journal', faults: ['network: refused'], writes: 0.03 }],
     ['knowing the server', { without: 'run_id', faults: ['Redis killed, back from an old snapshot'], writes: 0.03 }],
+    ['what Redis tells the near cache', { without: 'near', faults: ['database: slow'], writes: 0.1 }],
     ['the token of a load', { without: 'token', faults: ['database: slow'], writes: 0.15 }],
   ]
   it.each(without)(
