@@ -5,6 +5,7 @@ import type { ClientTraits } from '../plan/selection.js'
 import { detourBefore, hooksOf, memberOf, relationsOf, tracingOf } from '../prisma7/calls.js'
 import { ComputedFields } from '../prisma7/client.js'
 import type { Session } from '../session.js'
+import { AllKnownPlans } from './known-plans.js'
 
 /** A model's member of the client. */
 export interface ModelShape {
@@ -19,6 +20,7 @@ export interface ModelShape {
 export class FrontClient {
   readonly session: Session
   readonly traits: ClientTraits
+  readonly knownPlans = new AllKnownPlans()
   readonly #hook: object
   readonly #shapes = new Memo<ModelShape>()
   #client: object | undefined

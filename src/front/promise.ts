@@ -39,7 +39,7 @@ export class FrontPromise {
     }
     const look = this.#look
     if (look === undefined) return this.prisma.then(onFulfilled, onRejected)
-    const fromPrisma = () => this.#prismaWith(look.args).then(onFulfilled, onRejected)
+    const fromPrisma = () => this.#prismaWith(look.own.args).then(onFulfilled, onRejected)
     return look.found.then(found => {
       // An error here would go nowhere: an `await` waits for one of the two callbacks.
       const answer = (this.#answer ??= this.#answerOf(look, found))
@@ -73,17 +73,21 @@ export class FrontPromise {
     return this.#prismaWith(this.#args)
   }
 
-  #answerOf({ context, plan, deadline, times, args }: PendingLook, found: unknown): Answer {
+  #answerOf(pending: PendingLook, found: unknown): Answer {
+    const { context, plan, deadline, times } = pending
     try {
-      const look = { plan, found, deadline, times }
-      const answer = answerOf(context, this.#method.operation, look)
+      const answer = answerOf(context, this.#method.operation, { plan, found, deadline, times })
       if (answer.kind === 'hit') {
         const { operation } = this.#method
-        context.probe?.sample(() => probed(context, plan, { operation, args }, () => this.#fromDatabase(args)))
+        context.probe?.sample(() => {
+          const { args } = pending.own
+          return probed(context, plan, { operation, args }, () => this.#fromDatabase(args))
+        })
         return answer
       }
+      const { args, plan: own } = pending.own
       this.#prismaWith(args)
-      handOver(this.#prismaArgs as object, look)
+      handOver(this.#prismaArgs as object, { plan: own, found, deadline, times })
       return answer
     } catch (error) {
       context.events.emit({ type: 'error', code: 'UNEXPECTED', message: `A look-up failed: ${nameOf(error)}.` })

@@ -110,15 +110,23 @@ function planIn(context: Context, traits: ClientTraits, operation: Operation, ha
 
 /** The plan of a read from its args, outside of transactions and where no other hooks are. */
 export function planOf(context: Context, traits: ClientTraits, model: string, name: string, args: unknown): ReadPlan {
-  const { prefix, catalog, query, deniedLoads, guesses } = context
+  const { prefix, catalog, query } = context
   const plan = planRead(catalog.get(model), name, args, traits)
   if (plan.kind === 'bypass') return plan
   if (query !== undefined && query.tags.length > 0) {
     const tagged = underTags(plan, name, args as Args, query.tags, prefix, traits)
     return checked(context, tagged)
   }
+  return asOfNow(context, plan)
+}
+
+/** A plan, or why it does not hold any more: what is known of rows, of grants, and of who else writes may change. */
+export function asOfNow(context: Context, plan: CachedPlan): ReadPlan {
+  const { deniedLoads, guesses } = context
   if (plan.kind !== 'result') {
-    if (deniedLoads.has(nameOfLoad(plan))) return new Bypass('the database user may not read the whole row')
+    if (deniedLoads.size > 0 && deniedLoads.has(nameOfLoad(plan))) {
+      return new Bypass('the database user may not read the whole row')
+    }
     if (isNarrow(plan)) {
       const rows = plan.kind === 'row' ? [plan] : plan.rows
       if (rows.some(({ key }) => guesses.isTooLarge(key))) return new Bypass('the row is larger than maxBytes')

@@ -19,6 +19,8 @@ interface Kept {
 
 /** What an entry takes besides its bytes and its key, about: the objects around them. */
 const OVERHEAD_BYTES = 300
+/** Its bytes, and the strings and numbers in them once it was read. */
+const TIMES_BYTES = 3
 
 export class Mirror {
   readonly #kept: LRUCache<string, Kept>
@@ -29,7 +31,7 @@ export class Mirror {
     this.#kept = new LRUCache({
       max,
       maxSize: maxBytes,
-      sizeCalculation: ({ bytes }, key) => OVERHEAD_BYTES + 2 * key.length + (bytes?.length ?? 0),
+      sizeCalculation: ({ bytes }, key) => OVERHEAD_BYTES + 2 * key.length + TIMES_BYTES * (bytes?.length ?? 0),
     })
   }
 

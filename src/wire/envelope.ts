@@ -23,6 +23,7 @@
  */
 import { randomFillSync } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import { keptOf, rememberKept } from './kept.js'
 
 const FORMAT = 1
 const TOKEN_AT = 4
@@ -191,7 +192,7 @@ export function verifiedKind(bytes: Buffer, fingerprint: Buffer): number | undef
   if (bytes.length <= PAYLOAD_AT || bytes[0] !== 0x97 || !hasToken(bytes)) return undefined
   if ((bytes[KIND_AT] as number) <= LAST_WITHOUT_TIMES) return undefined
   if (!same(bytes, FINGERPRINT_AT, fingerprint, 0, 8)) return undefined
-  if (!whole.has(bytes) && !isWhole(bytes)) return undefined
+  if (keptOf(bytes) === undefined && !isWhole(bytes)) return undefined
   return bytes[KIND_AT]
 }
 
@@ -199,15 +200,13 @@ function isWhole(bytes: Buffer): boolean {
   return bytes.readUInt32BE(CRC_AT) === crc32(bytes.subarray(KIND_AT))
 }
 
-const whole = new WeakSet<Buffer>()
-
 /**
  * For bytes that are kept, and never change: their checksum is not computed again for each read. Answers whether they are a whole entry,
  * of whatever schema.
  */
 export function rememberWhole(bytes: Buffer): boolean {
   if (bytes.length <= PAYLOAD_AT || !hasToken(bytes) || !isWhole(bytes)) return false
-  whole.add(bytes)
+  rememberKept(bytes)
   return (bytes[KIND_AT] as number) > LAST_WITHOUT_TIMES
 }
 

@@ -2,6 +2,7 @@
  * Rows to bytes and back, by the schema: the scalars of a row in schema order, each in the form that gives back exactly
  * what Prisma returned. What can't be given back exactly is not cached.
  */
+import { isImmutable, keptOf } from './kept.js'
 import { hash } from 'node:crypto'
 import { Packr } from 'msgpackr'
 import { Memo } from '../memo.js'
@@ -80,9 +81,15 @@ export function rowCodec(fields: readonly ScalarField[], Decimal: DecimalClass, 
     },
     decode(bytes, start, indexes) {
       try {
-        if (!isReadable(bytes, start)) return undefined
-        const values: unknown = packr.unpack(bytes, { start, end: bytes.length })
-        if (!Array.isArray(values) || values.length !== names.length) return undefined
+        const kept = keptOf(bytes)
+        let values = kept?.values
+        if (values === undefined) {
+          if (!isReadable(bytes, start)) return undefined
+          const unpacked: unknown = packr.unpack(bytes, { start, end: bytes.length })
+          if (!Array.isArray(unpacked) || unpacked.length !== names.length) return undefined
+          values = unpacked
+          if (kept !== undefined && unpacked.every(isImmutable)) kept.values = unpacked
+        }
         return (indexes === undefined ? whole : parts.of(indexes.join(), () => makerOf(indexes)))(values)
       } catch {
         return undefined
