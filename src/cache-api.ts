@@ -210,7 +210,7 @@ export interface Explained {
   /** What `$cached` says of its queries. */
   readonly query: QueryConfig | undefined
   /** The client whose operations are a step of a warming. */
-  clientOf(step: object): object
+  readonly clientOf: (step: object) => object
   hasHooksBehind(model: string, operation: string): boolean
   /** Why a read is not answered in the front; undefined where it is. */
   whyNot(model: string, operation: string, plan: CachedPlan): string | undefined

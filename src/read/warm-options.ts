@@ -90,7 +90,7 @@ export function identityToWarm({ query }: Context, { name, cached, identity }: C
 export function valuesOf(identity: Identity, after: unknown): Row {
   const { key, names } = identity
   const values = isPlain(after) && names.length > 1 ? after[key.name] : after
-  if (isPlain(values) && identity.idOf(values) !== undefined) return values as Row
+  if (isPlain(values) && identity.idOf(values) !== undefined) return values
   const example = names.length === 1 ? `{ ${names[0]} }` : `{ ${key.name}: { ${names.join(', ')} } }`
   throw wrongCall(`after must be the cursor of a progress or result of warm, ${example}, got ${shown(after)}.`)
 }

@@ -35,7 +35,7 @@ interface Target {
   readonly context: Context
   readonly model: CatalogModel
   /** The client whose operations are a step of the warming. */
-  clientOf(step: object): object
+  readonly clientOf: (step: object) => object
 }
 
 type Delegate = Record<'findMany' | 'findUnique' | 'count', (args: object) => PromiseLike<unknown>>
