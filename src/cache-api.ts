@@ -106,7 +106,7 @@ interface CacheOf<Where, Filters> {
    *
    * It stops before the end, with the reason in `why`: at an abort, when Redis is not in use or takes nothing, when the cache is
    * turned off, and where reads of the model are not cached. Then nothing more is loaded. `cursor` says where it is:
-   * pass it as `after` to go on. The same with `$cached({ fresh: true }).$cache.warm(…)` loads all rows anew.
+   * pass it as `after` to go on.
    *
    * Postgres: per batch one query for the keys, and one for the rows that are not cached.
    * Redis: per batch one `MGET`; per row that is not cached one `SET … NX GET` before the query and one script after it.
