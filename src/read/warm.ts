@@ -169,7 +169,8 @@ class Rows {
       const cacheable = keys.filter(key => this.#isCacheable(key))
       if (cacheable.length > 0) await this.#read(step, cacheable)
       await step.filled()
-      loaded += step.loaded
+      // Those of a batch that is tried again are counted once.
+      loaded = Math.min(loaded + step.loaded, keys.length)
       const why = this.#whyNot(step, cacheable.length)
       const isHopeless = !step.unanswered || tried === TRIES || obstacleOf(context) !== undefined
       if (why === undefined || isHopeless || this.#signal?.aborted === true) return { loaded, why }

@@ -1,13 +1,13 @@
 /** `$cache.warm`: rows are in the cache before they are asked for, and no write is overlooked. */
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { Redis } from 'ioredis'
-import type { CacheAsideOptions, Warmed, WarmProgress } from '../../src/index.js'
+import { Cluster, Redis } from 'ioredis'
+import { cacheAside, type CacheAsideOptions, type Warmed, type WarmProgress, withCache } from '../../src/index.js'
 import { Store } from '../../src/redis/store.js'
 import type { FillOptions } from '../../src/redis/ticket.js'
 import { control } from '../support/control.js'
 import { delegate } from '../support/delegates.js'
 import { Gates } from '../support/gates.js'
-import { useRedis } from '../support/hooks.js'
+import { useCluster, useRedis } from '../support/hooks.js'
 import { watchRedis } from '../support/monitor.js'
 import { nameOf, newUsers } from '../support/users.js'
 import { type CachedProcess, createWorld, newClient, useWorld } from '../support/world.js'
@@ -295,6 +295,47 @@ describe('races', () => {
     expect(await race({ parts: { Store: UnguardedFill } })).toEqual(['v0', 'v0', 'v0'])
   })
 
+  it('a write that names no rows, between the load of a batch and its fill: none of its rows is stored stale', async () => {
+    const ids = await newUsers(world, 3)
+    const gates = new Gates()
+    const db = cached.prisma.$extends(gates.extension)
+    const [keys, rows] = [gates.hold('findMany', 'after'), gates.hold('findMany', 'after')]
+    const warming = db.$cache.warm('User')
+    await keys.arrived
+    keys.open()
+    await rows.arrived
+    await cached.prisma.user.updateMany({ where: { name: 'v0' }, data: { name: 'new' } })
+    rows.open()
+    await warming
+    expect((await readAll(cached, ids)).map(({ name }) => name)).toEqual(['new', 'new', 'new'])
+  })
+
+  /** The same under a key of two columns, whose rows are read one by one. */
+  async function raceOfBookmarks(parts: Parameters<typeof world.process>[1]): Promise<string | null | undefined> {
+    const [userId] = (await newUsers(world, 1)) as [number]
+    const { id: postId } = await world.plain.post.create({ data: { title: 't', authorId: userId } })
+    const key = { userPost: { userId, postId } }
+    await world.plain.bookmark.create({ data: { userId, postId, note: 'v0' } })
+    const slow = world.process({}, parts)
+    const gates = new Gates()
+    const db = slow.prisma.$extends(gates.extension)
+    const row = gates.hold('findUnique', 'after')
+    const warming = db.$cache.warm('Bookmark')
+    await row.arrived
+    await cached.prisma.bookmark.update({ where: key, data: { note: 'new' } })
+    row.open()
+    expect(await warming).toMatchObject({ done: 1, loaded: 1, finished: true })
+    return (await slow.prisma.bookmark.findUnique({ where: key }))?.note
+  }
+
+  it('a write during the load of a row under a key of several columns: it is not stored stale', async () => {
+    expect(await raceOfBookmarks({})).toBe('new')
+  })
+
+  control('under a key of several columns, without the token, the stale row is stored', async () => {
+    expect(await raceOfBookmarks({ parts: { Store: UnguardedFill } })).toBe('v0')
+  })
+
   it('a row that is deleted between its key and its load is not stored', async () => {
     const ids = await newUsers(world, 3)
     const gates = new Gates()
@@ -390,6 +431,20 @@ describe('where nothing can be stored, nothing is loaded', () => {
     expect(await process.prisma.$cache.warm('User')).toMatchObject({ finished: true, loaded: 3 })
   })
 
+  it('a write of unknown outcome holds the model: no rows are loaded, and why', async () => {
+    await newUsers(world, 3)
+    const process = world.process()
+    await process.prisma.user.findUnique({ where: { id: -1 } })
+    await world.redis.set(`${world.prefix}{User}@hold`, 'x', 'PX', 60_000)
+    const run = async () =>
+      expect(await process.prisma.$cache.warm('User')).toMatchObject({
+        done: 0,
+        loaded: 0,
+        why: expect.stringContaining('unknown outcome') as string,
+      })
+    expect((await statements(run, process)).rows).toBe(0)
+  })
+
   it('hooks behind the cache may change the rows: nothing is stored, and why', async () => {
     await newUsers(world, 3)
     const process = world.process({ hooksBehind: undefined })
@@ -457,6 +512,46 @@ describe('where nothing can be stored, nothing is loaded', () => {
     // It is remembered for a while that the row is too large.
     const run = () => process.prisma.$cache.warm('User')
     expect(await statements(run, process)).toMatchObject({ rows: 0 })
+  })
+})
+
+describe('wherever the cache is', () => {
+  const cluster = useCluster()
+
+  it('on a Redis Cluster the rows are on all nodes, and all are hits', async () => {
+    const redis = new Cluster([...cluster.addresses])
+    const process = world.process({ redis, deadlineMs: 2000 })
+    const ids = await newUsers(world, 60)
+    await process.prisma.user.findMany({ where: { id: { in: ids.slice(0, 10) } } })
+    await expect.poll(() => process.prisma.$cache.stats().share).toBe(1)
+    const { done, finished } = await process.prisma.$cache.warm('User', {}, { batchSize: 20 })
+    expect([done, finished]).toEqual([60, true])
+    expect(await process.countSql(() => readAll(process, ids))).toBe(0)
+  })
+
+  it('where the cache is applied twice, the rows are loaded once, and are hits', async () => {
+    const ids = await newUsers(world, 10)
+    const base = newClient(world.databaseUrl)
+    const redis = new Redis(world.redisUrl)
+    const options = { redis, models: { User: true as const }, prefix: world.prefix, deadlineMs: 2000 }
+    const db = base.$extends(cacheAside(options)).$extends(cacheAside(options))
+    expect(await db.$cache.warm('User', {}, { batchSize: 4 })).toMatchObject({ done: 10, loaded: 10, finished: true })
+    expect(await cached.countSql(() => readAll(cached, ids))).toBe(0)
+    await db.$cache.close()
+    await base.$disconnect()
+    redis.disconnect()
+  })
+
+  it('a client of withCache, and one without the front, warm as well', async () => {
+    await newUsers(world, 4)
+    const base = newClient(world.databaseUrl)
+    const redis = new Redis(world.redisUrl)
+    const db = withCache(base, { redis, models: { User: true }, prefix: world.prefix, deadlineMs: 2000, front: false })
+    expect(await db.$cache.warm('User')).toMatchObject({ done: 4, loaded: 4, finished: true })
+    expect(await db.$cache.warm('User')).toMatchObject({ done: 4, loaded: 0 })
+    await db.$cache.close()
+    await base.$disconnect()
+    redis.disconnect()
   })
 })
 
