@@ -1,4 +1,7 @@
 /** `$cache.warm`: rows are in the cache before they are asked for, and no write is overlooked. */
+import { memoryUsage } from 'node:process'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Cluster, Redis } from 'ioredis'
 import { cacheAside, type CacheAsideOptions, type Warmed, type WarmProgress, withCache } from '../../src/index.js'
@@ -11,6 +14,9 @@ import { useCluster, useRedis } from '../support/hooks.js'
 import { watchRedis } from '../support/monitor.js'
 import { nameOf, newUsers } from '../support/users.js'
 import { type CachedProcess, createWorld, newClient, useWorld } from '../support/world.js'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 const world = useWorld()
 let cached: CachedProcess
@@ -242,6 +248,22 @@ describe('progress, and going on', () => {
     await db.$cache.warm('User', {}, { batchSize: 5, concurrency: 3 })
     expect(most).toBeGreaterThan(1)
     expect(most).toBeLessThanOrEqual(3)
+  })
+
+  it('10,000 rows take no more memory than 2,000: rows are not kept', async () => {
+    await newUsers(world, 10_000)
+    const process = world.process({ deadlineMs: 30_000 })
+    const heap: number[] = []
+    const onProgress = ({ done }: { done: number }) => {
+      if (done !== 2_000 && done !== 10_000) return
+      process.sql.length = 0
+      collectGarbage()
+      heap.push(memoryUsage().heapUsed)
+    }
+    expect(await process.prisma.$cache.warm('User', {}, { onProgress })).toMatchObject({ done: 10_000, loaded: 10_000 })
+    const [few, many] = heap as [number, number]
+    // 8,000 rows would be some 5 MB.
+    expect(many - few).toBeLessThan(2_500_000)
   })
 
   it('an error of onProgress, or of the database, is thrown to the caller', async () => {
