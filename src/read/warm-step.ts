@@ -43,31 +43,26 @@ export class RowsStep {
     this.of = store
   }
 
-  /** The store, with an eye on what becomes of the fills. */
+  /** The store, with an eye on what becomes of tokens and fills. */
   watching(store: AnyStore): AnyStore {
-    return {
-      get usable() {
-        return store.usable
-      },
-      started: () => store.started(),
-      redisTime: () => store.redisTime(),
-      deadline: () => store.deadline(),
-      lookUp: (...args) => store.lookUp(...args),
-      lookUpAll: (...args) => store.lookUpAll(...args),
-      takeOver: (key, ticket) => store.takeOver(key, ticket),
-      filled: key => store.filled(key),
-      invalidate: invalidation => store.invalidate(invalidation),
-      close: () => store.close(),
+    const watched: Pick<AnyStore, 'acquire' | 'fill'> = {
       acquire: async (...args) => {
         const ticket = await store.acquire(...args)
         if (ticket === undefined) this.unanswered = true
         return ticket
       },
-      fill: (key, entry, options) => {
-        store.fill(key, entry, options)
+      fill: (key, ...args) => {
+        store.fill(key, ...args)
         this.#fills.add(store.filled(key))
       },
     }
+    return new Proxy(store, {
+      get(_, name) {
+        if (name in watched) return watched[name as keyof typeof watched]
+        const value: unknown = Reflect.get(store, name)
+        return typeof value === 'function' ? (value.bind(store) as unknown) : value
+      },
+    })
   }
 
   /** Resolves when Redis has replied to all fills, or has not in time. */
