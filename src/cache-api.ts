@@ -8,25 +8,29 @@ import { HOOKS_BEHIND, NOT_KNOWN, TURNED_OFF } from './plan/bypass.js'
 import type { Catalog, CatalogModel } from './plan/catalog.js'
 import type { QueryConfig } from './options.js'
 import { anyWrite, Effects } from './plan/effects.js'
-import { type CachedRead, explainRead } from './plan/explain.js'
+import { type Explanation, explainRead } from './plan/explain.js'
 import { type CachedPlan, isRead } from './plan/read.js'
 import type { ClientTraits } from './plan/selection.js'
 import { anyWriteTo, outsideWrite, planWrite } from './plan/write.js'
 import { checkGetOrSet, getOrSet, type GetOrSetOptions } from './read/get-or-set.js'
 import { planOf } from './read/model-read.js'
+import { notBegun, warm } from './read/warm.js'
+import { checkWarm, type WarmArgs, type Warmed, type WarmOptions } from './read/warm-options.js'
 import type { NearStats } from './redis/near-caches.js'
 import type { Session } from './session.js'
-import type { Wheres } from './types.js'
+import type { ManyWheres, Wheres } from './types.js'
 import { tagKey, valuesEpoch } from './wire/keys.js'
 import { invalidate } from './write/invalidate.js'
 
+export type { Explanation } from './plan/explain.js'
 export type { GetOrSetOptions } from './read/get-or-set.js'
+export type { WarmArgs, Warmed, WarmOptions, WarmProgress } from './read/warm-options.js'
 
 /** What is added to the client as `$cache`. `Client` is the Prisma client that was extended. */
-export type CacheApi<Client> = CacheOf<Wheres<Client>>
+export type CacheApi<Client> = CacheOf<Wheres<Client>, ManyWheres<Client>>
 
 /** By what it takes, not by the client: the `$cache` of an extended client is also a `CacheApi<PrismaClient>`. */
-interface CacheOf<Where> {
+interface CacheOf<Where, Filters> {
   /**
    * Caches a value of your own. On a hit, the value comes from Redis. On a miss, `fetch` is called and its value is stored.
    *
@@ -93,6 +97,35 @@ interface CacheOf<Where> {
    * @example await prisma.$cache.invalidateAll()
    */
   invalidateAll(): Promise<Invalidated>
+
+  /**
+   * Loads rows of a model into the cache before they are asked for: after a deployment, or a flush of Redis. Rows that are cached
+   * already are not loaded again. A write during the warming invalidates as ever: a row is stored only if no write came in between.
+   *
+   * It goes through the rows in the order of the primary key. Rows alone are stored, whole; no relations, no results of queries.
+   * It resolves when Redis has replied to what was stored.
+   *
+   * It stops before the end, with the reason in `why`: at an abort, when Redis is not in use or takes nothing, when the cache is
+   * turned off, and where reads of the model are not cached. Then nothing more is loaded. `cursor` says where it is:
+   * pass it as `after` to go on.
+   *
+   * Postgres: per batch one query for the keys, and one for the rows that are not cached.
+   * Redis: per batch one `MGET`; per row that is not cached one `SET … NX GET` before the query and one script after it.
+   *
+   * @param model - the name of the model in the schema
+   * @param args - `where`, as for `findMany`. Default: all rows
+   * @param options - see {@link WarmOptions}
+   * @returns `done`, `loaded`, `finished`, `cursor` and `why`
+   * @throws CacheAsideError `INVALID_CALL` when the model is not in the schema, or its rows are not cached; when an argument is
+   *   invalid; and in a transaction. An error of Prisma, such as a lost connection to the database, as it is
+   * @example
+   * const { done, loaded, cursor, why } = await prisma.$cache.warm('User', { where: { role: 'ADMIN' } }, { concurrency: 4 })
+   */
+  warm<M extends Extract<keyof Where & keyof Filters, string>>(
+    model: M,
+    args?: WarmArgs<Filters[M]>,
+    options?: WarmOptions<Where[M]>,
+  ): Promise<Warmed<Where[M]>>
 
   /**
    * Shows how a query would be cached, or why it would not be, without running it. For a write it shows what the write
@@ -173,16 +206,6 @@ interface CacheOf<Where> {
   close(): Promise<Outstanding>
 }
 
-/** What `explain` answers. `why` is a reason in words. */
-export type Explanation =
-  | CachedRead
-  | { cached: false; why: string }
-  /**
-   * A write. `invalidates`: the keys in Redis that it deletes, whatever its result is. `allRowsOf`: models of which it
-   * invalidates all rows, because it does not say which of them change.
-   */
-  | { cached: false; why: 'a write'; invalidates: readonly string[]; allRowsOf: readonly string[] }
-
 /**
  * What has become of an invalidation. `'done'`: Redis has acknowledged it. `'queued'`: Redis is out of reach; the journal of
  * this process keeps it, and it is done at the next reconnect. `'after-transaction'`: it is done when the transaction has
@@ -194,6 +217,8 @@ export type Invalidated = 'done' | 'queued' | 'after-transaction'
 export interface Explained {
   /** What `$cached` says of its queries. */
   readonly query: QueryConfig | undefined
+  /** The client whose operations are a step of a warming. */
+  readonly clientOf: (step: object) => object
   hasHooksBehind(model: string, operation: string): boolean
   /** Why a read is not answered in the front; undefined where it is. */
   whyNot(model: string, operation: string, plan: CachedPlan): string | undefined
@@ -255,6 +280,17 @@ export function cacheApi<Client>(
     },
     async invalidateAll() {
       return invalidateIn(({ catalog, prefix }) => ({ effects: anyWrite(catalog), keys: [valuesEpoch(prefix)] }))
+    },
+    async warm(name, args = {}, options = {}) {
+      modelIn(session.catalog, name)
+      checkWarm(args, options)
+      if (explained === undefined)
+        throw wrongCall('warm was called in a transaction, whose reads are not cached. Call it on the client itself.')
+      const { query, clientOf } = explained
+      const opened = session.enabled ? await session.opened() : undefined
+      if (opened === undefined) return notBegun(options, session.enabled ? NOT_KNOWN : TURNED_OFF)
+      const context = query === undefined ? opened : opened.for(query)
+      return warm({ context, model: modelIn(context.catalog, name), clientOf }, args, options)
     },
     explain(name, operation, args = {}) {
       const { context, catalog } = session

@@ -12,7 +12,7 @@ import type { QueryConfig } from './options.js'
 import { anyWrite } from './plan/effects.js'
 import type { ClientTraits } from './plan/selection.js'
 import { addTraitsOf } from './plan/traits.js'
-import { carryQuery, isTransactionClient, queryCarriedBy, transactionIdOf } from './prisma7/operation.js'
+import { carryQuery, carryStep, isTransactionClient, queryCarriedBy, transactionIdOf } from './prisma7/operation.js'
 import type { Session } from './session.js'
 import { invalidate } from './write/invalidate.js'
 import { type RunTransaction, runTransaction } from './write/transaction.js'
@@ -41,13 +41,14 @@ export interface Attached {
  * @param query - what `$cached` says of its queries
  */
 export function inFront(
-  { session, traits }: Attached,
+  attached: Attached,
   hook: object,
   extend: ($cache: object) => object,
   query?: QueryConfig,
 ): object {
+  const { session, traits } = attached
   const of = new FrontClient(session, traits, hook)
-  of.client = carrying(query, extend(cacheApi(session, traits, undefined, explainedBy(of, query))))
+  of.client = carrying(query, extend(cacheApi(session, traits, undefined, explainedBy(attached, of, query))))
   Object.defineProperty(of.client, FRONT_CLIENT, { configurable: true, writable: true, value: of })
   if (!session.hasFront || query?.fresh === true) return of.client
   return query === undefined ? frontOf(of) : frontOfQuery(of, query, () => of.client)
@@ -68,9 +69,14 @@ function behindFronts(client: object): object {
   return of === undefined || of.client === client ? client : behindFronts(of.client)
 }
 
-function explainedBy(of: FrontClient, query: QueryConfig | undefined): Explained {
+function explainedBy({ client }: Attached, of: FrontClient, query: QueryConfig | undefined): Explained {
   return {
     query,
+    clientOf(step) {
+      const derived = behindFronts(carrying(query, client.$extends.call(of.client, { name: NAME })))
+      carryStep(derived, step)
+      return derived
+    },
     hasHooksBehind: (model, operation) => of.hasHooksBehind(model, operation),
     whyNot: (model, operation, plan) =>
       query?.fresh === true ? 'it reads the database' : of.whyNot(model, operation, plan),
@@ -92,7 +98,7 @@ export function clientMembers(attached: Attached) {
     const { [FRONT_CLIENT]: of } = from as { [FRONT_CLIENT]?: FrontClient }
     if (of === undefined || !session.hasFront || query.fresh) return derivedFrom(from, hook, query)
     const made = lazily(() =>
-      carrying(query, extended(from, cacheApi(session, traits, undefined, explainedBy(of, query)))),
+      carrying(query, extended(from, cacheApi(session, traits, undefined, explainedBy(attached, of, query)))),
     )
     return frontOfQuery(of, query, made)
   }

@@ -13,9 +13,10 @@ import { isRead } from './plan/read.js'
 import type { ClientTraits } from './plan/selection.js'
 import { traitsOf } from './plan/traits.js'
 import { factsOf } from './prisma7/client.js'
-import { markHook, type Operation, passOn, queryOf } from './prisma7/operation.js'
+import { markHook, type Operation, passOn, queryOf, stepOf } from './prisma7/operation.js'
 import { readModel } from './read/model-read.js'
 import { callerQuery } from './read/row-load.js'
+import { takeStep } from './read/warm-step.js'
 import { type Session, Sessions } from './session.js'
 import { invalidate } from './write/invalidate.js'
 import { writeModel, writeRaw } from './write/write.js'
@@ -140,7 +141,10 @@ const readOrWrite: Route = (context, traits, operation, hasHooksBehind) => {
   if (operation.model === undefined) return writeRaw(context, operation, hasHooksBehind)
   if (isRead(operation.operation)) {
     const query = queryOf(operation) as QueryConfig | undefined
-    return readModel(query === undefined ? context : context.for(query), traits, operation, hasHooksBehind)
+    const of = query === undefined ? context : context.for(query)
+    const step = stepOf(operation)
+    if (step !== undefined) return takeStep(of, traits, operation, hasHooksBehind, step)
+    return readModel(of, traits, operation, hasHooksBehind)
   }
   // How the database compares texts decides which of them name a row.
   if (!context.access.known) return firstWrite(context, traits, operation, hasHooksBehind)

@@ -83,7 +83,16 @@ export function withCache<Client extends object>(
 }
 
 export default cacheAside
-export type { CacheApi, Explanation, GetOrSetOptions, Invalidated } from './cache-api.js'
+export type {
+  CacheApi,
+  Explanation,
+  GetOrSetOptions,
+  Invalidated,
+  WarmArgs,
+  Warmed,
+  WarmOptions,
+  WarmProgress,
+} from './cache-api.js'
 export { CacheAsideError, type CacheAsideErrorCode } from './errors.js'
 export type { CacheEvent, ErrorCode, Missed, Spent, Stats, Traced, WarningCode } from './events.js'
 export type { CacheAside } from './extension.js'

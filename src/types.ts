@@ -37,3 +37,16 @@ export type UniqueWhere<Client, Model> =
 
 /** The unique `where` of each model. */
 export type Wheres<Client> = { [Model in ModelName<Client>]: UniqueWhere<Client, Model> }
+
+/** What `findMany` of a model takes as `where`. */
+export type ManyWhere<Client, Model> =
+  TypeMapOf<Client> extends { model: infer Models }
+    ? Model extends keyof Models
+      ? Models[Model] extends { operations: { findMany: { args: { where?: infer Where } } } }
+        ? Where
+        : never
+      : Record<string, unknown>
+    : Record<string, unknown>
+
+/** The `where` of each model, as `findMany` takes it. */
+export type ManyWheres<Client> = { [Model in ModelName<Client>]: ManyWhere<Client, Model> }

@@ -85,6 +85,12 @@ export async function openCache(
   return { redis, prefix, buckets, schema, catalog, version: ownVersion(catalog, prefix), fleet, settings }
 }
 
+/** The models of a schema, to read what the caller means: nothing is looked up by it. */
+export function catalogOf(schema: Schema): Catalog {
+  const policies = policiesOf(schema, undefined)
+  return buildCatalog(schema, { buckets: new Buckets('', false), policies }, Text, { deterministic: () => true })
+}
+
 /** On a Cluster that of one bucket: each process is in all of them. */
 export async function readStoredFleet(redis: Redis | Cluster, buckets: Buckets): Promise<StoredFleet | undefined> {
   const [text, now] = await Promise.all([redis.get(fleetKey(buckets.prefixes[0] as string)), nowOf(redis)])

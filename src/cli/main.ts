@@ -13,6 +13,7 @@ import { Printer } from './print.js'
 import type { Schema } from '../schema/schema.js'
 import { schemaFrom } from '../schema/schema-file.js'
 import { top } from './top.js'
+import { warm } from './warm.js'
 
 const HELP = `Usage: prisma-extension-cache-aside <command> [options]
 
@@ -24,6 +25,7 @@ Commands
   stats                              what is stored, counted by model
   top                                what is read now: reads, hits, times, the hottest keys
   invalidate User:42                 one row; also User '{"email":"…"}', User, --tag finance, --all
+  warm User --client ./db.js         loads rows before they are asked for, through the client of your application
   feed                               runs the change feed; feed setup, feed status, feed teardown
   doctor                             what in the set-up of Redis and the database is to be mended
 
@@ -35,13 +37,17 @@ Options
   --prefix <text>    as in the option prefix of cacheAside. Default: none
   --slot <name>      feed: its replication slot. Default: prisma_cache
   --publication <name>  feed: its publication. Default: prisma_cache
+  --client <path>    warm: the module that exports your client with the cache, as default, prisma or db
+  --where <json>     warm: which rows, as for findMany. Default: all
+  --concurrency <number>  warm: so many batches at a time. Default: 2
+  --after <json>     warm: goes on behind this row; it says so itself when it stops
   --json             for programs
   --limit <number>   keys: at most so many. Default: 50
   --count <number>   top: so many times, then end. Default on a terminal: until q, else 1
   --help, --version
 `
 
-const COMMANDS = ['inspect', 'keys', 'stats', 'top', 'invalidate', 'feed', 'doctor'] as const
+const COMMANDS = ['inspect', 'keys', 'stats', 'top', 'invalidate', 'warm', 'feed', 'doctor'] as const
 
 const OPTIONS = {
   redis: { type: 'string' },
@@ -52,6 +58,10 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
   limit: { type: 'string', default: '50' },
   count: { type: 'string' },
+  client: { type: 'string' },
+  where: { type: 'string' },
+  concurrency: { type: 'string' },
+  after: { type: 'string' },
   slot: { type: 'string' },
   publication: { type: 'string' },
   tag: { type: 'string', multiple: true },
@@ -117,6 +127,7 @@ async function run(command: (typeof COMMANDS)[number], { what, json }: Words, va
   const printer = new Printer(process.stdout, { json: values.json, env: process.env })
   const { prefix, cluster: isCluster } = values
   if (command === 'feed') return runFeed(printer, what, values)
+  if (command === 'warm') return runWarm(printer, what, values)
   const schema = schemaFrom(values.schema, message => new Failure(message))
   const redis = await connect({ url: values.redis ?? process.env['REDIS_URL'], isCluster })
   let sql: Sql | undefined
@@ -157,6 +168,20 @@ async function run(command: (typeof COMMANDS)[number], { what, json }: Words, va
   } finally {
     redis.disconnect()
     await sql?.close()
+  }
+}
+
+async function runWarm(printer: Printer, model: string | undefined, values: Values): Promise<number> {
+  if (model === undefined) throw new Failure('Warm which model? Write warm User --client ./db.js')
+  const { client, where, after } = values
+  const concurrency = values.concurrency === undefined ? undefined : wholeNumber('concurrency', values.concurrency)
+  const end = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort())
+  try {
+    return await warm(printer, { model, client, where, after, concurrency, signal: end.signal })
+  } finally {
+    // What the module of the client has opened, a Redis client for one, would keep this process alive. Errors are said before.
+    setImmediate(() => process.stdout.write('', () => process.exit()))
   }
 }
 

@@ -7,8 +7,6 @@ import { type FirstLook, lookUp } from '../read/first-look.js'
 import type { CachedPlan } from '../plan/read.js'
 import type { RowRead } from '../plan/rows.js'
 import { asOfNow, isSettled, planOf } from '../read/model-read.js'
-import type { Deadline } from '../redis/deadline.js'
-import type { Times } from '../times.js'
 import { copyOf } from './copy.js'
 import type { FrontClient } from './front-client.js'
 import type { KnownPlans } from './known-plans.js'
@@ -25,8 +23,8 @@ export class PendingLook implements Omit<FirstLook, 'plan'> {
   readonly context: Context
   /** For the look-up, and the answer to it. */
   readonly plan: CachedPlan
-  readonly deadline: Deadline
-  readonly times: Times | undefined
+  readonly deadline: FirstLook['deadline']
+  readonly times: FirstLook['times']
   readonly found: Promise<unknown>
   readonly #own: () => Own
   #made: Own | undefined

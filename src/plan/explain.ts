@@ -24,6 +24,16 @@ export interface CachedRead {
   whyHook?: string
 }
 
+/** What `explain` answers. `why` is a reason in words. */
+export type Explanation =
+  | CachedRead
+  | { cached: false; why: string }
+  /**
+   * A write. `invalidates`: the keys in Redis that it deletes, whatever its result is. `allRowsOf`: models of which it
+   * invalidates all rows, because it does not say which of them change.
+   */
+  | { cached: false; why: 'a write'; invalidates: readonly string[]; allRowsOf: readonly string[] }
+
 /** @param whyHook - why the query hook has to answer it; undefined: it does not */
 export function explainRead(plan: CachedPlan, catalog: Catalog, whyHook: string | undefined): CachedRead {
   return { ...explainPlan(plan, catalog), ...(whyHook === undefined ? { way: 'front' } : { way: 'hook', whyHook }) }

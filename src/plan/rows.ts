@@ -130,6 +130,9 @@ const NO_FILTERS: readonly never[] = []
 
 const NO_NAMES: ReadonlySet<string> = new Set()
 
+/** A row of a list that is not cached costs two commands: a longer list would keep Redis from the other queries for too long. */
+const MOST_KEYS = 10_000
+
 /** Rows by a list of keys; undefined for a `findMany` of another form. */
 export function planRows(model: CatalogModel, cached: Cached, args: Args, client: ClientTraits): RowsRead | undefined {
   const { identity } = model
@@ -145,6 +148,7 @@ export function planRows(model: CatalogModel, cached: Cached, args: Args, client
   if (order === 'other') return undefined
   const filters = filtersOf(rest, cached, NO_NAMES)
   if (typeof filters === 'string') return undefined
+  if (values.length > MOST_KEYS) bypass(`the list has more than ${MOST_KEYS} keys`)
   const [name] = by.names as [string]
   const byId = new Map<string, unknown>()
   for (const value of values) {

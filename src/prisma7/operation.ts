@@ -15,12 +15,16 @@ const LOADER = Symbol('loader')
 /** What `$cached` says of the queries of a client. */
 const QUERY = Symbol('query')
 
+/** Which step of a warming the operations of a client are. */
+const STEP = Symbol('step')
+
 interface Internal {
   args?: unknown
   readonly transaction?: { readonly kind: 'itx' | 'batch'; readonly id: string | number }
   readonly dataPath?: readonly string[]
   readonly [LOADER]?: object
   readonly [QUERY]?: object
+  readonly [STEP]?: object
 }
 
 export type InTransaction =
@@ -95,13 +99,31 @@ export function isLoadOf({ __internalParams }: Operation, loader: object): boole
 
 /** Makes all operations of a client carry something to the query hooks. Prisma hands internal params on, whatever hooks do to args. */
 export function carryQuery(client: object, query: object): void {
+  carry(client, QUERY, query)
+  Object.defineProperty(client, QUERY, { configurable: true, writable: true, value: query })
+}
+
+function carry(client: object, name: typeof QUERY | typeof STEP, carried: object): void {
   type Request = (this: object, internal: Internal) => Promise<unknown>
   const { _request: request } = client as { readonly _request: Request }
   const value = function (this: object, internal: Internal) {
-    return request.call(this, { ...internal, [QUERY]: query })
+    return request.call(this, { ...internal, [name]: carried })
   }
   Object.defineProperty(client, '_request', { configurable: true, writable: true, value })
-  Object.defineProperty(client, QUERY, { configurable: true, writable: true, value: query })
+}
+
+/** Makes all operations of a client a step of a warming. */
+export function carryStep(client: object, step: object): void {
+  carry(client, STEP, step)
+}
+
+export function stepOf({ __internalParams }: Operation): object | undefined {
+  return __internalParams?.[STEP]
+}
+
+/** The same operation as another step. */
+export function asStep(operation: Operation, step: object): Operation {
+  return { ...operation, __internalParams: { ...operation.__internalParams, [STEP]: step } }
 }
 
 /** What a client that was extended from such a client has to carry on. */

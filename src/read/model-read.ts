@@ -68,7 +68,8 @@ function bypassed(context: Context, operation: Operation, why: string): Promise<
   return context.events.bypass({ model: model as string, operation: name }, why, () => callerQuery(context, operation))
 }
 
-function readCached(
+/** Answers a planned read from the cache, or by a load. */
+export function readCached(
   context: Context,
   traits: ClientTraits,
   operation: Operation,
@@ -88,7 +89,12 @@ function readCached(
 }
 
 /** The plan of an operation, wherever it runs. */
-function planIn(context: Context, traits: ClientTraits, operation: Operation, hasHooksBehind: boolean): ReadPlan {
+export function planIn(
+  context: Context,
+  traits: ClientTraits,
+  operation: Operation,
+  hasHooksBehind: boolean,
+): ReadPlan {
   if (!context.enabled) return new Bypass(TURNED_OFF)
   // Also because every operation of a batch transaction has to reach Prisma, or `$transaction([...])` never settles.
   if (context.transactionOf(operation) !== undefined) return new Bypass('in a transaction')

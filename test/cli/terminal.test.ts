@@ -113,6 +113,7 @@ it('--help lists every command and option, and --version is the package’s', as
     'stats',
     'top',
     'invalidate',
+    'warm',
     'doctor',
     '--redis',
     '--cluster',

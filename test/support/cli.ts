@@ -42,6 +42,28 @@ export function run(place: Place, args: readonly string[], { env, schema }: RunO
   })
 }
 
+/** Sends SIGINT once that text is written, as Ctrl-C does. */
+export function interrupted(place: Place, args: readonly string[], when: RegExp, { env }: RunOptions): Promise<Ran> {
+  return new Promise(resolve => {
+    const child = spawn(process.execPath, argsOf(place, args), { env: envOf(place, env), cwd: ROOT })
+    let [stdout, stderr, isSent] = ['', '', false]
+    const look = () => {
+      if (isSent || !when.test(stdout + stderr)) return
+      isSent = true
+      child.kill('SIGINT')
+    }
+    child.stdout.on('data', (data: Buffer) => {
+      stdout += data.toString()
+      look()
+    })
+    child.stderr.on('data', (data: Buffer) => {
+      stderr += data.toString()
+      look()
+    })
+    child.on('close', code => resolve({ code: code ?? -1, stdout, stderr }))
+  })
+}
+
 export interface Terminal {
   readonly columns: number
   readonly rows?: number

@@ -47,6 +47,34 @@ describe('$cache.invalidate', () => {
   })
 })
 
+describe('$cache.warm', () => {
+  it('takes a where as findMany does, and answers a cursor that it takes again', async () => {
+    const { cursor, done, why, finished } = await prisma.$cache.warm('User', { where: { name: { startsWith: 'A' } } })
+    expectTypeOf(done).toEqualTypeOf<number>()
+    expectTypeOf(why).toEqualTypeOf<string | undefined>()
+    expectTypeOf(finished).toEqualTypeOf<boolean>()
+    await prisma.$cache.warm('User', {}, { after: cursor, onProgress: ({ total, cursor: at }) => [total, at.id] })
+    await prisma.$cache.warm('Order', {}, { after: { id: 1n }, concurrency: 2, batchSize: 10, count: true })
+    await prisma.$cache.warm('Bookmark', {}, { after: { userPost: { userId: 1, postId: 2 } } })
+    await prisma.$cache.warm('Post', { where: { author: { email: 'a' } } }, { signal: AbortSignal.timeout(1000) })
+  })
+
+  it('refuses a model that is not there, a where of another model, and what findMany takes besides', async () => {
+    // @ts-expect-error -- a typo
+    await prisma.$cache.warm('Usr')
+    // @ts-expect-error -- no such field
+    await prisma.$cache.warm('User', { where: { nam: 'Ada' } })
+    // @ts-expect-error -- rows are stored whole
+    await prisma.$cache.warm('User', { select: { id: true } })
+    // @ts-expect-error -- without relations
+    await prisma.$cache.warm('User', { include: { posts: true } })
+    // @ts-expect-error -- the key of another model
+    await prisma.$cache.warm('User', {}, { after: { userPost: { userId: 1, postId: 2 } } })
+    // @ts-expect-error -- a typo
+    await prisma.$cache.warm('User', {}, { concurency: 2 })
+  })
+})
+
 describe('the rest of $cache', () => {
   it('invalidateModel takes a model of the schema', async () => {
     expectTypeOf(await prisma.$cache.invalidateModel('User')).toEqualTypeOf<'done' | 'queued' | 'after-transaction'>()
