@@ -55,7 +55,7 @@ const { base, redis, contenders: all } = stage
 
 /** `limit` and `cluster` are measured by `npm run bench:limit` and `npm run bench:cluster`. */
 const MEASURES: {
-  readonly [Part in Exclude<keyof Parts, 'limit' | 'cluster' | 'feed'>]-?: () => Promise<
+  readonly [Part in Exclude<keyof Parts, 'limit' | 'cluster' | 'feed' | 'near'>]-?: () => Promise<
     NonNullable<Parts[Part]>['measured']
   >
 } = {

@@ -73,6 +73,8 @@ export const HOOK = 'prisma-extension-cache-aside, `front: false`'
 export const RIVAL = 'prisma-extension-redis'
 export const BY_HAND = 'by hand: `GET`, `SETEX`, JSON'
 export const BENTO = 'bentocache, memory + Redis'
+export const BENTO_MEMORY = 'bentocache, memory alone'
+export const NEAR = 'prisma-extension-cache-aside, `near: true`'
 export const BENTO_REDIS = 'bentocache, Redis alone'
 
 export async function contenders(base: PrismaClient, redis: Redis, prefix: string): Promise<Contender[]> {
@@ -225,6 +227,20 @@ function byHand(base: PrismaClient, redis: Redis, prefix: string): Contender {
       await redis.setex(key, 3600, toJson(row))
       return row
     },
+  }
+}
+
+/** Without its Redis. */
+export async function bentoInMemory(base: PrismaClient, prefix: string): Promise<Contender> {
+  const { BentoCache, bentostore } = await import('bentocache')
+  const { memoryDriver } = await import('bentocache/drivers/memory')
+  const serializer = { serialize: toJson, deserialize: fromJson }
+  const store = bentostore().useL1Layer(memoryDriver({ maxItems: 100_000 }))
+  const cache = new BentoCache({ default: 'main', prefix, serializer, stores: { main: store } })
+  return {
+    name: BENTO_MEMORY,
+    prefix,
+    read: (what, i) => cache.getOrSet({ key: what.key(i), ttl: '1h', factory: () => what.read(base, i) }),
   }
 }
 

@@ -1,5 +1,5 @@
 /** What the numbers are meant to be, and whether they are. */
-import { BENTO, FLOOR, HOOK, OURS, PLAIN, RIVAL } from './contenders.js'
+import { BENTO, FLOOR, HOOK, OURS, PLAIN, RIVAL, BENTO_MEMORY, NEAR } from './contenders.js'
 import { IN_FLIGHT } from './measure.js'
 import {
   AT_LIMIT,
@@ -23,7 +23,7 @@ const WIDE = '14 columns, by key'
 const TO_ONE = 'with the row that it points to'
 const TO_MANY = 'with 50 related rows'
 
-export function goalsOf({ reads, misses, writes, bytes, stillWarm, limit, cluster }: Parts): Goal[] {
+export function goalsOf({ reads, misses, writes, bytes, stillWarm, limit, cluster, near }: Parts): Goal[] {
   const most = (measure: string, value: number, bound: number): Goal => ({
     texts: [measure, `≤ ${bound}×`, `${value.toFixed(2)}×`],
     met: value <= bound,
@@ -94,6 +94,25 @@ export function goalsOf({ reads, misses, writes, bytes, stillWarm, limit, cluste
         0.95,
       ),
       least('reads/s, database at its limit, against a roomy pool', at(AT_LIMIT).rate / at(ROOMY).rate, 0.95),
+    )
+  }
+  const kept = near?.measured.hits[0]
+  if (kept !== undefined && near !== undefined) {
+    const at = (who: string) => of(kept.measured, who)
+    const { rate, p50 } = at(NEAR)
+    const { late, writes: others } = near.measured.seen
+    goals.push(
+      {
+        texts: [`near hits/s at ${IN_FLIGHT} in flight, by key`, '≥ 400,000', Math.round(rate).toLocaleString('en')],
+        met: rate >= 400_000,
+      },
+      { texts: ['near hit, serial, p50', '≤ 3 µs', `${p50.toFixed(1)} µs`], met: p50 <= 3 },
+      least('near hits/s against bentocache, memory alone', rate / at(BENTO_MEMORY).rate, 2.5),
+      least('near hit, serial, p50, against bentocache, memory alone', at(BENTO_MEMORY).p50 / p50, 2.5),
+      {
+        texts: ['writes of another process that are seen within `maxStaleMs`', 'all', `${others - late} of ${others}`],
+        met: late === 0,
+      },
     )
   }
   const three = cluster?.measured.find(({ masters }) => masters === 3)

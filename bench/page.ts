@@ -87,6 +87,43 @@ export interface Parts {
   readonly cluster?: Part<readonly OnCluster[]>
   /** Of `npm run bench:feed`. */
   readonly feed?: Part<FeedMeasured>
+  /** Of `npm run bench:near`. */
+  readonly near?: Part<NearMeasured>
+}
+
+/** What the near cache does. */
+export interface NearMeasured {
+  readonly hits: readonly {
+    readonly work: string
+    readonly measured: readonly Measured[]
+    /** Look-ups in Redis for a thousand hits. */
+    readonly asked: number
+  }[]
+  /** Writes of another process, one after the other: from when each had resolved until this process reads it, in ms. */
+  readonly seen: {
+    readonly writes: number
+    /** Rows that were kept when they were written. */
+    readonly kept: number
+    /** Reads that began after a write had resolved elsewhere, and did not see it. */
+    readonly stale: number
+    /** Seen later than `maxStaleMs`. */
+    readonly late: number
+    readonly p50: number
+    readonly p99: number
+    readonly most: number
+  }
+  /** Keys that Redis tells all processes of, together. */
+  readonly messages: {
+    readonly processes: number
+    readonly write: Told
+    readonly fill: Told
+  }
+}
+
+/** With `CLIENT TRACKING` of what was read, and with `BCAST` of the prefix. */
+interface Told {
+  readonly tracked: number
+  readonly broadcast: number
 }
 
 /** What the change feed does under load. */
@@ -177,7 +214,7 @@ export async function writePage(parts: Parts, goals: readonly Goal[]): Promise<v
 }
 
 function pageOf(parts: Parts, goals: readonly Goal[]): string {
-  const { reads, profile, misses, writes, bytes, stillWarm, advice, heap, limit, cluster, feed } = parts
+  const { reads, profile, misses, writes, bytes, stillWarm, advice, heap, limit, cluster, feed, near } = parts
   return [
     ...(goals.length === 0
       ? []
@@ -295,6 +332,32 @@ function pageOf(parts: Parts, goals: readonly Goal[]): string {
           ]),
         ),
       ]),
+    ]),
+    ...section('The near cache', near, ({ hits, seen, messages }) => [
+      '`npm run bench:near`: hits in the memory of the process, beside those in Redis and those of another in-memory cache.',
+      ...hits.flatMap(({ work, measured: all, asked }) => [
+        `### ${work}`,
+        table(
+          ['', 'p50, µs', 'per second, 64 in flight', 'CPU, µs'],
+          all.map(each => [each.name, each.p50.toFixed(1), round(each.rate), each.cpu.toFixed(1)]),
+        ),
+        `Look-ups in Redis for a thousand hits of the near cache: ${asked}.`,
+      ]),
+      '### What others write',
+      table(
+        ['', ''],
+        [
+          [
+            `${seen.writes.toLocaleString('en')} writes of another process, one after the other, to a row that is kept`,
+            `from when the write had resolved until it is read here: p50 ${seen.p50.toFixed(2)} ms, p99 ${seen.p99.toFixed(2)} ms, at most ${seen.most.toFixed(1)} ms; ${seen.late} later than \`maxStaleMs\``,
+          ],
+          [
+            `keys that Redis tells of for one write, to ${messages.processes} processes together`,
+            `${messages.write.tracked.toFixed(1)}; by \`BCAST\` ${messages.write.broadcast.toFixed(1)}`,
+          ],
+          ['for one fill', `${messages.fill.tracked.toFixed(1)}; by \`BCAST\` ${messages.fill.broadcast.toFixed(1)}`],
+        ],
+      ),
     ]),
     ...section('The change feed', feed, ({ lag, large, many }) => [
       '`npm run bench:feed`: the feed in a process of its own. The memory is what the operating system counts for it (RSS).',

@@ -2,6 +2,7 @@
  * The ioredis client of a URL, made by the cache: one per URL and process, however often a module is loaded again (hot reload). It
  * does not keep the process alive, and it is closed with the last cache that uses it.
  */
+import type { Duplex } from 'node:stream'
 import { Redis } from 'ioredis'
 import { within } from '../waiting.js'
 
@@ -71,4 +72,17 @@ export function keepNoProcessAlive(redis: Redis): void {
   redis.on('connecting', () => setImmediate(unref))
   redis.on('connect', unref)
   redis.on('reconnecting', () => internals.reconnectTimeout?.unref?.())
+}
+
+/**
+ * Ends a connection that does not connect again, at once: `disconnect` keeps a timer for two seconds, where the other side hangs and where the
+ * socket is closed already.
+ */
+export function disconnectNow(redis: Redis): void {
+  // While it is connecting, only its connector has the socket.
+  const { connector } = redis as unknown as { readonly connector?: { readonly stream?: Duplex | null } }
+  const stream = connector?.stream
+  if (stream?.destroyed === true) return
+  redis.disconnect()
+  stream?.destroy()
 }

@@ -18,7 +18,7 @@
  */
 import type { Redis } from 'ioredis'
 import { LATE, within } from '../waiting.js'
-import { keepNoProcessAlive } from './own-client.js'
+import { disconnectNow, keepNoProcessAlive } from './own-client.js'
 
 /** Who keeps what was read, of a bucket of keys. */
 export interface Reader {
@@ -90,8 +90,8 @@ export class TrackedPair {
     clearTimeout(this.#timer)
     for (const reader of this.#readers) reader.onLost()
     this.#readers.clear()
-    this.#reading.disconnect()
-    this.#telling.disconnect()
+    disconnectNow(this.#reading)
+    disconnectNow(this.#telling)
   }
 
   /** Not connected yet. */
