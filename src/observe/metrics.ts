@@ -5,7 +5,15 @@ import type { CacheEvent, Emit, Stats } from '../events.js'
 /** What is observed: `prisma.$cache`. */
 export interface Observed {
   on(listener: Emit): () => void
-  stats(): Stats & { usable: boolean; share: number; pendingInvalidations: number; otherVersions: number }
+  stats(): Stats & {
+    usable: boolean
+    share: number
+    pendingInvalidations: number
+    otherVersions: number
+    near:
+      | { readonly answered: number; readonly entries: number; readonly bytes: number; readonly inUse: boolean }
+      | undefined
+  }
 }
 
 interface Instrument {
@@ -61,6 +69,10 @@ export const GAUGES = {
     of: ({ pendingInvalidations }) => pendingInvalidations,
   },
   other_versions: { help: 'Other versions of the schema under the prefix', of: ({ otherVersions }) => otherVersions },
+  near_in_use: { help: 'Whether the near cache is in use: 1 or 0', of: ({ near }) => Number(near?.inUse ?? false) },
+  near_answered: { help: 'Look-ups that the near cache has answered', of: ({ near }) => near?.answered ?? 0 },
+  near_entries: { help: 'Keys that the near cache keeps', of: ({ near }) => near?.entries ?? 0 },
+  near_bytes: { help: 'Memory of the near cache, about', of: ({ near }) => near?.bytes ?? 0 },
 } as const satisfies Record<string, { help: string; of: (stats: ReturnType<Observed['stats']>) => number }>
 
 /** In seconds: a hit on the same machine takes a quarter of a millisecond, a slow query a second. */

@@ -50,6 +50,26 @@ async function everythingWorks(cached: CachedProcess): Promise<void> {
 }
 
 describe('a Redis user with the permissions of the docs', () => {
+  it('with those of the near cache, that is in use, and nothing is refused', async () => {
+    const [, listed = ''] = /\*\*With `near`\*\* also (.*?)\./s.exec(await readFile('docs/operations.md', 'utf8')) ?? []
+    const [commands = '', channel = ''] = listed.split('the channel')
+    const names = [...commands.matchAll(/`([A-Z|]+)`/g)].map(([, name = '']) => name.toLowerCase())
+    expect(names.length).toBeGreaterThan(3)
+    await allow(world.redis, 'near', [...always, ...names])
+    await world.redis.call('ACL', 'SETUSER', 'near', `&${/`(.+)`/.exec(channel)?.[1]}`)
+    const redis = new Redis(server.url, { username: 'near', password: 'x' })
+    const cached = world.process({ ...deadlines, redis, near: true })
+    const refusals = refusalsOf(cached)
+    await everythingWorks(cached)
+    await expect
+      .poll(async () => {
+        await nameOf(cached, await newUser(world))
+        return cached.prisma.$cache.stats().near?.inUse
+      })
+      .toBe(true)
+    expect(refusals).toEqual([])
+  })
+
   it('the permissions of the docs are enough on one Redis: all is cached, and nothing is refused', async () => {
     await allow(world.redis, 'exact', always)
     const redis = new Redis(server.url, { username: 'exact', password: 'x' })
