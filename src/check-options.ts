@@ -30,10 +30,16 @@ const KNOWN_OF_MODEL = [
   'maxBytes',
   'jitter',
   'externalWrites',
+  'refreshAhead',
+  'swr',
+  'staleIfError',
 ]
 const DEFAULT_TTL = 3600
 const DEFAULT_NEGATIVE_TTL = 5
-const LONGEST_TTL_MS = 365 * 24 * 3_600_000
+const DAY_MS = 24 * 3_600_000
+const LONGEST_TTL_MS = 365 * DAY_MS
+/** An entry lives shorter, with its grace, than the epochs that it is under. */
+const LONGEST_GRACE_MS = 30 * DAY_MS
 
 /** @throws CacheAsideError `INVALID_OPTION`: the rule, what was got, and the fix */
 export function checkOptions(options: CacheAsideOptions<never>): Config {
@@ -106,7 +112,29 @@ export function policyOf(name: string, value: unknown, defaultTtlMs: number): Po
     maxBytes: checkRange(`models.${name}.maxBytes`, given.maxBytes ?? 1_048_576, 1, 512 * 1_048_576, 'bytes'),
     jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
     maxStaleMs: given.externalWrites === undefined ? undefined : checkExternal(name, given.externalWrites),
+    ...checkAges(`models.${name}.`, given),
   }
+}
+
+interface Ages {
+  readonly refreshAhead?: unknown
+  readonly swr?: unknown
+  readonly staleIfError?: unknown
+}
+
+/**
+ * What a model or `getOrSet` says of the age of entries.
+ *
+ * @param of - what the names of the options stand behind
+ * @param refusal - the error for a value that is none
+ */
+export function checkAges(of: string, { refreshAhead = false, swr = 0, staleIfError = 0 }: Ages, refusal = wrong) {
+  const grace = (name: string, value: unknown) => duration(`${of}${name}`, value, 0, refusal, LONGEST_GRACE_MS)
+  const beta = refreshAhead === true ? 1 : refreshAhead === false ? 0 : refreshAhead
+  if (!(typeof beta === 'number' && beta >= 0 && beta <= 100)) {
+    throw refusal(`${of}refreshAhead must be true, false or a number from 0 to 100, got ${shown(refreshAhead)}.`)
+  }
+  return { refreshAhead: beta, swrMs: grace('swr', swr), staleIfErrorMs: grace('staleIfError', staleIfError) }
 }
 
 function checkExternal(model: string, value: unknown): number {
@@ -275,17 +303,23 @@ const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000,
  *
  * @param refusal - the error for a value that is none
  */
-export function duration(name: string, value: unknown, leastMs = 1, refusal = wrong): number {
+export function duration(
+  name: string,
+  value: unknown,
+  leastMs = 1,
+  refusal = wrong,
+  longestMs = LONGEST_TTL_MS,
+): number {
   let ms = Number.NaN
   if (typeof value === 'number') ms = value * 1000
   if (typeof value === 'string') {
     const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value) ?? []
     if (amount !== undefined && unit !== undefined) ms = Number(amount) * (UNITS[unit] as number)
   }
-  if (ms >= leastMs && ms <= LONGEST_TTL_MS) return Math.floor(ms)
+  if (ms >= leastMs && ms <= longestMs) return Math.floor(ms)
   throw refusal(
     `${name} must be a number of seconds or a duration such as '250ms', '30s', '5m', '2h' or '1d', ` +
-      `${leastMs === 0 ? 'at least 0' : 'at least 1 ms'} and at most 365 days, got ${shown(value)}.`,
+      `${leastMs === 0 ? 'at least 0' : 'at least 1 ms'} and at most ${longestMs / DAY_MS} days, got ${shown(value)}.`,
   )
 }
 

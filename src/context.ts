@@ -13,6 +13,7 @@ import type { FindUniqueBatches, transactionOf } from './prisma7/operation.js'
 import type { AnyHealth } from './redis/cluster-health.js'
 import type { AnyStore } from './redis/cluster-store.js'
 import type { Probe } from './local/probe.js'
+import type { Refreshes } from './local/refreshes.js'
 import type { Access } from './source/access.js'
 import type { Database } from './source/database.js'
 import type { Buckets } from './wire/buckets.js'
@@ -34,6 +35,10 @@ export interface Context {
   readonly health: AnyHealth
   /** Compares some answers with the database; undefined: none. */
   readonly probe: Probe | undefined
+  /** Loads in the background. */
+  readonly refreshes: Refreshes
+  /** From 0 to 1; tests decide it. */
+  readonly random: () => number
   // ---- the source of the rows, and who else caches them
   readonly database: Database
   readonly access: Access

@@ -3,6 +3,7 @@
  * Logs, metrics and traces are subscribers, here or on the `node:diagnostics_channel` of the same name.
  */
 import { channel } from 'node:diagnostics_channel'
+import { nameOf } from './errors.js'
 import { type Spent, Times } from './times.js'
 import { type Traced, Traces } from './traces.js'
 
@@ -14,14 +15,28 @@ const CHANNEL = 'prisma-extension-cache-aside'
 
 /** `key`, the key in Redis, is contained only with the option `includeKeys`. For times and round trips see {@link Spent}. */
 export type CacheEvent =
-  /** A query was answered from Redis. `negative`: the answer is that there is no such row. */
-  | ({ type: 'hit'; model: string; operation: string; negative: boolean; key?: string } & Spent)
+  /**
+   * A query was answered from Redis. `negative`: the answer is that there is no such row. `stale`: an entry of it is past its TTL, and is
+   * loaded anew in the background (`swr`).
+   */
+  | ({ type: 'hit'; model: string; operation: string; negative: boolean; stale?: true; key?: string } & Spent)
   /** Redis had no valid entry, so the database was queried. */
   | ({ type: 'miss'; model: string; operation: string; key?: string } & Missed & Spent)
   /** A query was answered by a load that was in progress in this process. */
   | ({ type: 'shared'; model: string; operation: string; key?: string } & Spent)
   /** The query went to the database unchanged. `why`: the reason, in the words of `explain`. */
   | ({ type: 'bypass'; model: string; operation: string; why: string } & Spent)
+  /**
+   * The database could not answer, and an entry past its TTL did (`staleIfError`). `error`: the code of Prisma's error, or its name. Of the
+   * same read there is a `miss` before, where it queried the database for itself.
+   */
+  | ({ type: 'stale'; model: string; operation: string; error: string; key?: string } & Spent)
+  /**
+   * An entry was loaded anew in the background, because it is about to end (`refreshAhead`) or is past its TTL (`swr`); or that has failed,
+   * with an `error` as in `stale`. `ms`: what it took.
+   */
+  | { type: 'refresh'; model: string; operation: string; outcome: 'done'; ms: number; key?: string }
+  | { type: 'refresh'; model: string; operation: string; outcome: 'failed'; error: string; key?: string }
   /**
    * What became of a loaded answer. Nothing waits for a fill: its times are those until Redis has replied. `bytes`: of the
    * answer as it is stored, without the 74 bytes around it.
@@ -137,6 +152,12 @@ export interface Stats {
   misses: number
   shared: number
   bypassed: number
+  /** Hits with an entry past its TTL (`swr`). */
+  staleHits: number
+  /** Answers that an entry past its TTL gave because the database could not (`staleIfError`). */
+  staleIfErrors: number
+  refreshes: number
+  refreshesFailed: number
   fills: number
   fillsRefused: number
   invalidations: number
@@ -166,6 +187,10 @@ export class Events {
     misses: 0,
     shared: 0,
     bypassed: 0,
+    staleHits: 0,
+    staleIfErrors: 0,
+    refreshes: 0,
+    refreshesFailed: 0,
     fills: 0,
     fillsRefused: 0,
     invalidations: 0,
@@ -220,10 +245,31 @@ export class Events {
   }
 
   /** @param spent - undefined: nobody listened when the query began */
-  hit(model: string, operation: string, negative: boolean, key: string, spent: Spent | undefined): void {
+  /** @param isStale - whether an entry of it is past its TTL */
+  hit({ model, operation, key }: Queried, negative: boolean, spent: Spent | undefined, isStale: boolean): void {
     this.stats.hits++
     if (negative) this.stats.negativeHits++
-    if (spent !== undefined) this.#read({ type: 'hit', model, operation, negative, ...this.#keyed(key), ...spent }, key)
+    if (isStale) this.stats.staleHits++
+    if (spent === undefined) return
+    const stale = isStale ? { stale: true as const } : undefined
+    this.#read({ type: 'hit', model, operation, negative, ...stale, ...this.#keyed(key), ...spent }, key)
+  }
+
+  /** The database could not answer, and an entry past its TTL did. */
+  staleIfError({ model, operation, key }: Queried, error: unknown, spent: Spent | undefined): void {
+    this.stats.staleIfErrors++
+    if (spent !== undefined)
+      this.emit({ type: 'stale', model, operation, error: codeOf(error), ...this.#keyed(key), ...spent })
+  }
+
+  refreshed({ model, operation, key }: Queried, ms: number): void {
+    this.stats.refreshes++
+    this.emit({ type: 'refresh', model, operation, outcome: 'done', ms, ...this.#keyed(key) })
+  }
+
+  refreshFailed({ model, operation, key }: Queried, error: unknown): void {
+    this.stats.refreshesFailed++
+    this.emit({ type: 'refresh', model, operation, outcome: 'failed', error: codeOf(error), ...this.#keyed(key) })
   }
 
   miss({ model, operation, key }: Queried, missed: WhyMissed | undefined, spent: Spent | undefined): void {
@@ -330,6 +376,12 @@ interface Queried {
 
 interface Filling {
   filled(key: string): Promise<unknown>
+}
+
+/** What may be told of an error: no message, which may hold values. */
+function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return typeof code === 'string' ? code : nameOf(error)
 }
 
 async function afterwards<T>(run: () => Promise<T>, then: () => void): Promise<T> {

@@ -33,6 +33,9 @@ export const policy: Policy = {
   dependsOn: undefined,
   rowSecurity: undefined,
   maxStaleMs: undefined,
+  refreshAhead: 0,
+  swrMs: 0,
+  staleIfErrorMs: 0,
 }
 
 /** As the migrations have them. */
