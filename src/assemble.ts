@@ -167,7 +167,10 @@ export function createContext(
     hooksAreSameForAll: config.hooksBehind === 'same-for-all',
     enabled,
     warnOfHooks: once(() => warnOfHooks(events)),
-    rest: () => health.rest(invalidationDeadlineMs),
+    rest() {
+      refreshes.rest()
+      return health.rest(invalidationDeadlineMs)
+    },
     async close() {
       probe?.close()
       refreshes.close()

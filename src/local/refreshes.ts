@@ -37,6 +37,7 @@ export class Refreshes {
   readonly #running = new Set<string>()
   readonly #pausedUntil = new Recent<number>(MOST_PAUSES)
   #closed = false
+  #rests = 0
 
   constructor({ takeLease, later = run => setImmediate(run).unref() }: RefreshOptions) {
     this.#takeLease = takeLease
@@ -49,20 +50,27 @@ export class Refreshes {
     if (this.#closed || this.#running.has(key) || this.#running.size >= MOST_AT_ONCE) return
     if ((this.#pausedUntil.get(key) ?? 0) > performance.now()) return
     this.#running.add(key)
-    outside.runInAsyncScope(() => this.#later(() => void this.#run(refresh)))
+    const rests = this.#rests
+    outside.runInAsyncScope(() => this.#later(() => void this.#run(refresh, rests)))
+  }
+
+  /** What was found due is not loaded any more: the application disconnects. What is found later is. */
+  rest(): void {
+    this.#rests++
   }
 
   close(): void {
     this.#closed = true
   }
 
-  async #run({ key, run, failed }: Refresh): Promise<void> {
+  async #run({ key, run, failed }: Refresh, rests: number): Promise<void> {
+    const mayRun = () => !this.#closed && rests === this.#rests
     let giveBack: Awaited<ReturnType<TakeLease>>
     try {
-      giveBack = this.#closed ? undefined : await this.#takeLease(key)
+      giveBack = mayRun() ? await this.#takeLease(key) : undefined
       if (giveBack === undefined) this.#pausedUntil.set(key, performance.now() + PAUSE_MS)
       else {
-        await run()
+        if (mayRun()) await run()
         giveBack(false)
       }
     } catch (error) {

@@ -70,7 +70,7 @@ export async function readRows(
     )
   }
   const { due } = deadline
-  if (due !== undefined) {
+  if (due !== undefined && !isFresh) {
     context.refreshes.begin({
       key: due.key,
       run: () => refreshRows(context, traits, operation, plan, due.until),

@@ -24,7 +24,7 @@ it('every option is in docs/options.md', () => {
   const checked = read('src/options.ts').replaceAll(/export interface (?:Query|Probe)Config \{[^}]*\}/g, '')
   const options = [...checked.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name as string)
   expect(options.length).toBeGreaterThan(10)
-  const internal = ['policies', 'ttlMs', 'negativeTtlMs', 'queriesTtlMs', 'maxStaleMs']
+  const internal = ['policies', 'ttlMs', 'negativeTtlMs', 'queriesTtlMs', 'maxStaleMs', 'swrMs', 'staleIfErrorMs']
   expect(
     options.filter(name => !internal.includes(name) && !new RegExp(`\\| \`(models\\.X\\.)?${name}\``).test(page)),
   ).toEqual([])

@@ -2,8 +2,11 @@
 import { complete, expiryOf, graceOf, hasTimes, loadMsOf } from '../../src/wire/envelope.js'
 import type { CachedProcess, World } from './world.js'
 
+/** Where entries are: a world, or one node of a Cluster. */
+type Place = Pick<World, 'redis' | 'prefix'>
+
 /** An entry of a world that its keys match, and its times. */
-export async function timesOf(world: World, pattern: string) {
+export async function timesOf(world: Place, pattern: string) {
   const [key] = await entriesOf(world, pattern)
   const entry = key === undefined ? null : await world.redis.getBuffer(key)
   if (entry === null) throw new Error(`there is no entry ${pattern}`)
@@ -11,7 +14,7 @@ export async function timesOf(world: World, pattern: string) {
 }
 
 /** Lets entries end `ms` ago; with fewer than 0, in so many. Answers how many there were. */
-export async function expire(world: World, ms: number, pattern = '*'): Promise<number> {
+export async function expire(world: Place, ms: number, pattern = '*'): Promise<number> {
   const [seconds, micros] = await world.redis.time()
   const expiresAt = Number(seconds) * 1000 + Number(micros) / 1000 - ms
   const keys = await entriesOf(world, pattern)
@@ -23,7 +26,7 @@ export async function expire(world: World, ms: number, pattern = '*'): Promise<n
   return keys.length
 }
 
-async function entriesOf({ redis, prefix }: World, pattern: string): Promise<string[]> {
+async function entriesOf({ redis, prefix }: Place, pattern: string): Promise<string[]> {
   const found: string[] = []
   for (const key of await redis.keys(`${prefix}${pattern}`)) {
     const value = await redis.getBuffer(key).catch(() => null)
