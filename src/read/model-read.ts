@@ -97,13 +97,13 @@ async function refreshModel(
   operation: Operation,
   hasHooksBehind: boolean,
   until: number,
-): Promise<undefined> {
+): Promise<void> {
   const plan = planIn(context, traits, operation, hasHooksBehind)
   if (plan.kind === 'bypass' || !isSettled(context)) return
-  if (plan.kind === 'rows') return void (await refreshRows(context, traits, operation, plan, until))
-  if (plan.kind === 'result') return void (await refresh(context, new ResultReading(context, operation, plan), until))
-  const reading = rowReading(context, operation, plan, new RowLoad(context, traits, operation, plan))
-  await refresh(context, reading, until)
+  if (plan.kind === 'rows') await refreshRows(context, traits, operation, plan, until)
+  else if (plan.kind === 'result') await refresh(context, new ResultReading(context, operation, plan), until)
+  else
+    await refresh(context, rowReading(context, operation, plan, new RowLoad(context, traits, operation, plan)), until)
 }
 
 /** The plan of an operation, wherever it runs. */

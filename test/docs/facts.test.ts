@@ -32,7 +32,7 @@ it('every option is in docs/options.md', () => {
 
 it('every event, every counter and every outcome of a fill is in docs/api.md', () => {
   const page = read('docs/api.md')
-  const events = read('src/events.ts')
+  const events = read('src/event-types.ts')
   const [, union = ''] = /export type CacheEvent =([\s\S]*?)\n\n/.exec(events) ?? []
   const types = [...union.matchAll(/type: '(\w+)'/g)].map(([, type]) => type as string)
   expect(types.length).toBeGreaterThan(9)

@@ -5,7 +5,6 @@ import type { CacheAsideOptions } from '../../src/index.js'
 import { Leases } from '../../src/redis/leases.js'
 import { Store } from '../../src/redis/store.js'
 import type { FillOptions } from '../../src/redis/ticket.js'
-import { Refreshes } from '../../src/local/refreshes.js'
 import { expire, refreshed, timesOf } from '../support/ages.js'
 import { control } from '../support/control.js'
 import { Gates } from '../support/gates.js'
@@ -174,13 +173,6 @@ it('an entry with swr is kept for both, and its epochs for longer', async () => 
 class NoLeases extends Leases {
   override async take(): Promise<() => void> {
     return () => undefined
-  }
-}
-
-/** Loads for each reader. */
-class NoGuard extends Refreshes {
-  override begin(refresh: Parameters<Refreshes['begin']>[0]): void {
-    void refresh.run().catch(() => undefined)
   }
 }
 
