@@ -8,7 +8,6 @@ import { once } from 'node:events'
 import { cpus } from 'node:os'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { Redis } from 'ioredis'
 import { recordRun, stampOf } from '../scripts/runs.js'
 import { createExtension } from '../src/extension.js'
 import { TrackedPair } from '../src/redis/tracked-pair.js'
@@ -187,7 +186,7 @@ async function messages(): Promise<NearMeasured['messages']> {
     return base.prisma.$extends(createExtension(options as never, { nearParts: { TrackedPair: Counting } }))
   }) as unknown as Reads[]
   let byBroadcast = 0
-  const broadcast = redis.duplicate({ protocol: 2, autoResubscribe: false } as Parameters<Redis['duplicate']>[0])
+  const broadcast = redis.duplicate({ protocol: 2, autoResubscribe: false })
   await once(broadcast, 'ready')
   broadcast.on('messageBuffer', (_: Buffer, keys: unknown) => (byBroadcast += Array.isArray(keys) ? keys.length : 1))
   const id = await broadcast.client('ID')

@@ -21,12 +21,14 @@ import type { ClientFacts } from './prisma7/client.js'
 import { FindUniqueBatches, type hasHooksBehind, transactionOf } from './prisma7/operation.js'
 import { LoadWaits } from './local/load-waits.js'
 import { Probe, type Probed } from './local/probe.js'
+import { Refreshes } from './local/refreshes.js'
 import { type AnyHealth, ClusterHealth } from './redis/cluster-health.js'
 import { type AnyStore, ClusterStore } from './redis/cluster-store.js'
 import { Connection } from './redis/connection.js'
 import { Health } from './redis/health.js'
 import { NearCaches, type NearParts } from './redis/near-caches.js'
 import { isOwnClient, OwnClient } from './redis/own-client.js'
+import { Leases } from './redis/leases.js'
 import { ServerClock } from './redis/server-clock.js'
 import { Trips } from './redis/trips.js'
 import { Store } from './redis/store.js'
@@ -62,6 +64,12 @@ export interface Overrides {
   readonly tokenMs: number
   readonly fleetTimes: FleetTimes
   readonly probePauseMs: number
+  readonly Refreshes: typeof Refreshes
+  readonly Leases: typeof Leases
+  /** Of a refresh ahead. */
+  readonly random: () => number
+  /** When a refresh begins. */
+  readonly refreshLater: (run: () => void) => void
 }
 
 /** The config of a context: its prefix is known. */
@@ -96,7 +104,7 @@ export function createContext(
   const buckets = new Buckets(prefix, 'isCluster' in client && client.isCluster)
   const catalog = catalogOf(config, buckets, ofClient, overrides.collations ?? database)
   const source = () => overrides.source ?? database.facts?.source.id
-  const { store, health, fleet, reports, near } = inRedis(
+  const { store, health, fleet, reports, near, leases } = inRedis(
     config,
     { client, buckets, catalog, source, events },
     overrides,
@@ -110,6 +118,10 @@ export function createContext(
 
   const mismatch = ({ model, operation, key }: Probed) => events.mismatch({ model: model.name, operation, key })
   const probe = config.probe && new Probe(config.probe, mismatch, overrides.probePauseMs)
+  const refreshes = new (overrides.Refreshes ?? Refreshes)({
+    takeLease: key => leases.take(key),
+    later: overrides.refreshLater,
+  })
   const whole = lazily(() => {
     const wholeConfig = { ...config, policies: policiesOfAll(ofClient.schema, config) }
     const wholeCatalog = catalogOf(wholeConfig, buckets, ofClient, overrides.collations ?? database)
@@ -134,6 +146,8 @@ export function createContext(
       return own
     },
     probe,
+    refreshes,
+    random: overrides.random ?? Math.random,
     store,
     health,
     near,
@@ -156,13 +170,15 @@ export function createContext(
     hooksAreSameForAll: config.hooksBehind === 'same-for-all',
     enabled,
     warnOfHooks: once(() => warnOfHooks(events)),
-    rest: () => {
+    rest() {
+      refreshes.rest()
       near?.close()
       return health.rest(invalidationDeadlineMs)
     },
     async close() {
       probe?.close()
       near?.close()
+      refreshes.close()
       reports.close()
       const openHolds = store.close()
       const pendingInvalidations = await health.close(invalidationDeadlineMs)
@@ -188,6 +204,7 @@ interface InRedis {
   readonly fleet: AnyFleet
   readonly reports: Reports
   readonly near: NearCaches | undefined
+  readonly leases: Leases
 }
 
 /** What uses Redis: on a Cluster once for each bucket. */
@@ -239,8 +256,9 @@ function inRedis(config: ContextConfig, made: Made, overrides: Partial<Overrides
       shared: isCluster ? { bucket, clock, trips } : undefined,
     })
     health.add(ownHealth)
-    return { store, health: ownHealth, fleet, reports, near }
+    return { store, health: ownHealth, fleet, reports, near, connection }
   })
+  const leases = new (overrides.Leases ?? Leases)(buckets, each, deadlineMs)
   const stores = each.map(({ store }) => store)
   const all: InRedis = isCluster
     ? {
@@ -249,8 +267,9 @@ function inRedis(config: ContextConfig, made: Made, overrides: Partial<Overrides
         fleet: new Fleets(each.map(({ fleet }) => fleet)),
         reports: each[0]?.reports as Reports,
         near,
+        leases,
       }
-    : (each[0] as InRedis)
+    : { ...(each[0] as (typeof each)[0]), leases }
   return all
 }
 
@@ -299,10 +318,13 @@ function epochsOf(catalog: Catalog, prefix: string): string[] {
   return [...models.flatMap(({ keys }) => keys.epochs), ...new Set(links), valuesEpoch(prefix)]
 }
 
-/** Twice the longest TTL: a tag has to outlive the entries under it. */
+/** Twice the longest life of an entry: a tag has to outlive the entries under it. */
 function tagMsOf({ policies, ttlMs }: ContextConfig): number {
-  const ttls = [...policies.values()].flatMap(policy => [policy.ttlMs, policy.negativeTtlMs, policy.queriesTtlMs ?? 0])
-  return Math.max(Math.ceil(2 * Math.max(ttlMs, ...ttls)), SHORTEST_TAG_MS)
+  const lives = [...policies.values()].map(
+    ({ ttlMs: ofRows, negativeTtlMs, queriesTtlMs = 0, swrMs, staleIfErrorMs }) =>
+      Math.max(ofRows, negativeTtlMs, queriesTtlMs) + Math.max(swrMs, staleIfErrorMs),
+  )
+  return Math.max(Math.ceil(2 * Math.max(ttlMs, ...lives)), SHORTEST_TAG_MS)
 }
 
 function warnOfHooks({ emit }: Events): void {

@@ -1,5 +1,6 @@
 /** `prisma.$cache`: the cache by hand. */
-import { checkTags, wrongCall } from './check-options.js'
+import { checkTags } from './check-options.js'
+import { wrongCall } from './check-values.js'
 import type { Context } from './context.js'
 import { shown } from './errors.js'
 import type { CacheEvent, Emit, Outstanding, Stats, Traced } from './events.js'

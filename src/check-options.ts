@@ -1,6 +1,16 @@
 /** Checks the options, once, when the extension is created. Each error says the rule, what was got, and the fix. */
 import type { Cluster, Redis } from 'ioredis'
-import { CacheAsideError, shown } from './errors.js'
+import {
+  DAY_MS,
+  checkBoolean,
+  checkRange,
+  duration,
+  isPlainObject,
+  refuseUnknown,
+  wrong,
+  wrongCall,
+} from './check-values.js'
+import { shown } from './errors.js'
 import type { Logger } from './log.js'
 import type { CacheAsideOptions, Config, NearConfig, Policy, PrefixOf, ProbeConfig, QueryConfig } from './options.js'
 
@@ -32,10 +42,14 @@ const KNOWN_OF_MODEL = [
   'jitter',
   'externalWrites',
   'near',
+  'refreshAhead',
+  'swr',
+  'staleIfError',
 ]
 const DEFAULT_TTL = 3600
 const DEFAULT_NEGATIVE_TTL = 5
-const LONGEST_TTL_MS = 365 * 24 * 3_600_000
+/** An entry lives shorter, with its grace, than the epochs that it is under. */
+const LONGEST_GRACE_MS = 30 * DAY_MS
 
 /** @throws CacheAsideError `INVALID_OPTION`: the rule, what was got, and the fix */
 export function checkOptions(options: CacheAsideOptions<never>): Config {
@@ -111,6 +125,7 @@ export function policyOf(name: string, value: unknown, defaultTtlMs: number): Po
     jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
     maxStaleMs: given.externalWrites === undefined ? undefined : checkExternal(name, given.externalWrites),
     near: given.near === undefined ? undefined : checkBoolean(`models.${name}.near`, given.near),
+    ...checkAges(`models.${name}.`, given),
   }
 }
 
@@ -131,6 +146,27 @@ function checkNear(value: unknown, policies: ReadonlyMap<string, Policy>): NearC
     maxBytes: Math.floor(checkRange('near.maxBytes', given.maxBytes ?? 64 * 1_048_576, 1_024, 2 ** 36, 'bytes')),
     maxStaleMs: checkRange('near.maxStaleMs', given.maxStaleMs ?? 1_000, 100, 60_000, 'milliseconds'),
   }
+}
+
+interface Ages {
+  readonly refreshAhead?: unknown
+  readonly swr?: unknown
+  readonly staleIfError?: unknown
+}
+
+/**
+ * What a model or `getOrSet` says of the age of entries.
+ *
+ * @param of - what the names of the options stand behind
+ * @param refusal - the error for a value that is none
+ */
+export function checkAges(of: string, { refreshAhead = false, swr = 0, staleIfError = 0 }: Ages, refusal = wrong) {
+  const grace = (name: string, value: unknown) => duration(`${of}${name}`, value, 0, refusal, LONGEST_GRACE_MS)
+  const beta = refreshAhead === true ? 1 : refreshAhead === false ? 0 : refreshAhead
+  if (!(typeof beta === 'number' && beta >= 0 && beta <= 100)) {
+    throw refusal(`${of}refreshAhead must be true, false or a number from 0 to 100, got ${shown(refreshAhead)}.`)
+  }
+  return { refreshAhead: beta, swrMs: grace('swr', swr), staleIfErrorMs: grace('staleIfError', staleIfError) }
 }
 
 function checkExternal(model: string, value: unknown): number {
@@ -167,10 +203,6 @@ const KNOWN_OF_QUERY = ['ttl', 'tags', 'fresh']
 export function checkTags(tags: unknown): void {
   if (Array.isArray(tags) && tags.every(tag => typeof tag === 'string' && tag !== '' && tag.isWellFormed())) return
   throw wrongCall(`tags must be an array of strings, none of them empty, got ${shown(tags)}.`)
-}
-
-export function wrongCall(message: string): CacheAsideError {
-  return new CacheAsideError('INVALID_CALL', message)
 }
 
 const EXAMPLE = `redis: 'redis://127.0.0.1:6379', or redis: new Redis(…) of ioredis`
@@ -251,16 +283,6 @@ function checkProbe(value: unknown): ProbeConfig {
   }
 }
 
-function checkBoolean(name: string, value: unknown): boolean {
-  if (typeof value === 'boolean') return value
-  throw wrong(`${name} must be true or false, got ${shown(value)}.`)
-}
-
-function checkRange(name: string, value: unknown, least: number, most: number, of: string): number {
-  if (typeof value === 'number' && value >= least && value <= most) return value
-  throw wrong(`${name} must be a number (of ${of}) from ${least} to ${most}, got ${shown(value)}.`)
-}
-
 function checkNames(name: string, value: unknown, example: string): readonly string[] {
   if (Array.isArray(value) && value.every(field => typeof field === 'string')) return value
   const what = name.endsWith('exclude') ? 'field' : 'model'
@@ -290,40 +312,4 @@ function checkTriggers(value: unknown): ReadonlyMap<string, readonly string[]> {
   return new Map(
     Object.entries(value).map(([name, touched]) => [name, checkNames(`triggers.${name}`, touched, 'User')]),
   )
-}
-
-const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-/**
- * Whole milliseconds of a duration.
- *
- * @param refusal - the error for a value that is none
- */
-export function duration(name: string, value: unknown, leastMs = 1, refusal = wrong): number {
-  let ms = Number.NaN
-  if (typeof value === 'number') ms = value * 1000
-  if (typeof value === 'string') {
-    const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value) ?? []
-    if (amount !== undefined && unit !== undefined) ms = Number(amount) * (UNITS[unit] as number)
-  }
-  if (ms >= leastMs && ms <= LONGEST_TTL_MS) return Math.floor(ms)
-  throw refusal(
-    `${name} must be a number of seconds or a duration such as '250ms', '30s', '5m', '2h' or '1d', ` +
-      `${leastMs === 0 ? 'at least 0' : 'at least 1 ms'} and at most 365 days, got ${shown(value)}.`,
-  )
-}
-
-function refuseUnknown(given: object, known: readonly string[], what: string): void {
-  const unknown = Object.keys(given).find(name => !known.includes(name))
-  if (unknown !== undefined) throw wrong(`there is no ${what} named ${shown(unknown)}. There are: ${known.join(', ')}.`)
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
-}
-
-function wrong(message: string): CacheAsideError {
-  return new CacheAsideError('INVALID_OPTION', message)
 }

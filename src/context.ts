@@ -14,6 +14,7 @@ import type { AnyHealth } from './redis/cluster-health.js'
 import type { AnyStore } from './redis/cluster-store.js'
 import type { NearCaches } from './redis/near-caches.js'
 import type { Probe } from './local/probe.js'
+import type { Refreshes } from './local/refreshes.js'
 import type { Access } from './source/access.js'
 import type { Database } from './source/database.js'
 import type { Buckets } from './wire/buckets.js'
@@ -37,6 +38,10 @@ export interface Context {
   readonly near: NearCaches | undefined
   /** Compares some answers with the database; undefined: none. */
   readonly probe: Probe | undefined
+  /** Loads in the background. */
+  readonly refreshes: Refreshes
+  /** From 0 to 1; tests decide it. */
+  readonly random: () => number
   // ---- the source of the rows, and who else caches them
   readonly database: Database
   readonly access: Access

@@ -3,122 +3,17 @@
  * Logs, metrics and traces are subscribers, here or on the `node:diagnostics_channel` of the same name.
  */
 import { channel } from 'node:diagnostics_channel'
-import type { ErrorCode } from './errors.js'
+import { nameOf } from './errors.js'
+import type { CacheEvent, FillOutcome, InvalidationSource, Stats, WarningCode, WhyMissed } from './event-types.js'
 import { type Spent, Times } from './times.js'
 import { type Traced, Traces } from './traces.js'
 
-export type { ErrorCode } from './errors.js'
 export type { Spent } from './times.js'
 export type { Traced } from './traces.js'
+export type * from './event-types.js'
 
 /** The name of the diagnostics channel on which every event is published too. */
 const CHANNEL = 'prisma-extension-cache-aside'
-
-/** `key`, the key in Redis, is contained only with the option `includeKeys`. For times and round trips see {@link Spent}. */
-export type CacheEvent =
-  /** A query was answered from Redis. `negative`: the answer is that there is no such row. */
-  | ({ type: 'hit'; model: string; operation: string; negative: boolean; key?: string } & Spent)
-  /** Redis had no valid entry, so the database was queried. */
-  | ({ type: 'miss'; model: string; operation: string; key?: string } & Missed & Spent)
-  /** A query was answered by a load that was in progress in this process. */
-  | ({ type: 'shared'; model: string; operation: string; key?: string } & Spent)
-  /** The query went to the database unchanged. `why`: the reason, in the words of `explain`. */
-  | ({ type: 'bypass'; model: string; operation: string; why: string } & Spent)
-  /**
-   * What became of a loaded answer. Nothing waits for a fill: its times are those until Redis has replied. `bytes`: of the
-   * answer as it is stored, without the 74 bytes around it.
-   */
-  | ({ type: 'fill'; model: string; outcome: FillOutcome; bytes: number; key?: string } & Spent)
-  /**
-   * A write, a transaction or a call of `$cache.invalidate…` invalidated entries. `outcome`: `'done'` when Redis has
-   * acknowledged it, `'queued'` when it waits in the journal of this process until Redis can be reached.
-   */
-  | ({
-      type: 'invalidate'
-      source: InvalidationSource
-      models: readonly string[]
-      outcome: 'done' | 'queued'
-    } & Spent)
-  /**
-   * The probe has found an answer in Redis that the database does not give, twice, a second apart: it is stale. A write by another
-   * program, for one, that the cache was not told of.
-   */
-  | { type: 'mismatch'; model: string; operation: string; key?: string }
-  /** This process began to use the cache, all of it. */
-  | { type: 'redis'; usable: true; share?: 1 }
-  /** It ceased to, or could not begin to: reads go to the database. `share`: what is still used of a Cluster, 0 to 1. `why`: in words. */
-  | { type: 'redis'; usable: false; share?: number; why: string }
-  /** Redis has acknowledged the invalidations that were queued: so many keys and holds. */
-  | { type: 'replayed'; invalidations: number }
-  /** How many other versions of the schema are in use under the same prefix. Writes invalidate for them too. */
-  | { type: 'versions'; others: number }
-  /** `$cache.close()` had to leave invalidations undone: other processes may read old rows until the TTL. */
-  | ({ type: 'closed' } & Outstanding)
-  /** Something in the set-up that has not the effect that one would expect. Said to each listener when it begins to listen. */
-  | { type: 'warning'; code: WarningCode; message: string }
-  /** Something is wrong and needs attention. No query fails because of it. */
-  | { type: 'error'; code: ErrorCode; message: string }
-
-/**
- * Why a read was a miss. `absent`: nothing was stored. `stale`: a write has invalidated what was stored. `held`: a write of unknown
- * outcome is not settled. `timeout`: Redis has not replied within `deadlineMs`. `unusable`: Redis was not in use. `foreign`: the
- * bytes are damaged, or of another version of the schema. `fresh`: the query was told to read the database (`$cached`).
- */
-export interface Missed {
-  readonly why: 'absent' | 'stale' | 'held' | 'timeout' | 'unusable' | 'foreign' | 'fresh'
-  /**
-   * Of a stale entry: the epochs that have changed since, or, where more than six are its own, all of them. What stands for rows in
-   * their names is `…` without `includeKeys`.
-   */
-  readonly staleBy?: readonly string[]
-}
-
-/** The same before it is known whether keys may be told. `name`: without the prefix, and without what stands for rows. */
-export interface WhyMissed {
-  readonly why: Missed['why']
-  readonly staleBy?: readonly { readonly key: string; readonly name: string }[]
-}
-
-/** The codes of `warning` events. */
-export type WarningCode =
-  /** An option that has no effect. */
-  | 'OPTION_WITHOUT_EFFECT'
-  /** A model has no key that rows can be cached by: only its lists and results are. */
-  | 'NO_KEY'
-  /** Read replicas were applied before the cache: it sees no reads. */
-  | 'READ_REPLICAS'
-
-/** What `$cache.close()` could not do. */
-export interface Outstanding {
-  /** Keys and holds that Redis has not acknowledged. */
-  readonly pendingInvalidations: number
-  /** Writes of unknown outcome whose hold has not ended: their rows are not invalidated again at its end. */
-  readonly openHolds: number
-}
-
-/**
- * `sent`: the entry was sent, and is stored unless a write came in between. The others are reasons why nothing was sent.
- * `inexact`: a value would not come back exactly. `too-large`: more than `maxBytes`. `other-id`: the database spells the key
- * differently than the query. `unproven`: Prisma's batching may have reported the row as missing wrongly. `off`:
- * `negativeTtl` is 0.
- */
-export type FillOutcome = 'sent' | 'inexact' | 'too-large' | 'other-id' | 'unproven' | 'off'
-
-export type InvalidationSource = 'write' | 'transaction' | 'manual' | 'feed'
-
-export interface Stats {
-  hits: number
-  negativeHits: number
-  misses: number
-  shared: number
-  bypassed: number
-  fills: number
-  fillsRefused: number
-  invalidations: number
-  invalidationsQueued: number
-  mismatches: number
-  errors: number
-}
 
 export type Emit = (event: CacheEvent) => void
 
@@ -141,6 +36,10 @@ export class Events {
     misses: 0,
     shared: 0,
     bypassed: 0,
+    staleHits: 0,
+    staleIfErrors: 0,
+    refreshes: 0,
+    refreshesFailed: 0,
     fills: 0,
     fillsRefused: 0,
     invalidations: 0,
@@ -195,10 +94,31 @@ export class Events {
   }
 
   /** @param spent - undefined: nobody listened when the query began */
-  hit(model: string, operation: string, negative: boolean, key: string, spent: Spent | undefined): void {
+  /** @param isStale - whether an entry of it is past its TTL */
+  hit({ model, operation, key }: Queried, negative: boolean, spent: Spent | undefined, isStale: boolean): void {
     this.stats.hits++
     if (negative) this.stats.negativeHits++
-    if (spent !== undefined) this.#read({ type: 'hit', model, operation, negative, ...this.#keyed(key), ...spent }, key)
+    if (isStale) this.stats.staleHits++
+    if (spent === undefined) return
+    const stale = isStale ? { stale: true as const } : undefined
+    this.#read({ type: 'hit', model, operation, negative, ...stale, ...this.#keyed(key), ...spent }, key)
+  }
+
+  /** The database could not answer, and an entry past its TTL did. */
+  staleIfError({ model, operation, key }: Queried, error: unknown, spent: Spent | undefined): void {
+    this.stats.staleIfErrors++
+    if (spent !== undefined)
+      this.emit({ type: 'stale', model, operation, error: codeOf(error), ...this.#keyed(key), ...spent })
+  }
+
+  refreshed({ model, operation, key }: Queried, ms: number): void {
+    this.stats.refreshes++
+    this.emit({ type: 'refresh', model, operation, outcome: 'done', ms, ...this.#keyed(key) })
+  }
+
+  refreshFailed({ model, operation, key }: Queried, error: unknown): void {
+    this.stats.refreshesFailed++
+    this.emit({ type: 'refresh', model, operation, outcome: 'failed', error: codeOf(error), ...this.#keyed(key) })
   }
 
   miss({ model, operation, key }: Queried, missed: WhyMissed | undefined, spent: Spent | undefined): void {
@@ -305,6 +225,12 @@ interface Queried {
 
 interface Filling {
   filled(key: string): Promise<unknown>
+}
+
+/** What may be told of an error: no message, which may hold values. */
+function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return typeof code === 'string' ? code : nameOf(error)
 }
 
 async function afterwards<T>(run: () => Promise<T>, then: () => void): Promise<T> {

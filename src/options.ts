@@ -43,6 +43,31 @@ export interface ModelOptions<Client = unknown, Model = string> {
   near?: boolean | undefined
   /** An entry lives shorter than its TTL by a random part of up to this fraction, from 0 to 1. Default: 0.1. */
   jitter?: number | undefined
+  /**
+   * Loads an entry anew before its TTL ends, so that an entry that is read all the time never expires: in the background, by one
+   * process of all, and after the answer was given. A hit decides by chance, the more likely the nearer the expiry and the longer the
+   * load took: XFetch, of "Optimal Probabilistic Cache Stampede Prevention" (Vattani, Chierichetti, Lowenstein; VLDB 2015). A number
+   * from 0 to 100 is its `beta`: above 1 refreshes earlier, below 1 later, 0 not at all; `true` is 1. In Redis, a refresh takes a
+   * lease (`SET … NX`, `DEL`), a look-up and a fill. Default: `false`.
+   *
+   * @example models: { Product: { ttl: '1m', refreshAhead: true } }
+   */
+  refreshAhead?: boolean | number | undefined
+  /**
+   * Stale-while-revalidate: for so long past its TTL an entry is still served, while one process of all loads it anew in the
+   * background. Stale by its age alone: what a write has invalidated is not served. At most 30 days. Default: 0.
+   *
+   * @example models: { Product: { ttl: '1m', swr: '5m' } }
+   */
+  swr?: Duration | undefined
+  /**
+   * For so long past its TTL an entry answers when the database can't be reached: it refuses or loses the connection, has none left,
+   * or none came free in time. Not after another error of a query, and not what a write has invalidated. The event `stale` says so.
+   * At most 30 days. Default: 0.
+   *
+   * @example models: { Product: { ttl: '1m', staleIfError: '1h' } }
+   */
+  staleIfError?: Duration | undefined
 }
 
 /** What `cacheAside` and `withCache` take. */
@@ -199,6 +224,10 @@ export interface Policy {
   readonly maxStaleMs: number | undefined
   /** Whether entries are kept in the near cache; undefined: as by default. */
   readonly near: boolean | undefined
+  /** The `beta` of XFetch; 0: off. */
+  readonly refreshAhead: number
+  readonly swrMs: number
+  readonly staleIfErrorMs: number
 }
 
 /** The near cache. */

@@ -219,7 +219,7 @@ describe('models', () => {
 
   it('with an option that there is not', () => {
     expect(message({ redis, models: { User: { tll: 5 } } })).toBe(
-      'there is no option of models.User named "tll". There are: ttl, negativeTtl, queries, dependsOn, rowSecurity, exclude, maxBytes, jitter, externalWrites.',
+      'there is no option of models.User named "tll". There are: ttl, negativeTtl, queries, dependsOn, rowSecurity, exclude, maxBytes, jitter, externalWrites, refreshAhead, swr, staleIfError.',
     )
   })
 })
@@ -281,7 +281,37 @@ describe('what else a model has', () => {
       exclude: new Set(),
       maxBytes: 1_048_576,
       jitter: 0.1,
+      refreshAhead: 0,
+      swrMs: 0,
+      staleIfErrorMs: 0,
     })
+  })
+
+  it('refreshAhead is a beta, swr and staleIfError are durations', () => {
+    const { policies } = check({
+      redis,
+      models: { A: { refreshAhead: true, swr: 30, staleIfError: '1h' }, B: { refreshAhead: 2.5, swr: 0 } },
+    })
+    expect(policies.get('A')).toMatchObject({ refreshAhead: 1, swrMs: 30_000, staleIfErrorMs: 3_600_000 })
+    expect(policies.get('B')).toMatchObject({ refreshAhead: 2.5, swrMs: 0 })
+    expect(check({ redis, models: { C: { refreshAhead: false } } }).policies.get('C')?.refreshAhead).toBe(0)
+  })
+
+  it.each([-1, 101, Number.NaN, 'yes', null])('refreshAhead: %j is refused', refreshAhead => {
+    expect(message({ redis, models: { User: { refreshAhead } } })).toMatch(
+      /^models\.User\.refreshAhead must be true, false or a number from 0 to 100, got .*\.$/,
+    )
+  })
+
+  it.each(['swr', 'staleIfError'])('%s is a duration of 30 days at most', name => {
+    for (const value of [-1, '31d', 'soon', true]) {
+      expect(message({ redis, models: { User: { [name]: value } } })).toMatch(
+        new RegExp(
+          `^models\\.User\\.${name} must be a number of seconds or a duration .*, at least 0 and at most 30 days, got .*\\.$`,
+        ),
+      )
+    }
+    expect(message({ redis, models: { User: { [name]: '30d' } } })).toBe('nothing is wrong')
   })
 
   it.each(['name', ['name', 5], {}, true, 5])('exclude: %j is refused', exclude => {

@@ -7,7 +7,7 @@ import { Deadline } from '../redis/deadline.js'
 import { lookUp } from '../read/first-look.js'
 import { TreeSnapshot } from '../read/tree-lookup.js'
 import { epochsOfStamp } from '../read/why-missed.js'
-import { isTokenAlone, Kind, otherEpochs, PAYLOAD_AT, textOf, verifiedKind } from '../wire/envelope.js'
+import { graceOf, isTokenAlone, Kind, otherEpochs, PAYLOAD_AT, textOf, verifiedKind } from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'
 import type { ResultCodec } from '../wire/results.js'
 import { Packr } from 'msgpackr'
@@ -19,11 +19,11 @@ export interface Entry {
   readonly key: string
   readonly name: KeyName
   readonly bytes: number
-  /** How long it still lives, in ms; undefined: there is none. */
+  /** How long its TTL still lasts, in ms; below 0: it is over, or there is none. Undefined: there is no entry. */
   readonly leftMs: number | undefined
   /** Of an entry whose bytes are whole and of this schema: the row by column, the id, or the result as it is stored. */
   readonly value: unknown
-  readonly state: 'served' | 'absent' | 'loading' | 'held' | 'stale' | 'foreign' | 'unknown'
+  readonly state: 'served' | 'expired' | 'absent' | 'loading' | 'held' | 'stale' | 'foreign' | 'unknown'
   /** Of an entry: what it depends on, and whether each is as it was. */
   readonly dependsOn: readonly { readonly key: string; readonly isCurrent: boolean }[]
   readonly holds: readonly string[]
@@ -47,8 +47,12 @@ export async function lookAtPlan(cache: Cache, plan: CachedPlan): Promise<Entry[
       read: (snapshot: Snapshot | undefined, index: number) => T,
     ) => Promise.all(keys.map(async (key, i) => read(await look(key, on), i))),
     fill() {},
+    redisNow: Date.now,
   }
-  const found = await lookUp({ store, guesses: new Guesses() }, plan, new Deadline(Number.POSITIVE_INFINITY))
+  const deadline = new Deadline(Number.POSITIVE_INFINITY)
+  // As far as it goes, whatever is past its TTL.
+  deadline.reloadsUntil = Number.NEGATIVE_INFINITY
+  const found = await lookUp({ store, guesses: new Guesses(), random: () => 1 }, plan, deadline)
   const known = new Map<string, Known>()
   if (plan.kind === 'result') known.set(plan.key, { tagged: 0, codec: plan.codec })
   for (const each of [found].flat()) {
@@ -106,15 +110,18 @@ function entryOf(
   if (cached === undefined || kind === undefined) {
     return { ...base, leftMs, value: undefined, state: cached === undefined ? 'unknown' : 'foreign', dependsOn: [] }
   }
+  // Past its TTL it is kept for a grace.
+  const left = leftMs < 0 ? leftMs : leftMs - graceOf(entry)
   const [from, to] = epochsOfStamp(kind, known?.tagged ?? 0)
   const others = otherEpochs(entry, snapshot.epochs.slice(from, to))
   const dependsOn = epochs.slice(from, to).map((epoch, i) => ({ key: epoch, isCurrent: !others.includes(i) }))
-  return { ...base, leftMs, value: valueIn(entry, kind, cached, known?.codec), state: stateOf(), dependsOn }
+  return { ...base, leftMs: left, value: valueIn(entry, kind, cached, known?.codec), state: stateOf(), dependsOn }
 
   function stateOf(): Entry['state'] {
     if (name.kind !== 'row' && name.kind !== 'pointer' && epochs.length === 0) return 'unknown'
     if (snapshot.held) return 'held'
-    return others.length === 0 ? 'served' : 'stale'
+    if (others.length > 0) return 'stale'
+    return leftMs >= 0 && left <= 0 ? 'expired' : 'served'
   }
 }
 

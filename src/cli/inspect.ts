@@ -84,6 +84,11 @@ function verdictOf(cache: Cache, entry: Entry, differences: readonly Difference[
       return name.kind === 'result' || name.kind === 'related'
         ? `What it depends on does not follow from its key: give the query, as in inspect ${modelOf(entry)}.findMany '{"where":{…}}'.`
         : `This is ${kindOf(entry)}.`
+    case 'expired':
+      return (
+        `Past its TTL, kept for a while: served only where the option swr of ${modelOf(entry)} says so, or staleIfError when the ` +
+        `database can't be reached.`
+      )
     case 'stale': {
       const changed = dependsOn.filter(({ isCurrent }) => !isCurrent)
       const [first] = changed
@@ -178,7 +183,9 @@ function printEntry(printer: Printer, entry: Inspected): void {
   if (leftMs !== undefined) {
     const age = ageMs === undefined ? '' : `stored ${ageText(ageMs)} ago, `
     const ttl = ttlMs === undefined ? '' : ` (TTL ${duration(ttlMs)})`
-    printer.paragraph('  ', leftMs < 0 ? 'has no TTL' : `${age}expires in ${duration(leftMs)}${ttl}`, '    ')
+    const isOver = state === 'expired'
+    if (isOver) printer.line(`  expired ${duration(-leftMs)} ago`)
+    else printer.paragraph('  ', leftMs < 0 ? 'has no TTL' : `${age}expires in ${duration(leftMs)}${ttl}`, '    ')
   }
   for (const { key: epoch, isCurrent } of dependsOn) {
     printer.line(`  depends on ${epoch}: ${isCurrent ? 'unchanged' : printer.style('yellow', 'changed')}`)

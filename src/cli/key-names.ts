@@ -17,7 +17,7 @@ export function keyNameOf(catalog: Catalog, buckets: Buckets, key: string): KeyN
   const name = buckets.bare(key)
   if (name.startsWith('=')) return { kind: 'value' }
   if (name.startsWith('#')) return { kind: 'tag' }
-  if (/^@(?:fleet|seen|report)\b/.test(name)) return { kind: 'internal' }
+  if (/^@(?:fleet|seen|report)\b|@refresh$/.test(name)) return { kind: 'internal' }
   if (/^\{[^}]*\}|^@values$/.test(name)) return { kind: 'epoch' }
   const [, modelName = '', mark, rest = ''] = /^(\w+)([:.?])(.*)$/s.exec(name) ?? []
   const model = catalog.get(modelName)

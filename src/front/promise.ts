@@ -5,7 +5,7 @@
 import { nameOf } from '../errors.js'
 import { isPlain } from '../plan/args.js'
 import type { PrismaPromise } from '../prisma7/calls.js'
-import { answerOf, handOver, handToDatabase, probed } from '../read/first-look.js'
+import { answerOf, handOver, handToDatabase, handToRefresh, probed } from '../read/first-look.js'
 import { type Answer, BYPASS } from '../read/read.js'
 import type { Method, PendingLook } from './method.js'
 
@@ -79,6 +79,7 @@ export class FrontPromise {
       const answer = answerOf(context, this.#method.operation, { plan, found, deadline, times })
       if (answer.kind === 'hit') {
         const { operation } = this.#method
+        this.#refreshLater(context, deadline, plan, () => pending.own.args)
         context.probe?.sample(() => {
           const { args } = pending.own
           return probed(context, plan, { operation, args }, () => this.#fromDatabase(args))
@@ -93,6 +94,23 @@ export class FrontPromise {
       context.events.emit({ type: 'error', code: 'UNEXPECTED', message: `A look-up failed: ${nameOf(error)}.` })
       return BYPASS
     }
+  }
+
+  /** Begins to load anew what was found due: by Prisma's own method, whose hook knows these args. */
+  #refreshLater(
+    { refreshes, events }: PendingLook['context'],
+    { due }: PendingLook['deadline'],
+    plan: PendingLook['plan'],
+    args: () => Record<string, unknown>,
+  ): void {
+    if (due === undefined) return
+    const run = async () => {
+      const own = { ...args() }
+      handToRefresh(own, due.until)
+      await this.#method.call(own)
+    }
+    const read = { model: plan.model.name, operation: this.#method.operation, key: due.key }
+    refreshes.begin({ key: due.key, run, failed: error => events.refreshFailed(read, error) })
   }
 
   /** The same query, past the cache. */

@@ -31,6 +31,16 @@ export const INSTRUMENTS = {
   misses: { kind: 'count', labels: [...READ, 'reason'], help: 'Reads that Redis had no valid entry for' },
   shared: { kind: 'count', labels: READ, help: 'Reads that were answered by a load in progress in this process' },
   bypasses: { kind: 'count', labels: [...READ, 'reason'], help: 'Reads that went to the database unchanged' },
+  stale: {
+    kind: 'count',
+    labels: [...READ, 'reason'],
+    help: 'Reads that an entry past its TTL has answered: while it is loaded anew (swr), or because the database could not (error)',
+  },
+  refreshes: {
+    kind: 'count',
+    labels: [...READ, 'outcome'],
+    help: 'Loads in the background of entries that end or have ended',
+  },
   fills: { kind: 'count', labels: ['model', 'outcome'], help: 'Loaded answers, by what became of them' },
   fill_bytes: { kind: 'count', labels: ['model'], help: 'Bytes of the answers that were sent to Redis' },
   invalidations: {
@@ -96,11 +106,18 @@ export function measure(
       else if (event.type === 'miss') record('misses', 1, { ...read, reason: event.why })
       else if (event.type === 'shared') record('shared', 1, read)
       else record('bypasses', 1, { ...read, reason: reasonOf(event.why) })
+      if (event.type === 'hit' && event.stale === true) record('stale', 1, { ...read, reason: 'swr' })
       record('read_duration', ms / 1000, { ...read, outcome: event.type })
       if (roundTrips > 0) record('redis_duration', redisMs / 1000, read)
       if (databaseMs > 0) record('database_duration', databaseMs / 1000, read)
       return
     }
+    case 'stale':
+      record('stale', 1, { model: event.model, operation: event.operation, reason: 'error' })
+      return
+    case 'refresh':
+      record('refreshes', 1, { model: event.model, operation: event.operation, outcome: event.outcome })
+      return
     case 'fill': {
       const { model, outcome, bytes, ms } = event
       record('fills', 1, { model, outcome })

@@ -172,6 +172,26 @@ export function concernsOtherColumns(error: unknown): boolean {
   return isOfJavaScript || String(message).startsWith('[DecimalError]')
 }
 
+/** The server is not reached in time, has closed or lost the connection, or has none left; or none came free in the pool. */
+const AWAY = /^P(?:1001|1002|1008|1011|1017|2024|2037)$/
+/** Connection exceptions, a server that shuts down, has crashed or begins to run, and too many connections. */
+const STATE_OF_AWAY = /^(?:08|57P0[1-3]$|53300$)/
+/** What drivers say, and the system calls of Node, of a connection that was there. */
+const LOST =
+  /^(?:Connection terminated|Client has encountered a connection error|read ECONNRESET|write EPIPE|socket hang up|fetch failed)/
+const LOST_CODE =
+  /^(?:ECONNRESET|ECONNREFUSED|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/
+
+/** Whether an error says that the database could not be reached, and nothing of the query. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false
+  const { code, message, cause } = error as Reported
+  if (AWAY.test(String(code)) || LOST_CODE.test(String(code)) || wasNeverSent(error)) return true
+  if (STATE_OF_AWAY.test(sqlStateOf(error) ?? '')) return true
+  if (typeof message === 'string' && LOST.test(message)) return true
+  return error instanceof TypeError && isDatabaseAway(cause)
+}
+
 /** Whether an error says that the database user may not see some column that was asked for. */
 export function isPermissionDenied(error: unknown): boolean {
   return typeof error === 'object' && error !== null && sqlStateOf(error) === '42501'

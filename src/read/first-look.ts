@@ -43,11 +43,13 @@ export function answerOf({ events }: Context, operation: string, { plan, found, 
   const spent = times?.spent(deadline.roundTrips)
   const { name } = plan.model
   if (plan.kind !== 'rows') {
-    events.hit(name, operation, answer.value === null, plan.key, spent)
+    events.hit({ model: name, operation, key: plan.key }, answer.value === null, spent, deadline.isStale())
     return answer
   }
   const rows = answer.value as readonly unknown[]
-  for (const [i, { key }] of plan.rows.entries()) events.hit(name, operation, rows[i] === null, key, spent)
+  for (const [i, { key }] of plan.rows.entries()) {
+    events.hit({ model: name, operation, key }, rows[i] === null, spent, deadline.isStale(key))
+  }
   return { kind: 'hit', value: withoutAbsent(rows) }
 }
 
@@ -118,6 +120,19 @@ export function handToDatabase(args: object): void {
 
 export function isOfProbe(args: unknown): boolean {
   return typeof args === 'object' && args !== null && ofProbe.has(args)
+}
+
+/** Queries that load anew what ends by then, by the object that their args are in. */
+const ofRefresh = new WeakMap<object, number>()
+
+/** Has a query of the front load anew, through the cache. It answers nothing. */
+export function handToRefresh(args: object, until: number): void {
+  ofRefresh.set(args, until)
+}
+
+/** Undefined: it is no refresh. */
+export function refreshUntil(args: unknown): number | undefined {
+  return typeof args === 'object' && args !== null ? ofRefresh.get(args) : undefined
 }
 
 /** The look that was made for these args, once. */

@@ -3,7 +3,8 @@ import type { Context } from '../context.js'
 import { nameOf, shown } from '../errors.js'
 import type { FillOutcome, WhyMissed } from '../events.js'
 import type { Flight } from '../local/flights.js'
-import { checkTags, duration, wrongCall } from '../check-options.js'
+import { checkAges, checkTags } from '../check-options.js'
+import { duration, wrongCall } from '../check-values.js'
 import type { Duration } from '../options.js'
 import type { Snapshot } from '../redis/batches.js'
 import type { Deadline } from '../redis/deadline.js'
@@ -11,6 +12,7 @@ import type { Ticket } from '../redis/ticket.js'
 import { combinedStamp, hasStamp, Kind, PAYLOAD_AT, seal, verifiedKind } from '../wire/envelope.js'
 import { type Dependencies, tagKey, valueKey, valuesEpoch } from '../wire/keys.js'
 import { packValue, unpackValue } from '../wire/values.js'
+import { aged, type AgeLimits, graceMsOf } from './age.js'
 import { elsewhere } from './elsewhere.js'
 import { type Answer, BYPASS, cacheAside, MISS, type Reading } from './read.js'
 import { whyMissed } from './why-missed.js'
@@ -18,6 +20,15 @@ import { whyMissed } from './why-missed.js'
 export interface GetOrSetOptions<T> {
   /** How long the value is stored: a number of seconds, or a duration such as `'5m'`. Default: the top-level `ttl`. */
   ttl?: Duration | undefined
+  /**
+   * Loads the value anew before its TTL ends, in the background, by one process of all: `fetch` of the call that found it due. As the
+   * option of a model (`ModelOptions`). Default: `false`.
+   */
+  refreshAhead?: boolean | number | undefined
+  /** For so long past its TTL the value is still served, while one process of all fetches it anew. At most 30 days. Default: 0. */
+  swr?: Duration | undefined
+  /** For so long past its TTL the value answers when `fetch` throws, whatever it throws. At most 30 days. Default: 0. */
+  staleIfError?: Duration | undefined
   /** `invalidateTags` with any of them invalidates the value. Default: none. */
   tags?: readonly string[] | undefined
   /**
@@ -44,8 +55,8 @@ export async function getOrSet<T>(
   options: GetOrSetOptions<T>,
 ): Promise<T> {
   const reading = new ValueReading(context, key, fetch, options)
-  const { store, events, valueFlights: flights, loadWaits } = context
-  const { value } = (await cacheAside({ store, events, flights, loadWaits }, reading)) as Boxed<T>
+  const { store, events, valueFlights: flights, loadWaits, refreshes } = context
+  const { value } = (await cacheAside({ store, events, flights, loadWaits, refreshes }, reading)) as Boxed<T>
   return value
 }
 
@@ -64,6 +75,7 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
   readonly #fetch: Fetch<T>
   readonly #options: GetOrSetOptions<T>
   readonly #dependsOn: Dependencies
+  readonly #ages: AgeLimits
 
   constructor(context: Context, key: string, fetch: Fetch<T>, options: GetOrSetOptions<T>) {
     const { prefix, buckets } = context
@@ -72,6 +84,7 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
     this.#context = context
     this.#fetch = fetch
     this.#options = { ...options } // as they are now: the caller may change them during the load
+    this.#ages = checkAges('', options, wrongCall)
     // In one order, because the stamp of the value is made over the tags in order.
     const tags = [...new Set(options.tags)].toSorted().map(tag => tagKey(prefix, tag))
     this.#dependsOn = { epochs: [valuesEpoch(prefix), ...tags], holds: [] }
@@ -82,7 +95,13 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
   }
 
   lookUp(deadline: Deadline): Promise<Snapshot | undefined> {
-    return this.#context.store.lookUp(this.key, this.#dependsOn, deadline, snapshot => snapshot)
+    const { key } = this
+    return this.#context.store.lookUp(
+      key,
+      this.#dependsOn,
+      deadline,
+      stored => stored && aged(this.#context, key, stored, this.#ages, deadline),
+    )
   }
 
   answer(snapshot: Snapshot | undefined): Answer {
@@ -134,6 +153,10 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
     return this.#decoded(payload, 0) ?? BYPASS
   }
 
+  mayAnswerStale(): boolean {
+    return this.#ages.staleIfErrorMs > 0
+  }
+
   recover(error: unknown): Promise<unknown> {
     throw error
   }
@@ -149,7 +172,13 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
     const { ttl } = this.#options
     const ttlMs = ttl === undefined ? defaultMs : ttlOf(ttl)
     const entry = seal(Kind.value, payload, token, stamp, signature)
-    store.fill(this.key, entry, { dependsOn: this.#dependsOn, ttlMs, loadMs, guard: token })
+    store.fill(this.key, entry, {
+      dependsOn: this.#dependsOn,
+      ttlMs,
+      loadMs,
+      graceMs: graceMsOf(this.#ages),
+      guard: token,
+    })
     return 'sent'
   }
 
@@ -180,7 +209,7 @@ class ValueReading<T> implements Reading<Snapshot | undefined, Ticket | undefine
 
 // ---- what the caller gives
 
-const OPTIONS = ['ttl', 'tags', 'loadTimeoutMs', 'serialize', 'deserialize']
+const OPTIONS = ['ttl', 'refreshAhead', 'swr', 'staleIfError', 'tags', 'loadTimeoutMs', 'serialize', 'deserialize']
 
 /** @throws CacheAsideError `INVALID_CALL` */
 export function checkGetOrSet<T>(key: unknown, fetch: unknown, options: GetOrSetOptions<T>): void {
@@ -209,6 +238,7 @@ export function checkGetOrSet<T>(key: unknown, fetch: unknown, options: GetOrSet
     }
   }
   if (ttl !== undefined) ttlOf(ttl)
+  checkAges('', options, wrongCall)
 }
 
 function ttlOf(ttl: Duration): number {

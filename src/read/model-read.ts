@@ -17,11 +17,12 @@ import {
   skipComputedFields,
 } from '../prisma7/operation.js'
 import type { Snapshot } from '../redis/batches.js'
-import { type FirstLook, isOfProbe, probed, takeLook } from './first-look.js'
+import { type FirstLook, isOfProbe, probed, refreshUntil, takeLook } from './first-look.js'
 import { cacheAside, type Look } from './read.js'
 import { ResultReading } from './result.js'
 import { callerQuery, nameOfLoad, RowLoad } from './row-load.js'
-import { type FoundRow, readRows, rowReading } from './rows.js'
+import { refresh } from './refresh.js'
+import { type FoundRow, readRows, refreshRows, rowReading } from './rows.js'
 
 /** @param hasHooksBehind - whether query hooks that are not ours run behind this one */
 export function readModel(
@@ -33,6 +34,8 @@ export function readModel(
   // An extension that is applied twice meets its own loads.
   if (isLoadOf(operation, context) || (context.probe !== undefined && isOfProbe(argsOfCall(operation))))
     return passOn(operation)
+  const until = refreshUntil(argsOfCall(operation))
+  if (until !== undefined) return refreshModel(context, traits, operation, hasHooksBehind, until)
   const look = context.transactionOf(operation) === undefined ? takeLook(argsOfCall(operation)) : undefined
   const plan = look?.plan ?? planIn(context, traits, operation, hasHooksBehind)
   if (plan.kind === 'bypass') return bypassed(context, operation, plan.why)
@@ -86,6 +89,22 @@ export function readCached(
   if (plan.tree !== undefined && traits.computed.isEmpty) skipComputedFields(operation)
   if (plan.kind === 'rows') return readRows(context, traits, operation, plan, look as Look<readonly FoundRow[]>)
   return cacheAside(context, rowReading(context, operation, plan, new RowLoad(context, traits, operation, plan)), look)
+}
+
+/** A hit of the front was due: what ends by then is loaded and filled. It has no answer, because nobody waits for one. */
+async function refreshModel(
+  context: Context,
+  traits: ClientTraits,
+  operation: Operation,
+  hasHooksBehind: boolean,
+  until: number,
+): Promise<void> {
+  const plan = planIn(context, traits, operation, hasHooksBehind)
+  if (plan.kind === 'bypass' || !isSettled(context)) return
+  if (plan.kind === 'rows') await refreshRows(context, traits, operation, plan, until)
+  else if (plan.kind === 'result') await refresh(context, new ResultReading(context, operation, plan), until)
+  else
+    await refresh(context, rowReading(context, operation, plan, new RowLoad(context, traits, operation, plan)), until)
 }
 
 /** The plan of an operation, wherever it runs. */

@@ -8,11 +8,13 @@
 import type { Events, WhyMissed } from '../events.js'
 import type { Flight, Flights } from '../local/flights.js'
 import type { LoadWaits } from '../local/load-waits.js'
+import type { Refreshes } from '../local/refreshes.js'
 import type { QueryConfig } from '../options.js'
 import type { Deadline } from '../redis/deadline.js'
 import type { AnyStore } from '../redis/cluster-store.js'
-import type { Spent, Times } from '../times.js'
+import type { Times } from '../times.js'
 import { type Elsewhere, loadElsewhere } from './elsewhere.js'
+import { refreshLater } from './refresh.js'
 
 /** What follows from an entry, or from the load of another reader. */
 export type Answer =
@@ -51,6 +53,8 @@ export interface Reading<Found, Tokens, Loaded, Shared> {
   /** The caller's answer; rejects with Prisma's error where there is no row for `…OrThrow`. */
   answerLoaded(loaded: Loaded): unknown
   answerShared(shared: Shared): Answer
+  /** Whether an entry past its TTL may answer in place of a load that has failed with this error. */
+  mayAnswerStale(error: unknown): boolean
   /** Answers in place of a load that has failed, or throws its error. */
   recover(error: unknown): Promise<unknown>
   /** The caller's own query, without the cache. */
@@ -63,6 +67,7 @@ interface ReadContext<Shared> {
   readonly events: Events
   readonly flights: Flights<Shared>
   readonly loadWaits: LoadWaits
+  readonly refreshes: Refreshes
   readonly query?: QueryConfig | undefined
 }
 
@@ -100,7 +105,8 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
     const answer = reading.answer(found)
     if (answer.kind === 'bypass') return bypass(events, reading, times, deadline)
     if (answer.kind === 'hit') {
-      return hit(events, reading, answer.value, times?.spent(deadline.roundTrips))
+      refreshLater(context, reading, deadline)
+      return hit(events, reading, answer.value, times, deadline)
     }
 
     const flight = flights.inProgress(reading.flightKey)
@@ -124,11 +130,26 @@ export async function cacheAside<Found, Tokens, Loaded, Shared>(
     // It queried the database before this reader began: look up again, then load, or share the next load.
     if (!mayJoin || outcome.kind === 'stored') continue
     // A reader never gets the error of another's load.
-    if (outcome.kind === 'failed') return reading.callerQuery()
+    if (outcome.kind === 'failed') return queryOrStale(context, reading, times)
     const theirs = reading.answerShared(outcome.shared)
     if (theirs.kind !== 'hit') return bypass(events, reading, times, deadline)
     events.shared(reading, times?.spent(deadline.roundTrips))
     return theirs.value
+  }
+}
+
+/** The caller's own query; where the database can't answer it, an entry past its TTL may. */
+async function queryOrStale<Found, Tokens, Loaded, Shared>(
+  context: ReadContext<Shared>,
+  reading: Reading<Found, Tokens, Loaded, Shared>,
+  times: Times | undefined,
+): Promise<unknown> {
+  try {
+    return await reading.callerQuery()
+  } catch (error) {
+    const stale = await staleAnswer(context, reading, error, times)
+    if (stale === undefined) throw error
+    return stale.value
   }
 }
 
@@ -161,7 +182,7 @@ async function load<Found, Tokens, Loaded, Shared>(
     const theirs = await loadElsewhere(context, reading, tokens, flight)
     if (theirs?.answer !== undefined) {
       stored = true
-      return hit(events, reading, theirs.answer.value, times?.spent(deadline.roundTrips))
+      return hit(events, reading, theirs.answer.value, times, deadline)
     }
     if (theirs !== undefined) ({ found = found, tokens } = theirs)
     const began = performance.now()
@@ -176,7 +197,8 @@ async function load<Found, Tokens, Loaded, Shared>(
     }
     shared = reading.fillAndShare(found, tokens, loaded, loadMs)
   } catch (error) {
-    return reading.recover(error)
+    const stale = await staleAnswer(context, reading, error, times)
+    return stale === undefined ? reading.recover(error) : stale.value
   } finally {
     loadWaits.over(reading.key)
     flight.end(shared, stored)
@@ -186,12 +208,37 @@ async function load<Found, Tokens, Loaded, Shared>(
 
 function hit(
   events: Events,
-  { model, operation, key }: Pick<Reading<unknown, unknown, unknown, unknown>, 'model' | 'operation' | 'key'>,
+  reading: Pick<Reading<unknown, unknown, unknown, unknown>, 'model' | 'operation' | 'key'>,
   value: unknown,
-  spent: Spent | undefined,
+  times: Times | undefined,
+  deadline: Deadline,
 ): unknown {
-  events.hit(model, operation, value === null, key, spent)
+  events.hit(reading, value === null, times?.spent(deadline.roundTrips), deadline.isStale())
   return value
+}
+
+/** The answer of an entry past its TTL, where the database can't answer and the model permits that (`staleIfError`). */
+async function staleAnswer<Found, Tokens, Loaded, Shared>(
+  { store, events }: ReadContext<Shared>,
+  reading: Reading<Found, Tokens, Loaded, Shared>,
+  error: unknown,
+  times: Times | undefined,
+): Promise<{ readonly value: unknown } | undefined> {
+  if (!reading.mayAnswerStale(error)) return undefined
+  // Looked up again, because a write may have invalidated it while the database was waited for.
+  const deadline = lenientDeadline(store)
+  const answer = reading.answer(await reading.lookUp(deadline))
+  if (answer.kind !== 'hit') return undefined
+  times?.redis()
+  events.staleIfError(reading, error, times?.spent(deadline.roundTrips))
+  return answer
+}
+
+/** Of a look-up that takes entries as old as `staleIfError` permits. */
+export function lenientDeadline(store: Pick<AnyStore, 'deadline'>): Deadline {
+  const deadline = store.deadline()
+  deadline.isLenient = true
+  return deadline
 }
 
 function bypass<Found, Tokens, Loaded, Shared>(

@@ -8,6 +8,7 @@ import type { Snapshot } from '../redis/batches.js'
 import type { Deadline } from '../redis/deadline.js'
 import type { Ticket } from '../redis/ticket.js'
 import { combinedStamp, hasStamp, Kind, newToken, PAYLOAD_AT, seal, verifiedKind } from '../wire/envelope.js'
+import { aged, graceMsOf, mayAnswerStale } from './age.js'
 import { callerQuery } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
 import { type Entries, jittered } from './row-entry.js'
@@ -84,6 +85,10 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
     return decoded === undefined ? BYPASS : answerOf(decoded.result, this.operation, fluentPath(this.#operation))
   }
 
+  mayAnswerStale(error: unknown): boolean {
+    return mayAnswerStale(this.#context, this.#plan.models, error)
+  }
+
   recover(error: unknown): Promise<unknown> {
     throw error
   }
@@ -106,17 +111,23 @@ export class ResultReading implements Reading<Snapshot | undefined, Ticket | und
     // Its stamp proves it: whatever it replaces, it is valid only under the epochs from before the load.
     const entry = seal(Kind.result, payload, newToken(), stamp, codec.fingerprint)
     const jitteredMs = jittered(storedMs, policy.jitter)
-    this.#context.store.fill(this.key, entry, { dependsOn, ttlMs: jitteredMs, loadMs, guard: 'none' })
+    const graceMs = isNull ? 0 : graceMsOf(policy)
+    this.#context.store.fill(this.key, entry, { dependsOn, ttlMs: jitteredMs, loadMs, graceMs, guard: 'none' })
     return 'sent'
   }
 }
 
 export function lookUpResult(
-  { store }: Pick<Entries, 'store'>,
-  { key, dependsOn }: ResultRead,
+  entries: Pick<Entries, 'store' | 'random'>,
+  { key, dependsOn, cached }: ResultRead,
   deadline: Deadline,
 ): Promise<Snapshot | undefined> {
-  return store.lookUp(key, dependsOn, deadline, snapshot => snapshot)
+  return entries.store.lookUp(
+    key,
+    dependsOn,
+    deadline,
+    stored => stored && aged(entries, key, stored, cached.policy, deadline),
+  )
 }
 
 /**

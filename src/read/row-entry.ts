@@ -20,6 +20,7 @@ import {
   type Token,
   verifiedKind,
 } from '../wire/envelope.js'
+import { aged, graceMsOf } from './age.js'
 import { EVERY_WRITE, UNNAMED_WRITES } from '../wire/keys.js'
 import type { Row } from '../wire/rows.js'
 
@@ -57,7 +58,9 @@ export class LookedUp {
 
 /** Where entries are looked up and filled. */
 export interface Entries {
-  readonly store: Pick<AnyStore, 'lookUp' | 'lookUpAll' | 'fill'>
+  readonly store: Pick<AnyStore, 'lookUp' | 'lookUpAll' | 'fill' | 'redisNow'>
+  /** From 0 to 1. */
+  readonly random: () => number
   readonly guesses: Guesses
   /** What `$cached` says of the query. */
   readonly query?: Pick<QueryConfig, 'ttlMs'> | undefined
@@ -74,19 +77,21 @@ const OUT_OF_REACH = new LookedUp(undefined, undefined, undefined)
  * @param atRow - called as soon as the row's key is known, in the tick in which the row is looked up
  */
 export function lookUpRow(
-  { store, guesses }: Entries,
+  entries: Entries,
   lookup: Lookup,
   deadline: Deadline,
   fieldIndexes?: readonly number[],
   atRow?: (rowKey: string) => void,
 ): Promise<LookedUp> {
-  const { model, by, identity, id, key } = lookup
+  const { store, guesses } = entries
+  const { model, cached, by, identity, id, key } = lookup
   const lookUpById = (rowId: string): Promise<LookedUp> => {
     const rowKey = by === identity ? key : model.keys.row(rowId)
     atRow?.(rowKey)
-    const read = (snapshot: Snapshot | undefined) => {
-      if (snapshot === undefined) return OUT_OF_REACH
-      const found = rowIn(lookup.cached, snapshot, fieldIndexes)
+    const read = (stored: Snapshot | undefined) => {
+      if (stored === undefined) return OUT_OF_REACH
+      const snapshot = aged(entries, rowKey, stored, cached.policy, deadline)
+      const found = rowIn(cached, snapshot, fieldIndexes)
       if (by === identity) return new LookedUp(found, snapshot, rowKey)
       // The id came from a pointer or a guess: the row counts only if it has exactly the value in the query.
       const proven = found !== undefined && found !== 'absent' && isPinnedBy(lookup, found)
@@ -98,7 +103,7 @@ export function lookUpRow(
   }
   const guessed = by === identity ? undefined : guesses.target.get(key)
   const rowId = by === identity ? id : guessed
-  return rowId === undefined ? lookUpByPointer(store, lookup, deadline, lookUpById) : lookUpById(rowId)
+  return rowId === undefined ? lookUpByPointer(entries, lookup, deadline, lookUpById) : lookUpById(rowId)
 }
 
 /** Whether a row has the pinned values. Those that are the very same need not be encoded to be compared. */
@@ -109,26 +114,29 @@ function isPinnedBy({ by, id, values }: Lookup, row: Row): boolean {
 
 /** Many rows by primary key, in one round trip. */
 export function lookUpRows(
-  { store }: Pick<Entries, 'store'>,
+  entries: Pick<Entries, 'store' | 'random'>,
   { model, cached, rows }: RowsRead,
   deadline: Deadline,
   fieldIndexes?: readonly number[],
 ): Promise<LookedUp[]> {
   const keys = rows.map(({ key }) => key)
-  return store.lookUpAll(keys, model.keys, deadline, (snapshot, i) =>
-    snapshot === undefined ? OUT_OF_REACH : new LookedUp(rowIn(cached, snapshot, fieldIndexes), snapshot, keys[i]),
-  )
+  return entries.store.lookUpAll(keys, model.keys, deadline, (stored, i) => {
+    if (stored === undefined) return OUT_OF_REACH
+    const snapshot = aged(entries, keys[i] as string, stored, cached.policy, deadline)
+    return new LookedUp(rowIn(cached, snapshot, fieldIndexes), snapshot, keys[i])
+  })
 }
 
 async function lookUpByPointer(
-  store: Entries['store'],
+  entries: Entries,
   lookup: Lookup,
   deadline: Deadline,
   lookUpById: (rowId: string) => Promise<LookedUp>,
 ): Promise<LookedUp> {
-  const { model, key } = lookup
-  const snapshot = await store.lookUp(key, model.keys, deadline, seen => seen)
-  if (snapshot === undefined) return OUT_OF_REACH
+  const { model, cached, key } = lookup
+  const stored = await entries.store.lookUp(key, model.keys, deadline, seen => seen)
+  if (stored === undefined) return OUT_OF_REACH
+  const snapshot = aged(entries, key, stored, cached.policy, deadline)
   const pointed = pointerIn(lookup, snapshot)
   if (pointed === 'absent') return new LookedUp(pointed, snapshot, undefined, key)
   if (pointed === undefined) return new LookedUp(undefined, { ...snapshot, entry: null }, undefined, key, snapshot)
@@ -221,21 +229,22 @@ export function fillRow(
   if (id === undefined || by.idOf(row) !== lookup.id) return 'other-id'
 
   const ttlMs = jittered(query?.ttlMs ?? policy.ttlMs, policy.jitter)
+  const graceMs = graceMsOf(policy)
   const ownKey = keys.row(id)
   if (ownKey === rowKey && ticket.entry !== undefined) {
     const entry = sealed(Kind.row, payload, ticket.entry, ticket.epochs[UNNAMED_WRITES] as Token)
-    store.fill(ownKey, entry, { dependsOn: keys, ttlMs, loadMs, guard: ticket.entry })
+    store.fill(ownKey, entry, { dependsOn: keys, ttlMs, loadMs, graceMs, guard: ticket.entry })
   } else {
     // Its token could not be taken before the load: valid until the next write to the model. An entry that is there stays.
     const epochs = epochsAt(ticket, ownKey, keys.epochs)
     const entry = epochs && sealed(Kind.rowUnderAny, payload, newToken(), epochs[EVERY_WRITE] as Token)
-    if (entry !== undefined) store.fill(ownKey, entry, { dependsOn: keys, ttlMs, loadMs, guard: 'if-absent' })
+    if (entry !== undefined) store.fill(ownKey, entry, { dependsOn: keys, ttlMs, loadMs, graceMs, guard: 'if-absent' })
   }
   if (by === identity) return 'sent'
   guesses.target.set(key, id)
   // It has no stamp: the row that it leads to has to have the value.
   const pointer = sealed(Kind.pointer, textPayload(id), newToken(), ticket.epochs[EVERY_WRITE] ?? newToken())
-  store.fill(key, pointer, { dependsOn: keys, ttlMs, loadMs, guard: 'none' })
+  store.fill(key, pointer, { dependsOn: keys, ttlMs, loadMs, graceMs, guard: 'none' })
   return 'sent'
 }
 

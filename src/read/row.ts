@@ -10,6 +10,7 @@ import type { Deadline } from '../redis/deadline.js'
 import type { Ticket } from '../redis/ticket.js'
 import type { Row } from '../wire/rows.js'
 import type { Loaded, RowSource } from './row-load.js'
+import { mayAnswerStale } from './age.js'
 import { elsewhere } from './elsewhere.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
 import { whyMissed } from './why-missed.js'
@@ -91,6 +92,10 @@ export class RowReading implements Reading<LookedUp, Ticket | undefined, Loaded,
   answerShared(shared: SharedRow): Answer {
     const row = shared === 'absent' ? shared : this.#plan.cached.codec.decode(shared, 0)
     return row === undefined ? BYPASS : this.#answerOf(row)
+  }
+
+  mayAnswerStale(error: unknown): boolean {
+    return mayAnswerStale(this.#context, this.#plan.models, error)
   }
 
   recover(error: unknown): Promise<unknown> {

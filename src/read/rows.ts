@@ -9,7 +9,9 @@ import type { ClientTraits } from '../plan/selection.js'
 import { type Operation, queryWhole } from '../prisma7/operation.js'
 import type { Deadline } from '../redis/deadline.js'
 import type { Row } from '../wire/rows.js'
-import { type Answer, cacheAside, type Look, MISS, type Reading } from './read.js'
+import { mayAnswerStale } from './age.js'
+import { type Answer, cacheAside, lenientDeadline, type Look, MISS, type Reading } from './read.js'
+import { refreshDeadline, reload } from './refresh.js'
 import { answerOfEntry, lookUpSelected, needsWhole, RowReading } from './row.js'
 import { type Entries, type LookedUp, lookUpRows } from './row-entry.js'
 import { callerQuery, type Loaded, mayConcernOthers, type RowSource, wholeRowArgs } from './row-load.js'
@@ -55,8 +57,8 @@ export async function readRows(
     // Rows that are found need no reading of their own.
     const answer = isFresh ? MISS : answerOfFound(plan, operation.operation, looked)
     if (answer.kind === 'hit') {
-      const spent = times?.spent(deadline.roundTrips)
-      context.events.hit(plan.model.name, operation.operation, answer.value === null, key.key, spent)
+      const read = { model: plan.model.name, operation: operation.operation, key: key.key }
+      context.events.hit(read, answer.value === null, times?.spent(deadline.roundTrips), deadline.isStale(key.key))
       rows[i] = answer.value
       continue
     }
@@ -67,9 +69,54 @@ export async function readRows(
       }),
     )
   }
+  const { due } = deadline
+  if (due !== undefined && !isFresh) {
+    context.refreshes.begin({
+      key: due.key,
+      run: () => refreshRows(context, traits, operation, plan, due.until),
+      failed: error => context.events.refreshFailed(eventOf(operation, plan), error),
+    })
+  }
   await Promise.all(missing)
-  if (rows.includes(CALLER_QUERY)) return callerQuery(context, operation)
+  if (rows.includes(CALLER_QUERY)) return callerQueryOrStale(context, operation, plan)
   return rows.filter(row => row !== null)
+}
+
+function eventOf({ operation }: Operation, { model, rows: [first] }: RowsRead) {
+  return { model: model.name, operation, key: first?.key ?? '' }
+}
+
+/** The caller's own query; where the database can't answer it, rows past their TTL may, if all of them are there. */
+async function callerQueryOrStale(context: Context, operation: Operation, plan: RowsRead): Promise<unknown> {
+  try {
+    return await callerQuery(context, operation)
+  } catch (error) {
+    if (!mayAnswerStale(context, plan.models, error)) throw error
+    const found = await lookUpEach(context, plan, lenientDeadline(context.store))
+    const answers = found.map(each => answerOfFound(plan, operation.operation, each))
+    if (!answers.every(answer => answer.kind === 'hit')) throw error
+    context.events.staleIfError(eventOf(operation, plan), error, context.events.times()?.spent(0))
+    return answers.map(({ value }) => value).filter(row => row !== null)
+  }
+}
+
+/**
+ * Loads rows of a list anew, in one statement.
+ *
+ * @param until - those that end by then
+ */
+export async function refreshRows(
+  context: Context,
+  traits: ClientTraits,
+  operation: Operation,
+  plan: RowsRead,
+  until: number,
+): Promise<void> {
+  const load = new RowsLoad(context, traits, operation, plan)
+  const deadline = refreshDeadline(context.store, until)
+  const found = await lookUpEach(context, plan, deadline)
+  const list: List = { context, operation, plan, load }
+  await Promise.all(plan.rows.map((key, i) => reload(context, readingOf(list, key), found[i] as FoundRow, deadline)))
 }
 
 export type FoundRow = LookedUp | TreeSnapshot

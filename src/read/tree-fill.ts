@@ -11,6 +11,7 @@ import { epochsAt, type Ticket } from '../redis/ticket.js'
 import { combinedStamp, Kind, newToken, PAYLOAD_AT, seal } from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'
 import type { Row } from '../wire/rows.js'
+import { graceMsOf } from './age.js'
 import { fillRow, jittered } from './row-entry.js'
 import { lookupOf, rememberTarget, type TreeSnapshot } from './tree-lookup.js'
 
@@ -132,7 +133,13 @@ export class TreeFill {
     const { dependsOn } = tagged > 0 && lookedUp !== undefined ? lookedUp : untagged
     // Its stamp proves it: whatever it replaces, it is valid only under the epochs from before the load.
     const ttlMs = jittered(this.#context.query?.ttlMs ?? related.ttlMs, policy.jitter)
-    this.#context.store.fill(key, entry, { dependsOn, ttlMs, loadMs: this.#loadMs, guard: 'none' })
+    this.#context.store.fill(key, entry, {
+      dependsOn,
+      ttlMs,
+      loadMs: this.#loadMs,
+      graceMs: graceMsOf(policy),
+      guard: 'none',
+    })
     this.#filled(node, 'sent', key, payload)
   }
 

@@ -11,6 +11,7 @@ import { combinedStamp, hasStamp, Kind, PAYLOAD_AT, verifiedKind } from '../wire
 import { relationKey } from '../wire/keys.js'
 import { setMember } from '../wire/row-maker.js'
 import type { Row } from '../wire/rows.js'
+import { aged } from './age.js'
 import { type Entries, type LookedUp, lookUpRow, unseenRow } from './row-entry.js'
 
 /** What Redis said about the entries of a tree, as far as their keys were known. */
@@ -125,7 +126,10 @@ class TreeLookup {
 
   /** The related rows or counts; undefined when there is no valid entry. */
   #related(related: RelatedEntry, keys: RelatedKeys): Promise<unknown> {
-    return this.#entries.store.lookUp(keys.key, keys.dependsOn, this.#deadline, snapshot => {
+    const [entries, deadline] = [this.#entries, this.#deadline]
+    const { policy } = related.cached
+    return entries.store.lookUp(keys.key, keys.dependsOn, deadline, stored => {
+      const snapshot = stored && aged(entries, keys.key, stored, policy, deadline)
       const found = snapshot && relatedIn(related, keys, snapshot)
       this.snapshot.related.set(related, new RelatedFound(keys, snapshot, found))
       return found?.result

@@ -12,6 +12,7 @@ import type { Deadline } from '../redis/deadline.js'
 import { rowOrNullCodec } from '../wire/results.js'
 import { picker } from '../wire/row-maker.js'
 import type { Row } from '../wire/rows.js'
+import { mayAnswerStale } from './age.js'
 import type { Loaded, RowSource } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
 import { partOf } from './result.js'
@@ -103,6 +104,10 @@ export class TreeReading implements Reading<TreeSnapshot, Tickets, Loaded, Share
     if (shared === 'absent') return this.#answerOf('absent')
     const decoded = rowOrNullCodec(this.#tree.selection).decode(shared, 0)
     return decoded === undefined ? BYPASS : { kind: 'hit', value: this.#part(decoded.result) }
+  }
+
+  mayAnswerStale(error: unknown): boolean {
+    return mayAnswerStale(this.#context, this.#plan.models, error)
   }
 
   recover(error: unknown): Promise<unknown> {

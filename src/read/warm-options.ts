@@ -1,5 +1,5 @@
 /** What `$cache.warm` takes and answers. */
-import { wrongCall } from '../check-options.js'
+import { wrongCall } from '../check-values.js'
 import type { Context } from '../context.js'
 import { shown } from '../errors.js'
 import { isPlain } from '../plan/args.js'

@@ -61,9 +61,9 @@ export class ClusterStore implements AnyStore {
     return this.#first.deadline()
   }
 
-  /** Of the first node. The clocks of the others may differ; an entry has the time of its own. */
-  redisNow(): number {
-    return this.#first.redisNow()
+  /** @param key - each node has a clock of its own. Default: of the first node */
+  redisNow(key?: string): number {
+    return this.#at(key === undefined ? 0 : this.#bucketOf(key)).redisNow()
   }
 
   lookUp<T>(

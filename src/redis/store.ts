@@ -50,7 +50,7 @@ import { LookUps } from './look-ups.js'
 import { OwnTokens } from './own-tokens.js'
 import { type Load, Renewals } from './token-renewals.js'
 import type { StoreOptions } from './store-options.js'
-import type { FillOptions, Ticket } from './ticket.js'
+import { costOf, type FillOptions, type Ticket } from './ticket.js'
 import { TickBatcher } from './tick-batcher.js'
 import { Clock } from '../waiting.js'
 
@@ -123,7 +123,7 @@ export class Store {
   }
 
   /** The time in ms since 1970 by the clock of Redis. */
-  redisNow(): number {
+  redisNow(_key?: string): number {
     return this.#options.serverClock.now()
   }
 
@@ -224,7 +224,7 @@ export class Store {
   /** Sends a fill, which is not awaited, and extends the epochs, which have to outlive the entry. */
   fill(key: string, entry: Buffer, { dependsOn, ttlMs, loadMs, graceMs = 0, guard }: FillOptions): void {
     const ms = Math.ceil(ttlMs + graceMs)
-    complete(entry, { expiresAt: this.redisNow() + ttlMs, loadMs, graceMs })
+    complete(entry, { expiresAt: this.redisNow() + ttlMs, loadMs: costOf(loadMs, ttlMs), graceMs })
     const batch = this.#fills.current()
     batch.fill(key, entry, ms, guard)
     void this.#options.near?.fills(key, batch.done)

@@ -12,7 +12,7 @@
  * 53  kind              small integer, from 17
  * 54  94                fixarray(4)
  * 55  cb <8 bytes>      expiry: when the entry ends, in ms since 1970 by the clock of Redis
- * 64  ce <4 bytes>      load cost: how long the load took, in ms
+ * 64  ce <4 bytes>      load cost: how long the load took, in ms, or what it counts as at least
  * 69  ce <4 bytes>      grace: how long Redis keeps the entry past its expiry, in ms
  * 74  payload           any msgpack value
  * ```
@@ -148,7 +148,7 @@ export function seal(kind: number, payload: Buffer, token: Token, stamp: Token, 
 export interface EntryTimes {
   /** When it ends, in ms since 1970 by the clock of Redis. */
   readonly expiresAt: number
-  /** How long its load took, in ms. */
+  /** How long its load took, in ms, or what it counts as at least. */
   readonly loadMs: number
   /** How long Redis keeps it past its expiry, in ms. */
   readonly graceMs: number
@@ -168,12 +168,22 @@ function uint32(ms: number): number {
   return Math.min(Math.max(Math.round(ms) || 0, 0), 0xffffffff)
 }
 
-/** When an entry ends, in ms since 1970 by the clock of Redis. Of an entry that `verifiedKind` knows, as all three of these. */
+/** Whether the times of these bytes can be read: they look like an entry. Whether they are whole is up to `verifiedKind`. */
+export function hasTimes(bytes: Buffer): boolean {
+  return bytes.length > PAYLOAD_AT && bytes[0] === 0x97 && (bytes[KIND_AT] as number) > LAST_WITHOUT_TIMES
+}
+
+/** An entry as if it had only its token: it serves as the token of a load, and says nothing. */
+export function tokenOf(entry: Buffer): Token {
+  return entry.subarray(0, TOKEN_END)
+}
+
+/** When an entry ends, in ms since 1970 by the clock of Redis. Of bytes that `hasTimes`, as all three of these. */
 export function expiryOf(entry: Buffer): number {
   return entry.readDoubleBE(EXPIRY_AT)
 }
 
-/** How long the load of an entry took, in ms. */
+/** What the load of an entry cost, in ms. */
 export function loadMsOf(entry: Buffer): number {
   return entry.readUInt32BE(LOAD_AT)
 }

@@ -149,6 +149,11 @@ export function hashName(text: string): string {
   return hash('sha256', text, 'base64url')
 }
 
+/** The lease of the process that loads an entry anew in the background. No key of an entry ends so: `@` is encoded. */
+export function refreshKey(key: string): string {
+  return `${key}@refresh`
+}
+
 /** Signs of life of all processes that use the prefix. */
 export function fleetKey(prefix: string): string {
   return `${prefix}@fleet`

@@ -24,7 +24,7 @@ it('every option is in docs/options.md', () => {
   const checked = read('src/options.ts').replaceAll(/export interface (?:Query|Probe)Config \{[^}]*\}/g, '')
   const options = [...checked.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name as string)
   expect(options.length).toBeGreaterThan(10)
-  const internal = ['policies', 'ttlMs', 'negativeTtlMs', 'queriesTtlMs', 'maxStaleMs']
+  const internal = ['policies', 'ttlMs', 'negativeTtlMs', 'queriesTtlMs', 'maxStaleMs', 'swrMs', 'staleIfErrorMs']
   expect(
     options.filter(name => !internal.includes(name) && !new RegExp(`\\| \`(models\\.X\\.)?${name}\``).test(page)),
   ).toEqual([])
@@ -32,7 +32,7 @@ it('every option is in docs/options.md', () => {
 
 it('every event, every counter and every outcome of a fill is in docs/api.md', () => {
   const page = read('docs/api.md')
-  const events = read('src/events.ts')
+  const events = read('src/event-types.ts')
   const [, union = ''] = /export type CacheEvent =([\s\S]*?)\n\n/.exec(events) ?? []
   const types = [...union.matchAll(/type: '(\w+)'/g)].map(([, type]) => type as string)
   expect(types.length).toBeGreaterThan(9)

@@ -55,7 +55,7 @@ export interface Stage {
 const hasNear = () => process.env['NEAR'] === 'on'
 
 /** All that there is to cache of a model. */
-export const ALL = { ttl: '1h', negativeTtl: '1h', queries: true } as const
+export const ALL = { ttl: '1h', negativeTtl: '1h', queries: true, refreshAhead: 30 } as const
 
 /** A client, of whatever schema. */
 interface Base {

@@ -112,7 +112,7 @@ const sharing: readonly Guard[] = [
     name: 'a failure is not shared',
     without: 'readers fail for the query of another',
     file: 'read/read.ts',
-    find: "if (outcome.kind === 'failed') return reading.callerQuery()",
+    find: "if (outcome.kind === 'failed') return queryOrStale(context, reading, times)",
     instead: "if (outcome.kind === 'failed') throw new Error('the load of another')",
     tests: [RACES],
   },
@@ -341,6 +341,49 @@ const redis: readonly Guard[] = [
   },
 ]
 
+const ages: readonly Guard[] = [
+  {
+    name: 'age',
+    without: 'an entry is served past its TTL by a process that has no swr, or for as long as Redis keeps it',
+    file: 'read/age.ts',
+    find: 'if (!(lateMs < mayBeLate)) return withoutEntry(snapshot, entry)',
+    instead: '',
+    tests: ['promises/swr.test.ts', 'promises/stale-if-error.test.ts'],
+  },
+  {
+    name: 'only a database that is away',
+    without: 'an entry past its TTL hides an error of the query',
+    file: 'read/age.ts',
+    find: 'return isPermitted && isDatabaseAway(error)',
+    instead: 'return isPermitted',
+    tests: ['promises/stale-if-error.test.ts'],
+  },
+  {
+    name: 'one refresh in the fleet',
+    without: 'each process loads a hot entry anew',
+    file: 'redis/leases.ts',
+    find: "['set', lease, 1, 'NX', 'PX', LEASE_MS]",
+    instead: "['set', lease, 1, 'PX', LEASE_MS]",
+    tests: ['promises/refresh-ahead.test.ts', 'promises/swr.test.ts'],
+  },
+  {
+    name: 'outside of the caller',
+    without: 'a load in the background runs in the request of the caller that found it due',
+    file: 'local/refreshes.ts',
+    find: 'outside.runInAsyncScope(() => this.#later(() => void this.#run(refresh, rests)))',
+    instead: 'this.#later(() => void this.#run(refresh, rests))',
+    tests: ['promises/refresh-ahead.test.ts', 'promises/swr.test.ts'],
+  },
+  {
+    name: 'entries without times',
+    without: 'bytes of an older version are read at the places of this one',
+    file: 'wire/envelope.ts',
+    find: 'if ((bytes[KIND_AT] as number) <= LAST_WITHOUT_TIMES) return undefined',
+    instead: '',
+    tests: ['wire/envelope.test.ts'],
+  },
+]
+
 const bytes: readonly Guard[] = [
   {
     name: 'checksum',
@@ -488,4 +531,13 @@ const front: readonly Guard[] = [
   },
 ]
 
-export const GUARDS: readonly Guard[] = [...loads, ...sharing, ...writes, ...redis, ...bytes, ...front, ...rules]
+export const GUARDS: readonly Guard[] = [
+  ...loads,
+  ...sharing,
+  ...writes,
+  ...redis,
+  ...ages,
+  ...bytes,
+  ...front,
+  ...rules,
+]

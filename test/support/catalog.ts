@@ -34,6 +34,9 @@ export const policy: Policy = {
   rowSecurity: undefined,
   maxStaleMs: undefined,
   near: undefined,
+  refreshAhead: 0,
+  swrMs: 0,
+  staleIfErrorMs: 0,
 }
 
 /** As the migrations have them. */

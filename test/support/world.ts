@@ -195,7 +195,7 @@ function cachedProcess(
       return sql.length - before
     },
     /** Fills are sent in a later tick and not waited for: resolves when Redis has answered all that was sent so far. */
-    async flushed(): Promise<void> {
+    flushed: async (): Promise<void> => {
       await nextTurn()
       await redis.ping()
     },
