@@ -7,11 +7,20 @@ import { Deadline } from '../redis/deadline.js'
 import { lookUp } from '../read/first-look.js'
 import { TreeSnapshot } from '../read/tree-lookup.js'
 import { epochsOfStamp } from '../read/why-missed.js'
-import { graceOf, isTokenAlone, Kind, otherEpochs, PAYLOAD_AT, textOf, verifiedKind } from '../wire/envelope.js'
+import {
+  expiryOf,
+  graceOf,
+  isTokenAlone,
+  Kind,
+  otherEpochs,
+  PAYLOAD_AT,
+  textOf,
+  verifiedKind,
+} from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'
 import type { ResultCodec } from '../wire/results.js'
 import { Packr } from 'msgpackr'
-import type { Cache } from './cache.js'
+import { type Cache, nowOf } from './cache.js'
 import { type KeyName, keyNameOf } from './key-names.js'
 
 /** One entry, as it is now. */
@@ -79,25 +88,28 @@ export async function lookAtKey(cache: Cache, key: string): Promise<Entry> {
 interface Seen {
   readonly snapshot: Snapshot
   readonly leftMs: number
+  /** By the clock of Redis. */
+  readonly now: number
 }
 
 async function snapshotOf({ redis, buckets }: Cache, key: string, { epochs, holds }: Dependencies): Promise<Seen> {
   const bucket = buckets.of(key) ?? 0
   const get = (each: string) => redis.getBuffer(buckets.nameIn(bucket, each))
-  const [entry, leftMs, ofEpochs, ofHolds] = await Promise.all([
+  const [entry, leftMs, now, ofEpochs, ofHolds] = await Promise.all([
     redis.getBuffer(key).catch(() => Buffer.alloc(0)),
     redis.pttl(key),
+    nowOf(redis),
     Promise.all(epochs.map(get)),
     Promise.all(holds.map(get)),
   ])
-  return { snapshot: { entry, epochs: ofEpochs, held: ofHolds.some(hold => hold !== null) }, leftMs }
+  return { snapshot: { entry, epochs: ofEpochs, held: ofHolds.some(hold => hold !== null) }, leftMs, now }
 }
 
 function entryOf(
   cache: Cache,
   key: string,
   { epochs, holds }: Dependencies,
-  { snapshot, leftMs }: Seen,
+  { snapshot, leftMs, now }: Seen,
   known?: Known,
 ): Entry {
   const name = keyNameOf(cache.catalog, cache.buckets, key)
@@ -111,7 +123,7 @@ function entryOf(
     return { ...base, leftMs, value: undefined, state: cached === undefined ? 'unknown' : 'foreign', dependsOn: [] }
   }
   // Past its TTL it is kept for a grace.
-  const left = leftMs < 0 ? leftMs : leftMs - graceOf(entry)
+  const left = leftMs < 0 || graceOf(entry) === 0 ? leftMs : expiryOf(entry) - now
   const [from, to] = epochsOfStamp(kind, known?.tagged ?? 0)
   const others = otherEpochs(entry, snapshot.epochs.slice(from, to))
   const dependsOn = epochs.slice(from, to).map((epoch, i) => ({ key: epoch, isCurrent: !others.includes(i) }))

@@ -130,9 +130,12 @@ export function handToRefresh(args: object, until: number): void {
   ofRefresh.set(args, until)
 }
 
-/** Undefined: it is no refresh. */
-export function refreshUntil(args: unknown): number | undefined {
-  return typeof args === 'object' && args !== null ? ofRefresh.get(args) : undefined
+/** What was handed over for these args, once: another cache behind this one has to answer the query. Undefined: it is no refresh. */
+export function takeRefresh(args: unknown): number | undefined {
+  if (typeof args !== 'object' || args === null) return undefined
+  const until = ofRefresh.get(args)
+  if (until !== undefined) ofRefresh.delete(args)
+  return until
 }
 
 /** The look that was made for these args, once. */

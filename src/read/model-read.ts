@@ -17,7 +17,7 @@ import {
   skipComputedFields,
 } from '../prisma7/operation.js'
 import type { Snapshot } from '../redis/batches.js'
-import { type FirstLook, isOfProbe, probed, refreshUntil, takeLook } from './first-look.js'
+import { type FirstLook, isOfProbe, probed, takeRefresh, takeLook } from './first-look.js'
 import { cacheAside, type Look } from './read.js'
 import { ResultReading } from './result.js'
 import { callerQuery, nameOfLoad, RowLoad } from './row-load.js'
@@ -34,7 +34,7 @@ export function readModel(
   // An extension that is applied twice meets its own loads.
   if (isLoadOf(operation, context) || (context.probe !== undefined && isOfProbe(argsOfCall(operation))))
     return passOn(operation)
-  const until = refreshUntil(argsOfCall(operation))
+  const until = takeRefresh(argsOfCall(operation))
   if (until !== undefined) return refreshModel(context, traits, operation, hasHooksBehind, until)
   const look = context.transactionOf(operation) === undefined ? takeLook(argsOfCall(operation)) : undefined
   const plan = look?.plan ?? planIn(context, traits, operation, hasHooksBehind)

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { CacheEvent } from '../../src/events.js'
 import { inspect, type Inspected } from '../../src/cli/inspect.js'
 import { invalidate } from '../../src/cli/invalidate.js'
+import { expire } from '../support/ages.js'
 import { opened, run } from '../support/cli.js'
 import { smallWorld } from '../support/readings.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
@@ -34,6 +35,24 @@ async function lookAt(what: string, json?: object): Promise<Inspected> {
 const readUser = () => cached.prisma.user.findUnique({ where: { id: 1 } })
 const readPosts = () => cached.prisma.post.findMany({ where: { authorId: 1 } })
 const ofPosts = { where: { authorId: 1 } }
+
+it('a row past its TTL that is kept for swr is said to be expired, and since when', async () => {
+  const own = world.process({ models: { User: { ttl: '1m', swr: '1h', jitter: 0 } } })
+  await own.prisma.user.findUnique({ where: { id: 1 } })
+  await own.flushed()
+  expect(await lookAt('User:1')).toMatchObject({ state: 'served' })
+  await expire(world, 600_000, 'User:1')
+  const found = await lookAt('User:1')
+  expect(found).toMatchObject({
+    state: 'expired',
+    verdict: expect.stringMatching(
+      /^Past its TTL, kept for a while: served only where the option swr of User /,
+    ) as string,
+  })
+  expect(found.leftMs).toBeLessThanOrEqual(-600_000)
+  const { stdout } = await run(world, ['inspect', 'User:1'])
+  expect(stdout).toContain('  expired 10 min')
+})
 
 describe('a row that is served', () => {
   it('is shown by column, with its age and TTL, and what it depends on', async () => {

@@ -1,4 +1,7 @@
 /** Stale-while-revalidate: past its TTL an entry is served while one process loads it anew; never after an invalidation. */
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Overrides } from '../../src/assemble.js'
 import type { CacheAsideOptions } from '../../src/index.js'
@@ -277,6 +280,19 @@ it('the lease is given back after the load', async () => {
   await aRow(cached.prisma)
   await refreshed(cached, 1)
   expect((await world.keys()).filter(key => key.endsWith('@refresh'))).toEqual([])
+})
+
+it('a load in the background does not keep a process alive', async () => {
+  const root = fileURLToPath(new URL('../../', import.meta.url))
+  const script = fileURLToPath(new URL('../support/scripts/stale-at-end.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script], {
+    cwd: root,
+    env: { ...process.env, DATABASE_URL: world.databaseUrl, REDIS_URL: world.redisUrl, PREFIX: `${world.prefix}end:` },
+    // Far more than it takes: after that it is killed, and the test fails.
+    timeout: 25_000,
+    killSignal: 'SIGKILL',
+  })
+  expect(JSON.parse(stdout)).toEqual({ staleHits: 1 })
 })
 
 it('after $cache.close() nothing is loaded in the background', async () => {

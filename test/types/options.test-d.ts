@@ -22,6 +22,19 @@ describe('options', () => {
     cacheAside({ redis, models: { User: { ttl: '5m' }, Post: { ttl: 300, negativeTtl: 0 }, Tag: {} }, ttl: '30s' })
   })
 
+  it('take how old an entry may be', () => {
+    cacheAside({
+      redis,
+      models: { User: { refreshAhead: true, swr: '5m', staleIfError: 60 }, Post: { refreshAhead: 2 } },
+    })
+    // @ts-expect-error -- no beta
+    cacheAside({ redis, models: { User: { refreshAhead: 'early' } } })
+    // @ts-expect-error -- no such unit
+    cacheAside({ redis, models: { User: { swr: '5w' } } })
+    // @ts-expect-error -- no duration
+    cacheAside({ redis, models: { User: { staleIfError: true } } })
+  })
+
   it('refuse what is no duration', () => {
     // @ts-expect-error -- no such unit
     cacheAside({ redis, models: { User: '5 minutes' } })
