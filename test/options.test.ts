@@ -107,11 +107,11 @@ describe('options as a whole', () => {
     ['x', `cacheAside takes an object, got "x". Write cacheAside({ redis, models: { User: '5m' } }).`],
     [
       { ...OK, tll: 5 },
-      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind, front, probe, waitForLoadMs.',
+      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind, front, probe, waitForLoadMs, near.',
     ],
     [
       { ...OK, tll: undefined },
-      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind, front, probe, waitForLoadMs.',
+      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind, front, probe, waitForLoadMs, near.',
     ],
   ])('that are none, number %#, are refused with what is wrong', (options, text) => expect(message(options)).toBe(text))
 })
@@ -219,7 +219,7 @@ describe('models', () => {
 
   it('with an option that there is not', () => {
     expect(message({ redis, models: { User: { tll: 5 } } })).toBe(
-      'there is no option of models.User named "tll". There are: ttl, negativeTtl, queries, dependsOn, rowSecurity, exclude, maxBytes, jitter, externalWrites, refreshAhead, swr, staleIfError.',
+      'there is no option of models.User named "tll". There are: ttl, negativeTtl, queries, dependsOn, rowSecurity, exclude, maxBytes, jitter, externalWrites, near, refreshAhead, swr, staleIfError.',
     )
   })
 })
@@ -384,6 +384,33 @@ describe('prefix', () => {
 describe('enabled', () => {
   it.each([0, 1, 'true', 'false', {}])('%j is refused', enabled => {
     expect(message({ ...OK, enabled })).toMatch(/^enabled must be true or false, got .*\.$/)
+  })
+})
+
+describe('near', () => {
+  it.each([
+    ['yes', /^near must be true, false or an object, got "yes"\. Write near: \{ maxBytes: .*\.$/],
+    [{ size: 1 }, /^there is no option of near named "size"\. There are: max, maxBytes, maxStaleMs\.$/],
+    [{ max: 0 }, /^near\.max must be a number \(of entries\) from 1 to 10000000, got 0\.$/],
+    [{ maxBytes: 10 }, /^near\.maxBytes must be a number \(of bytes\) from 1024 to 68719476736, got 10\.$/],
+    [{ maxStaleMs: 99 }, /^near\.maxStaleMs must be a number \(of milliseconds\) from 100 to 60000, got 99\.$/],
+  ])('%j is refused', (near, expected) => expect(message({ ...OK, near })).toMatch(expected))
+
+  it('of a model is true or false', () =>
+    expect(message({ ...OK, models: { User: { near: {} } } })).toBe(
+      'models.User.near must be true or false, got an object.',
+    ))
+
+  it('is off unless it, or a model, says otherwise', () => {
+    expect(check({ ...OK }).near).toBeUndefined()
+    expect(check({ ...OK, near: false }).near).toBeUndefined()
+    expect(check({ ...OK, near: true }).near).toEqual({
+      byDefault: true,
+      max: 100_000,
+      maxBytes: 67_108_864,
+      maxStaleMs: 1_000,
+    })
+    expect(check({ ...OK, models: { User: { near: true } } }).near).toMatchObject({ byDefault: false })
   })
 })
 

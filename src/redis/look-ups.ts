@@ -115,13 +115,15 @@ export class LookUps {
     return true
   }
 
-  async #repliesTo(batch: LookUpBatch, near: NearCache | undefined): Promise<readonly (Buffer | null)[] | undefined> {
-    const { onlyKey } = batch
+  #repliesTo(batch: LookUpBatch, near: NearCache | undefined): Promise<readonly (Buffer | null)[] | undefined> {
+    const { onlyKey, keys, remainingMs } = batch
     if (onlyKey !== undefined && this.#misses.isLikelyToGoOn) return this.#parts.tokens.lookUpAndTake(batch, onlyKey)
-    const asked = near && performance.now()
-    const seen = await near?.read(batch, batch.remainingMs)
-    if (seen !== undefined) return seen
-    const spentMs = asked === undefined ? 0 : performance.now() - asked
-    return this.#connection.get(batch.keys, batch.remainingMs - spentMs)
+    return near === undefined ? this.#connection.get(keys, remainingMs) : this.#readBy(near, batch)
+  }
+
+  async #readBy(near: NearCache, batch: LookUpBatch): Promise<readonly (Buffer | null)[] | undefined> {
+    const asked = performance.now()
+    const seen = await near.read(batch, batch.remainingMs)
+    return seen ?? this.#connection.get(batch.keys, batch.remainingMs - (performance.now() - asked))
   }
 }

@@ -21,7 +21,7 @@ it('every code of an error event is explained in docs/operations.md', () => {
 
 it('every option is in docs/options.md', () => {
   const page = read('docs/options.md')
-  const checked = read('src/options.ts').replaceAll(/export interface (?:Query|Probe)Config \{[^}]*\}/g, '')
+  const checked = read('src/options.ts').replaceAll(/export interface (?:Query|Probe|Near)Config \{[^}]*\}/g, '')
   const options = [...checked.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name as string)
   expect(options.length).toBeGreaterThan(10)
   const internal = ['policies', 'ttlMs', 'negativeTtlMs', 'queriesTtlMs', 'maxStaleMs', 'swrMs', 'staleIfErrorMs']

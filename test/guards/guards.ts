@@ -44,9 +44,9 @@ const loads: readonly Guard[] = [
   {
     name: 'generation of a look',
     without: 'a reply of a server that took over meanwhile is believed',
-    file: 'redis/store.ts',
-    find: 'batch.answer(isCurrent ? replies : undefined, this.memory)',
-    instead: 'batch.answer(replies, this.memory)',
+    file: 'redis/look-ups.ts',
+    find: 'batch.answer(isCurrent ? replies : undefined, memory)',
+    instead: 'batch.answer(replies, memory)',
     tests: ['promises/another-redis.test.ts'],
   },
   {
@@ -389,8 +389,8 @@ const bytes: readonly Guard[] = [
     name: 'checksum',
     without: 'a flipped bit is another row',
     file: 'wire/envelope.ts',
-    find: 'if (bytes.readUInt32BE(CRC_AT) !== crc32(bytes.subarray(KIND_AT))) return undefined',
-    instead: '',
+    find: 'return bytes.readUInt32BE(CRC_AT) === crc32(bytes.subarray(KIND_AT))',
+    instead: 'return bytes.length > CRC_AT',
     tests: ['wire/envelope.test.ts', 'promises/hostile.test.ts'],
   },
   {
@@ -493,8 +493,8 @@ const front: readonly Guard[] = [
     name: 'computed fields in the front',
     without: 'hits have no computed fields',
     file: 'front/method.ts',
-    find: "if (plan.kind === 'bypass' || of.computes(plan.models)) return undefined",
-    instead: "if (plan.kind === 'bypass') return undefined",
+    find: "if (plan.kind === 'bypass' || of.computes(plan.models)) return undefined\n    this.#known",
+    instead: "if (plan.kind === 'bypass') return undefined\n    this.#known",
     tests: [FRONT],
   },
   {
@@ -517,8 +517,8 @@ const front: readonly Guard[] = [
     name: 'args of the front',
     without: 'a miss loads what the args of the application have become since the query began',
     file: 'front/method.ts',
-    find: 'const own = copyOf(args ?? {})',
-    instead: 'const own = (args ?? {}) as Record<string, unknown>',
+    find: 'this.#planned(context, copyOf(args ?? {}))',
+    instead: 'this.#planned(context, (args ?? {}) as Record<string, unknown>)',
     tests: [FRONT],
   },
   {
