@@ -175,6 +175,58 @@ const sharing: readonly Guard[] = [
   },
 ]
 
+const NEAR = 'promises/near.test.ts'
+const near: readonly Guard[] = [
+  {
+    name: 'marks of the near cache',
+    without: 'a reply from before a change that was told meanwhile is kept',
+    file: 'redis/near-cache.ts',
+    find: 'return marks.has(key)',
+    instead: 'return true',
+    tests: [NEAR],
+  },
+  {
+    name: 'age of the near cache',
+    without: 'what is kept is served while nothing is heard',
+    file: 'redis/near-cache.ts',
+    find: 'return ms > this.#options.maxStaleMs',
+    instead: 'return false',
+    tests: [NEAR],
+  },
+  {
+    name: 'own writes in the near cache',
+    without: 'a process reads its own write only once Redis has told it',
+    file: 'redis/near-cache.ts',
+    find: 'for (const key of keys) this.#forget(key)',
+    instead: '',
+    tests: [NEAR],
+  },
+  {
+    name: 'the server of the near cache',
+    without: 'it keeps what another server has',
+    file: 'redis/near-cache.ts',
+    find: 'return seen.identity === checked.identity',
+    instead: 'return true',
+    tests: [NEAR],
+  },
+  {
+    name: 'TTL in the near cache',
+    without: 'an entry is served past its TTL',
+    file: 'redis/near-cache.ts',
+    find: 'return expiryOf(entry) + graceOf(entry)',
+    instead: 'return Number.POSITIVE_INFINITY',
+    tests: [NEAR],
+  },
+  {
+    name: 'fills beside the near cache',
+    without: 'a read behind a miss is a miss again',
+    file: 'redis/near-cache.ts',
+    find: 'if (this.#filling.size > 0 && keys.some(key => this.#filling.has(key))) return false',
+    instead: '',
+    tests: [NEAR],
+  },
+]
+
 const writes: readonly Guard[] = [
   {
     name: 'invalidated before the promise resolves',
@@ -534,6 +586,7 @@ const front: readonly Guard[] = [
 export const GUARDS: readonly Guard[] = [
   ...loads,
   ...sharing,
+  ...near,
   ...writes,
   ...redis,
   ...ages,

@@ -88,7 +88,7 @@ describe('what is kept', () => {
   it('takes no more memory, and no more keys, than it may', async () => {
     const near = nearProcess(world, { near: { maxBytes: 20_000 } })
     const few = nearProcess(world, { near: { max: 10 } })
-    await near.kept(() => nameOf(near.cached, 1))
+    for (const each of [near, few]) await each.kept(() => nameOf(each.cached, 1))
     for (let i = 0; i < 200; i++) {
       const id = await newUser(world)
       for (const { cached } of [near, few]) {
@@ -121,6 +121,22 @@ describe('what is kept', () => {
     }
     await but.kept(() => value(but))
   })
+})
+
+it('a read behind a miss is a hit, though look-ups go another way than fills', async () => {
+  const proxy = await startProxy(server.url)
+  onTestFinished(() => proxy.stop())
+  const redis = new Redis(proxy.url)
+  const port = Number(new URL(server.url).port)
+  const near = nearProcess(world, { redis }, { detours: { reading: port, telling: port } })
+  await near.kept(() => nameOf(near.cached, 1))
+  proxy.delay(20)
+  const id = await newUser(world)
+  const reads = async () => {
+    await nameOf(near.cached, id)
+    await nameOf(near.cached, id)
+  }
+  expect(await near.cached.countSql(reads)).toBe(1)
 })
 
 describe('what this process writes', () => {

@@ -123,9 +123,9 @@ it('how early is proportional to the cost of the load, to beta and to the logari
   await refreshed(cached, 1)
 })
 
-it('a load counts as 1 % of the TTL at least, and as 20 ms or a tenth of a short TTL', () => {
+it('a load counts as 1 % of the TTL at least, and as 50 ms or a tenth of a short TTL', () => {
   expect([costOf(5, 3_600_000), costOf(5, 1_000), costOf(5, 100), costOf(500, 1_000), costOf(0, 10)]).toEqual([
-    36_000, 20, 10, 500, 1,
+    36_000, 50, 10, 500, 1,
   ])
 })
 
@@ -241,9 +241,9 @@ it('a refresh does not run in the transaction of the application, nor in its asy
 
 // ---- the promise
 
-/** Reads one row all the time for 20 TTLs, in two processes; answers the reads that were no hits after the first fill. */
-async function hotFor20TTLs(refreshAhead: boolean, front: boolean): Promise<CacheEvent[]> {
-  const TTL = 300
+/** Reads one row all the time for some TTLs, in two processes; answers the reads that were no hits after the first fill. */
+async function hotFor(ttls: number, refreshAhead: boolean, front: boolean): Promise<CacheEvent[]> {
+  const TTL = 500
   const models = { User: { ttl: `${TTL}ms`, refreshAhead, jitter: 0.1 } } as const
   const fleet = [world.process({ models, front }), world.process({ models, front })]
   for (const { prisma, flushed } of fleet) {
@@ -256,7 +256,7 @@ async function hotFor20TTLs(refreshAhead: boolean, front: boolean): Promise<Cach
       if (event.type === 'miss' || event.type === 'shared' || event.type === 'bypass') waited.push(event)
     })
   }
-  const until = performance.now() + 20 * TTL
+  const until = performance.now() + ttls * TTL
   const caller = async ({ prisma }: CachedProcess) => {
     while (performance.now() < until) await aRow(prisma)
   }
@@ -267,10 +267,10 @@ async function hotFor20TTLs(refreshAhead: boolean, front: boolean): Promise<Cach
 
 describe.each([true, false])('a hot key over 20 TTLs under constant load, with the front: %s', front => {
   it('with refreshAhead no caller waits for the database after the first', async () => {
-    expect(await hotFor20TTLs(true, front)).toEqual([])
+    expect(await hotFor(20, true, front)).toEqual([])
   })
 
   control('without it, some wait after each TTL', async () => {
-    expect((await hotFor20TTLs(false, front)).length).toBeGreaterThanOrEqual(15)
+    expect((await hotFor(5, false, front)).length).toBeGreaterThanOrEqual(4)
   })
 })
