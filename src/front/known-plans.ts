@@ -7,7 +7,7 @@ import { type CachedPlan, isRowRead } from '../plan/read.js'
 import type { RowRead } from '../plan/rows.js'
 
 /** Of all methods of a client together. Then all are forgotten. */
-const LIMIT = 10_000
+const LIMIT = 5_000
 
 type Value = string | number | bigint
 type ByField = Map<string, Map<Value, RowRead>>

@@ -84,7 +84,7 @@ describe('ids that do not exist', () => {
     expect(Math.min(...entries.map(({ ttlMs }) => ttlMs))).toBeGreaterThan(0)
     expect(Math.max(...entries.map(({ ttlMs }) => ttlMs))).toBeLessThanOrEqual(20_000)
     const first = await world.redis.getBuffer(`${world.prefix}User:-1`)
-    expect(first?.length).toBeLessThanOrEqual(64)
+    expect(first?.length).toBeLessThanOrEqual(80)
   })
 
   it('a flood of one id is one entry, and one query', async () => {
