@@ -69,6 +69,17 @@ it('every rule of what a write invalidates is in docs/invalidation.md', () => {
   expect(Object.keys(RULES).filter(rule => !page.includes(`| \`${rule}\``))).toEqual([])
 })
 
+it('how soon a write of another process is seen, in docs/guarantees.md, is what docs/benchmarks.json has', () => {
+  const { near } = JSON.parse(read('docs/benchmarks.json')) as {
+    near: { measured: { seen: { writes: number; late: number; p50: number; p99: number } } }
+  }
+  const { writes, late, p50, p99 } = near.measured.seen
+  expect(late).toBe(0)
+  const page = read('docs/guarantees.md').replaceAll(/\s+/g, ' ')
+  expect(page).toContain(`Of ${writes.toLocaleString('en')} writes, the median was read`)
+  expect(page).toContain(`${p50.toFixed(2)} ms after it had resolved, 99 in a hundred within ${p99.toFixed(2)} ms`)
+})
+
 it('the times in the README are those of docs/benchmarks.json', () => {
   interface Timed {
     readonly name: string

@@ -1,4 +1,7 @@
 /** One load per key in the fleet: a miss that meets the token of another process waits for its fill, and not for ever. */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { Client } from 'pg'
 import { expect, it } from 'vitest'
 import { Gates } from '../support/gates.js'
 import { newUser } from '../support/users.js'
@@ -93,6 +96,41 @@ it('a loader that never ends is waited for once: one of the others takes over', 
   expect(statements).toBe(1)
   gate.open()
   await hanging
+})
+
+it('where the process that loads is killed, one of the others sends one statement more', async () => {
+  const processes = fleet(300)
+  await warmUp(processes)
+  const id = await newUser(world)
+  const lock = new Client({ connectionString: world.databaseUrl })
+  await lock.connect()
+  const loader = fork('test/support/scripts/dying-loader.ts', {
+    execArgv: ['--import', 'tsx'],
+    env: {
+      ...process.env,
+      DATABASE_URL: world.databaseUrl,
+      REDIS_URL: world.redisUrl,
+      PREFIX: world.prefix,
+      ID: String(id),
+    },
+  })
+  const exited = once(loader, 'exit')
+  await once(loader, 'message')
+  await lock.query('BEGIN')
+  await lock.query('LOCK TABLE "User" IN ACCESS EXCLUSIVE MODE')
+  loader.send('go')
+  await expect.poll(() => world.redis.strlen(`${world.prefix}User:${id}`)).toBe(20)
+  const waits = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`
+  await expect.poll(async () => (await lock.query<{ n: number }>(waits)).rows[0]?.n).toBeGreaterThan(0)
+  loader.kill('SIGKILL')
+  await exited
+  await lock.query('ROLLBACK')
+  await lock.end()
+  const statements = await sqlOf(processes, async () => {
+    const answers = await Promise.all(readAll(processes, id))
+    expect(new Set(answers.map(user => user?.name))).toEqual(new Set(['v0']))
+  })
+  expect(statements).toBe(1)
 })
 
 it('a write while it is waited: what is answered is what it wrote', async () => {
