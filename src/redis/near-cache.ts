@@ -42,6 +42,8 @@ export interface NearOptions {
   readonly maxStaleMs: number
   readonly prefix: string
   readonly serverClock: ServerClock
+  /** In tests: other clients of this process stand for other processes. */
+  readonly isAlone?: boolean | undefined
   /** Says once why it can't be used. */
   readonly onRefused: (why: string) => void
 }
@@ -50,6 +52,15 @@ export interface NearOptions {
 interface UnderWay {
   readonly marks: Set<string>
   readonly era: Era
+}
+
+/** Near caches of this process that are in use, also those of other clients and of other copies of this module. */
+const IN_USE = Symbol.for('prisma-extension-cache-aside.near')
+const inUse = ((globalThis as { [IN_USE]?: Set<Pick<NearCache, 'drop'>> })[IN_USE] ??= new Set())
+
+/** A write of this process changes these keys: before its `DEL`, and again after it. */
+export function dropInProcess(keys: readonly string[]): void {
+  for (const near of inUse) near.drop(keys)
 }
 
 const FIRST_PAUSE_MS = 100
@@ -182,8 +193,8 @@ export class NearCache {
     }
   }
 
-  /** A write of this process changes these keys: before its `DEL`, and again after it. */
-  drop(keys: Iterable<string>): void {
+  /** A write changes these keys: before its `DEL`, and again after it. */
+  drop(keys: readonly string[]): void {
     for (const key of keys) this.#forget(key)
   }
 
@@ -222,6 +233,7 @@ export class NearCache {
   }
 
   #stop(): void {
+    inUse.delete(this)
     this.#pair?.leave(this.#reader)
     this.#pair = undefined
     this.#era = undefined
@@ -289,6 +301,7 @@ export class NearCache {
     }
     this.#stop()
     pair.join(this.#reader)
+    if (this.#options.isAlone !== true) inUse.add(this)
     this.#pair = pair
     this.#generation = generation
     this.#era = {}

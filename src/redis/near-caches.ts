@@ -32,6 +32,7 @@ export interface NearStats {
 export interface NearParts {
   readonly NearCache: typeof NearCache
   readonly TrackedPair: typeof TrackedPair
+  readonly isAlone: boolean
 }
 
 interface NearOptions {
@@ -79,6 +80,7 @@ export class NearCaches {
       maxStaleMs,
       prefix,
       serverClock,
+      isAlone: parts?.isAlone,
       onRefused: why => this.#say(why),
     })
     this.#caches.push(cache)

@@ -47,6 +47,7 @@ import { Holds } from './holds.js'
 import { CHUNK } from './key-groups.js'
 import { Joining } from './joining.js'
 import { LookUps } from './look-ups.js'
+import { dropInProcess } from './near-cache.js'
 import { OwnTokens } from './own-tokens.js'
 import { type Load, Renewals } from './token-renewals.js'
 import type { StoreOptions } from './store-options.js'
@@ -294,14 +295,18 @@ export class Store {
     const holds = [...batch.holds]
     const until = performance.now() + batch.remainingMs
     const { near } = this.#options
-    near?.drop([...holds, ...keys])
+    const drop = () => {
+      near?.drop([...holds, ...keys])
+      dropInProcess([...holds, ...keys])
+    }
+    drop()
     // Holds are acknowledged before the first DEL goes out: a load between them could fill what the server commits later. A hold
     // that Redis refuses (it may be full) is no reason to keep what is stale.
     const isHeld = holds.length === 0 || (await this.#connection.hold(holds, this.#options.holdMs, batch.remainingMs))
     const isDeleted = await this.#connection.del(keys, until - performance.now())
     const isDone = isDeleted && isHeld
     // What was read meanwhile may be from before.
-    near?.drop([...holds, ...keys])
+    drop()
     if (!isDone) this.#health.queue(holds, keys)
     return isDone
   }

@@ -169,6 +169,18 @@ describe('what this process writes', () => {
     expect(await nameOf(cached, id)).toBe('new')
   })
 
+  it('is seen at once by its other clients, too, also by those that have a near cache where this one has none', async () => {
+    const proxy = await startProxy(server.url)
+    onTestFinished(() => proxy.stop())
+    const options = { near: { maxStaleMs: 60_000 } }
+    const near = nearProcess(world, options, { detours: { telling: proxy.port }, isAlone: false })
+    const id = await newUser(world)
+    await near.kept(() => nameOf(near.cached, id))
+    proxy.keep('replies')
+    await rename(world.process(), id, 'new')
+    expect(await nameOf(near.cached, id)).toBe('new')
+  })
+
   it('(where its writes drop nothing that is kept, it is not)', async () => {
     class Keeps extends NearCache {
       override drop() {}

@@ -51,16 +51,18 @@ interface NearProcessOptions {
   readonly Near?: NearParts['NearCache']
   readonly detours?: Detours
   readonly parts?: Partial<Overrides>
+  /** `false`: other clients of this process are what they are, and not other processes. */
+  readonly isAlone?: boolean
 }
 
 /** A process with a near cache. */
 export function nearProcess(
   world: World,
   options: Partial<CacheAsideOptions> = {},
-  { Pair, Near, detours, parts }: NearProcessOptions = {},
+  { Pair, Near, detours, parts, isAlone = true }: NearProcessOptions = {},
 ) {
   const known = pairs(Pair, detours)
-  const nearParts = { ...known.parts, ...(Near && { NearCache: Near }) }
+  const nearParts = { isAlone, ...known.parts, ...(Near && { NearCache: Near }) }
   const cached = world.process({ near: true, ...options }, { parts: { ...parts, nearParts } })
   const answered = () => cached.prisma.$cache.stats().near?.answered ?? 0
   return {

@@ -34,4 +34,7 @@ class ToldConnection extends Connection {
 }
 
 /** Of processes with a near cache, whose writes the others have been told of when they end. */
-export const TOLD: Partial<Overrides> = { Connection: ToldConnection, nearParts: { TrackedPair: OpenedPair } }
+export const TOLD: Partial<Overrides> = {
+  Connection: ToldConnection,
+  nearParts: { TrackedPair: OpenedPair, isAlone: true },
+}
