@@ -227,7 +227,7 @@ describe('what it does not understand is said in one line, with the remedy', () 
     [['inspect', 'User'], `Which row of User? Write User:42, or User '{"email":"…"}'`],
     [['inspect', 'User', '{email'], 'That is no JSON:'],
     [['inspect', 'User', '{"emial":"x"}'], 'Such a query is not cached:'],
-    [['inspct'], 'There is no command "inspct". There are: inspect, keys, stats, top, invalidate, feed, doctor'],
+    [['inspct'], 'There is no command "inspct". There are: inspect, keys, stats, top, invalidate, warm, feed, doctor'],
     [['keys', '--limt', '3'], "Unknown option '--limt'"],
     [['keys', '--limit', 'many'], '--limit must be a whole number above 0, got many'],
     [['inspect', 'Order', '{"id":"x"}'], 'id is a whole number, got "x"'],

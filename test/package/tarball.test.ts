@@ -49,7 +49,7 @@ beforeAll(async () => {
     .trim()
     .split('\n')
     .map(file => file.replace(/^package\//, ''))
-  bare = await project('bare', ['@prisma/client', 'msgpackr'])
+  bare = await project('bare', ['@prisma/client', 'msgpackr', 'lru-cache'])
   manifest = JSON.parse(await readFile(join(bare, 'node_modules', NAME, 'package.json'), 'utf8')) as Manifest
 })
 afterAll(async () => {
@@ -98,8 +98,8 @@ async function bothFormats(): Promise<{ imported: typeof Package; required: type
 }
 
 describe('what is published', () => {
-  it('needs msgpackr, and of the application @prisma/client and ioredis', () => {
-    expect(Object.keys(manifest.dependencies)).toEqual(['msgpackr'])
+  it('needs msgpackr and lru-cache, and of the application @prisma/client and ioredis', () => {
+    expect(Object.keys(manifest.dependencies)).toEqual(['lru-cache', 'msgpackr'])
     const { peerDependencies, peerDependenciesMeta } = manifest
     const peers = Object.keys(peerDependencies).toSorted()
     const isOptional = (name: string) => peerDependenciesMeta[name]?.optional === true
@@ -151,7 +151,7 @@ describe('import and require', () => {
     const given = 'JSON.stringify(Object.keys(it))'
     const imported = `import * as it from '${NAME}/${door}'; console.log(${given})`
     const required = `const it = require('${NAME}/${door}'); console.log(${given})`
-    const observed = await project(`observed-${door}`, ['@prisma/client', 'msgpackr', ...peers])
+    const observed = await project(`observed-${door}`, ['@prisma/client', 'msgpackr', 'lru-cache', ...peers])
     await writeFile(join(observed, 'door.mjs'), imported)
     await writeFile(join(observed, 'door.cjs'), required)
     expect(((await node(observed, 'door.mjs')) as string[]).toSorted()).toEqual(exported)
@@ -344,7 +344,7 @@ describe('a client that cannot be extended', () => {
   })
 
   it('the package loads beside any version of Prisma, or none, so that it can say so', async () => {
-    const alone = await project('alone', ['msgpackr'])
+    const alone = await project('alone', ['msgpackr', 'lru-cache'])
     const told = `let refused
       try { it.cacheAside({ redis: new Redis({ lazyConnect: true }), models: {} })({ _clientVersion: '5.22.0', _engineConfig: {} }) }
       catch (error) { refused = error.code + ' ' + error.message.includes('5.22.0 is too old') }
@@ -415,7 +415,7 @@ describe.each([
   ['a CommonJS project with ioredis 5', { type: 'commonjs', ioredis: 'ioredis5' }],
 ] as const)('%s in TypeScript', (_name, { type, ioredis }) => {
   it('compiles with the types of its own client, and runs', async () => {
-    const folder = await project(`${type}-${ioredis}`, ['@prisma', '@types', 'msgpackr'], ioredis)
+    const folder = await project(`${type}-${ioredis}`, ['@prisma', '@types', 'msgpackr', 'lru-cache'], ioredis)
     await Promise.all([
       writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type })),
       writeFile(join(folder, 'tsconfig.json'), JSON.stringify(TSCONFIG)),
