@@ -22,6 +22,15 @@ describe('options', () => {
     cacheAside({ redis, models: { User: { ttl: '5m' }, Post: { ttl: 300, negativeTtl: 0 }, Tag: {} }, ttl: '30s' })
   })
 
+  it('take a near cache, for all, and for a model or not', () => {
+    cacheAside({ redis, models: { User: { near: false }, Post: true }, near: true })
+    cacheAside({ redis, models: { User: { near: true } }, near: { max: 10, maxBytes: 1_000_000, maxStaleMs: 500 } })
+    // @ts-expect-error -- bytes are a number
+    cacheAside({ redis, models: {}, near: { maxBytes: '1mb' } })
+    // @ts-expect-error -- sizes are for the whole cache
+    cacheAside({ redis, models: { User: { near: { max: 10 } } } })
+  })
+
   it('take how old an entry may be', () => {
     cacheAside({
       redis,
