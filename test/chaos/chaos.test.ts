@@ -49,12 +49,11 @@ describe('chaos', () => {
     ])
   })
 
-  // Each with the fault that it guards against, until it shows; chance decides when. Not the hold: a commit that comes late is too
+  // Those of the near cache are in promises/near and in the fuzzer. Each with the fault that it guards against, until it shows; chance decides when. Not the hold: a commit that comes late is too
   // rare here. schedules/unknown-outcomes runs each of its cases without it.
   const without: [title: string, plan: Omit<Plan, 'adminUrl' | 'seed' | 'seconds'>][] = [
     ['the journal', { without: 'journal', faults: ['network: refused'], writes: 0.03 }],
     ['knowing the server', { without: 'run_id', faults: ['Redis killed, back from an old snapshot'], writes: 0.03 }],
-    ['what Redis tells the near cache', { without: 'near', faults: ['database: slow'], writes: 0.1 }],
     ['the token of a load', { without: 'token', faults: ['database: slow'], writes: 0.15 }],
   ]
   it.each(without)(
