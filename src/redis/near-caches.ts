@@ -104,7 +104,7 @@ export class NearCaches {
   #say(why: string): void {
     if (this.#hasSaid) return
     this.#hasSaid = true
-    const message = `The near cache is not in use, and each read asks Redis: ${why}.`
+    const message = `The near cache is not in use, and each read asks Redis: ${why.replace(/\.$/, '')}.`
     this.#options.emit({ type: 'error', code: 'NEAR_CACHE_OFF', message })
   }
 
