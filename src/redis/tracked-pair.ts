@@ -109,6 +109,8 @@ export class TrackedPair {
       retryStrategy: () => null,
       sentinelRetryStrategy: () => null,
       reconnectOnError: null,
+      // It would stay connected to the Sentinels. `Health` knows when there is another master.
+      failoverDetector: false,
       commandTimeout: undefined,
       monitor: false,
     })
