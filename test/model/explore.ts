@@ -4,7 +4,7 @@ import { nearSteps, tell } from './near.js'
 import { type Anomaly, ANOMALIES, ask, type Finding, servedFresh } from './questions.js'
 import { readerSteps } from './readers.js'
 import { standardSteps } from './standard.js'
-import { beginnings, canonical, clone, RESULT, type Scenario, type State } from './state.js'
+import { beginnings, canonical, clone, RESULT, type Scenario, type State, TARGET_NAMES, versionText } from './state.js'
 import { strictSteps } from './strict.js'
 import type { Turn } from './turn.js'
 
@@ -52,11 +52,13 @@ export function explore(scenario: Scenario, { trace = false, until, maxStates = 
     return way
   }
   const record = (findings: readonly Finding[], from: number, label: () => string) => {
-    for (const { anomaly, isPassing } of findings) {
+    for (const { anomaly, isPassing, target, value } of findings) {
       const verdict = isPassing ? 'passing' : 'yes'
       if (verdicts[anomaly] === 'yes' || verdicts[anomaly] === verdict) continue
       verdicts[anomaly] = verdict
-      if (trace) traces.set(anomaly, wayTo(from, label()))
+      if (!trace) continue
+      const answer = `A read of ${TARGET_NAMES[target]} gets version ${versionText(value, target)}.`
+      traces.set(anomaly, [...wayTo(from, label()), answer])
     }
   }
   const add = (state: State, from: number, label: () => string) => {

@@ -88,6 +88,7 @@ describe('with two faults', () => {
     expect(two('strict', ['crash', 'eviction'])).toEqual(CLEAN)
     expect(two('strict', ['crash', 'unknown outcome'])).toEqual(CLEAN)
     expect(two('strict', ['crash', 'intent expiry'])).toEqual(NEVER_INVALIDATED)
+    expect(two('strict', ['crash', 'failover'])).toEqual(NEVER_INVALIDATED)
   })
 
   test('a lost DEL is made up for by the journal, unless the writer dies as well', () => {

@@ -4,7 +4,8 @@
  * write*, *reads go back*.
  *
  *   npm run model                                       every mode, no fault and one fault
- *   npm run model -- --all                              two faults, and more loads: takes long
+ *   npm run model -- --pairs                            two faults as well
+ *   npm run model -- --all                              two faults, and more loads: takes hours
  *   npm run model -- --mode strict --faults "crash, intent expiry" --trace
  *   npm run model -- --controls                         each rule taken out, which has to be seen
  *   npm run model -- --mode standard --without token --trace
@@ -37,10 +38,12 @@ const { values } = parseArgs({
     without: { type: 'string' },
     controls: { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
+    pairs: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
   },
 })
 const { trace, all } = values
+const most = all || values.pairs ? 2 : 1
 const modes = values.mode === undefined ? MODES : [known('mode', values.mode, MODES)]
 const without =
   values.without === undefined ? undefined : known('without', values.without, Object.keys(RULES) as Rule[])
@@ -49,7 +52,7 @@ const faults =
     ? undefined
     : values.faults
         .split(/[,+]/)
-        .filter(Boolean)
+        .filter(name => name !== '' && name !== 'none')
         .map(name => known('faults', name.trim(), FAULTS))
 
 console.log(`${LIMITS}\n`)
@@ -61,7 +64,7 @@ function runTable(): void {
   console.log(line(['mode', 'faults', ...ANOMALIES, 'states', 'seconds']))
   const bounds = all ? LARGE : USUAL
   for (const mode of modes) {
-    for (const set of faults === undefined ? faultSets(mode, all ? 2 : 1) : [faults]) {
+    for (const set of faults === undefined ? faultSets(mode, most) : [faults]) {
       show(runCell(mode, set, bounds[mode], { without, trace }))
     }
   }

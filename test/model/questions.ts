@@ -27,6 +27,9 @@ export type Anomaly = (typeof ANOMALIES)[number]
 export interface Finding {
   readonly anomaly: Anomaly
   readonly isPassing: boolean
+  /** The answer that is wrong. */
+  readonly target: Target
+  readonly value: number
 }
 
 export function floorsOf(state: State): Floors {
@@ -48,10 +51,10 @@ export function judge(value: number, target: Target, floors: Floors, isPassing =
   for (const row of [0, 1] as const) {
     const version = versions[row]
     if (version === undefined) continue
-    if (version < floors[row]) findings.push({ anomaly: 'older than an acknowledged write', isPassing })
+    if (version < floors[row]) findings.push({ anomaly: 'older than an acknowledged write', isPassing, target, value })
     const isInWindow = version >= floors[(2 + row) as 2 | 3]
     const isBehind = version < floors[(4 + row) as 4 | 5]
-    if (isBehind) findings.push({ anomaly: 'reads go back', isPassing: isPassing || isInWindow })
+    if (isBehind) findings.push({ anomaly: 'reads go back', isPassing: isPassing || isInWindow, target, value })
   }
   return findings
 }
@@ -65,13 +68,13 @@ export function ask(state: State, scenario: Scenario): Finding[] {
     const value = serve(state, target)
     if (value !== undefined) findings.push(...judge(value, target, floors))
     const stays = kept(state, target)
-    if (isAtRest && stays !== undefined && isOlder(stays, target, state)) findings.push(PERMANENT)
+    if (isAtRest && stays !== undefined && isOlder(stays, target, state)) findings.push(permanent(stays, target))
     if (scenario.mode !== 'near' || target === 1) continue
     const near = nearServes(state, target)
     if (near === undefined) continue
     // Until it is told, and never longer than `maxStaleMs`.
     findings.push(...judge(near.value, target, floors, near.willBeTold))
-    if (isAtRest && isOlder(near.value, target, state)) findings.push(PERMANENT)
+    if (isAtRest && isOlder(near.value, target, state)) findings.push(permanent(near.value, target))
   }
   return findings
 }
@@ -88,7 +91,9 @@ export function servedFresh(state: State): number {
   return served
 }
 
-const PERMANENT: Finding = { anomaly: 'permanently stale', isPassing: false }
+function permanent(value: number, target: Target): Finding {
+  return { anomaly: 'permanently stale', isPassing: false, target, value }
+}
 
 /** No step of this writer is to come that would invalidate anything: it has ended, or it never began. */
 function isQuiet({ step, server, journal, again }: State['writers'][number]): boolean {

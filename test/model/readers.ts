@@ -1,6 +1,9 @@
 /**
  * The load of a read, the same in every mode: look up, take tokens, query, fill. Both readers are in one process and may share a load; as
  * each may also begin its own, they stand for readers of two processes as well.
+ *
+ * The commands that take tokens have no late duplicate: ioredis sends a command again only while it has no answer, and the query waits for
+ * the answer.
  */
 import { floorsOf, type Finding, judge } from './questions.js'
 import { epochOf, serve, store, take } from './redis.js'
@@ -17,6 +20,7 @@ import {
   TARGET_NAMES,
   TARGETS,
   valueOf,
+  versionText,
 } from './state.js'
 import { fault, type Turn } from './turn.js'
 
@@ -139,10 +143,6 @@ function fillSteps(turn: Turn): void {
       next => store(next, fill, scenario),
     )
   }
-}
-
-function versionText(value: number, target: Target): string {
-  return target === RESULT ? `${Math.floor(value / 8)}, ${value % 8}` : String(value)
 }
 
 function readerOf(state: State, at: number): State['readers'][number] {

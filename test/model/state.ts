@@ -219,6 +219,12 @@ export function versionsIn(value: number, target: Target): [number | undefined, 
 }
 const RADIX = 8
 
+export function versionText(value: number, target: Target): string {
+  return versionsIn(value, target)
+    .filter(version => version !== undefined)
+    .join(', ')
+}
+
 export function clone(state: State): State {
   return {
     database: [...state.database],
