@@ -1,6 +1,8 @@
-/** Faults of Redis itself: a key that is gone too early, by eviction, `FLUSHALL`, a restart or its TTL. Those of a writer are in its steps. */
-import { epochOf } from './redis.js'
-import { KEY_NAMES, KEYS, RESULT, type Row, type State } from './state.js'
+/**
+ * Faults of Redis itself: what is gone too early, by eviction, a restart or its TTL. `FLUSHALL` counts as an eviction where no intent
+ * and no hold is there, and else as an intent that ends too early. Faults of a writer are in its steps.
+ */
+import { isRow, KEY_NAMES, KEYS, RESULT, type State } from './state.js'
 import { fault, type Turn } from './turn.js'
 
 export function redisFaults(turn: Turn): void {
@@ -35,16 +37,27 @@ export function redisFaults(turn: Turn): void {
       },
     )
   }
+  if (state.hold > 0 || state.intents.some(intents => intents > 0)) {
+    fault(
+      turn,
+      'intent expiry',
+      () => 'All of Redis is gone, with intents and holds.',
+      next => {
+        for (const key of KEYS) {
+          evict(next, key)
+          endIntents(next, key)
+        }
+        next.hold = next.stamps[RESULT] = next.values[RESULT] = 0
+      },
+    )
+  }
   for (const key of KEYS) {
     if (state.intents[key] === 0) continue
     fault(
       turn,
       'intent expiry',
       () => `The intents at ${KEY_NAMES[key]} are gone.`,
-      next => {
-        next.intents[key] = 0
-        if (key <= 1) next.tickets[key as Row] = 0
-      },
+      next => endIntents(next, key),
     )
   }
   if (state.hold > 0) {
@@ -61,5 +74,10 @@ export function redisFaults(turn: Turn): void {
 
 function evict(next: State, key: (typeof KEYS)[number]): void {
   next.tokens[key] = 0
-  if (key < epochOf(0)) next.stamps[key as Row] = next.values[key as Row] = 0
+  if (isRow(key)) next.stamps[key] = next.values[key] = 0
+}
+
+function endIntents(next: State, key: (typeof KEYS)[number]): void {
+  next.intents[key] = 0
+  if (isRow(key)) next.tickets[key] = 0
 }

@@ -26,6 +26,7 @@ What is left out: time (a TTL ends, a fill or a duplicate arrives at any moment;
 Redis and Postgres are each atomic: a command, a script, a commit is one step, and all see them in the same order.
 Strict mode and write-through are modelled as designed: the product does not have them yet.
 A near cache is one more process, over writes in standard mode; it may hear of a change at any time (the product: within \`maxStaleMs\`).
+Its lines have one writer and one reader that loads; with --all, two writers.
 
   never    in no order of steps
   passing  only between a COMMIT and the invalidation that is sure to follow it (or, in a near cache, until Redis has told of it)

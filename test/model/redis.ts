@@ -1,5 +1,5 @@
 /** What Redis does. Each function is one command or one script, so it is one step: nothing comes between. */
-import { type Fill, type Key, KEYS, RESULT, type Row, type Scenario, type State, type Target } from './state.js'
+import { type Fill, isRow, type Key, KEYS, RESULT, type Row, type Scenario, type State, type Target } from './state.js'
 
 /** A token that no state has; each step takes at most one per key. */
 const FRESH = 1_000
@@ -15,7 +15,7 @@ export function del(state: State, keys: number, scenario: Scenario): void {
     // Counters are not deleted but count on.
     const counts = scenario.without === 'random-tokens' && state.tokens[key] > 0
     state.tokens[key] = counts ? state.tokens[key] + 1 : 0
-    if (key <= 1) forget(state, key as Row)
+    if (isRow(key)) forget(state, key)
   }
 }
 
@@ -46,7 +46,7 @@ export function intend(state: State, writer: number, keys: number, scenario: Sce
   del(state, keys, scenario)
   for (const key of KEYS) {
     if ((keys & (1 << key)) === 0) continue
-    if (key <= 1) state.tickets[key as Row] = state.intents[key] === 0 ? writer + 1 : 0
+    if (isRow(key)) state.tickets[key] = state.intents[key] === 0 ? writer + 1 : 0
     state.intents[key] |= 1 << writer
   }
 }

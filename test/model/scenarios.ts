@@ -30,7 +30,7 @@ export const USUAL: Record<Mode, Bounds> = {
   standard: { writes: PAIRS, loads: [1, 1] },
   strict: { writes: PAIRS, loads: [1, 1] },
   'write-through': { writes: PAIRS, loads: [1, 1] },
-  near: { writes: [['A', 'both']], loads: [1] },
+  near: { writes: [['A'], ['both']], loads: [1] },
 }
 
 /** With `--all`. */
@@ -38,7 +38,13 @@ export const LARGE: Record<Mode, Bounds> = {
   standard: { writes: PAIRS, loads: [2, 1] },
   strict: { writes: PAIRS, loads: [2, 1] },
   'write-through': { writes: PAIRS, loads: [2, 1] },
-  near: { writes: PAIRS, loads: [1] },
+  near: {
+    writes: [
+      ['A', 'A'],
+      ['A', 'both'],
+    ],
+    loads: [1],
+  },
 }
 
 /** Faults that have something to hit: an intent that ends too early needs an intent, or a hold. */

@@ -19,6 +19,10 @@ export const ROW_NAMES = ['A', 'B'] as const
 export const KEY_NAMES = ['A', 'B', '@rows', '@any'] as const
 export const TARGET_NAMES = ['A', 'B', 'the result'] as const
 
+export function isRow(key: Key): key is Row {
+  return key === A || key === B
+}
+
 /** A write of row A, of row B, or of both without their names (`updateMany`). */
 export type WriteKind = 'A' | 'B' | 'both'
 export type Mode = 'standard' | 'strict' | 'write-through' | 'near'
