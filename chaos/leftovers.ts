@@ -47,22 +47,23 @@ export async function compare(stage: Stage, { models = MODELS, hashed = [FIRST] 
   const db = base.$extends(
     createExtension<PrismaClient>({ redis, models, prefix: stage.prefix, deadlineMs: 10_000, includeKeys: true }),
   )
-  /** The key of the entry that answered. */
-  let hit: string | undefined
+  const seen = { key: '', hit: false }
   db.$cache.on(event => {
-    if (event.type === 'hit') hit = buckets.bare(event.key ?? '')
+    if (event.type === 'hit') seen.hit = true
+    if (event.type === 'hit' || event.type === 'miss') seen.key = buckets.bare(event.key ?? '')
   })
   const stale: Compared['stale'][number][] = []
   let served = 0
+  /** Answers the key that it was looked for at. */
   const ask = async ({ key, ask: query }: Question, redisKey?: string) => {
-    hit = undefined
+    seen.hit = false
     const cached = await query(db as unknown as PrismaClient)
-    if (hit === undefined) return undefined
+    if (!seen.hit) return seen.key
     served++
     const real = await query(stage.plain)
-    const same = isDeepStrictEqual(cached, real)
-    if (!same) stale.push({ redisKey: redisKey ?? hit, key, cached: JSON.stringify(cached), now: JSON.stringify(real) })
-    return hit
+    if (isDeepStrictEqual(cached, real)) return seen.key
+    stale.push({ redisKey: redisKey ?? seen.key, key, cached: JSON.stringify(cached), now: JSON.stringify(real) })
+    return seen.key
   }
   try {
     const keys = (await Promise.all(mastersOf(redis).map(node => node.keys(`${stage.prefix}*`)))).flat()
@@ -81,7 +82,7 @@ export async function compare(stage: Stage, { models = MODELS, hashed = [FIRST] 
       if (questions.length === 0) unasked.add(name)
       for (const question of questions) await ask(question, name)
     }
-    for (const question of hashed) unasked.delete((await ask(question)) ?? '')
+    for (const question of hashed) unasked.delete(await ask(question))
     return { entries, served, unasked: [...unasked], stale }
   } finally {
     await db.$cache.close()

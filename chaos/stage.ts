@@ -109,10 +109,12 @@ export class Stage {
     this.#part = part
     for (let number = 0; number < count; number++) {
       const [redis, postgres] = await Promise.all([startProxy(this.redis.url), startProxy(this.databaseUrl)])
-      const slot = { number, redis, postgres } as Slot
-      this.slots.push(slot)
-      slot.process = await this.#start(slot, 0, seed + number)
+      this.slots.push({ number, redis, postgres } as Slot)
     }
+    const started = this.slots.map(async slot => {
+      slot.process = await this.#start(slot, 0, seed + slot.number)
+    })
+    await Promise.all(started)
   }
 
   /** For processes that start from now on. */
