@@ -5,6 +5,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { PrismaClient } from '../generated/prisma/client.js'
 import { createExtension } from '../src/extension.js'
 import type { CacheAsideOptions } from '../src/options.js'
+import { Store } from '../src/redis/store.js'
 import { Buckets } from '../src/wire/buckets.js'
 import type { Key } from './history.js'
 import { clientOf, mastersOf } from './place.js'
@@ -38,6 +39,11 @@ interface Run {
   readonly hashed?: readonly Question[]
 }
 
+/** What it loads is not stored: it would be compared as an entry of the run. */
+class OnlyLooks extends Store {
+  override fill(): void {}
+}
+
 export async function compare(stage: Stage, { models = MODELS, hashed = [FIRST] }: Run = {}): Promise<Compared> {
   const redis = clientOf(stage.address)
   redis.on('error', () => {})
@@ -45,7 +51,10 @@ export async function compare(stage: Stage, { models = MODELS, hashed = [FIRST] 
   await untilReady(redis)
   const base = new PrismaClient({ adapter: new PrismaPg({ connectionString: stage.databaseUrl }) })
   const db = base.$extends(
-    createExtension<PrismaClient>({ redis, models, prefix: stage.prefix, deadlineMs: 10_000, includeKeys: true }),
+    createExtension<PrismaClient>(
+      { redis, models, prefix: stage.prefix, deadlineMs: 10_000, includeKeys: true },
+      { Store: OnlyLooks },
+    ),
   )
   const seen = { key: '', hit: false }
   db.$cache.on(event => {

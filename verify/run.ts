@@ -79,13 +79,15 @@ async function runMode(mode: ModeName, plan: Plan & { readonly faults: readonly 
     await stage.cast(processes, seed, { writes, without, mode, ground: NOTHING })
     const lists = await warmUp(stage, writes)
     const rounds: Round[] = []
-    do {
+    for (let isEnough = false; !isEnough; ) {
       for (const fault of faults) {
+        isEnough = rounds.length >= faults.length && performance.now() > until
+        if (isEnough) break
         rounds.push(
           await playRound({ stage, random, mode, fault, writes, seconds: each, serial: rounds.length, lists }),
         )
       }
-    } while (performance.now() < until)
+    }
     return rounds
   } finally {
     await stage.close()
