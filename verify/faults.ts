@@ -33,14 +33,18 @@ interface Scene {
   readonly ground: Ground
 }
 
-/** The process commits a write of one of the rows, and is gone before its `DEL` is sent. Another one takes its place. */
-export async function killWriter({ stage, random, ground }: Scene): Promise<void> {
+/**
+ * A process commits a write of one of the rows, and is gone before its `DEL` is sent.
+ *
+ * @returns starts another one in its place
+ */
+export async function killWriter({ stage, random, ground }: Scene): Promise<() => Promise<void>> {
   const slot = random.pick(stage.slots)
   const { child, tell } = slot.process
   const gone = once(child, 'exit')
   tell({ type: 'die', ground })
   await gone
-  await stage.replace(slot, random.below(2 ** 31))
+  return () => stage.replace(slot, random.below(2 ** 31))
 }
 
 /** Causes the fault again and again, until the time is over and it has been undone. */
@@ -53,7 +57,8 @@ export async function inject(fault: FaultName, scene: Scene, seconds: number): P
   if (fault === KILLED) {
     while (performance.now() < until) {
       await sleep(scene.random.between(200, 800))
-      await killWriter(scene)
+      const revive = await killWriter(scene)
+      await revive()
     }
     return
   }

@@ -18,7 +18,7 @@ import { MODELS, MODES, type ModeName } from './modes.js'
 const LOOPS = 4
 const THINK_MS = 12
 /** Looks until an entry is there that its death leaves behind. */
-const MOST_LOOKS = 20
+const MOST_LOOKS = 100
 
 const orders = JSON.parse(process.env['CHAOS'] as string) as Orders
 const mode = MODES[orders.mode as ModeName]
@@ -110,10 +110,12 @@ function listOf(authorId: number): Read {
 async function rest(): Promise<void> {
   const { posts, authors } = await stop()
   for (let i = 0; i < 300 && !operations.isSettled; i++) await sleep(50)
+  // Later it may doubt Redis again for a moment, on a machine that stalls.
+  const settled = operations.isSettled
   await sleep(mode.staleMs)
   for (const { id } of posts) await operations.read(byKey(id))
   for (const author of authors) await operations.read(listOf(author))
-  say({ type: 'resting', settled: operations.isSettled })
+  say({ type: 'resting', settled })
 }
 
 /** A write of a row that is in the cache. All else in this process has come to an end. */

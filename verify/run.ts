@@ -117,10 +117,12 @@ async function playRound({ stage, random, mode, fault, writes, seconds, serial, 
   await inject(fault, scene, seconds)
   red.push(...(await rest(stage)))
   // Once more where all others rest, so that nobody writes the row again.
-  if (fault === KILLED) await killWriter(scene)
+  const revive = fault === KILLED ? await killWriter(scene) : undefined
   // A statement may still be running that its process has given up.
   if (fault.startsWith('database')) await sleep(STATEMENT_TIMEOUT_MS)
   const compared = await look()
+  // Not before: while another process starts, what is stale may expire.
+  await revive?.()
   let after: Compared | undefined
   if (compared.stale.length > 0) {
     play(stage, ground, 0)
