@@ -2,6 +2,7 @@
  * Judges the histories. A read that starts after a write whose invalidation was acknowledged returns that write or a newer
  * one, or, with a near cache, what was so `staleMs` before; in the process of the writer, acknowledged or not. Nothing is read that was never written or never committed.
  */
+import { Floors } from './floors.js'
 import type { Key, Line, Value } from './history.js'
 import { NEVER_COMMITTED } from './workload.js'
 
@@ -51,42 +52,6 @@ export interface Verdict {
   readonly acknowledgedAt: ReadonlyMap<Key, number>
   /** In µs: of hits, of other reads through the cache, and of reads without it. */
   readonly latencies: Readonly<Record<'hit' | 'miss' | 'plain', readonly number[]>>
-}
-
-/** The largest version that was there by a time. */
-class Floor {
-  readonly #marks: { at: number; version: number }[] = []
-  #sorted = false
-
-  add(at: number, version: number): void {
-    this.#marks.push({ at, version })
-  }
-
-  by(time: number): number {
-    if (!this.#sorted) {
-      this.#marks.sort((a, b) => a.at - b.at)
-      let highest = 0
-      for (const mark of this.#marks) highest = mark.version = Math.max(mark.version, highest)
-      this.#sorted = true
-    }
-    let [low, high] = [0, this.#marks.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#marks[middle] as { at: number }).at < time) low = middle + 1
-      else high = middle
-    }
-    return this.#marks[low - 1]?.version ?? 0
-  }
-}
-
-class Floors {
-  readonly #floors = new Map<string, Floor>()
-
-  of(name: string): Floor {
-    let floor = this.#floors.get(name)
-    if (floor === undefined) this.#floors.set(name, (floor = new Floor()))
-    return floor
-  }
 }
 
 interface State {

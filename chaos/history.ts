@@ -2,7 +2,7 @@
  * What happened, as each process wrote it down before and after every operation: one JSON array per line, written at once,
  * so that it survives the SIGKILL of its process. Times are of the machine's one monotonic clock, in µs.
  */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs'
 
 /** `counter:<id>`: a row that everybody increments. `tag:<id>`, `post:<id>`: a row that one process creates, changes, deletes. */
 export type Key = string
@@ -20,6 +20,10 @@ export type Line =
   | ['error', from: number, at: number, kind: string, what: string, op: number, queuedAt: number]
   /** The process trusts Redis, and owes it nothing. */
   | ['trust', at: number]
+  /** The invalidation of a write: from the answer to its COMMIT until Redis has acknowledged its `DEL`. */
+  | ['invalidated', op: number, from: number, at: number]
+  /** The write is committed, its `DEL` is not sent: the process kills itself now. */
+  | ['dies', op: number, at: number]
 
 export function now(): number {
   return Math.round(Number(process.hrtime.bigint()) / 1000)
@@ -49,4 +53,11 @@ export function readHistory(path: string): Line[] {
     .split('\n')
     .filter(Boolean)
     .map(line => JSON.parse(line) as Line)
+}
+
+/** The same, and the process goes on with an empty file. It must not be writing now. */
+export function takeHistory(path: string): Line[] {
+  const lines = readHistory(path)
+  truncateSync(path)
+  return lines
 }

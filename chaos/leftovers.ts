@@ -4,6 +4,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { PrismaClient } from '../generated/prisma/client.js'
 import { createExtension } from '../src/extension.js'
+import type { CacheAsideOptions } from '../src/options.js'
+import { Store } from '../src/redis/store.js'
 import { Buckets } from '../src/wire/buckets.js'
 import type { Key } from './history.js'
 import { clientOf, mastersOf } from './place.js'
@@ -25,51 +27,72 @@ export interface Compared {
   }[]
 }
 
-interface Question {
+export interface Question {
   readonly key: Key
   readonly ask: (db: PrismaClient) => Promise<unknown>
 }
 
-export async function compare(stage: Stage): Promise<Compared> {
+/** What this run caches and asks besides. */
+interface Run {
+  readonly models?: CacheAsideOptions<PrismaClient>['models']
+  /** Queries whose keys have only a hash in them, so that they are not known from the key. */
+  readonly hashed?: readonly Question[]
+}
+
+/** What it loads is not stored: it would be compared as an entry of the run. */
+class OnlyLooks extends Store {
+  override fill(): void {}
+}
+
+export async function compare(stage: Stage, { models = MODELS, hashed = [FIRST] }: Run = {}): Promise<Compared> {
   const redis = clientOf(stage.address)
   redis.on('error', () => {})
   const buckets = new Buckets(stage.prefix, redis.isCluster)
   await untilReady(redis)
   const base = new PrismaClient({ adapter: new PrismaPg({ connectionString: stage.databaseUrl }) })
   const db = base.$extends(
-    createExtension<PrismaClient>({ redis, models: MODELS, prefix: stage.prefix, deadlineMs: 10_000 }),
+    createExtension<PrismaClient>(
+      { redis, models, prefix: stage.prefix, deadlineMs: 10_000, includeKeys: true },
+      { Store: OnlyLooks },
+    ),
   )
-  let hit = false
+  const seen = { key: '', hit: false }
   db.$cache.on(event => {
-    if (event.type === 'hit') hit = true
+    if (event.type === 'hit') seen.hit = true
+    if (event.type === 'hit' || event.type === 'miss') seen.key = buckets.bare(event.key ?? '')
   })
+  const stale: Compared['stale'][number][] = []
+  let served = 0
+  /** Answers the key that it was looked for at. */
+  const ask = async ({ key, ask: query }: Question, redisKey?: string) => {
+    seen.hit = false
+    const cached = await query(db as unknown as PrismaClient)
+    if (!seen.hit) return seen.key
+    served++
+    const real = await query(stage.plain)
+    if (isDeepStrictEqual(cached, real)) return seen.key
+    stale.push({ redisKey: redisKey ?? seen.key, key, cached: JSON.stringify(cached), now: JSON.stringify(real) })
+    return seen.key
+  }
   try {
     const keys = (await Promise.all(mastersOf(redis).map(node => node.keys(`${stage.prefix}*`)))).flat()
     // What they hide is served again in a moment, when all writes of unknown outcome have long come to an end.
     for (const hold of keys.filter(key => key.endsWith('@hold'))) await redis.del(hold)
     const bytes = new Map<string, number>()
     for (const key of keys) bytes.set(key, await redis.strlen(key))
-    const stale: Compared['stale'][number][] = []
-    const unasked: string[] = []
-    let [entries, served] = [0, 0]
+    const unasked = new Set<string>()
+    let entries = 0
     for (const key of keys) {
       const name = buckets.bare(key)
       // Epochs, and tokens of loads and tags, say nothing of rows.
       if (name.includes('@') || (bytes.get(key) ?? 0) <= TOKEN_BYTES) continue
       entries++
       const questions = questionsOf(decodeURIComponent(name))
-      if (questions.length === 0) unasked.push(name)
-      for (const question of questions) {
-        hit = false
-        const cached = await question.ask(db as unknown as PrismaClient)
-        if (!hit) continue
-        served++
-        const real = await question.ask(stage.plain)
-        if (isDeepStrictEqual(cached, real)) continue
-        stale.push({ redisKey: name, key: question.key, cached: JSON.stringify(cached), now: JSON.stringify(real) })
-      }
+      if (questions.length === 0) unasked.add(name)
+      for (const question of questions) await ask(question, name)
     }
-    return { entries, served, unasked, stale }
+    for (const question of hashed) unasked.delete(await ask(question))
+    return { entries, served, unasked: [...unasked], stale }
   } finally {
     await db.$cache.close()
     await base.$disconnect()
@@ -80,6 +103,9 @@ export async function compare(stage: Stage): Promise<Compared> {
 async function untilReady(redis: ReturnType<typeof clientOf>): Promise<void> {
   if (redis.status !== 'ready') await once(redis, 'ready')
 }
+
+/** The first query of each process. */
+const FIRST: Question = { key: postKey(1), ask: async db => db.post.findFirst() }
 
 /** An entry that is only a token: no row, no list. */
 const TOKEN_BYTES = 20
@@ -100,8 +126,6 @@ function questionsOf(name: string): Question[] {
       },
     ]
   }
-  // The first query of each process.
-  if (name.startsWith('Post?')) return [{ key: postKey(1), ask: async db => db.post.findFirst() }]
   const question = questionOf(name)
   return question === undefined ? [] : [question]
 }

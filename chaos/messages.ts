@@ -17,6 +17,8 @@ export interface Orders {
   /** How many of the operations on shared rows are writes, as a fraction. */
   readonly writes: number
   readonly without: Guard | undefined
+  /** How the cache is set up: `verify/modes.ts`. Chaos mixes them. */
+  readonly mode?: string | undefined
 }
 
 export type ToProcess =
@@ -25,6 +27,12 @@ export type ToProcess =
   /** Registers of the others. */
   | { type: 'registers'; keys: readonly Key[] }
   | { type: 'finish' }
+  /** Of `verify/`: read and write these rows from now on. */
+  | { type: 'play'; ground: Ground; writes: number }
+  /** Stop, wait until Redis is trusted and owed nothing, read each row once more. */
+  | { type: 'rest' }
+  /** Write one of these rows, and die between its COMMIT and its `DEL`. */
+  | { type: 'die'; ground: Ground }
 
 export type FromProcess =
   | { type: 'ready' }
@@ -32,6 +40,7 @@ export type FromProcess =
   /** This process writes this register from now on, or gives it up: what state it is in is not known. */
   | { type: 'register'; key: Key }
   | { type: 'finished'; left: Leftovers; bytes: number }
+  | { type: 'resting'; settled: boolean }
 
 export interface Leftovers {
   /** Whether it trusts Redis again, with nothing owed, now that all faults are over. */

@@ -1,6 +1,5 @@
 /** One process of the application: runs operations side by side and writes down what came of them. */
 import { liveTimers } from './timers.js' // first: it counts what the others start
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PrismaPg } from '@prisma/adapter-pg'
@@ -8,19 +7,11 @@ import { PrismaClient } from '../generated/prisma/client.js'
 import { HOLD_MS, MODELS, nearOf } from './settings.js'
 import { createExtension } from '../src/extension.js'
 import { Random } from '../test/support/random.js'
-import { type Key, now, Recorder } from './history.js'
+import { type Key, Recorder } from './history.js'
 import type { FromProcess, Leftovers, Orders, ToProcess } from './messages.js'
+import { Operations } from './operations.js'
 import { clientOf, mastersOf, type Settings } from './place.js'
-import {
-  type Read,
-  type Register,
-  postRegister,
-  readOf,
-  readOfRegister,
-  tagRegister,
-  type Write,
-  writeOf,
-} from './workload.js'
+import { type Read, type Register, postRegister, readOf, readOfRegister, tagRegister, writeOf } from './workload.js'
 import { WITHOUT } from './without.js'
 
 const LOOPS = 4
@@ -44,14 +35,8 @@ const orders = JSON.parse(process.env['CHAOS'] as string) as Orders
 const { slot, incarnation, ground } = orders
 const random = new Random(orders.seed)
 const recorder = new Recorder(orders.history)
+const operations = new Operations(recorder)
 const say = (message: FromProcess) => process.send?.(message)
-
-/** What the cache said while an operation ran. */
-interface Said {
-  hit: boolean
-  queuedAt: number
-}
-const saying = new AsyncLocalStorage<Said>()
 
 const redis = clientOf(orders.redis, REDIS_SETTINGS[slot % REDIS_SETTINGS.length])
 redis.on('error', () => {})
@@ -69,19 +54,11 @@ const db = base.$extends(
 type Db = Parameters<typeof readOf>[0]
 const client = db as unknown as Db
 
-const here = { trusted: false, stopped: false, running: 0 }
-db.$cache.on(event => {
-  const said = saying.getStore()
-  if (event.type === 'hit' && said) said.hit = true
-  if (event.type === 'invalidate' && event.outcome === 'queued' && said) said.queuedAt ||= now()
-  if (event.type !== 'redis') return
-  here.trusted = event.usable
-  if (here.trusted && db.$cache.stats().pendingInvalidations === 0) recorder.write(['trust', now()])
-})
+operations.listen(db.$cache)
+const here = { stopped: false, running: 0 }
 
 // ---- operations
 
-let lastOp = 0
 let paused: Promise<void> | undefined
 const known = new Map<Key, string>()
 let others: readonly Key[] = []
@@ -93,45 +70,13 @@ function newRegister(make: (db: Db, id: number) => Register): Register {
   return register
 }
 
-async function read({ kind, run }: Read): Promise<void> {
-  const from = now()
-  const said: Said = { hit: false, queuedAt: 0 }
-  try {
-    const found = await saying.run(said, run)
-    const at = now()
-    for (const [key, value, asked] of found) {
-      recorder.write(['read', from, at, kind, key, value, said.hit, asked])
-      if (typeof value === 'string') known.set(key, value)
-    }
-  } catch (error) {
-    recorder.write(['error', from, now(), kind, whatOf(error), 0, 0])
-  }
-}
-
-/** Answers whether it has resolved. */
-async function write({ kind, keys, run }: Write, state?: { number: number; value: string | null }): Promise<boolean> {
-  const op = ++lastOp
-  const from = now()
-  const said: Said = { hit: false, queuedAt: 0 }
-  recorder.write(state === undefined ? ['begin', op, from, keys] : ['begin', op, from, keys, state.number, state.value])
-  try {
-    const versions = await saying.run(said, run)
-    recorder.write(['end', op, now(), said.queuedAt, versions])
-    return true
-  } catch (error) {
-    recorder.write(['error', from, now(), kind, whatOf(error), op, said.queuedAt])
-    return false
-  }
-}
-
-function whatOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const { code } = error as { code?: string }
-  return `${error.name} ${code ?? ''} ${error.message.trim().split('\n').at(-1)}`.slice(0, 200)
+async function read(what: Read): Promise<void> {
+  const answer = await operations.read(what)
+  for (const [key, value] of answer?.found ?? []) if (typeof value === 'string') known.set(key, value)
 }
 
 async function operate(): Promise<void> {
-  if (random.chance(orders.writes)) await write(writeOf(client, ground, random))
+  if (random.chance(orders.writes)) await operations.write(writeOf(client, ground, random))
   else if (random.chance(0.3) && others.length > 0) {
     await read(readOfRegister(client, random.pick(others), known, random))
   } else await read(readOf(client, ground, random))
@@ -157,7 +102,8 @@ async function keepRegister({ make, restMs }: (typeof REGISTERS)[number]): Promi
     const state = { number, value: value as string | null }
     const { key } = register
     const made = number
-    const resolved = await write({ kind, keys: [key], run: async () => (await run(), [[key, made] as const]) }, state)
+    const result = async () => (await run(), [[key, made] as const])
+    const resolved = await operations.write({ kind, keys: [key], run: result }, state)
     if (resolved && number < 200) return
     register = newRegister(make)
     number = 0
@@ -198,12 +144,12 @@ async function finish(): Promise<void> {
   here.stopped = true
   await Promise.all(loops)
   // All faults are over: a process that does not get well by itself within this time never will.
-  for (let i = 0; i < 300 && !(here.trusted && db.$cache.stats().pendingInvalidations === 0); i++) await sleep(100)
+  for (let i = 0; i < 300 && !operations.isSettled; i++) await sleep(100)
   for (let i = 0; i < 20 && queued() > 0; i++) await sleep(50)
   const { hits, misses, pendingInvalidations } = db.$cache.stats()
   const queuedCommands = queued()
   const bytes = await heapInUse()
-  const { trusted } = here // closing ends it
+  const { trusted } = operations // closing ends it
   await db.$cache.close()
   await base.$disconnect()
   const ended = once(redis, 'end')

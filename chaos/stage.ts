@@ -38,10 +38,13 @@ export interface Incarnation {
   killedAt: number | undefined
   heap: () => Promise<number>
   finish: () => Promise<{ left: Leftovers; bytes: number }>
+  tell: (message: ToProcess) => void
+  /** Sends a message, and waits for this answer. */
+  ask: <T extends FromProcess['type']>(message: ToProcess, type: T) => Promise<Extract<FromProcess, { type: T }>>
 }
 
 /** What is the same for all processes of a run. */
-export type Part = Pick<Orders, 'writes' | 'without'>
+export type Part = Pick<Orders, 'writes' | 'without' | 'mode'> & Partial<Pick<Orders, 'ground'>>
 
 export class Stage {
   #part: Part = { writes: 0, without: undefined }
@@ -61,14 +64,16 @@ export class Stage {
     readonly ground: Ground,
     readonly folder: string,
     readonly place: Place | undefined,
+    private readonly script: string,
     private readonly dropped: () => Promise<void>,
   ) {}
 
   /**
    * @param adminUrl - a Postgres that may belong to others: only a database of its own is touched
    * @param on - where the keys are; on several servers, the Redis of the stage is not used
+   * @param script - what each process runs
    */
-  static async open(adminUrl: string, on: PlaceName): Promise<Stage> {
+  static async open(adminUrl: string, on: PlaceName, script = SCRIPT): Promise<Stage> {
     const name = `cache_aside_chaos_${randomBytes(4).toString('hex')}`
     const [redis, url, place] = await Promise.all([startRedis(), createDatabase(adminUrl, name), openPlace(on)])
     await applyMigrations(url)
@@ -90,6 +95,7 @@ export class Stage {
       await populate(plain),
       folder,
       place,
+      script,
       () => dropDatabase(adminUrl, name),
     )
   }
@@ -103,10 +109,17 @@ export class Stage {
     this.#part = part
     for (let number = 0; number < count; number++) {
       const [redis, postgres] = await Promise.all([startProxy(this.redis.url), startProxy(this.databaseUrl)])
-      const slot = { number, redis, postgres } as Slot
-      this.slots.push(slot)
-      slot.process = await this.#start(slot, 0, seed + number)
+      this.slots.push({ number, redis, postgres } as Slot)
     }
+    const started = this.slots.map(async slot => {
+      slot.process = await this.#start(slot, 0, seed + slot.number)
+    })
+    await Promise.all(started)
+  }
+
+  /** For processes that start from now on. */
+  change(part: Partial<Part>): void {
+    this.#part = { ...this.#part, ...part }
   }
 
   /** SIGKILL, and another process in its place. */
@@ -135,7 +148,7 @@ export class Stage {
       ground: this.ground,
       ...this.#part,
     }
-    const child = fork(SCRIPT, {
+    const child = fork(this.script, {
       cwd: ROOT,
       execArgv: ['--import', 'tsx', '--expose-gc'],
       env: { ...process.env, NODE_OPTIONS: '', CHAOS: JSON.stringify(orders) },
@@ -144,11 +157,11 @@ export class Stage {
       new Promise<Extract<FromProcess, { type: T }>>((resolve, reject) => {
         const listen = (message: FromProcess) => {
           if (message.type !== type) return
-          child.off('message', listen)
+          child.off('message', listen).off('exit', fail)
           resolve(message as Extract<FromProcess, { type: T }>)
         }
-        child.on('message', listen)
-        child.once('exit', code => reject(new Error(`process ${name} ended with ${code}`)))
+        const fail = (code: number | null) => reject(new Error(`process ${name} ended with ${code}`))
+        child.on('message', listen).once('exit', fail)
       })
     child.on('message', (message: FromProcess) => {
       if (message.type === 'register') this.#register(slot.number, message.key)
@@ -156,7 +169,7 @@ export class Stage {
     const ask = async <T extends FromProcess['type']>(message: ToProcess, type: T) => {
       if (!child.connected) throw new Error(`process ${name} is gone`)
       const answer = heard(type)
-      child.send(message, () => {})
+      made.tell(message)
       return answer
     }
     const made: Incarnation = {
@@ -166,6 +179,8 @@ export class Stage {
       killedAt: undefined,
       heap: async () => (await ask({ type: 'heap' }, 'heap')).bytes,
       finish: () => ask({ type: 'finish' }, 'finished'),
+      ask,
+      tell: message => child.connected && child.send(message, () => {}),
     }
     this.incarnations.push(made)
     const late = setTimeout(() => child.kill('SIGKILL'), START_WITHIN_MS)
@@ -213,24 +228,30 @@ export class Stage {
 
 /** Authors with posts, and a COMMIT that takes its time now and then, so that faults can hit it. */
 async function populate(plain: PrismaClient): Promise<Ground> {
-  const authors: number[] = []
-  const posts: { id: number; authorId: number; slug: string }[] = []
-  for (let i = 1; i <= 8; i++) {
-    const author = await plain.user.create({
-      data: {
-        email: `author-${i}@x.org`,
-        posts: { create: [1, 2, 3].map(n => ({ title: `${i}-${n}`, slug: `p-${n}`, published: true })) },
-      },
-      include: { posts: true },
-    })
-    authors.push(author.id)
-    for (const { id, slug } of author.posts) posts.push({ id, authorId: author.id, slug: slug as string })
-  }
+  const ground = await addAuthors(plain, [1, 2, 3, 4, 5, 6, 7, 8])
   await plain.$executeRaw`
     CREATE FUNCTION slow_commit() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_sleep(0.04); RETURN NULL; END $$`
   await plain.$executeRaw`
     CREATE CONSTRAINT TRIGGER slow_commit AFTER UPDATE ON "Post" DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.views % 5 = 0) EXECUTE FUNCTION slow_commit()`
+  return ground
+}
+
+/** Authors with three posts each. */
+export async function addAuthors(plain: PrismaClient, names: readonly (number | string)[]): Promise<Ground> {
+  const authors: number[] = []
+  const posts: { id: number; authorId: number; slug: string }[] = []
+  for (const name of names) {
+    const author = await plain.user.create({
+      data: {
+        email: `author-${name}@x.org`,
+        posts: { create: [1, 2, 3].map(n => ({ title: `${name}-${n}`, slug: `p-${n}`, published: true })) },
+      },
+      include: { posts: true },
+    })
+    authors.push(author.id)
+    for (const { id, slug } of author.posts) posts.push({ id, authorId: author.id, slug: slug as string })
+  }
   return { authors, posts }
 }

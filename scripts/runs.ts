@@ -31,7 +31,8 @@ export function stampOf(): Stamp {
 function commit(): string {
   const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim()
   try {
-    const changed = git('status', '--porcelain', '--untracked-files=no', '--', 'src', 'test', 'bench', 'chaos') !== ''
+    const changed =
+      git('status', '--porcelain', '--untracked-files=no', '--', 'src', 'test', 'bench', 'chaos', 'verify') !== ''
     return `${git('rev-parse', '--short', 'HEAD')}${changed ? '+' : ''}`
   } catch {
     return 'unknown'

@@ -25,7 +25,7 @@ describe('a link', () => {
   })
 
   it('in CONTRIBUTING, and a path that stands there as code, leads to a file that is there', () => {
-    const paths = [...read('CONTRIBUTING.md').matchAll(/`((?:src|test|docs|bench|chaos|prisma)\/[\w./-]*)`/g)]
+    const paths = [...read('CONTRIBUTING.md').matchAll(/`((?:src|test|docs|bench|chaos|verify|prisma)\/[\w./-]*)`/g)]
     expect(paths.length).toBeGreaterThan(30)
     expect(paths.map(([, path]) => path as string).filter(path => !exists(path))).toEqual([])
   })

@@ -1,0 +1,23 @@
+/** A store that knows the moment between COMMIT and `DEL`: it measures it, and can end the process there. */
+import type { Store } from '../src/redis/store.js'
+import type { Invalidation } from '../src/wire/keys.js'
+
+export interface Moment {
+  /** The answer to COMMIT is there, the `DEL` is not sent. */
+  readonly begins: () => void
+  /** Redis has acknowledged the `DEL`. */
+  readonly ends: () => void
+}
+
+/** @param moment - of the write that runs where it is called */
+export function dyingStore(Base: typeof Store, moment: () => Moment): typeof Store {
+  return class DyingStore extends Base {
+    override async invalidate(invalidation: Invalidation): Promise<'done' | 'queued'> {
+      const { begins, ends } = moment()
+      begins()
+      const outcome = await super.invalidate(invalidation)
+      if (outcome === 'done') ends()
+      return outcome
+    }
+  }
+}
