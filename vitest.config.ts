@@ -29,6 +29,7 @@ const LONGEST = [
   'fuzz/versions',
   'fuzz/schemas',
   'promises/sentinel',
+  'verify/verify',
   'promises/versions',
   'promises/names',
   'mutation/mutation',
