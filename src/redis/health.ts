@@ -217,6 +217,11 @@ export class Health {
     this.#schedule()
   }
 
+  /** Redis has acknowledged an invalidation. */
+  acknowledged(): void {
+    this.#server.acknowledged(this.#connects)
+  }
+
   /** Queues what Redis did not acknowledge: it is replayed before this process uses the cache again. */
   queue(holds: readonly string[], keys: readonly string[]): void {
     if (this.#connection.ready) this.#hanging = true
@@ -329,7 +334,7 @@ export class Health {
   /** Checks which server it is and which processes share the keys, replays the journal, and checks whether the server is known. */
   async #recoverOnce(): Promise<boolean> {
     this.#connection.rememberServer()
-    const identity = await this.#server.identify(this.#connects)
+    const identity = await this.#server.identify(this.#connects, () => this.#connects)
     if (identity === undefined || !(await this.#check())) return false
     // Redis answers: invalidations go out at once from here on, or the journal would grow while it is replayed.
     this.#hanging = false

@@ -26,6 +26,10 @@ export class ServerCheck {
   #obstacle: ErrorCode | undefined
   #message: string | undefined
   #usedAt: number | undefined
+  /** The connect whose server is `#last`. */
+  #identifiedAt: number | undefined
+  /** A connect whose server has acknowledged an invalidation before it was identified. */
+  #unidentified: number | undefined
 
   constructor(connection: Connection, options: ServerCheckOptions) {
     this.#connection = connection
@@ -37,8 +41,9 @@ export class ServerCheck {
    * Undefined: Redis did not answer, or it can't be used.
    *
    * @param connects - changes with each connect
+   * @param now - how many there are by now
    */
-  async identify(connects: number): Promise<string | undefined> {
+  async identify(connects: number, now: () => number): Promise<string | undefined> {
     const { otherDatabase } = this.#connection
     if (otherDatabase !== undefined) {
       const message =
@@ -66,7 +71,21 @@ export class ServerCheck {
     if (server.timeMs !== undefined) this.#options.serverClock.learn(server.timeMs, askedAt)
     this.#isAnother ||= this.#last !== undefined && this.#last !== identity
     this.#last = identity
+    // What it has said may have come over a later connection.
+    if (connects === now()) {
+      this.#isAnother ||= this.#unidentified !== undefined && this.#unidentified !== connects
+      this.#identifiedAt = connects
+      this.#unidentified = undefined
+    }
     return identity
+  }
+
+  /**
+   * The server at the other end has acknowledged an invalidation. Where it has not been identified, and the client is with the server
+   * from before again by the time that one is: that one has not seen the invalidation.
+   */
+  acknowledged(connects: number): void {
+    if (connects !== this.#identifiedAt) this.#unidentified = connects
   }
 
   /**

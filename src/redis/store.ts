@@ -307,7 +307,8 @@ export class Store {
     const isDone = isDeleted && isHeld
     // What was read meanwhile may be from before.
     drop()
-    if (!isDone) this.#health.queue(holds, keys)
+    if (isDone) this.#health.acknowledged()
+    else this.#health.queue(holds, keys)
     return isDone
   }
 }

@@ -175,6 +175,17 @@ const sharing: readonly Guard[] = [
   },
 ]
 
+const elsewhere: readonly Guard[] = [
+  {
+    name: 'invalidations that an unknown server acknowledged',
+    without: 'a client that was with another server for a moment leaves stale rows on its own',
+    file: 'redis/server-check.ts',
+    find: 'if (connects !== this.#identifiedAt) this.#unidentified = connects',
+    instead: '',
+    tests: ['promises/another-redis.test.ts'],
+  },
+]
+
 const NEAR = 'promises/near.test.ts'
 const near: readonly Guard[] = [
   {
@@ -586,6 +597,7 @@ const front: readonly Guard[] = [
 export const GUARDS: readonly Guard[] = [
   ...loads,
   ...sharing,
+  ...elsewhere,
   ...near,
   ...writes,
   ...redis,

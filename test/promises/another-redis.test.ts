@@ -2,10 +2,13 @@
  * A Redis that is not the one we knew: restored, failed over, demoted, full, loading, locked, older. Each ends in the
  * database's answer and an event; none in an exception or a stale row.
  */
+import { once } from 'node:events'
 import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { Connection } from '../../src/redis/connection.js'
+import { Health } from '../../src/redis/health.js'
 import { useProxy, useRedis } from '../support/hooks.js'
 import { startProxy } from '../support/proxy.js'
 import { type RedisServer, startRedis } from '../support/servers.js'
@@ -429,5 +432,52 @@ describe('Redis of another version', () => {
     await inUse(cached, id)
     expect(await nameOf(cached, id)).toBe('v3')
     await cached.end()
+  })
+})
+
+describe('an invalidation that a server acknowledges before it is known which one it is', () => {
+  /** A client that is with another server for a moment, and back before `INFO` has told; answers what another process reads then. */
+  async function elsewhere(NoticedBy = Health) {
+    const other = await startRedis()
+    onTestFinished(() => other.stop())
+    let told = Promise.resolve()
+    class LateInfo extends Connection {
+      override async server(ms: number) {
+        await told
+        return super.server(ms)
+      }
+    }
+    const redis = new Redis(server.url, { retryStrategy: () => 20 })
+    const cached = world.process({ ...deadlines, redis }, { parts: { Connection: LateInfo, Health: NoticedBy } })
+    const reader = processOn()
+    const id = await newUser(world)
+    for (const one of [cached, reader]) await inUse(one, id)
+    const goTo = async (url: string) => {
+      redis.options.port = Number(new URL(url).port)
+      const ready = once(redis, 'ready')
+      redis.disconnect(true)
+      await ready
+    }
+    let tell = () => {}
+    told = new Promise(resolve => (tell = resolve))
+    await goTo(other.url)
+    await rename(cached, id, 'v1')
+    expect(cached.prisma.$cache.stats().pendingInvalidations).toBe(0)
+    const back = nextTrust(cached)
+    await goTo(server.url)
+    tell()
+    await back
+    return nameOf(reader, id)
+  }
+
+  it('is made up for on the server that has not seen it', async () => {
+    expect(await elsewhere()).toBe('v1')
+  })
+
+  it('(where that is not noticed, the row stays stale there)', async () => {
+    class Unaware extends Health {
+      override acknowledged() {}
+    }
+    expect(await elsewhere(Unaware)).toBe('v0')
   })
 })
