@@ -116,7 +116,7 @@ async function playRound({ stage, random, mode, fault, writes, seconds, serial, 
   play(stage, ground, writes)
   await inject(fault, scene, seconds)
   red.push(...(await rest(stage)))
-  // Once more where all others rest, so that nobody writes the row again.
+  // Once more where all others rest, so that no process writes the row again.
   const revive = fault === KILLED ? await killWriter(scene) : undefined
   // A statement may still be running that its process has given up.
   if (fault.startsWith('database')) await sleep(STATEMENT_TIMEOUT_MS)
@@ -184,7 +184,7 @@ function keysOf(key: string, { posts }: Ground): string[] {
   return [key]
 }
 
-/** A `DEL` that was never sent, of a row that nobody has written since. */
+/** A `DEL` that was never sent, of a row that was not written since. */
 function causeOf(keys: readonly string[], { owed, boundAt }: Judged): Owed['cause'] | undefined {
   return owed.find(({ key, at }) => keys.includes(key) && (boundAt.get(key) ?? 0) < at)?.cause
 }
@@ -202,7 +202,7 @@ function redOf({
       ? [`${outside.length} answers outside every window, such as ${JSON.stringify(outside[0])}`]
       : []),
     ...(judged.above.length > 0
-      ? [`${judged.above.length} answers that nobody wrote, such as ${judged.above[0]}`]
+      ? [`${judged.above.length} answers that were never written, such as ${judged.above[0]}`]
       : []),
     ...(unexplained.length > 0
       ? [`stale without a cause: ${unexplained.map(({ redisKey }) => redisKey).join(', ')}`]

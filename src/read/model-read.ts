@@ -91,7 +91,7 @@ export function readCached(
   return cacheAside(context, rowReading(context, operation, plan, new RowLoad(context, traits, operation, plan)), look)
 }
 
-/** A hit of the front was due: what ends by then is loaded and filled. It has no answer, because nobody waits for one. */
+/** A hit of the front was due: what ends by then is loaded and filled. It has no answer: no caller waits for one. */
 async function refreshModel(
   context: Context,
   traits: ClientTraits,

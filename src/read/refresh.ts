@@ -33,7 +33,7 @@ interface RefreshContext<Shared> extends ReloadContext<Shared> {
   readonly refreshes: Refreshes
 }
 
-/** Begins a refresh of what a read has found due, if it has, and if nobody else is at it. */
+/** Begins a refresh of what a read has found due, unless another load of it is in progress. */
 export function refreshLater<Found, Tokens, Loaded, Shared>(
   context: RefreshContext<Shared>,
   reading: Reloaded<Found, Tokens, Loaded, Shared>,

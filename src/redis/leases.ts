@@ -5,7 +5,7 @@ import type { Connection } from './connection.js'
 
 /** Longer than a load takes as a rule; after that another process may have it. */
 const LEASE_MS = 10_000
-/** Nobody tries again for so long after a load that has failed. */
+/** No process tries again for so long after a load that has failed. */
 const AFTER_FAILURE_MS = 1_000
 
 interface Place {

@@ -98,7 +98,7 @@ function acquire(next: State, at: number, { scenario }: Turn): void {
   if (!fills) reader.token = reader.stamp = 0
   reader.missed = 0
   reader.step = QUERYING
-  // A load that fills nothing and that nobody shares is a read of the database.
+  // A load that fills nothing and that no reader shares is a read of the database.
   const isShared = next.readers.some(other => other.step === JOINED && other.target === target)
   if (!fills && !isShared && scenario.without !== 'join-before-query') rest(next, at)
 }

@@ -293,7 +293,7 @@ function renameTokens(state: State, scenario: Scenario): void {
   }
   for (const target of TARGETS) {
     const stamp = rename(state.stamps[target])
-    // An entry under an epoch that nobody has is never valid again. Of a row, the token is left.
+    // An entry under an epoch that is gone is never valid again. Of a row, the token is left.
     state.stamps[target] = stamp === DEAD ? 0 : stamp
     if (state.stamps[target] === 0) state.values[target] = 0
   }

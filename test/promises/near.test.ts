@@ -108,7 +108,7 @@ describe('what is kept', () => {
     const only = nearProcess(world, { models: { User: true, Post: { near: true } }, near: undefined })
     const id = await newUser(world)
     const post = await world.plain.post.create({ data: { authorId: id, title: 't', slug: `s${id}` } })
-    const value = ({ cached }: typeof but) => cached.prisma.$cache.getOrSet('of nobody', () => 1)
+    const value = ({ cached }: typeof but) => cached.prisma.$cache.getOrSet('of no model', () => 1)
     for (const near of [but, only]) {
       await near.kept(() => near.cached.prisma.post.findUnique({ where: { id: post.id } }))
       const before = near.answered()
