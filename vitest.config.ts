@@ -85,7 +85,7 @@ export default defineConfig({
         test: {
           ...common,
           name: 'near',
-          include: [...WITH_NEAR.map(name => `test/promises/${name}.test.ts`), 'test/schedules/races.test.ts'],
+          include: [...WITH_NEAR.map(name => `test/promises/${name}.test.ts`), 'test/schedules/*.test.ts'],
           env: { NEAR: 'on' },
         },
       },
