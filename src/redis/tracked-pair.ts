@@ -46,6 +46,10 @@ export class TrackedPair {
   #timer: NodeJS.Timeout | undefined
   #usedAt = performance.now()
   #isLost = false
+  #tellLost!: (isOpen: false) => void
+  readonly #whenLost = new Promise<false>(resolve => {
+    this.#tellLost = resolve
+  })
   /** What had changed before this moment has been told. */
   freshAt = Number.NEGATIVE_INFINITY
   /** Whether it was used since it was asked last. */
@@ -88,6 +92,7 @@ export class TrackedPair {
     if (this.#isLost) return
     this.#isLost = true
     clearTimeout(this.#timer)
+    this.#tellLost(false)
     for (const reader of this.#readers) reader.onLost()
     this.#readers.clear()
     disconnectNow(this.#reading)
@@ -122,8 +127,10 @@ export class TrackedPair {
 
   async #open(): Promise<boolean> {
     try {
-      const isOpen = await within(Promise.all([this.#reading.connect(), this.#telling.connect()]), OPEN_MS)
-      if (isOpen === LATE || this.#isLost) return false
+      // A client that is told to disconnect while it looks for the master does not say so.
+      const connected = Promise.all([this.#reading.connect(), this.#telling.connect()]).then(() => true)
+      const isOpen = await within(Promise.race([connected, this.#whenLost]), OPEN_MS)
+      if (isOpen !== true || this.#isLost) return false
       const id = await this.#telling.client('ID')
       await this.#telling.subscribe('__redis__:invalidate')
       await this.#reading.client('TRACKING', 'ON', 'REDIRECT', id)

@@ -36,6 +36,20 @@ async function behindSentinels(
   }
 }
 
+/** What a process with a near cache says, whose reads are hits. */
+const nearErrors = async (world: World, { sentinels }: Watched): Promise<string[]> => {
+  const redis = new Redis({ sentinels: [...sentinels], name: MASTER })
+  const cached = world.process({ redis, models: { User: true }, near: true })
+  const errors: string[] = []
+  cached.prisma.$cache.on(event => event.type === 'error' && errors.push(`${event.code}: ${event.message}`))
+  const id = await newUser(world)
+  await cachesAgain(cached, id)
+  for (let i = 0; i < 5; i++) await nameOf(cached, id)
+  expect(await isHit(cached, id)).toBe(true)
+  redis.disconnect()
+  return errors
+}
+
 const elected = async ({ masterPort }: Watched, before: number) =>
   expect.poll(masterPort, { timeout: 20_000 }).not.toBe(before)
 
@@ -149,3 +163,11 @@ describe('behind Sentinels', () => {
     expect((await staleAfterResume({ parts: { Connection: Unasked } })).stale).toBeGreaterThan(0)
   }, 90_000)
 })
+
+it('a near cache is not in use behind Sentinels, and says so; reads are hits in Redis', async () => {
+  await behindSentinels(async (world, watched) => {
+    expect(await nearErrors(world, watched)).toEqual([
+      'NEAR_CACHE_OFF: The near cache is not in use, and each read asks Redis: behind Sentinels it is not supported yet.',
+    ])
+  })
+}, 60_000)
