@@ -114,6 +114,8 @@ export class TrackedPair {
       retryStrategy: () => null,
       sentinelRetryStrategy: () => null,
       reconnectOnError: null,
+      // Otherwise a connection that is closed already leaves a timer, for two seconds.
+      disconnectTimeout: 1,
       // It would stay connected to the Sentinels. `Health` knows when there is another master.
       failoverDetector: false,
       commandTimeout: undefined,
