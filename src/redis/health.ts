@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from './connection.js'
 import { patiently } from '../waiting.js'
 import type { Emit } from '../events.js'
+import { Failures } from './failures.js'
 import type { FleetView } from './fleet-view.js'
 import { Journal } from './journal.js'
 import { Refusals } from './refusals.js'
@@ -26,10 +27,6 @@ export interface HealthOptions {
   readonly emit: Emit
 }
 
-/** This many failed round trips within this time stop the use of the cache. They need not be in a row: one node of a Cluster may hang. */
-const FAILURES_TO_SUSPEND = 3
-const FAILURES_WITHIN_MS = 1_000
-
 export class Health {
   readonly #connection: Connection
   readonly #options: HealthOptions
@@ -40,8 +37,7 @@ export class Health {
   #said: boolean | undefined
   #why = 'it has not answered yet'
   #starting: Promise<number> | undefined
-  #failures = 0
-  #firstFailureAt = 0
+  readonly #failures = new Failures()
   readonly #refusals: Refusals
   #connects = 0
   #generation = 0
@@ -59,7 +55,11 @@ export class Health {
     this.#options = options
     const { epochs, deadlineMs, holdMs, fleet, emit } = options
     this.#refusals = new Refusals(emit)
-    this.#server = new ServerCheck(connection, { ...options, onReplica: () => this.#refusal('READONLY') })
+    this.#server = new ServerCheck(connection, {
+      ...options,
+      connects: () => this.#connects,
+      onReplica: () => this.#refusal('READONLY'),
+    })
     this.#journal = new Journal(connection, {
       epochs,
       deadlineMs,
@@ -206,20 +206,16 @@ export class Health {
 
   /** A round trip of a read got no answer in time. */
   failed(): void {
-    const now = performance.now()
-    if (now - this.#firstFailureAt > FAILURES_WITHIN_MS) {
-      this.#firstFailureAt = now
-      this.#failures = 0
-    }
-    if (++this.#failures < FAILURES_TO_SUSPEND) return
+    if (!this.#failures.add()) return
     this.#hanging = true
     this.#suspend('it does not answer in time')
     this.#schedule()
   }
 
-  /** Redis has acknowledged an invalidation. */
-  acknowledged(): void {
-    this.#server.acknowledged(this.#connects)
+  /** Before an invalidation is sent; what it answers is to be called when it was acknowledged. */
+  sending(): () => void {
+    const connects = this.#connects
+    return () => this.#server.acknowledged(connects)
   }
 
   /** Queues what Redis did not acknowledge: it is replayed before this process uses the cache again. */
@@ -326,7 +322,7 @@ export class Health {
   #resume(): void {
     this.#trusted = true
     this.#retry.cancel()
-    this.#failures = 0
+    this.#failures.reset()
     this.#server.used(this.#connects)
     this.#say(true)
   }
@@ -334,16 +330,19 @@ export class Health {
   /** Checks which server it is and which processes share the keys, replays the journal, and checks whether the server is known. */
   async #recoverOnce(): Promise<boolean> {
     this.#connection.rememberServer()
-    const identity = await this.#server.identify(this.#connects, () => this.#connects)
+    const connects = this.#connects
+    const identity = await this.#server.identify(connects)
     if (identity === undefined || !(await this.#check())) return false
     // Redis answers: invalidations go out at once from here on, or the journal would grow while it is replayed.
     this.#hanging = false
+    const isOwed = this.pending > 0
     if (!(await this.#journal.replay())) {
       this.#hanging = true
       return false
     }
+    if (isOwed) this.#server.acknowledged(connects)
     // Last, because a process that can't use the server still has to invalidate what it has written.
-    if (this.#closed || !(await this.#server.isKnown(identity, this.#connects))) return this.#closed
+    if (this.#closed || !(await this.#server.isKnown(identity, connects))) return this.#closed
     this.#renewLater(this.#options.fleet.renewMs)
     return true
   }

@@ -42,8 +42,14 @@ export class KnownServers {
    *
    * @param identity - `''` where the server does not tell
    * @param connects - changes with each connect
+   * @param isSame - whether the client is still connected as it was then
    */
-  async check(identity: string, isAnother: boolean, connects: number): Promise<'known' | 'refused' | 'unanswered'> {
+  async check(
+    identity: string,
+    isAnother: boolean,
+    connects: number,
+    isSame: () => boolean,
+  ): Promise<'known' | 'refused' | 'unanswered'> {
     const { prefix, epochs, deadlineMs } = this.#options
     const key = knownServerKey(prefix, identity, this.#digest)
     const marks = await this.#connection.get([key], deadlineMs)
@@ -58,6 +64,8 @@ export class KnownServers {
     const server = `${identity} ${connects}`
     if (this.#invalidated !== server) {
       if (!(await this.#connection.del(epochs, deadlineMs))) return 'unanswered'
+      // Another server may have acknowledged it. Only this one may be marked.
+      if (!isSame()) return 'unanswered'
       this.#invalidated = server
     }
     // First invalidated, then marked: other processes rely on the mark.

@@ -10,6 +10,8 @@ export interface ServerCheckOptions {
   readonly deadlineMs: number
   /** Learns the time of the server. */
   readonly serverClock: ServerClock
+  /** A number that changes with each connect. */
+  readonly connects: () => number
   readonly onReplica: () => void
   readonly emit: Emit
 }
@@ -28,7 +30,7 @@ export class ServerCheck {
   #usedAt: number | undefined
   /** The connect whose server is `#last`. */
   #identifiedAt: number | undefined
-  /** A connect whose server has acknowledged an invalidation before it was identified. */
+  /** The connect whose server has acknowledged an invalidation before it was identified; NaN: it is not known which, or there were several. */
   #unidentified: number | undefined
 
   constructor(connection: Connection, options: ServerCheckOptions) {
@@ -38,12 +40,11 @@ export class ServerCheck {
   }
 
   /**
-   * Undefined: Redis did not answer, or it can't be used.
+   * Undefined: Redis did not answer, or it can't be used, or the client has connected again meanwhile.
    *
-   * @param connects - changes with each connect
-   * @param now - how many there are by now
+   * @param connects - of the connection that is checked
    */
-  async identify(connects: number, now: () => number): Promise<string | undefined> {
+  async identify(connects: number): Promise<string | undefined> {
     const { otherDatabase } = this.#connection
     if (otherDatabase !== undefined) {
       const message =
@@ -69,32 +70,39 @@ export class ServerCheck {
       return undefined
     }
     if (server.timeMs !== undefined) this.#options.serverClock.learn(server.timeMs, askedAt)
-    this.#isAnother ||= this.#last !== undefined && this.#last !== identity
+    // What was said may have come from the server of a later connection.
+    if (connects !== this.#options.connects()) return undefined
+    const wentElsewhere = this.#unidentified !== undefined && this.#unidentified !== connects
+    this.#isAnother ||= wentElsewhere || (this.#last !== undefined && this.#last !== identity)
     this.#last = identity
-    // What it has said may have come over a later connection.
-    if (connects === now()) {
-      this.#isAnother ||= this.#unidentified !== undefined && this.#unidentified !== connects
-      this.#identifiedAt = connects
-      this.#unidentified = undefined
-    }
+    this.#identifiedAt = connects
+    this.#unidentified = undefined
     return identity
   }
 
   /**
-   * The server at the other end has acknowledged an invalidation. Where it has not been identified, and the client is with the server
-   * from before again by the time that one is: that one has not seen the invalidation.
+   * A server has acknowledged an invalidation. Where that is not the one that was identified, and the client is with that one again
+   * by the time it is asked: it has not seen the invalidation.
+   *
+   * @param sentAt - the connect at which it was sent
    */
-  acknowledged(connects: number): void {
-    if (connects !== this.#identifiedAt) this.#unidentified = connects
+  acknowledged(sentAt: number): void {
+    const isSame = sentAt === this.#options.connects()
+    if (isSame && sentAt === this.#identifiedAt) return
+    const isOnly = isSame && (this.#unidentified ?? sentAt) === sentAt
+    this.#unidentified = isOnly ? sentAt : Number.NaN
   }
 
   /**
    * Whether the server is known now: its epochs were invalidated by the process that met it first, or just now by this one.
    *
-   * @param connects - changes with each connect
+   * @param connects - of the connection that `identity` was said on
    */
   async isKnown(identity: string, connects: number): Promise<boolean> {
-    const outcome = await this.#known.check(identity, this.#isAnother, connects)
+    const isSame = () => connects === this.#options.connects()
+    const outcome = await this.#known.check(identity, this.#isAnother, connects, isSame)
+    // Otherwise what was done may have been done to another server.
+    if (!isSame()) return false
     if (outcome === 'refused') {
       const message =
         `This process can't mark the Redis server as known, as Redis refuses to SET (it is full, or the user may not): ` +

@@ -295,6 +295,7 @@ export class Store {
     const holds = [...batch.holds]
     const until = performance.now() + batch.remainingMs
     const { near } = this.#options
+    const acknowledged = this.#health.sending()
     const drop = () => {
       near?.drop([...holds, ...keys])
       dropInProcess([...holds, ...keys])
@@ -307,7 +308,7 @@ export class Store {
     const isDone = isDeleted && isHeld
     // What was read meanwhile may be from before.
     drop()
-    if (isDone) this.#health.acknowledged()
+    if (isDone) acknowledged()
     else this.#health.queue(holds, keys)
     return isDone
   }

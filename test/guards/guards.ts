@@ -177,10 +177,26 @@ const sharing: readonly Guard[] = [
 
 const elsewhere: readonly Guard[] = [
   {
+    name: 'a replay that an unknown server acknowledged',
+    without: 'the same for what was in the journal',
+    file: 'redis/health.ts',
+    find: 'if (isOwed) this.#server.acknowledged(connects)',
+    instead: '',
+    tests: ['promises/another-redis.test.ts'],
+  },
+  {
+    name: 'the mark of the server that was invalidated',
+    without: 'a server is taken for a known one whose epochs another one has deleted',
+    file: 'redis/known-servers.ts',
+    find: "if (!isSame()) return 'unanswered'",
+    instead: '',
+    tests: ['promises/another-redis.test.ts'],
+  },
+  {
     name: 'invalidations that an unknown server acknowledged',
     without: 'a client that was with another server for a moment leaves stale rows on its own',
     file: 'redis/server-check.ts',
-    find: 'if (connects !== this.#identifiedAt) this.#unidentified = connects',
+    find: 'this.#unidentified = isOnly ? sentAt : Number.NaN',
     instead: '',
     tests: ['promises/another-redis.test.ts'],
   },

@@ -435,11 +435,24 @@ describe('Redis of another version', () => {
   })
 })
 
+/** Has a client connect to another server, or back. */
+async function goTo(redis: Redis, url: string): Promise<void> {
+  redis.options.port = Number(new URL(url).port)
+  const ready = once(redis, 'ready')
+  redis.disconnect(true)
+  await ready
+}
+
+async function anotherServer(): Promise<RedisServer> {
+  const other = await startRedis()
+  onTestFinished(() => other.stop())
+  return other
+}
+
 describe('an invalidation that a server acknowledges before it is known which one it is', () => {
   /** A client that is with another server for a moment, and back before `INFO` has told; answers what another process reads then. */
   async function elsewhere(NoticedBy = Health) {
-    const other = await startRedis()
-    onTestFinished(() => other.stop())
+    const other = await anotherServer()
     let told = Promise.resolve()
     class LateInfo extends Connection {
       override async server(ms: number) {
@@ -452,19 +465,13 @@ describe('an invalidation that a server acknowledges before it is known which on
     const reader = processOn()
     const id = await newUser(world)
     for (const one of [cached, reader]) await inUse(one, id)
-    const goTo = async (url: string) => {
-      redis.options.port = Number(new URL(url).port)
-      const ready = once(redis, 'ready')
-      redis.disconnect(true)
-      await ready
-    }
     let tell = () => {}
     told = new Promise(resolve => (tell = resolve))
-    await goTo(other.url)
+    await goTo(redis, other.url)
     await rename(cached, id, 'v1')
     expect(cached.prisma.$cache.stats().pendingInvalidations).toBe(0)
     const back = nextTrust(cached)
-    await goTo(server.url)
+    await goTo(redis, server.url)
     tell()
     await back
     return nameOf(reader, id)
@@ -476,8 +483,65 @@ describe('an invalidation that a server acknowledges before it is known which on
 
   it('(where that is not noticed, the row stays stale there)', async () => {
     class Unaware extends Health {
-      override acknowledged() {}
+      override sending() {
+        return () => undefined
+      }
     }
     expect(await elsewhere(Unaware)).toBe('v0')
+  })
+
+  it('is made up for, too, where it was queued, and the replay went to the other server', async () => {
+    const other = await anotherServer()
+    const redis = new Redis(server.url, { retryStrategy: () => 20 })
+    const next: ((del: () => Promise<boolean>) => Promise<boolean>)[] = []
+    class Detours extends Connection {
+      override del(...of: Parameters<Connection['del']>) {
+        const del = () => super.del(...of)
+        const detour = next.shift()
+        return detour === undefined ? del() : detour(del)
+      }
+    }
+    const cached = world.process({ ...deadlines, redis }, { parts: { Connection: Detours } })
+    const reader = processOn()
+    const id = await newUser(world)
+    for (const one of [cached, reader]) await inUse(one, id)
+    next.push(async () => false) // not acknowledged: it is queued
+    next.push(async del => {
+      await goTo(redis, other.url)
+      const isDone = await del()
+      await goTo(redis, server.url)
+      return isDone
+    })
+    const back = nextTrust(cached)
+    await rename(cached, id, 'v1')
+    await back
+    expect(next).toEqual([])
+    expect(await nameOf(reader, id)).toBe('v1')
+  })
+
+  it('does not mark a server as known whose epochs another one has deleted', async () => {
+    const other = await anotherServer()
+    const redis = new Redis(server.url, { retryStrategy: () => 20 })
+    const id = await newUser(world)
+    const reader = processOn()
+    await inUse(reader, id)
+    await world.plain.user.update({ where: { id }, data: { name: 'v1' } })
+    // As if no process had met it yet.
+    const marks = await world.redis.keys(`${world.prefix}@seen:*`)
+    await world.redis.del(...marks)
+    let detours = 1
+    class Detour extends Connection {
+      override async del(...of: Parameters<Connection['del']>) {
+        if (detours-- <= 0) return super.del(...of)
+        await goTo(redis, other.url)
+        const isDone = await super.del(...of)
+        await goTo(redis, server.url)
+        return isDone
+      }
+    }
+    const cached = world.process({ ...deadlines, redis }, { parts: { Connection: Detour } })
+    await inUse(cached, id)
+    expect(detours).toBeLessThan(0)
+    expect(await nameOf(reader, id)).toBe('v1')
   })
 })
