@@ -77,9 +77,11 @@ export const BENTO_MEMORY = 'bentocache, memory alone'
 export const NEAR = 'prisma-extension-cache-aside, `near: true`'
 export const BENTO_REDIS = 'bentocache, Redis alone'
 
+const cached = { ttl: '1h', queries: true } as const
+/** What all of ours cache. */
+export const models = { Account: cached, Item: cached, Article: cached, Author: cached, Post: cached }
+
 export async function contenders(base: PrismaClient, redis: Redis, prefix: string): Promise<Contender[]> {
-  const model = { ttl: '1h', queries: true } as const
-  const models = { Account: model, Item: model, Article: model, Author: model, Post: model }
   const own = (name: string, at: string, front: boolean): Contender => {
     const extension = cacheAside({ redis, prefix: `${prefix}${at}:`, deadlineMs: 5000, models, front })
     const prisma = base.$extends(extension) as unknown as Reads

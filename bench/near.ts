@@ -18,6 +18,7 @@ import {
   cacheAside,
   type Contender,
   FLOOR,
+  models,
   NEAR,
   OURS,
   type Reads,
@@ -41,8 +42,6 @@ const OF_ONE = quick ? 100 : 500
 const began = performance.now()
 const stage = await openStage()
 const { base, redis } = stage
-const model = { ttl: '1h', queries: true } as const
-const models = { Account: model, Item: model, Article: model, Author: model, Post: model }
 try {
   const measured: NearMeasured = { hits: await hits(), seen: await seen(), messages: await messages() }
   console.dir(measured, { depth: null })

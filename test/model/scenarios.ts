@@ -108,7 +108,3 @@ const ORDER: readonly Verdict[] = ['never', 'passing', 'yes']
 export function isWorse(one: Verdict, other: Verdict): boolean {
   return ORDER.indexOf(one) > ORDER.indexOf(other)
 }
-
-export function isClean(verdicts: Record<Anomaly, Verdict>): boolean {
-  return ANOMALIES.every(anomaly => verdicts[anomaly] === 'never')
-}

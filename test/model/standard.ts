@@ -5,7 +5,19 @@
 import { del } from './redis.js'
 import { BEGINS, COMMITTED, ENDED, GAVE_UP, HELD, INTENDED, OPEN, ROLLED_BACK } from './state.js'
 import { fault, type Turn } from './turn.js'
-import { commit, crash, end, EPOCHS, keysOf, keyText, mayComeAgain, nameOf, serverSteps, writerOf } from './writers.js'
+import {
+  commit,
+  commits,
+  crash,
+  end,
+  EPOCHS,
+  keysOf,
+  keyText,
+  mayComeAgain,
+  nameOf,
+  serverSteps,
+  writerOf,
+} from './writers.js'
 
 export function standardSteps(turn: Turn): void {
   for (let at = 0; at < turn.state.writers.length; at++) stepsOf(turn, at)
@@ -37,13 +49,7 @@ function stepsOf(turn: Turn, at: number): void {
       },
     )
   } else if (step === BEGINS) {
-    go(
-      () => `${name} commits.`,
-      next => {
-        commit(next, scenario, at)
-        writerOf(next, at).step = COMMITTED
-      },
-    )
+    commits(turn, at)
     fault(
       turn,
       'unknown outcome',

@@ -9,7 +9,7 @@
 import { expire, intend, release, take } from './redis.js'
 import { BEGINS, COMMITTED, DONE, ENDED, INTENDED, KEYS, OPEN, type Row, ROWS, type State } from './state.js'
 import { fault, rowsOf, type Turn } from './turn.js'
-import { commit, crash, end, keysOf, keyText, mayComeAgain, nameOf, serverSteps, writerOf } from './writers.js'
+import { commits, crash, end, keysOf, keyText, mayComeAgain, nameOf, serverSteps, writerOf } from './writers.js'
 
 export function strictSteps(turn: Turn): void {
   for (let at = 0; at < turn.state.writers.length; at++) stepsOf(turn, at)
@@ -35,13 +35,7 @@ function stepsOf(turn: Turn, at: number): void {
       },
     )
   } else if (step === INTENDED) {
-    go(
-      () => `${name} commits.`,
-      next => {
-        commit(next, scenario, at)
-        writerOf(next, at).step = COMMITTED
-      },
-    )
+    commits(turn, at)
     fault(
       turn,
       'unknown outcome',

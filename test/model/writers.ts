@@ -4,6 +4,7 @@ import {
   ANY,
   B,
   BEGINS,
+  COMMITTED,
   DONE,
   ENDED,
   KEY_NAMES,
@@ -49,6 +50,17 @@ export function commit(next: State, scenario: Scenario, at: number): void {
   for (const row of rowsOf(scenario, at)) writer.made[row] = ++next.database[row]
   writer.server = DONE
   writer.isWindowOpen = 1
+}
+
+/** The database has it, and the writer knows. */
+export function commits(turn: Turn, at: number): void {
+  turn.go(
+    () => `${nameOf(turn, at)} commits.`,
+    next => {
+      commit(next, turn.scenario, at)
+      writerOf(next, at).step = COMMITTED
+    },
+  )
 }
 
 /** The caller's promise resolves; `isAcknowledged`: Redis has answered. */

@@ -4,10 +4,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { Overrides } from '../../src/assemble.js'
 import type { CacheEvent } from '../../src/events.js'
 import type { CacheAsideOptions } from '../../src/index.js'
-import { Leases } from '../../src/redis/leases.js'
-import { costOf, type FillOptions } from '../../src/redis/ticket.js'
-import { Store } from '../../src/redis/store.js'
-import { expire, refreshed, timesOf } from '../support/ages.js'
+import { costOf } from '../../src/redis/ticket.js'
+import { expire, NoLeases, refreshed, timesOf, UnguardedFill } from '../support/ages.js'
 import { control } from '../support/control.js'
 import { Gates } from '../support/gates.js'
 import { smallWorld } from '../support/readings.js'
@@ -131,13 +129,6 @@ it('a load counts as 1 % of the TTL at least, and as 50 ms or a tenth of a short
 
 // ---- one load in a fleet
 
-/** Every process that finds an entry due loads it. */
-class NoLeases extends Leases {
-  override async take(): Promise<() => void> {
-    return () => undefined
-  }
-}
-
 /** How many statements three processes send that all find the same row due at once. */
 async function statementsOfFleet(parts: Partial<Overrides>): Promise<number> {
   const begins: (() => void)[] = []
@@ -167,13 +158,6 @@ control('without the lease, others load it too', async () => {
 })
 
 // ---- a write meanwhile
-
-/** Stores whatever was loaded, token or not. */
-class UnguardedFill extends Store {
-  override fill(key: string, entry: Buffer, options: FillOptions): void {
-    super.fill(key, entry, { ...options, guard: 'none' })
-  }
-}
 
 /** A row is refreshed, and written while that load is on its way back. Answers what is read then, and afterwards. */
 async function overtaken(parts: Partial<Overrides>): Promise<unknown[]> {

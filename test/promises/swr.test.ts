@@ -5,10 +5,7 @@ import { promisify } from 'node:util'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Overrides } from '../../src/assemble.js'
 import type { CacheAsideOptions } from '../../src/index.js'
-import { Leases } from '../../src/redis/leases.js'
-import { Store } from '../../src/redis/store.js'
-import type { FillOptions } from '../../src/redis/ticket.js'
-import { expire, refreshed, timesOf } from '../support/ages.js'
+import { expire, NoLeases, refreshed, timesOf, UnguardedFill } from '../support/ages.js'
 import { control } from '../support/control.js'
 import { Gates } from '../support/gates.js'
 import { smallWorld } from '../support/readings.js'
@@ -172,13 +169,6 @@ it('an entry with swr is kept for both, and its epochs for longer', async () => 
 
 // ---- one load
 
-/** Every process that finds an entry past its TTL loads it. */
-class NoLeases extends Leases {
-  override async take(): Promise<() => void> {
-    return () => undefined
-  }
-}
-
 /** Reads a row past its TTL many times in each of three processes; answers how many statements it took. */
 async function statementsOfFleet(parts: Partial<Overrides>): Promise<number> {
   // All loads begin together, when all have read.
@@ -209,13 +199,6 @@ control('without the lease, others load it too', async () => {
 })
 
 // ---- a write meanwhile
-
-/** Stores whatever was loaded, token or not. */
-class UnguardedFill extends Store {
-  override fill(key: string, entry: Buffer, options: FillOptions): void {
-    super.fill(key, entry, { ...options, guard: 'none' })
-  }
-}
 
 /** A row past its TTL is loaded anew, and written while that load is on its way back. Answers what is read afterwards. */
 async function overtaken(parts: Partial<Overrides>): Promise<unknown> {

@@ -1,4 +1,7 @@
 /** Lets time pass for what is stored, without a sleep: entries are given another expiry, by the clock of Redis. */
+import { Leases } from '../../src/redis/leases.js'
+import { Store } from '../../src/redis/store.js'
+import type { FillOptions } from '../../src/redis/ticket.js'
 import { complete, expiryOf, graceOf, hasTimes, loadMsOf } from '../../src/wire/envelope.js'
 import type { CachedProcess, World } from './world.js'
 
@@ -53,4 +56,18 @@ export async function refreshed(process: CachedProcess, count: number): Promise<
     resolve()
   })
   await process.flushed()
+}
+
+/** Every process that finds an entry due loads it. */
+export class NoLeases extends Leases {
+  override async take(): Promise<() => void> {
+    return () => undefined
+  }
+}
+
+/** Stores whatever was loaded, token or not. */
+export class UnguardedFill extends Store {
+  override fill(key: string, entry: Buffer, options: FillOptions): void {
+    super.fill(key, entry, { ...options, guard: 'none' })
+  }
 }
