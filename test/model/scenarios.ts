@@ -1,5 +1,5 @@
 /** What is run: bounds. Whatever is beyond them was not looked at. */
-import { type Anomaly, ANOMALIES } from './questions.js'
+import { ANOMALIES } from './questions.js'
 import { explore, type Outcome, type Search, type Verdict } from './explore.js'
 import { type Fault, FAULTS, type Mode, type Rule, type WriteKind } from './state.js'
 
