@@ -74,11 +74,7 @@ export class NearCaches {
     const cache = new (parts?.NearCache ?? NearCache)(connection, health, {
       mirror: this.#mirror,
       pairOf: to => this.#pairOf(to),
-      node: () => {
-        // Under load, chaos saw a process behind Sentinels that did not come back to Redis with a near cache.
-        if (isBehindSentinels(redis)) throw new Error('behind Sentinels it is not supported yet')
-        return node === undefined ? (redis as Redis) : node.now
-      },
+      node: () => (node === undefined ? (redis as Redis) : node.now),
       mayKeep: hold => exceptions.has(hold) !== byDefault,
       keepsValues: byDefault,
       maxStaleMs,
@@ -122,8 +118,4 @@ export class NearCaches {
     }
     return pair
   }
-}
-
-function isBehindSentinels(redis: Redis | Cluster): boolean {
-  return !redis.isCluster && ((redis as Redis).options.sentinels?.length ?? 0) > 0
 }

@@ -56,6 +56,8 @@ export class Sentinels {
       lazyConnect: true,
       enableReadyCheck: false,
       enableAutoPipelining: false,
+      // The question waits until it is connected, whatever the caller's client does.
+      enableOfflineQueue: true,
       connectTimeout: ms,
       maxRetriesPerRequest: 0,
       retryStrategy: () => null,

@@ -177,6 +177,14 @@ const sharing: readonly Guard[] = [
 
 const elsewhere: readonly Guard[] = [
   {
+    name: 'the question to the Sentinels waits for its connection',
+    without: 'behind Sentinels, a client without an offline queue never comes back from a short hang',
+    file: 'redis/sentinels.ts',
+    find: 'enableOfflineQueue: true,',
+    instead: '',
+    tests: ['promises/sentinel.test.ts'],
+  },
+  {
     name: 'a replay that an unknown server acknowledged',
     without: 'the same for what was in the journal',
     file: 'redis/health.ts',
