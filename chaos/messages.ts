@@ -45,6 +45,8 @@ export type FromProcess =
 export interface Leftovers {
   /** Whether it trusts Redis again, with nothing owed, now that all faults are over. */
   readonly trusted: boolean
+  /** Whether it has served a hit since then. */
+  readonly isBack: boolean
   readonly pendingInvalidations: number
   readonly queuedCommands: number
   /** After everything was closed: the line that started each. */

@@ -145,6 +145,9 @@ async function finish(): Promise<void> {
   await Promise.all(loops)
   // All faults are over: a process that does not get well by itself within this time never will.
   for (let i = 0; i < 300 && !operations.isSettled; i++) await sleep(100)
+  const settledWith = db.$cache.stats().hits
+  const isBack = () => db.$cache.stats().hits > settledWith
+  for (let i = 0; i < 300 && !isBack(); i++) await read(readOf(client, ground, random))
   for (let i = 0; i < 20 && queued() > 0; i++) await sleep(50)
   const { hits, misses, pendingInvalidations } = db.$cache.stats()
   const queuedCommands = queued()
@@ -157,6 +160,7 @@ async function finish(): Promise<void> {
   await ended
   const left: Leftovers = {
     trusted,
+    isBack: isBack(),
     pendingInvalidations,
     queuedCommands,
     // A client of several servers that was told to disconnect waits two seconds for the sockets that it has left.

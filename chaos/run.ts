@@ -162,8 +162,8 @@ function redOf(outcome: Omit<Outcome, 'red'>): string[] {
   if (unexcused.length > 0) red.push(`${unexcused.length} rejected queries:${some(unexcused)}`)
   if (unexplained.length > 0) red.push(`${unexplained.length} stale entries without a cause:${some(unexplained)}`)
   for (const { process, left: rest } of left) {
-    const { trusted, pendingInvalidations, queuedCommands, timers } = rest
-    const clean = trusted && pendingInvalidations === 0 && queuedCommands === 0 && timers.length === 0
+    const { trusted, isBack, pendingInvalidations, queuedCommands, timers } = rest
+    const clean = trusted && isBack && pendingInvalidations === 0 && queuedCommands === 0 && timers.length === 0
     if (!clean) red.push(`process ${process} has left ${JSON.stringify(rest)}`)
   }
   return red

@@ -218,11 +218,6 @@ export class NearCache {
     else this.#filling.set(key, others)
   }
 
-  close(): void {
-    this.#pair?.lose()
-    this.#notBefore = performance.now()
-  }
-
   #may({ holds }: Dependencies): boolean {
     return holds.length === 0 ? this.#options.keepsValues : holds.every(this.#options.mayKeep)
   }
