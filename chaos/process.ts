@@ -140,6 +140,10 @@ const queued = () =>
     return sum + (commandQueue?.length ?? 0) + (offlineQueue?.length ?? 0)
   }, 0)
 
+/** A client of several servers that was told to disconnect waits two seconds for the sockets that it has left. */
+const ownTimers = () =>
+  liveTimers().filter(line => orders.redis.kind === 'single' || !line.includes('Connector.disconnect'))
+
 async function finish(): Promise<void> {
   here.stopped = true
   await Promise.all(loops)
@@ -158,13 +162,14 @@ async function finish(): Promise<void> {
   const ended = once(redis, 'end')
   redis.disconnect()
   await ended
+  // What was sent to a node that has gone is not answered: its deadline ends it.
+  for (let i = 0; i < 60 && ownTimers().length > 0; i++) await sleep(100)
   const left: Leftovers = {
     trusted,
     isBack: isBack(),
     pendingInvalidations,
     queuedCommands,
-    // A client of several servers that was told to disconnect waits two seconds for the sockets that it has left.
-    timers: liveTimers().filter(line => orders.redis.kind === 'single' || !line.includes('Connector.disconnect')),
+    timers: ownTimers(),
     hits,
     misses,
   }

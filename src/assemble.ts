@@ -22,6 +22,7 @@ import { FindUniqueBatches, type hasHooksBehind, transactionOf } from './prisma7
 import { LoadWaits } from './local/load-waits.js'
 import { Probe, type Probed } from './local/probe.js'
 import { Refreshes } from './local/refreshes.js'
+import { Strict } from './local/strict.js'
 import { type AnyHealth, ClusterHealth } from './redis/cluster-health.js'
 import { type AnyStore, ClusterStore } from './redis/cluster-store.js'
 import { Connection } from './redis/connection.js'
@@ -151,6 +152,7 @@ export function createContext(
     store,
     health,
     near,
+    strict: Strict.of(config, overrides.holdMs ?? HOLD_MS, events.emit),
     database,
     access: new (overrides.Access ?? Access)(catalog, database),
     fleet,
@@ -302,10 +304,12 @@ function feedOf(
 }
 
 /** As configured, and every other model as by `true`; all with their results. No write says when a view changes that is not configured. */
-function policiesOfAll({ models }: Schema, { policies, ttlMs }: ContextConfig): Map<string, Policy> {
+function policiesOfAll({ models }: Schema, { policies, ttlMs, strictByDefault }: ContextConfig): Map<string, Policy> {
+  const byDefault = { strict: strictByDefault, writeThrough: false }
   const all = new Map<string, Policy>()
   for (const { name, view, scalars } of models.values()) {
-    const policy = policies.get(name) ?? (view || scalars.length === 0 ? undefined : policyOf(name, true, ttlMs))
+    const policy =
+      policies.get(name) ?? (view || scalars.length === 0 ? undefined : policyOf(name, true, ttlMs, byDefault))
     if (policy !== undefined) all.set(name, { ...policy, queriesTtlMs: policy.queriesTtlMs ?? policy.ttlMs })
   }
   return all

@@ -12,7 +12,16 @@ import {
 } from './check-values.js'
 import { shown } from './errors.js'
 import type { Logger } from './log.js'
-import type { CacheAsideOptions, Config, NearConfig, Policy, PrefixOf, ProbeConfig, QueryConfig } from './options.js'
+import type {
+  CacheAsideOptions,
+  Config,
+  NearConfig,
+  Policy,
+  PrefixOf,
+  ProbeConfig,
+  QueryConfig,
+  StrictConfig,
+} from './options.js'
 
 const KNOWN = [
   'redis',
@@ -30,6 +39,9 @@ const KNOWN = [
   'probe',
   'waitForLoadMs',
   'near',
+  'consistency',
+  'onIntentFailure',
+  'writeThrough',
 ]
 const KNOWN_OF_MODEL = [
   'ttl',
@@ -45,6 +57,8 @@ const KNOWN_OF_MODEL = [
   'refreshAhead',
   'swr',
   'staleIfError',
+  'consistency',
+  'writeThrough',
 ]
 const DEFAULT_TTL = 3600
 const DEFAULT_NEGATIVE_TTL = 5
@@ -61,7 +75,10 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
   refuseUnknown(options, KNOWN, 'option')
   const ttlMs = duration('ttl', options.ttl ?? DEFAULT_TTL)
   const enabled = checkBoolean('enabled', options.enabled ?? true)
-  const policies = checkModels(options.models, ttlMs)
+  const near = options.near ?? false
+  const strict = checkStrict('', options, STANDARD)
+  const policies = checkModels(options.models, ttlMs, strict)
+  refuseNearInStrictMode(near !== false, strict, policies)
   return {
     redis: checkRedis(options.redis, enabled),
     ttlMs,
@@ -82,7 +99,9 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
       options.waitForLoadMs === undefined
         ? undefined
         : checkRange('waitForLoadMs', options.waitForLoadMs, 0, 60_000, 'milliseconds'),
-    near: checkNear(options.near ?? false, policies),
+    near: checkNear(near, policies),
+    strictByDefault: strict.strict,
+    rejectsWithoutIntent: checkOnIntentFailure(options.onIntentFailure, strict, policies),
     deadlineMs: checkRange('deadlineMs', options.deadlineMs ?? 50, 1, 60_000, 'milliseconds'),
     invalidationDeadlineMs: checkRange(
       'invalidationDeadlineMs',
@@ -94,20 +113,21 @@ export function checkOptions(options: CacheAsideOptions<never>): Config {
   }
 }
 
-function checkModels(models: unknown, ttlMs: number): Map<string, Policy> {
+function checkModels(models: unknown, ttlMs: number, strict: StrictConfig): Map<string, Policy> {
   if (!isPlainObject(models)) {
     throw wrong(`models must be an object of model names, got ${shown(models)}. Write models: { User: '5m' }.`)
   }
-  return new Map(Object.entries(models).map(([name, value]) => [name, policyOf(name, value, ttlMs)]))
+  return new Map(Object.entries(models).map(([name, value]) => [name, policyOf(name, value, ttlMs, strict)]))
 }
 
 /** How a model is cached, by what the option `models` says of it. */
-export function policyOf(name: string, value: unknown, defaultTtlMs: number): Policy {
+export function policyOf(name: string, value: unknown, defaultTtlMs: number, byDefault: StrictConfig): Policy {
   const given = value === true ? {} : isPlainObject(value) ? value : { ttl: value }
   if (value === undefined) {
     throw wrong(`models.${name} must be true, a TTL or an object of options, got undefined.`)
   }
   refuseUnknown(given, KNOWN_OF_MODEL, `option of models.${name}`)
+  const strict = checkStrict(`models.${name}.`, given, byDefault)
   const ttlMs = 'ttl' in given && given.ttl !== undefined ? duration(`models.${name}.ttl`, given.ttl) : defaultTtlMs
   return {
     ttlMs,
@@ -124,9 +144,67 @@ export function policyOf(name: string, value: unknown, defaultTtlMs: number): Po
     maxBytes: checkRange(`models.${name}.maxBytes`, given.maxBytes ?? 1_048_576, 1, 512 * 1_048_576, 'bytes'),
     jitter: checkRange(`models.${name}.jitter`, given.jitter ?? 0.1, 0, 1, 'the TTL, as a fraction'),
     maxStaleMs: given.externalWrites === undefined ? undefined : checkExternal(name, given.externalWrites),
-    near: given.near === undefined ? undefined : checkBoolean(`models.${name}.near`, given.near),
+    near: checkNearOf(name, given.near, strict),
+    ...strict,
     ...checkAges(`models.${name}.`, given),
   }
+}
+
+export const STANDARD: StrictConfig = { strict: false, writeThrough: false }
+
+interface Strictness {
+  readonly consistency?: unknown
+  readonly writeThrough?: unknown
+}
+
+/** @param of - what the names of the options stand behind */
+function checkStrict(of: string, { consistency, writeThrough }: Strictness, byDefault: StrictConfig): StrictConfig {
+  if (consistency !== undefined && consistency !== 'standard' && consistency !== 'strict') {
+    throw wrong(`${of}consistency must be 'standard' or 'strict', got ${shown(consistency)}.`)
+  }
+  const strict = consistency === undefined ? byDefault.strict : consistency === 'strict'
+  const given = writeThrough === undefined ? undefined : checkBoolean(`${of}writeThrough`, writeThrough)
+  if (given === true && !strict) {
+    throw wrong(
+      `${of}writeThrough needs strict mode, which keeps older rows from being stored. Set ${of}consistency: 'strict'.`,
+    )
+  }
+  return { strict, writeThrough: strict && (given ?? byDefault.writeThrough) }
+}
+
+function checkOnIntentFailure(value: unknown, byDefault: StrictConfig, policies: ReadonlyMap<string, Policy>): boolean {
+  if (value === undefined) return false
+  if (value !== 'proceed' && value !== 'reject') {
+    throw wrong(`onIntentFailure must be 'proceed' or 'reject', got ${shown(value)}.`)
+  }
+  if (!byDefault.strict && ![...policies.values()].some(({ strict }) => strict)) {
+    throw wrong(`onIntentFailure is about strict mode, and no model is in it. Set consistency: 'strict', or remove it.`)
+  }
+  return value === 'reject'
+}
+
+/** What is kept in a process may be older than a write of another one. */
+function checkNearOf(name: string, value: unknown, { strict }: StrictConfig): boolean | undefined {
+  const near = value === undefined ? undefined : checkBoolean(`models.${name}.near`, value)
+  if (near === true && strict) {
+    throw wrong(
+      `models.${name} can't be strict and near: what a process keeps may be older than a write of another process. ` +
+        `Remove near, or set consistency: 'standard' for ${name}.`,
+    )
+  }
+  return strict ? false : near
+}
+
+function refuseNearInStrictMode(
+  isNear: boolean,
+  { strict }: StrictConfig,
+  policies: ReadonlyMap<string, Policy>,
+): void {
+  if (!isNear || !strict || [...policies.values()].some(policy => !policy.strict)) return
+  throw wrong(
+    `consistency: 'strict' and near don't go together: what a process keeps may be older than a write of another process. ` +
+      `Remove near, or set consistency: 'standard' for the models that are kept.`,
+  )
 }
 
 /** Undefined: nothing is kept in this process. */

@@ -17,6 +17,7 @@ import type { Probe } from './local/probe.js'
 import type { Refreshes } from './local/refreshes.js'
 import type { Access } from './source/access.js'
 import type { Database } from './source/database.js'
+import type { Strict } from './local/strict.js'
 import type { Buckets } from './wire/buckets.js'
 
 export interface Context {
@@ -42,6 +43,8 @@ export interface Context {
   readonly refreshes: Refreshes
   /** From 0 to 1; tests decide it. */
   readonly random: () => number
+  /** Undefined: no model is in strict mode. */
+  readonly strict: Strict | undefined
   // ---- the source of the rows, and who else caches them
   readonly database: Database
   readonly access: Access

@@ -18,6 +18,8 @@ export type CacheAsideErrorCode =
   | 'UNSUPPORTED_CLIENT'
   /** A call of `$cache` that makes no sense. */
   | 'INVALID_CALL'
+  /** A write in strict mode was not run, because Redis has not acknowledged its intent and `onIntentFailure` is `'reject'`. */
+  | 'INTENT_REFUSED'
 
 /** A value as an error message shows it: short, and never a whole object. */
 export function shown(value: unknown): string {

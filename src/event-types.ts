@@ -92,6 +92,8 @@ export type ErrorCode =
   | 'OTHER_DATABASE'
   /** Redis refuses what the near cache needs: each read asks Redis. */
   | 'NEAR_CACHE_OFF'
+  /** Redis has not acknowledged the intent of a write in strict mode: the write goes on as in standard mode, or is refused. */
+  | 'INTENT_FAILED'
   /** More invalidations wait for Redis than the journal holds: all entries are invalidated instead. */
   | 'JOURNAL_OVERFLOW'
   /** Arguments of a form that this version does not know: a read went to the database, a write invalidated everything. */

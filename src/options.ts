@@ -6,6 +6,8 @@ import type { FieldName, ModelName } from './types.js'
 /** A number is seconds; a string carries its unit: `'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'1d'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
+export type Consistency = 'standard' | 'strict'
+
 export interface ModelOptions<Client = unknown, Model = string> {
   /** How long a row is stored. Default: the top-level `ttl`. */
   ttl?: Duration | undefined
@@ -39,8 +41,12 @@ export interface ModelOptions<Client = unknown, Model = string> {
    * @example externalWrites: { maxStaleMs: 5_000 }
    */
   externalWrites?: { maxStaleMs: number } | undefined
-  /** Whether entries of the model are kept in the near cache. Default: by the top-level `near`. */
+  /** Whether entries of the model are kept in the near cache. Default: by the top-level `near`; not in strict mode. */
   near?: boolean | undefined
+  /** See the top-level `consistency`, which is the default. */
+  consistency?: Consistency | undefined
+  /** See the top-level `writeThrough`, which is the default. */
+  writeThrough?: boolean | undefined
   /** An entry lives shorter than its TTL by a random part of up to this fraction, from 0 to 1. Default: 0.1. */
   jitter?: number | undefined
   /**
@@ -177,6 +183,31 @@ interface CommonOptions<Client> {
   /** Longest time in ms that a query waits for Redis, over all its round trips. From 1 to 60000. Default: 50. */
   deadlineMs?: number | undefined
   /**
+   * `'standard'`: a write invalidates after its commit. In the milliseconds between the two, other processes may still read the old row from
+   * the cache, and if the writer dies there, until the TTL. `'strict'`: before the commit, the write puts an intent into Redis, at each
+   * key that it will make stale; until it is invalidated, all processes read these keys from the database. So neither of the two
+   * happens, and reads never go back in time. That takes one more round trip per write: `EVAL`, before it; the invalidation is an
+   * `EVAL` in place of the `DEL`. Set it in every process that writes the model. Also by model. Default: `'standard'`. Source: "Scaling
+   * Memcache at Facebook" (NSDI 2013, §4.3) puts such marks on keys whose writes are on their way.
+   *
+   * @example models: { Account: { ttl: '5m', consistency: 'strict' } }
+   */
+  consistency?: Consistency | undefined
+  /**
+   * In strict mode, what happens when Redis does not acknowledge the intent of a write within `invalidationDeadlineMs`. `'proceed'`: the
+   * write goes on as in standard mode, and an `error` event with the code `INTENT_FAILED` says so, once. `'reject'`: it is refused
+   * before it reaches the database (of an interactive transaction: before COMMIT), with a `CacheAsideError` of the code
+   * `INTENT_REFUSED`. Default: `'proceed'`.
+   */
+  onIntentFailure?: 'proceed' | 'reject' | undefined
+  /**
+   * In strict mode: the row that `create`, `update` or `upsert` returns is stored when the write is invalidated, so that the next read of it
+   * is a hit. Not where the result is not the whole row, as it is in the database after the statement: with `select` or `omit`, in a
+   * transaction, with extensions that change results, on a table with `AFTER` triggers; nor while another write to the row is in progress. Then the row
+   * is invalidated. Also by model. Default: `false`.
+   */
+  writeThrough?: boolean | undefined
+  /**
    * Longest time in ms that a write waits for Redis to acknowledge its invalidation. From 1 to 60000. Default: 500. After
    * that the write resolves, and the invalidation is queued in the journal of this process.
    */
@@ -224,6 +255,8 @@ export interface Policy {
   readonly maxStaleMs: number | undefined
   /** Whether entries are kept in the near cache; undefined: as by default. */
   readonly near: boolean | undefined
+  readonly strict: boolean
+  readonly writeThrough: boolean
   /** The `beta` of XFetch; 0: off. */
   readonly refreshAhead: number
   readonly swrMs: number
@@ -242,6 +275,12 @@ export interface NearConfig {
 export interface ProbeConfig {
   readonly rate: number
   readonly perSecond: number
+}
+
+/** What models have where nothing else is said of them. */
+export interface StrictConfig {
+  readonly strict: boolean
+  readonly writeThrough: boolean
 }
 
 export type PrefixOf = (source: { database: string; schema: string }) => string
@@ -265,6 +304,9 @@ export interface Config {
   readonly probe: ProbeConfig | undefined
   /** Undefined: nothing is kept in this process. */
   readonly near: NearConfig | undefined
+  /** Of models of which nothing is said. */
+  readonly strictByDefault: boolean
+  readonly rejectsWithoutIntent: boolean
   readonly deadlineMs: number
   readonly invalidationDeadlineMs: number
 }

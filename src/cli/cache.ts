@@ -1,6 +1,6 @@
 /** The cache as the command line sees it: a Redis, the schema, and what the processes under the prefix have told of themselves. */
 import { Cluster, Redis } from 'ioredis'
-import { policyOf } from '../check-options.js'
+import { policyOf, STANDARD } from '../check-options.js'
 import { readFleet, type StoredFleet } from '../fleet/stored.js'
 import { ownVersion, type OwnVersion } from '../fleet/versions.js'
 import type { Settings } from '../fleet/settings.js'
@@ -115,7 +115,7 @@ function policiesOf({ models }: Schema, settings: Settings | undefined): Map<str
   const policies = new Map<string, Policy>()
   for (const { name, view, scalars } of models.values()) {
     if (scalars.length === 0) continue
-    const policy = policyOf(name, view ? { dependsOn: [] } : true, DEFAULT_TTL_MS)
+    const policy = policyOf(name, view ? { dependsOn: [] } : true, DEFAULT_TTL_MS, STANDARD)
     policies.set(name, { ...policy, queriesTtlMs: policy.ttlMs, ...settings?.models.get(name) })
   }
   return policies

@@ -214,6 +214,11 @@ export class Fleet implements FleetView {
     return new Bypass(`another version of the application writes ${name} and may not know of this one yet`)
   }
 
+  /** Whether reads of these models may use what is stored. */
+  isOpen(models: readonly string[]): boolean {
+    return this.#foreign === undefined && !models.some(name => this.#closed.has(name))
+  }
+
   /** The keys that the other versions believe to be stale after such a write. */
   alsoStale(write: WriteTrace): readonly string[] {
     if (this.#everythingIsStale) return this.#options.epochs

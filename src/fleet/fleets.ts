@@ -4,7 +4,7 @@ import type { ReadPlan } from '../plan/read.js'
 import type { Fleet } from './fleet.js'
 
 /** What reads and writes use of a fleet. */
-export interface AnyFleet extends Pick<Fleet, 'others' | 'check' | 'touch'> {
+export interface AnyFleet extends Pick<Fleet, 'others' | 'check' | 'isOpen' | 'touch'> {
   alsoStale(write: WriteTrace, bucket: number): readonly string[]
 }
 
@@ -24,6 +24,10 @@ export class Fleets implements AnyFleet {
     let checked = plan
     for (const fleet of this.#fleets) checked = fleet.check(checked)
     return checked
+  }
+
+  isOpen(models: readonly string[]): boolean {
+    return this.#fleets.every(fleet => fleet.isOpen(models))
   }
 
   alsoStale(write: WriteTrace, bucket: number): readonly string[] {

@@ -175,9 +175,30 @@ export class Effects implements WriteTrace {
     return { holds: [], keys }
   }
 
+  /** What strict mode says before the write: the same keys, and the holds of all models that they are of. */
+  intent(): Invalidation {
+    return { holds: this.#models().map(model => model.keys.hold), keys: this.invalidation().keys }
+  }
+
+  /** Whether nothing but rows of this model is written. */
+  isOnlyOf(model: CatalogModel): boolean {
+    return this.#changed.size === 1 && this.#changed.has(model) && this.#links.size === 0 && !this.#deleted.has(model)
+  }
+
+  /** The key of the only row of the model, if it has a name and no other row of the model is written. */
+  onlyRowOf(model: CatalogModel): string | undefined {
+    const ids = this.#rows.get(model)
+    const [id] = ids ?? []
+    return id === undefined || ids?.size !== 1 || this.#unnamed.has(model) ? undefined : model.keys.row(id)
+  }
+
+  #models(): CatalogModel[] {
+    return [...new Set([...this.#changed, ...[...this.#links.values()].flat()])]
+  }
+
   /** The same for a write of unknown outcome, which may be committed later: an unnamed write, with a hold on each model. */
   invalidationOfUnknownOutcome(): Invalidation {
-    const models = [...new Set([...this.#changed, ...[...this.#links.values()].flat()])]
+    const models = this.#models()
     const { keys } = this.invalidation()
     return {
       holds: models.map(model => model.keys.hold),

@@ -2,16 +2,19 @@
 import type { Command } from './command.js'
 import type { Reply } from './connection.js'
 import type { EpochMemory } from './epoch-memory.js'
+import type { Release } from './intents.js'
 import { FILL } from './scripts.js'
 import type { FillOptions } from './ticket.js'
 import { guardOf, hasToken, newToken, type Token } from '../wire/envelope.js'
+import { type Held, heldBy, isHeld, isHeldEpoch } from '../wire/intents.js'
 import type { Dependencies } from '../wire/keys.js'
 
 /** What is stored in Redis about an entry and what it depends on. */
 export interface Snapshot {
   readonly entry: Buffer | null
-  /** In the order of the dependencies' epochs. */
+  /** In the order of the dependencies' epochs. Null: it is not there, or a writer is about to delete it. */
   readonly epochs: readonly (Token | null)[]
+  /** Whether a write that is not committed yet, or of unknown outcome, keeps the entry from being read and filled. */
   readonly held: boolean
 }
 
@@ -37,6 +40,7 @@ class WithDeadline {
 
 /** A look-up that waits for its answer, and where in the replies the answer is. */
 interface Waiting {
+  readonly key: string
   readonly entry: number
   readonly at: Found
   readonly answer: (snapshot: Snapshot | undefined) => void
@@ -44,30 +48,51 @@ interface Waiting {
 
 /** Where dependencies are in the replies, and what they are once the replies are there: the same for all look-ups of a model. */
 interface Found {
+  readonly dependsOn: Dependencies
   readonly epochs: readonly number[]
+  /** Among the holds. */
   readonly holds: readonly number[]
-  snapshot: Pick<Snapshot, 'epochs' | 'held'> | undefined
+  seen: SeenDependencies | undefined
+}
+
+interface SeenDependencies {
+  readonly epochs: readonly (Token | null)[]
+  readonly held: Held | undefined
 }
 
 export class LookUpBatch extends WithDeadline {
-  readonly keys: string[] = []
-  readonly #positions = new Map<string, number>()
+  readonly #entries = new Positions()
+  readonly #holds = new Positions()
   readonly #dependencies = new Map<Dependencies, Found>()
   readonly #waiting: Waiting[] = []
+  #keys: string[] | undefined
   #tokenKey: string | undefined
 
   mayTakeToken(key: string): void {
     this.#tokenKey = key
   }
 
-  /** The key of the only look-up, whose token may be taken at once. It is the last of the keys. */
+  /**
+   * Holds come last. Where the keys are read in several commands, a writer in strict mode may come in between: it takes away what was
+   * read before, or its hold is read.
+   */
+  get keys(): string[] {
+    return (this.#keys ??= [...this.#entries.keys, ...this.#holds.keys])
+  }
+
+  /** The key of the only look-up, whose token may be taken at once. */
   get onlyKey(): string | undefined {
     return this.#waiting.length === 1 ? this.#tokenKey : undefined
   }
 
+  /** Where the entry of the only look-up is in the replies. */
+  get onlyEntry(): number {
+    return this.#waiting[0]?.entry ?? 0
+  }
+
   lookUp<T>(key: string, dependsOn: Dependencies, read: (snapshot: Snapshot | undefined) => T): Promise<T> {
     const found = this.#found(dependsOn)
-    const entry = this.#add(key)
+    const entry = this.#entries.of(key)
     return new Promise((resolve, reject) => {
       const answer = (snapshot: Snapshot | undefined) => {
         try {
@@ -76,7 +101,7 @@ export class LookUpBatch extends WithDeadline {
           reject(error)
         }
       }
-      this.#waiting.push({ entry, at: found, answer })
+      this.#waiting.push({ key, entry, at: found, answer })
     })
   }
 
@@ -98,18 +123,19 @@ export class LookUpBatch extends WithDeadline {
             reject(error)
           }
         }
-        this.#waiting.push({ entry: this.#add(key), at, answer })
+        this.#waiting.push({ key, entry: this.#entries.of(key), at, answer })
       }
     })
   }
 
   /** What each of the keys is, and where in the replies. */
   *parts(): Generator<{ readonly key: string; readonly kind: 'entry' | 'epoch' | 'hold'; readonly at: number }> {
-    const part = (kind: 'entry' | 'epoch' | 'hold', at: number) => ({ kind, at, key: this.keys[at] as string })
+    const { keys } = this
+    const part = (kind: 'entry' | 'epoch' | 'hold', at: number) => ({ kind, at, key: keys[at] as string })
     for (const { entry } of this.#waiting) yield part('entry', entry)
     for (const { epochs, holds } of this.#dependencies.values()) {
       for (const at of epochs) yield part('epoch', at)
-      for (const at of holds) yield part('hold', at)
+      for (const at of holds) yield part('hold', this.#entries.keys.length + at)
     }
   }
 
@@ -120,42 +146,55 @@ export class LookUpBatch extends WithDeadline {
   answer(replies: readonly (Buffer | null)[] | undefined, memory?: EpochMemory): void {
     if (replies !== undefined && memory !== undefined) {
       for (const [dependsOn, found] of this.#dependencies) {
-        found.snapshot = snapshotIn(replies, found)
-        if (!found.snapshot.held) memory.saw(dependsOn, found.snapshot.epochs)
+        found.seen = this.#seenIn(replies, found)
+        if (found.seen.held === undefined) memory.saw(dependsOn, found.seen.epochs)
       }
     }
-    for (const { entry, at, answer } of this.#waiting) {
+    for (const { key, entry, at, answer } of this.#waiting) {
       if (replies === undefined) answer(undefined)
       else {
-        at.snapshot ??= snapshotIn(replies, at)
-        answer({ entry: replies[entry] ?? null, epochs: at.snapshot.epochs, held: at.snapshot.held })
+        at.seen ??= this.#seenIn(replies, at)
+        const { epochs, held } = at.seen
+        answer({
+          entry: replies[entry] ?? null,
+          epochs,
+          held: held !== undefined && isHeld(held, key, at.dependsOn.epochs),
+        })
       }
     }
   }
 
-  #add(key: string): number {
-    const known = this.#positions.get(key)
-    if (known !== undefined) return known
-    const position = this.keys.push(key) - 1
-    this.#positions.set(key, position)
-    return position
+  #seenIn(replies: readonly (Buffer | null)[], { dependsOn, epochs: at, holds }: Found): SeenDependencies {
+    const from = this.#entries.keys.length
+    const epochs = at.map(position => replies[position] ?? null)
+    if (holds.every(position => replies[from + position] === null)) return { epochs, held: undefined }
+    const held = heldBy(holds.map(position => replies[from + position] ?? null))
+    return { epochs: epochs.map((epoch, i) => (isHeldEpoch(held, dependsOn.epochs[i] as string) ? null : epoch)), held }
   }
 
   #found(dependsOn: Dependencies): Found {
     let found = this.#dependencies.get(dependsOn)
     if (found === undefined) {
-      const [epochs, holds] = [dependsOn.epochs, dependsOn.holds].map(keys => keys.map(key => this.#add(key)))
-      found = { epochs: epochs as number[], holds: holds as number[], snapshot: undefined }
+      const epochs = dependsOn.epochs.map(key => this.#entries.of(key))
+      const holds = dependsOn.holds.map(key => this.#holds.of(key))
+      found = { dependsOn, epochs, holds, seen: undefined }
       this.#dependencies.set(dependsOn, found)
     }
     return found
   }
 }
 
-function snapshotIn(replies: readonly (Buffer | null)[], { epochs, holds }: Found): Pick<Snapshot, 'epochs' | 'held'> {
-  return {
-    epochs: epochs.map(position => replies[position] ?? null),
-    held: holds.some(position => replies[position] !== null),
+/** Keys, each once. */
+class Positions {
+  readonly keys: string[] = []
+  readonly #positions = new Map<string, number>()
+
+  of(key: string): number {
+    const known = this.#positions.get(key)
+    if (known !== undefined) return known
+    const position = this.keys.push(key) - 1
+    this.#positions.set(key, position)
+    return position
   }
 }
 
@@ -184,10 +223,14 @@ export class AcquireBatch extends WithDeadline {
     this.holds.add(hold)
   }
 
-  /** Whether a hold that was looked up is there, or may be. */
-  held(hold: string): boolean {
-    const index = [...this.holds].indexOf(hold)
-    return index >= 0 && this.replies[this.commands.length + index] !== null
+  /** What the holds that were looked up keep from being filled. */
+  heldBy(holds: readonly string[]): Held | undefined {
+    const asked = [...this.holds]
+    const found = holds.map(hold => this.replies[this.commands.length + asked.indexOf(hold)])
+    if (found.every(reply => reply === null)) return undefined
+    const lines = found.flatMap(reply => (reply instanceof Buffer ? [reply] : []))
+    // An error may stand for any of them.
+    return lines.length < found.filter(reply => reply !== null).length ? 'all' : heldBy(lines)
   }
 
   /** The token that is stored at a key now: the one that was there, or the new one. Undefined if it can't be read. */
@@ -225,4 +268,6 @@ export class FillBatch {
 export class InvalidateBatch extends WithDeadline {
   readonly keys = new Set<string>()
   readonly holds = new Set<string>()
+  /** Of writes in strict mode, with what each has made stale. */
+  readonly releases: { readonly release: Release; readonly keys: readonly string[] }[] = []
 }

@@ -6,6 +6,7 @@ import type { Buckets } from '../wire/buckets.js'
 import type { Dependencies, Invalidation } from '../wire/keys.js'
 import type { Snapshot } from './batches.js'
 import { Deadline } from './deadline.js'
+import type { Intended, Intent, Release } from './intents.js'
 import type { Store } from './store.js'
 import type { FillOptions, Ticket } from './ticket.js'
 import type { Load } from './token-renewals.js'
@@ -24,6 +25,8 @@ export interface AnyStore
     | 'takeOver'
     | 'fill'
     | 'filled'
+    | 'intend'
+    | 'withdraw'
     | 'invalidate'
     | 'close'
   > {
@@ -148,16 +151,45 @@ export class ClusterStore implements AnyStore {
     return this.#at(this.#bucketOf(key)).filled(key)
   }
 
-  async invalidate({ holds, keys, alsoStale }: Invalidation): Promise<'done' | 'queued'> {
-    const inEach = keys.filter(key => this.#buckets.of(key) === undefined)
+  async intend(intent: Intent): Promise<Intended> {
+    const replies = await Promise.all(this.#stores.map((store, bucket) => store.intend(this.#intentIn(bucket, intent))))
+    return { isSet: replies.every(({ isSet }) => isSet), stamps: replies.map(({ stamps }) => stamps[0]) }
+  }
+
+  withdraw(intent: Intent): void {
+    for (const [bucket, store] of this.#stores.entries()) store.withdraw(this.#intentIn(bucket, intent))
+  }
+
+  async invalidate(invalidation: Invalidation, release?: Release): Promise<'done' | 'queued'> {
+    const { row, intent } = release ?? {}
     const outcomes = await Promise.all(
       this.#stores.map((store, bucket) => {
-        const name = (key: string) => this.#buckets.nameIn(bucket, key)
-        const own = keys.filter(key => this.#buckets.of(key) === bucket)
-        return store.invalidate({ holds: holds.map(name), keys: [...own, ...inEach.map(name)], alsoStale })
+        const ends = intent && {
+          intent: this.#intentIn(bucket, intent),
+          row: row && this.#bucketOf(row.key) === bucket ? row : undefined,
+        }
+        return store.invalidate({ ...invalidation, ...this.#namesIn(bucket, invalidation) }, ends)
       }),
     )
     return outcomes.includes('queued') ? 'queued' : 'done'
+  }
+
+  /** Rows are in their bucket, epochs and holds in each. */
+  #namesIn(bucket: number, { holds, keys }: Invalidation): Pick<Invalidation, 'holds' | 'keys'> {
+    const here = keys.filter(key => (this.#buckets.of(key) ?? bucket) === bucket)
+    const name = (key: string) => this.#buckets.nameIn(bucket, key)
+    return { holds: holds.map(name), keys: here.map(name) }
+  }
+
+  #intentIn(bucket: number, intent: Intent): Intent {
+    const { through } = intent
+    const isHere = through !== undefined && (this.#buckets.of(through.guard) ?? bucket) === bucket
+    const [guard, epoch] = [through?.guard ?? '', through?.epoch ?? ''].map(key => this.#buckets.nameIn(bucket, key))
+    return {
+      ...intent,
+      ...this.#namesIn(bucket, intent),
+      through: isHere ? { token: through.token, guard: guard as string, epoch: epoch as string } : undefined,
+    }
   }
 
   /** A write of unknown outcome has a hold in each bucket. */

@@ -110,7 +110,7 @@ export class LookUps {
     const isCurrent = generation === this.#health.generation
     if (isCurrent && replies === undefined) this.#health.failed()
     if (isCurrent && replies !== undefined) this.#health.succeeded()
-    if (batch.onlyKey !== undefined && replies !== undefined) this.#misses.add(replies.at(-1) ?? null)
+    if (batch.onlyKey !== undefined && replies !== undefined) this.#misses.add(replies[batch.onlyEntry] ?? null)
     batch.answer(isCurrent ? replies : undefined, memory)
     return true
   }

@@ -26,16 +26,21 @@ export class OwnTokens {
     return { entry, epochs, isLoadedElsewhere: isTaken && this.#own.get(nameOf(entry)) === undefined }
   }
 
-  /** Trips 1 and 2 in one: looks up, and takes the token of the only key. Both end before the query, on a Cluster too. */
+  /**
+   * Trips 1 and 2 in one: takes the token of the only key, and looks up behind it, so that a hold is seen that came before. Both end
+   * before the query, on a Cluster too.
+   */
   async lookUpAndTake(batch: LookUpBatch, key: string): Promise<readonly (Buffer | null)[] | undefined> {
     const token = newToken()
-    const [values, taken] = await Promise.all([
-      this.#connection.get(batch.keys, batch.remainingMs),
+    const [taken, values] = await Promise.all([
       this.#connection.send([['set', key, token, 'NX', 'PX', this.#tokenMs]], batch.remainingMs),
+      this.#connection.get(batch.keys, batch.remainingMs),
     ])
-    const isOurs = String(taken?.[0]) === 'OK' && values?.at(-1) === null
-    if (isOurs) this.#own.set(nameOf(token), true)
-    return isOurs ? [...values.slice(0, -1), token] : values
+    const isOurs = String(taken?.[0]) === 'OK' && values?.[batch.onlyEntry]?.equals(token) === true
+    if (!isOurs) return values
+    this.#own.set(nameOf(token), true)
+    // The same object, by which it is known that it is alone.
+    return values.with(batch.onlyEntry, token)
   }
 
   /** Takes the place of another process' token, if it is still there: of all that have waited for it in vain, one does. */

@@ -35,3 +35,96 @@ export const TAKE_OVER = `
 if redis.call('GETRANGE', KEYS[1], 0, 20) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`
+
+/**
+ * Reads the lines of a hold (`wire/intents.ts`) but for those that have ended and that of one writer, and stores them again. A hold of the whole model,
+ * whose end is its TTL, is a line as well.
+ */
+const LINES = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function read(hold, member)
+  local text = redis.call('GET', hold)
+  local lines, own = {}, false
+  if text == '1' then
+    local left = redis.call('PTTL', hold)
+    if left > 0 then lines[1] = {'hold', now + left, '*'} end
+  elseif text then
+    for who, till, keys in string.gmatch(text, '(%S+) (%d+) ([^\\n]*)') do
+      if tonumber(till) <= now then
+      elseif who == member then own = true
+      else lines[#lines + 1] = {who, tonumber(till), keys} end
+    end
+  end
+  return lines, own
+end
+local function write(hold, lines)
+  if #lines == 0 then return redis.call('DEL', hold) end
+  local last, text = 0, {}
+  for i, line in ipairs(lines) do
+    last = math.max(last, line[2])
+    text[i] = line[1] .. string.format(' %.0f ', line[2]) .. line[3]
+  end
+  redis.call('SET', hold, table.concat(text, '\\n'), 'PX', string.format('%.0f', last - now))
+end`
+
+/**
+ * The intent of a writer in strict mode, before its commit: nothing stays cached of what it makes stale, and until it is released, or ends,
+ * reads go to the database and fill nothing. Once more with the same member prolongs it. Where the intent had been lost
+ * meanwhile, what may have been filled is deleted again.
+ *
+ * For a write-through, a key that every other write to the row deletes gets a token that no load has. The row is stamped with its
+ * epoch as it is here.
+ *
+ * KEYS[1..n] holds · KEYS[n+1..] keys to delete; with a token, the guarded key and the row's epoch are the last two, and the epoch is not
+ * deleted · ARGV[1] n · ARGV[2] member · ARGV[3] life in ms · ARGV[4] its keys in a line · ARGV[5] token alone (20 bytes), or empty ·
+ * ARGV[6] token of a new epoch · ARGV[7] life of a new epoch in ms · answers 1, or the epoch
+ */
+export const INTEND = `${LINES}
+local count = tonumber(ARGV[1])
+local isNew = false
+for i = 1, count do
+  local lines, own = read(KEYS[i], ARGV[2])
+  isNew = isNew or not own
+  lines[#lines + 1] = {ARGV[2], now + ARGV[3], ARGV[4]}
+  write(KEYS[i], lines)
+end
+if not isNew then return 1 end
+local last = #KEYS
+if ARGV[5] ~= '' then last = last - 1 end
+for i = count + 1, last do redis.call('DEL', KEYS[i]) end
+if ARGV[5] == '' then return 1 end
+redis.call('SET', KEYS[last], ARGV[5], 'PX', ARGV[3])
+return redis.call('SET', KEYS[#KEYS], ARGV[6], 'NX', 'GET', 'PX', ARGV[7]) or ARGV[6]`
+
+/**
+ * After the commit: takes the writer's own line off the holds, and deletes what it has made stale, as every write does. So an intent that was
+ * lost leaves what a write in standard mode leaves. Lines of other writers stay.
+ *
+ * A row is stored only if the guarded key still holds the token of this writer's intent, and no line that is left names the row, its
+ * epoch or the guarded key: a writer that began later has taken the token away, and one that goes on may commit after this one.
+ *
+ * KEYS[1..n] holds · KEYS[n+1..] keys to delete; with an entry, then the guarded key, the row's epoch and the row's key · ARGV[1] n ·
+ * ARGV[2] member · ARGV[3] entry, or empty · ARGV[4] format and token of the intent (19 bytes) · ARGV[5] TTL in ms · answers 1 if the row was
+ * stored, else 0
+ */
+export const RELEASE = `${LINES}
+local count, last = tonumber(ARGV[1]), #KEYS
+local isAlone = ARGV[3] ~= ''
+if isAlone then last = last - 3 end
+local names = {'*', KEYS[#KEYS], KEYS[#KEYS - 1], KEYS[#KEYS - 2]}
+for i = 1, count do
+  local lines = read(KEYS[i], ARGV[2])
+  write(KEYS[i], lines)
+  for _, line in ipairs(lines) do
+    local keys = ' ' .. line[3] .. ' '
+    for _, name in ipairs(names) do
+      if string.find(keys, ' ' .. name .. ' ', 1, true) then isAlone = false end
+    end
+  end
+end
+isAlone = isAlone and redis.call('GETRANGE', KEYS[#KEYS - 2], 1, 19) == ARGV[4]
+for i = count + 1, last do redis.call('DEL', KEYS[i]) end
+if not isAlone then return 0 end
+redis.call('SET', KEYS[#KEYS], ARGV[3], 'PX', ARGV[5])
+return 1`

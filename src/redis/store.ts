@@ -34,20 +34,21 @@
  *
  * Sources: the token is the lease of "Scaling Memcache at Facebook" (NSDI 2013, §3.2.1), as an object in Redis itself.
  */
-import { complete, isTokenAlone, type Token } from '../wire/envelope.js'
+import { complete, isTokenAlone, newToken, type Token } from '../wire/envelope.js'
+import { isHeld, isHeldEpoch } from '../wire/intents.js'
 import type { Dependencies, Invalidation } from '../wire/keys.js'
-import { AcquireBatch, FillBatch, InvalidateBatch, readableToken, type Snapshot } from './batches.js'
+import { AcquireBatch, FillBatch, readableToken, type Snapshot } from './batches.js'
 import type { Command } from './command.js'
 import type { Connection } from './connection.js'
 import { Deadline } from './deadline.js'
 import { EpochLives } from './epoch-lives.js'
 import { EpochMemory } from './epoch-memory.js'
 import type { Health } from './health.js'
-import { Holds } from './holds.js'
+import type { Intended, Intent, Release } from './intents.js'
+import { Invalidations } from './invalidations.js'
 import { CHUNK } from './key-groups.js'
 import { Joining } from './joining.js'
 import { LookUps } from './look-ups.js'
-import { dropInProcess } from './near-cache.js'
 import { OwnTokens } from './own-tokens.js'
 import { type Load, Renewals } from './token-renewals.js'
 import type { StoreOptions } from './store-options.js'
@@ -72,13 +73,9 @@ export class Store {
     batch => this.#fill(batch),
     queueMicrotask,
   )
-  readonly #invalidations = new TickBatcher(
-    () => new InvalidateBatch(),
-    batch => this.#invalidate(batch),
-  )
+  readonly #invalidations: Invalidations
   readonly #joining: Joining
   readonly #clock: Clock
-  readonly #holds: Holds
   readonly #tokenMs: number
   readonly #renewals: Renewals
   readonly #lives: EpochLives
@@ -105,7 +102,7 @@ export class Store {
     this.#renewals = new Renewals(this.#tokenMs, commands => {
       if (health.usable) void connection.send(commands, options.deadlineMs)
     })
-    this.#holds = new Holds(connection, options.holdMs, stale => void this.invalidate({ ...stale, holds: [] }))
+    this.#invalidations = new Invalidations(connection, health, options, this.#lives)
   }
 
   /** Whether reads may use Redis. */
@@ -197,16 +194,22 @@ export class Store {
       const epochKey = dependsOn.epochs[i] as string
       return epoch === undefined ? batch.token(epochKey, this.#lives.ofNew(epochKey)) : undefined
     })
-    // A hold that was set in between is seen behind the SETs of the epochs, on their node.
-    if (!epochsKnown) for (const hold of dependsOn.holds) batch.ask(hold)
+    // A hold that was set in between is seen behind the SETs, on their node.
+    for (const hold of dependsOn.holds) batch.ask(hold)
     if (!(await batch.done)) return undefined
-    if (dependsOn.holds.some(hold => batch.held(hold))) return undefined
+    const held = batch.heldBy(dependsOn.holds)
+    if (isHeld(held, key, dependsOn.epochs)) return undefined
 
     const entry = token ?? batch.tokenAt(entryAt)
     const epochs = known.map((epoch, i) => epoch ?? batch.tokenAt(epochsAt[i]))
     if (epochs.every(epoch => epoch !== undefined) && (entry !== undefined || key === undefined)) {
-      this.#saw(dependsOn, epochs, new Set(epochsAt.flatMap(position => position?.token ?? [])))
-      return this.#tokens.ticket(entry, epochs, entryAt?.token)
+      const isFree = (epoch: string) => !isHeldEpoch(held, epoch)
+      if (dependsOn.epochs.every(isFree)) {
+        this.#saw(dependsOn, epochs, new Set(epochsAt.flatMap(position => position?.token ?? [])))
+      } else if (key === undefined) return undefined
+      // What is stamped with the epoch that a writer is about to delete is stale from the start.
+      const current = epochs.map((epoch, i) => (isFree(dependsOn.epochs[i] as string) ? epoch : newToken()))
+      return this.#tokens.ticket(entry, current, entryAt?.token)
     }
     void this.#connection.del(batch.unreadableKeys(), this.#options.deadlineMs)
     return undefined
@@ -237,34 +240,30 @@ export class Store {
     return this.#fills.current().done
   }
 
+  /** Strict mode, before a write commits: see `intents.ts`. */
+  intend(intent: Intent): Promise<Intended> {
+    return this.#invalidations.intend(intent)
+  }
+
+  /** Ends an intent of a write that was not run. */
+  withdraw(intent: Intent): void {
+    this.#invalidations.withdraw(intent)
+  }
+
   /**
    * Invalidates what a write made stale. `done`: Redis has acknowledged it. `queued`: it has not, and the journal replays it
    * before this process uses the cache again.
+   *
+   * @param release - the intent of the write ends with it
    */
-  async invalidate({ holds, keys, alsoStale }: Invalidation): Promise<'done' | 'queued'> {
-    if (keys.length === 0 && holds.length === 0) return 'done'
-    this.#options.touch()
-    const deadline = performance.now() + this.#options.invalidationDeadlineMs
-    if (!this.#health.responding) await this.#health.started(this.#options.invalidationDeadlineMs, true)
-    if (!this.#health.responding) {
-      this.#health.queue(holds, keys)
-      this.#holds.open({ holds, keys, alsoStale })
-      return 'queued'
-    }
-    const batch = this.#invalidations.current()
-    batch.atMost(deadline - performance.now())
-    for (const hold of holds) batch.holds.add(hold)
-    for (const key of keys) batch.keys.add(key)
-    for (const key of alsoStale?.(this.#options.shared?.bucket ?? 0) ?? []) batch.keys.add(key)
-    const isDone = await batch.done
-    this.#holds.open({ holds, keys, alsoStale })
-    return isDone ? 'done' : 'queued'
+  invalidate(stale: Invalidation, release?: Release): Promise<'done' | 'queued'> {
+    return this.#invalidations.invalidate(stale, release)
   }
 
   /** Answers how many holds have not ended. */
   close(): number {
     this.#renewals.close()
-    return this.#holds.close()
+    return this.#invalidations.close()
   }
 
   async #acquire(batch: AcquireBatch): Promise<boolean> {
@@ -288,28 +287,5 @@ export class Store {
     if (!this.#health.usable) return false
     const extend = [...batch.epochs].map(([key, ms]): Command => ['pexpire', key, ms, 'GT'])
     return (await this.#connection.send([...batch.commands, ...extend], this.#options.deadlineMs)) !== undefined
-  }
-
-  async #invalidate(batch: InvalidateBatch): Promise<boolean> {
-    const keys = [...batch.keys]
-    const holds = [...batch.holds]
-    const until = performance.now() + batch.remainingMs
-    const { near } = this.#options
-    const acknowledged = this.#health.sending()
-    const drop = () => {
-      near?.drop([...holds, ...keys])
-      dropInProcess([...holds, ...keys])
-    }
-    drop()
-    // Holds are acknowledged before the first DEL goes out: a load between them could fill what the server commits later. A hold
-    // that Redis refuses (it may be full) is no reason to keep what is stale.
-    const isHeld = holds.length === 0 || (await this.#connection.hold(holds, this.#options.holdMs, batch.remainingMs))
-    const isDeleted = await this.#connection.del(keys, until - performance.now())
-    const isDone = isDeleted && isHeld
-    // What was read meanwhile may be from before.
-    drop()
-    if (isDone) acknowledged()
-    else this.#health.queue(holds, keys)
-    return isDone
   }
 }

@@ -78,6 +78,14 @@ const textsIn = (schemas: string) => `
      AND (t.typname <> 'text' OR NOT coalesce(l.collisdeterministic, true))
      AND NOT (t.typname = 'varchar' AND a.atttypmod < 0 AND coalesce(l.collisdeterministic, true))`
 
+/** Tables whose rows may change after the statement that has returned them: by a trigger that runs after it, or by a rule. */
+const changedAfterIn = (schemas: string) => `
+  SELECT json_agg(n.nspname || '.' || c.relname)
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname IN (${schemas})
+   WHERE c.relkind NOT IN ('r', 'p') OR (c.relhasrules AND c.relkind IN ('r', 'p'))
+      OR EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgtype & 66 = 0)`
+
 /**
  * @param identifies - whether the database user may see the identifier
  * @param schemas - the Postgres schemas of the models: a database may have one per tenant, with all tables each
@@ -89,5 +97,6 @@ export function questionOf(identifies: boolean, schemas: readonly string[]): str
          (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS oid,
          current_database()::text AS database,
          (${RELATIONS})::text AS relations,
-         (${textsIn(names)})::text AS texts`
+         (${textsIn(names)})::text AS texts,
+         (${changedAfterIn(names)})::text AS changed_after`
 }

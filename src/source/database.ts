@@ -34,6 +34,8 @@ export interface DatabaseFacts {
   readonly denied: ReadonlyMap<string, ReadonlySet<string>>
   /** Columns of text that are not plain `text`. */
   readonly texts: ReadonlyMap<string, TextColumn>
+  /** Tables whose rows may change after the statement that has returned them. */
+  readonly changedAfter: ReadonlySet<string>
 }
 
 /** Reads of a new process wait so long for the first answer, and no read ever waits longer. */
@@ -145,7 +147,7 @@ interface RelationRow {
 }
 
 function factsOf(
-  [identifier, oid, database, relations, texts]: readonly (string | null)[],
+  [identifier, oid, database, relations, texts, changedAfter]: readonly (string | null)[],
   schema: string,
 ): DatabaseFacts {
   const rows = JSON.parse(relations ?? '[]') as readonly RelationRow[]
@@ -155,5 +157,6 @@ function factsOf(
     guarded: new Map(rows.flatMap(({ name, guarded }) => (guarded === null ? [] : [[name, guarded]]))),
     denied: new Map(rows.flatMap(({ name, denied }) => (denied === null ? [] : [[name, new Set(denied)]]))),
     texts: new Map(columns.map(({ name, ...column }) => [name, column])),
+    changedAfter: new Set(JSON.parse(changedAfter ?? '[]') as readonly string[]),
   }
 }

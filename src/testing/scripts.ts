@@ -4,9 +4,10 @@
  */
 import { CHECK_IN } from '../fleet/fleet.js'
 import { LAG } from '../fleet/feed-watch.js'
-import { FILL, RENEW, TAKE_OVER } from '../redis/scripts.js'
+import { FILL, INTEND, RELEASE, RENEW, TAKE_OVER } from '../redis/scripts.js'
 import { integerOf } from './arguments.js'
 import { checkIn } from './check-in.js'
+import { intend, release } from './intents.js'
 import { type Lua, luaOf, type Run } from './lua.js'
 import { Refusal, type Reply } from './resp.js'
 import type { Session } from './server.js'
@@ -16,6 +17,8 @@ const SCRIPTS = new Map<string, (lua: Lua) => Reply>([
   [RENEW, renew],
   [TAKE_OVER, takeOver],
   [CHECK_IN, checkIn],
+  [INTEND, intend],
+  [RELEASE, release],
   // No change feed can write to this memory.
   [LAG, () => -1],
 ])

@@ -26,7 +26,8 @@ import { crc32 } from 'node:zlib'
 import { keptOf, rememberKept } from './kept.js'
 
 const FORMAT = 1
-const TOKEN_AT = 4
+/** Where the random bytes of a token are. */
+export const TOKEN_AT = 4
 const TOKEN_END = 20
 const FINGERPRINT_AT = 22
 const FINGERPRINT_END = 30

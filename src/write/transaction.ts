@@ -5,6 +5,7 @@ import { addResult, type WritePlan } from '../plan/write.js'
 import { isTransactionClosed, outcomeOf } from '../prisma7/errors.js'
 import { transactionIdOf } from '../prisma7/operation.js'
 import { invalidate } from './invalidate.js'
+import { intend, type Standing } from './strict.js'
 
 /** Prisma's `$transaction`, with a callback. */
 export type RunTransaction = (callback: (tx: object) => Promise<unknown>) => Promise<unknown>
@@ -19,11 +20,14 @@ export async function runTransaction(
   let id = ''
   let isCommitting = false
   let isOutcomeKnown = true
+  let standing: Standing | undefined
   try {
     return await run(async tx => {
       id = transactionIdOf(tx) ?? ''
       if (id !== '') scope = context.scopes.open(id)
       const result = await callback(tx, scope)
+      // In strict mode: by now all that it makes stale has a name, and only the COMMIT is to come.
+      standing = await intendBeforeCommit(context, scope)
       isCommitting = true
       return result
     })
@@ -36,9 +40,15 @@ export async function runTransaction(
       await scope.settled()
       context.scopes.close(id)
       const { effects, keys } = scope
-      if (!scope.isEmpty) await invalidate(context, effects, 'transaction', { isOutcomeKnown, keys })
+      if (!scope.isEmpty) await invalidate(context, effects, 'transaction', { isOutcomeKnown, keys, standing })
     }
   }
+}
+
+async function intendBeforeCommit(context: Context, scope: Scope | undefined): Promise<Standing | undefined> {
+  if (context.strict === undefined || scope === undefined) return undefined
+  await scope.settled()
+  return intend(context, () => scope.effects)
 }
 
 /** One write of an interactive transaction. */

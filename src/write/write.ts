@@ -1,10 +1,12 @@
 /**
  * The write, told once: run it, then invalidate what it made stale, before the caller's promise resolves; on failure too. In an
- * interactive transaction, collect it, and invalidate when the transaction has settled (`transaction.ts`). Nothing is ever
- * written through to the cache: a transaction can resolve and still have been rolled back.
+ * interactive transaction, collect it, and invalidate when the transaction has settled (`transaction.ts`). In strict mode an intent
+ * stands from before the write until it is invalidated (`strict.ts`). In standard mode nothing is written through to the cache, and
+ * never in a transaction, which can resolve and still have been rolled back.
  */
 import type { Context } from '../context.js'
 import { nameOf } from '../errors.js'
+import type { Effects } from '../plan/effects.js'
 import type { ClientTraits } from '../plan/selection.js'
 import { isPlainRead } from '../plan/sql.js'
 import { addResult, planRaw, planWrite, unknownWrite, type WritePlan } from '../plan/write.js'
@@ -12,6 +14,8 @@ import { isPermissionDenied, outcomeOf } from '../prisma7/errors.js'
 import { isFluent, type Operation, queryWith, rawTextOf } from '../prisma7/operation.js'
 import { invalidate } from './invalidate.js'
 import { type WithKeys, withKeys } from './returning.js'
+import { intend, type Standing } from './strict.js'
+import { WriteThrough } from './through.js'
 import { writeInTransaction } from './transaction.js'
 
 /**
@@ -26,7 +30,9 @@ export function writeModel(
   hasHooksBehind: boolean,
 ): Promise<unknown> {
   const { plan, args, isNamed, removeKeys } = prepare(context, client, operation)
-  return write(context, operation, plan, hasHooksBehind, async () => {
+  const isWidened = args !== operation.args
+  const through = WriteThrough.of(context, client, operation, { isWidened, hasHooksBehind })
+  const run = async () => {
     let result: unknown
     try {
       result = await queryWith(operation, args)
@@ -40,7 +46,15 @@ export function writeModel(
       return await queryWith(operation, operation.args)
     }
     addResult(plan, isNamed ? result : undefined)
+    through?.returned(result)
     return removeKeys(result)
+  }
+  return write(context, operation, {
+    plan,
+    hasHooksBehind,
+    run,
+    through,
+    effects: () => effectsBefore(context, operation),
   })
 }
 
@@ -49,51 +63,59 @@ export async function writeRaw(context: Context, operation: Operation, hasHooksB
   const text = rawTextOf(operation.args)
   if (text !== undefined && isPlainRead(text)) return operation.query(operation.args)
   const plan = planRaw(context.catalog, text, context.newEffects())
-  return write(context, operation, plan, hasHooksBehind, async () => await operation.query(operation.args))
+  const run = async () => await operation.query(operation.args)
+  return write(context, operation, { plan, hasHooksBehind, run, effects: () => plan.effects })
 }
 
-async function write(
-  context: Context,
-  operation: Operation,
-  plan: WritePlan,
-  hasHooksBehind: boolean,
-  run: () => Promise<unknown>,
-): Promise<unknown> {
+interface Write {
+  readonly plan: WritePlan
+  readonly hasHooksBehind: boolean
+  readonly run: () => Promise<unknown>
+  /** What it may make stale, as far as that is known before it is run. */
+  readonly effects: () => Effects
+  /** In strict mode: what of its result may be stored. */
+  readonly through?: WriteThrough | undefined
+}
+
+async function write(context: Context, operation: Operation, toRun: Write): Promise<unknown> {
+  const { plan, hasHooksBehind, run, effects, through } = toRun
   const transaction = context.transactionOf(operation)
   if (transaction?.kind === 'interactive') return writeInTransaction(context, transaction.id, plan, hasHooksBehind, run)
+  // In strict mode.
+  const standing = await intend(context, effects, through)
   let result: unknown
   try {
     // In a batch transaction this settles after COMMIT or ROLLBACK, as everywhere else.
     result = await run()
   } catch (error) {
-    await invalidateAfterFailure(context, operation, plan, hasHooksBehind, error)
+    await invalidateAfterFailure(context, operation, toRun, error, standing)
     throw error
   }
-  await invalidate(context, plan.effects, 'write')
+  await invalidate(context, plan.effects, 'write', { standing })
   return result
 }
 
 async function invalidateAfterFailure(
   context: Context,
   operation: Operation,
-  plan: WritePlan,
-  hasHooksBehind: boolean,
+  { plan, hasHooksBehind }: Write,
   error: unknown,
+  standing: Standing | undefined,
 ): Promise<void> {
   const outcome = outcomeOf(error)
   if (outcome === 'unknown') {
-    await invalidate(context, plan.effects, 'write', { isOutcomeKnown: false })
+    await invalidate(context, plan.effects, 'write', { isOutcomeKnown: false, standing })
     return
   }
   // A hook behind this one may have failed after the write was done: then the error is about something else.
   if (outcome === 'failed' || hasHooksBehind) addResult(plan, undefined)
   // Nothing reached the database, so nothing is stale. (It may have no connection to spare for loading rows again.)
-  else if (outcome === 'unsent') return
+  else if (outcome === 'unsent') return standing?.withdraw()
   // A refused statement was rolled back. Rows with a name are invalidated anyway: it is one key each. Raw SQL may have committed
   // by itself before it failed.
   else if (operation.model === undefined) addResult(plan, undefined)
   else plan.effects.keepNamedOnly()
-  await invalidate(context, plan.effects, 'write')
+  await invalidate(context, plan.effects, 'write', { standing })
 }
 
 interface Prepared extends WithKeys {
@@ -117,5 +139,18 @@ function prepare(context: Context, client: ClientTraits, operation: Operation): 
     context.events.emit({ type: 'error', code: 'PLAN', message: `A ${kind} could not be planned: ${nameOf(error)}.` })
     const plan = unknownWrite(catalog, context.newEffects())
     return { plan, isNamed: false, args, removeKeys: result => result }
+  }
+}
+
+/** What a write may make stale, before its result is there: what the result would name has no name yet. */
+function effectsBefore({ catalog, newEffects }: Context, { model: name, operation: kind, args }: Operation): Effects {
+  const model = catalog.get(name as string)
+  try {
+    const plan =
+      model === undefined ? unknownWrite(catalog, newEffects()) : planWrite(catalog, model, kind, args, newEffects())
+    addResult(plan, undefined)
+    return plan.effects
+  } catch {
+    return unknownWrite(catalog, newEffects()).effects
   }
 }

@@ -413,9 +413,9 @@ const redis: readonly Guard[] = [
   {
     name: 'too many failures',
     without: 'each read waits out its deadline while Redis hangs',
-    file: 'redis/health.ts',
-    find: 'if (++this.#failures < FAILURES_TO_SUSPEND) return',
-    instead: 'if (++this.#failures > 0) return',
+    file: 'redis/failures.ts',
+    find: 'return ++this.#count >= MOST',
+    instead: 'return ++this.#count < 0',
     tests: ['promises/hanging.test.ts', 'promises/outage.test.ts'],
   },
   {

@@ -34,6 +34,8 @@ export const policy: Policy = {
   rowSecurity: undefined,
   maxStaleMs: undefined,
   near: undefined,
+  strict: false,
+  writeThrough: false,
   refreshAhead: 0,
   swrMs: 0,
   staleIfErrorMs: 0,

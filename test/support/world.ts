@@ -69,6 +69,9 @@ const hasFront = process.env['FRONT'] !== 'off'
 /** `NEAR=on`: every process has a near cache, and is told of a write before it ends. For files that do not count what Redis is asked. */
 const hasNear = process.env['NEAR'] === 'on'
 
+/** `CONSISTENCY=strict`: every process writes in strict mode, and through. */
+const isStrict = process.env['CONSISTENCY'] === 'strict'
+
 /** Each client is another one of the same memory. */
 function inMemory(): () => Redis {
   const memory = memoryRedis({ lazyConnect: true })
@@ -175,6 +178,7 @@ function cachedProcess(
         invalidationDeadlineMs: 5000,
         front: hasFront,
         ...(hasNear && { near: true }),
+        ...(isStrict && { consistency: 'strict', writeThrough: true }),
         ...options,
         redis,
       },

@@ -1,0 +1,82 @@
+/** The scripts of strict mode (`redis/scripts.ts`), line by line: intents in the holds of models, and their release. */
+import type { Lua } from './lua.js'
+import type { Reply } from './resp.js'
+
+interface Line {
+  readonly member: string
+  readonly until: number
+  readonly keys: string
+}
+
+export function intend({ keys, argv, call }: Lua): Reply {
+  const [count, member = '', lifeMs, line = ''] = argv.map(String)
+  const [, , , , token, newEpoch, epochMs] = argv
+  const holds = Number(count)
+  const now = timeOf(call)
+  let isNew = false
+  for (const hold of keys.slice(0, holds)) {
+    const { lines, isOwn } = linesOf(call, hold, member, now)
+    isNew ||= !isOwn
+    store(call, hold, [...lines, { member, until: now + Number(lifeMs), keys: line }], now)
+  }
+  if (!isNew) return 1
+  const named = keys.slice(holds)
+  const hasToken = token !== undefined && token.length > 0
+  const epoch = hasToken ? named.pop() : undefined
+  for (const key of named) call('DEL', key)
+  if (!hasToken) return 1
+  call('SET', named.at(-1), token, 'PX', lifeMs)
+  return call('SET', epoch, newEpoch, 'NX', 'GET', 'PX', epochMs) ?? (newEpoch as Buffer)
+}
+
+export function release({ keys, argv, call }: Lua): Reply {
+  const [count, member = ''] = argv.map(String)
+  const [, , entry, guard, ttlMs] = argv
+  const holds = Number(count)
+  const now = timeOf(call)
+  const isStored = entry !== undefined && entry.length > 0
+  const stale = isStored ? keys.slice(holds, -3) : keys.slice(holds)
+  const names = new Set(['*', ...keys.slice(-3).map(String)])
+  let isAlone = isStored
+  for (const hold of keys.slice(0, holds)) {
+    const { lines } = linesOf(call, hold, member, now)
+    store(call, hold, lines, now)
+    if (lines.some(line => line.keys.split(' ').some(key => names.has(key)))) isAlone = false
+  }
+  const held = isAlone ? call('GETRANGE', keys.at(-3), '1', '19') : undefined
+  isAlone &&= held instanceof Buffer && guard !== undefined && held.equals(guard)
+  for (const key of stale) call('DEL', key)
+  if (!isAlone) return 0
+  call('SET', keys.at(-1), entry, 'PX', ttlMs)
+  return 1
+}
+
+function timeOf(call: Lua['call']): number {
+  const [seconds, microseconds] = call('TIME') as readonly Buffer[]
+  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000)
+}
+
+function linesOf(call: Lua['call'], hold: Buffer | undefined, member: string, now: number) {
+  const stored = call('GET', hold)
+  const text = stored instanceof Buffer ? String(stored) : ''
+  if (text === '1') {
+    const left = Number(call('PTTL', hold))
+    return { lines: left > 0 ? [{ member: 'hold', until: now + left, keys: '*' }] : [], isOwn: false }
+  }
+  const all = text.split('\n').flatMap((line): Line[] => {
+    const [, who, until, keys = ''] = /^(\S+) (\d+) (.*)$/.exec(line) ?? []
+    return who === undefined || Number(until) <= now ? [] : [{ member: who, until: Number(until), keys }]
+  })
+  const lines = all.filter(line => line.member !== member)
+  return { lines, isOwn: lines.length < all.length }
+}
+
+function store(call: Lua['call'], hold: Buffer | undefined, lines: readonly Line[], now: number): void {
+  if (lines.length === 0) {
+    call('DEL', hold)
+    return
+  }
+  const last = Math.max(...lines.map(({ until }) => until))
+  const text = lines.map(({ member, until, keys }) => `${member} ${until} ${keys}`).join('\n')
+  call('SET', hold, text, 'PX', String(last - now))
+}
