@@ -13,6 +13,7 @@
  */
 import type { Connection, Reply } from '../redis/connection.js'
 import type { FleetView } from '../redis/fleet-view.js'
+import { refusalOf } from '../redis/redis-errors.js'
 import type { Emit } from '../events.js'
 import { fleetKey } from '../wire/keys.js'
 import { Bypass } from '../plan/bypass.js'
@@ -127,8 +128,8 @@ if reply[1] == 'ours' then
 end
 return reply`
 
-/** Errors of a server that will answer otherwise before long. */
-const PASSING = /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|BUSY|READONLY|MASTERDOWN|NOREPLICAS|EXECABORT|OOM)\b/
+/** Errors of a server that will answer otherwise before long. Those of the client are not the server's, such as that of a Cluster which is down. */
+const PASSING = /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|BUSY|READONLY|MASTERDOWN|NOREPLICAS|EXECABORT|OOM)$/
 
 interface CheckedIn {
   readonly status: 'ours' | 'foreign' | 'vacant' | 'new' | 'refused'
@@ -268,7 +269,8 @@ export class Fleet implements FleetView {
     const replies = await this.#connection.send([['eval', CHECK_IN, 1, this.#key, ...args]], ms)
     const [reply] = replies ?? []
     if (reply instanceof Error) {
-      return PASSING.test(reply.message)
+      const refusal = refusalOf(reply)
+      return refusal === undefined || PASSING.test(refusal)
         ? undefined
         : { status: 'refused', owner: '', ageMs: 0, watchedMs: 0, others: [] }
     }

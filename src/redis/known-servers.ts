@@ -4,6 +4,7 @@
  * fewer.
  */
 import type { Connection } from './connection.js'
+import { refusalOf } from './redis-errors.js'
 import { digestOf, knownServerKey } from '../wire/keys.js'
 
 export interface KnownServersOptions {
@@ -93,7 +94,7 @@ export class KnownServers {
     const replies = await this.#connection.send([['set', this.#key, value, 'PX', ms, ...more]], deadlineMs)
     if (replies === undefined) return 'unanswered'
     const [reply] = replies
-    if (reply instanceof Error) return 'refused'
+    if (reply instanceof Error) return refusalOf(reply) === undefined ? 'unanswered' : 'refused'
     // Inside somebody's MULTI the answer is `QUEUED`.
     return reply === null || isOk(reply) ? 'known' : 'unanswered'
   }

@@ -411,6 +411,14 @@ const redis: readonly Guard[] = [
     tests: ['promises/another-redis.test.ts'],
   },
   {
+    name: 'an error of the client is no refusal',
+    without: 'a process that checks in while a Cluster is down does not use it for ten seconds',
+    file: 'fleet/fleet.ts',
+    find: 'return refusal === undefined || PASSING.test(refusal)',
+    instead: 'return PASSING.test(refusal ?? String(reply))',
+    tests: ['promises/cluster.test.ts'],
+  },
+  {
     name: 'too many failures',
     without: 'each read waits out its deadline while Redis hangs',
     file: 'redis/failures.ts',
