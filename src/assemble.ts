@@ -17,12 +17,12 @@ import type { Config, Policy, QueryConfig } from './options.js'
 import { buildCatalog } from './plan/build-catalog.js'
 import type { Catalog, CatalogModel, Collations } from './plan/catalog.js'
 import { Effects } from './plan/effects.js'
+import { Strictness } from './plan/strictness.js'
 import type { ClientFacts } from './prisma7/client.js'
 import { FindUniqueBatches, type hasHooksBehind, transactionOf } from './prisma7/operation.js'
 import { LoadWaits } from './local/load-waits.js'
 import { Probe, type Probed } from './local/probe.js'
 import { Refreshes } from './local/refreshes.js'
-import { Strict } from './local/strict.js'
 import { type AnyHealth, ClusterHealth } from './redis/cluster-health.js'
 import { type AnyStore, ClusterStore } from './redis/cluster-store.js'
 import { Connection } from './redis/connection.js'
@@ -152,7 +152,7 @@ export function createContext(
     store,
     health,
     near,
-    strict: Strict.of(config, overrides.holdMs ?? HOLD_MS, events.emit),
+    strict: Strictness.of(config, overrides.holdMs ?? HOLD_MS),
     database,
     access: new (overrides.Access ?? Access)(catalog, database),
     fleet,

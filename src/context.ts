@@ -9,6 +9,7 @@ import type { Scopes } from './local/open-transactions.js'
 import type { QueryConfig } from './options.js'
 import type { Catalog } from './plan/catalog.js'
 import type { Effects } from './plan/effects.js'
+import type { Strictness } from './plan/strictness.js'
 import type { FindUniqueBatches, transactionOf } from './prisma7/operation.js'
 import type { AnyHealth } from './redis/cluster-health.js'
 import type { AnyStore } from './redis/cluster-store.js'
@@ -17,7 +18,6 @@ import type { Probe } from './local/probe.js'
 import type { Refreshes } from './local/refreshes.js'
 import type { Access } from './source/access.js'
 import type { Database } from './source/database.js'
-import type { Strict } from './local/strict.js'
 import type { Buckets } from './wire/buckets.js'
 
 export interface Context {
@@ -44,7 +44,7 @@ export interface Context {
   /** From 0 to 1; tests decide it. */
   readonly random: () => number
   /** Undefined: no model is in strict mode. */
-  readonly strict: Strict | undefined
+  readonly strict: Strictness | undefined
   // ---- the source of the rows, and who else caches them
   readonly database: Database
   readonly access: Access

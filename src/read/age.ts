@@ -82,8 +82,3 @@ export function mayAnswerStale(
   const isPermitted = models.some(name => (catalog.get(name)?.cached?.policy.staleIfErrorMs ?? 0) > 0)
   return isPermitted && isDatabaseAway(error)
 }
-
-/** How long Redis keeps an entry past its TTL. */
-export function graceMsOf({ swrMs, staleIfErrorMs }: AgeLimits): number {
-  return Math.max(swrMs, staleIfErrorMs)
-}

@@ -8,10 +8,11 @@ import type { Snapshot } from '../redis/batches.js'
 import type { Deadline } from '../redis/deadline.js'
 import type { Ticket } from '../redis/ticket.js'
 import { combinedStamp, hasStamp, Kind, newToken, PAYLOAD_AT, seal, verifiedKind } from '../wire/envelope.js'
-import { aged, graceMsOf, mayAnswerStale } from './age.js'
+import { graceMsOf, jittered } from '../plan/lives.js'
+import { aged, mayAnswerStale } from './age.js'
 import { callerQuery } from './row-load.js'
 import { type Answer, BYPASS, MISS, type Reading } from './read.js'
-import { type Entries, jittered } from './row-entry.js'
+import type { Entries } from './row-entry.js'
 import { whyMissed } from './why-missed.js'
 
 export class ResultReading implements Reading<Snapshot | undefined, Ticket | undefined, unknown, SharedRow> {

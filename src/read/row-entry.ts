@@ -20,7 +20,8 @@ import {
   type Token,
   verifiedKind,
 } from '../wire/envelope.js'
-import { aged, graceMsOf } from './age.js'
+import { graceMsOf, jittered } from '../plan/lives.js'
+import { aged } from './age.js'
 import { EVERY_WRITE, UNNAMED_WRITES } from '../wire/keys.js'
 import type { Row } from '../wire/rows.js'
 
@@ -246,9 +247,4 @@ export function fillRow(
   const pointer = sealed(Kind.pointer, textPayload(id), newToken(), ticket.epochs[EVERY_WRITE] ?? newToken())
   store.fill(key, pointer, { dependsOn: keys, ttlMs, loadMs, graceMs, guard: 'none' })
   return 'sent'
-}
-
-/** Entries that were filled together do not expire together; none lives longer than its TTL. */
-export function jittered(ttlMs: number, jitter: number): number {
-  return Math.max(1, ttlMs * (1 - Math.random() * jitter))
 }

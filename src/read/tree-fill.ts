@@ -11,8 +11,8 @@ import { epochsAt, type Ticket } from '../redis/ticket.js'
 import { combinedStamp, Kind, newToken, PAYLOAD_AT, seal } from '../wire/envelope.js'
 import type { Dependencies } from '../wire/keys.js'
 import type { Row } from '../wire/rows.js'
-import { graceMsOf } from './age.js'
-import { fillRow, jittered } from './row-entry.js'
+import { graceMsOf, jittered } from '../plan/lives.js'
+import { fillRow } from './row-entry.js'
 import { lookupOf, rememberTarget, type TreeSnapshot } from './tree-lookup.js'
 
 /** Tokens, all taken before the load. */

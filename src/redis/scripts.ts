@@ -37,19 +37,20 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1`
 
 /**
- * Reads the lines of a hold (`wire/intents.ts`) but for those that have ended and that of one writer, and stores them again. A hold of the whole model,
- * whose end is its TTL, is a line as well.
+ * Reads the lines of a hold (`wire/intents.ts`) but for those that have ended and that of one writer, and stores them again. A hold of the
+ * whole model, whose end is its TTL, is a line as well. What is of another type is no hold, and is replaced.
  */
 const LINES = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function read(hold, member)
-  local text = redis.call('GET', hold)
+  local text = redis.pcall('GET', hold)
   local lines, own = {}, false
+  if type(text) ~= 'string' then return lines, own end
   if text == '1' then
     local left = redis.call('PTTL', hold)
     if left > 0 then lines[1] = {'hold', now + left, '*'} end
-  elseif text then
+  else
     for who, till, keys in string.gmatch(text, '(%S+) (%d+) ([^\\n]*)') do
       if tonumber(till) <= now then
       elseif who == member then own = true
@@ -95,7 +96,9 @@ if ARGV[5] ~= '' then last = last - 1 end
 for i = count + 1, last do redis.call('DEL', KEYS[i]) end
 if ARGV[5] == '' then return 1 end
 redis.call('SET', KEYS[last], ARGV[5], 'PX', ARGV[3])
-return redis.call('SET', KEYS[#KEYS], ARGV[6], 'NX', 'GET', 'PX', ARGV[7]) or ARGV[6]`
+local epoch = redis.pcall('SET', KEYS[#KEYS], ARGV[6], 'NX', 'GET', 'PX', ARGV[7])
+if type(epoch) == 'table' then return 1 end
+return epoch or ARGV[6]`
 
 /**
  * After the commit: takes the writer's own line off the holds, and deletes what it has made stale, as every write does. So an intent that was
@@ -123,7 +126,7 @@ for i = 1, count do
     end
   end
 end
-isAlone = isAlone and redis.call('GETRANGE', KEYS[#KEYS - 2], 1, 19) == ARGV[4]
+isAlone = isAlone and redis.pcall('GETRANGE', KEYS[#KEYS - 2], 1, 19) == ARGV[4]
 for i = count + 1, last do redis.call('DEL', KEYS[i]) end
 if not isAlone then return 0 end
 redis.call('SET', KEYS[#KEYS], ARGV[3], 'PX', ARGV[5])

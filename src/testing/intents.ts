@@ -26,7 +26,8 @@ export function intend({ keys, argv, call }: Lua): Reply {
   for (const key of named) call('DEL', key)
   if (!hasToken) return 1
   call('SET', named.at(-1), token, 'PX', lifeMs)
-  return call('SET', epoch, newEpoch, 'NX', 'GET', 'PX', epochMs) ?? (newEpoch as Buffer)
+  const reply = tried(() => call('SET', epoch, newEpoch, 'NX', 'GET', 'PX', epochMs))
+  return reply === undefined ? 1 : (reply ?? (newEpoch as Buffer))
 }
 
 export function release({ keys, argv, call }: Lua): Reply {
@@ -43,12 +44,21 @@ export function release({ keys, argv, call }: Lua): Reply {
     store(call, hold, lines, now)
     if (lines.some(line => line.keys.split(' ').some(key => names.has(key)))) isAlone = false
   }
-  const held = isAlone ? call('GETRANGE', keys.at(-3), '1', '19') : undefined
+  const held = isAlone ? tried(() => call('GETRANGE', keys.at(-3), '1', '19')) : undefined
   isAlone &&= held instanceof Buffer && guard !== undefined && held.equals(guard)
   for (const key of stale) call('DEL', key)
   if (!isAlone) return 0
   call('SET', keys.at(-1), entry, 'PX', ttlMs)
   return 1
+}
+
+/** `redis.pcall`; undefined: an error. */
+function tried(call: () => Reply): Reply | undefined {
+  try {
+    return call()
+  } catch {
+    return undefined
+  }
 }
 
 function timeOf(call: Lua['call']): number {
@@ -57,7 +67,7 @@ function timeOf(call: Lua['call']): number {
 }
 
 function linesOf(call: Lua['call'], hold: Buffer | undefined, member: string, now: number) {
-  const stored = call('GET', hold)
+  const stored = tried(() => call('GET', hold))
   const text = stored instanceof Buffer ? String(stored) : ''
   if (text === '1') {
     const left = Number(call('PTTL', hold))

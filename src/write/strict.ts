@@ -5,6 +5,7 @@
 import type { Context } from '../context.js'
 import { CacheAsideError } from '../errors.js'
 import type { Effects } from '../plan/effects.js'
+import type { Strictness } from '../plan/strictness.js'
 import type { Intended, Intent, Release } from '../redis/intents.js'
 import { newToken, TOKEN_AT } from '../wire/envelope.js'
 import type { WriteThrough } from './through.js'
@@ -29,7 +30,11 @@ export class Standing {
     this.#stamps = stamps
     this.#through = through
     // A statement or a COMMIT may take longer than the life of an intent.
-    this.#renewal = setInterval(() => void context.store.intend(intent), everyMs)
+    let left = MOST_RENEWALS
+    this.#renewal = setInterval(() => {
+      if (left-- > 0) void context.store.intend(intent)
+      else this.leave()
+    }, everyMs)
     this.#renewal.unref()
   }
 
@@ -54,8 +59,18 @@ export class Standing {
   }
 }
 
+/** Of which it was said that Redis acknowledges no intents. */
+const failing = new WeakSet<Strictness>()
+
+function failedText({ rejects }: Strictness): string {
+  const what = rejects ? 'are refused (onIntentFailure)' : 'go on as in standard mode'
+  return `Redis has not acknowledged the intent of a write in strict mode: such writes ${what} until it does.`
+}
+
 /** How many times an intent is prolonged during its life. */
 const RENEWALS = 3
+/** In all. Prisma never ends a write of a batch that another one has kept from being sent. */
+const MOST_RENEWALS = 30
 
 /**
  * Puts an intent at all that a write may make stale. Undefined: in standard mode.
@@ -69,7 +84,7 @@ export async function intend(
   effects: () => Effects,
   through?: WriteThrough,
 ): Promise<Standing | undefined> {
-  const { strict, store, fleet } = context
+  const { strict, store, fleet, events } = context
   if (strict === undefined) return undefined
   const stale = effects()
   if (stale.isEmpty || !strict.concerns(stale.models)) return undefined
@@ -81,7 +96,11 @@ export async function intend(
     through: guarded && { ...guarded, token: newToken() },
   }
   const { isSet, stamps } = await store.intend(intent)
-  strict.answered(isSet)
+  if (isSet) failing.delete(strict)
+  else if (!failing.has(strict)) {
+    failing.add(strict)
+    events.emit({ type: 'error', code: 'INTENT_FAILED', message: failedText(strict) })
+  }
   if (!isSet && strict.rejects) {
     store.withdraw(intent)
     throw new CacheAsideError(
@@ -90,5 +109,5 @@ export async function intend(
         `onIntentFailure is 'reject'. Try it again when Redis answers, or set onIntentFailure: 'proceed'.`,
     )
   }
-  return new Standing(context, intent, stamps, through, strict.holdMs / RENEWALS)
+  return new Standing(context, intent, stamps, through, strict.intentMs / RENEWALS)
 }

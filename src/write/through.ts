@@ -6,14 +6,12 @@
 import type { Context } from '../context.js'
 import type { Cached, CatalogModel } from '../plan/catalog.js'
 import type { Effects } from '../plan/effects.js'
+import { graceMsOf, jittered } from '../plan/lives.js'
 import { isObject } from '../plan/pins.js'
 import type { ClientTraits } from '../plan/selection.js'
 import type { Operation } from '../prisma7/operation.js'
-import { graceMsOf } from '../read/age.js'
-import { jittered } from '../read/row-entry.js'
 import type { IntendedRow, WrittenRow } from '../redis/intents.js'
 import { Kind, newToken, PAYLOAD_AT, seal, type Token } from '../wire/envelope.js'
-import type { Row } from '../wire/rows.js'
 
 /** Those whose result is the row that was written. */
 const OPERATIONS = new Set(['create', 'update', 'upsert'])
@@ -67,7 +65,7 @@ export class WriteThrough {
     const key = id === undefined ? undefined : keys.row(id)
     const stamp = key === undefined ? undefined : stampIn(key)
     if (key === undefined || stamp === undefined || (guard !== keys.everyWrite && guard !== key)) return undefined
-    const payload = codec.encode(row as Row)
+    const payload = codec.encode(row)
     if (payload === undefined || PAYLOAD_AT + payload.length > policy.maxBytes) return undefined
     return {
       key,

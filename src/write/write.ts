@@ -143,14 +143,15 @@ function prepare(context: Context, client: ClientTraits, operation: Operation): 
 }
 
 /** What a write may make stale, before its result is there: what the result would name has no name yet. */
-function effectsBefore({ catalog, newEffects }: Context, { model: name, operation: kind, args }: Operation): Effects {
+function effectsBefore(context: Context, { model: name, operation: kind, args }: Operation): Effects {
+  const { catalog } = context
   const model = catalog.get(name as string)
   try {
-    const plan =
-      model === undefined ? unknownWrite(catalog, newEffects()) : planWrite(catalog, model, kind, args, newEffects())
+    if (model === undefined) return unknownWrite(catalog, context.newEffects()).effects
+    const plan = planWrite(catalog, model, kind, args, context.newEffects())
     addResult(plan, undefined)
     return plan.effects
   } catch {
-    return unknownWrite(catalog, newEffects()).effects
+    return unknownWrite(catalog, context.newEffects()).effects
   }
 }

@@ -3,10 +3,8 @@
  * small world that was in the cache before.
  */
 import { beforeAll, describe, expect, it } from 'vitest'
-import { Prisma } from '../../generated/prisma/client.js'
 import { type Case, type Client, everyWrite } from '../support/every-write.js'
 import { Oracle } from '../support/oracle.js'
-import { HAS_NESTED_TRANSACTIONS } from '../support/prisma-version.js'
 import { type Seeded, seed } from '../support/seed.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
@@ -42,7 +40,7 @@ beforeAll(async () => {
   ids = await seed(world.plain, { users: 4 })
 })
 
-const { topLevel, nested, raw, transactions, fresh, author } = everyWrite(
+const { topLevel, nested, raw, transactions, author } = everyWrite(
   world,
   () => ids,
   () => other,

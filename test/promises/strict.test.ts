@@ -2,14 +2,17 @@
  * Strict mode: an intent stands from before the commit until the invalidation. Each promise is also run without its guard, or in
  * standard mode, where it has to be broken.
  */
+import { Redis } from 'ioredis'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Overrides } from '../../src/assemble.js'
+import type { CacheAsideOptions } from '../../src/index.js'
 import { Store } from '../../src/redis/store.js'
+import { complete } from '../../src/wire/envelope.js'
 import { everyWrite } from '../support/every-write.js'
 import { Gates } from '../support/gates.js'
 import { Oracle } from '../support/oracle.js'
 import { type Seeded, seed } from '../support/seed.js'
-import { type CachedProcess, useWorld } from '../support/world.js'
+import { type CachedProcess, createWorld, useWorld } from '../support/world.js'
 
 const world = useWorld()
 
@@ -286,5 +289,265 @@ describe('an intent names rows where it can', () => {
     await write
     await warm(reader, id)
     expect((await world.keys()).filter(key => key === `User:${id}`)).toHaveLength(1)
+  })
+})
+
+describe('onIntentFailure', () => {
+  /** Redis refuses nothing and answers nothing: it is not there. */
+  const unreachable = (options: Partial<CacheAsideOptions> = {}) =>
+    world.process({
+      consistency: 'strict',
+      invalidationDeadlineMs: 50,
+      redis: new Redis(1, { retryStrategy: () => null }),
+      ...options,
+    })
+
+  const WRITES: [title: string, write: (db: CachedProcess['prisma'], id: number) => Promise<unknown>][] = [
+    ['update', async (db, id) => db.user.update({ where: { id }, data: { name: 'new' } })],
+    ['updateMany', async (db, id) => db.user.updateMany({ where: { id }, data: { name: 'new' } })],
+    ['raw SQL', async (db, id) => db.$executeRaw`UPDATE "User" SET name = 'new' WHERE id = ${id}`],
+    [
+      'a batch transaction',
+      async (db, id) =>
+        db.$transaction([db.post.count(), db.user.update({ where: { id }, data: { name: 'new' } }), db.post.count()]),
+    ],
+    [
+      'an interactive transaction',
+      async (db, id) => db.$transaction(async tx => tx.user.update({ where: { id }, data: { name: 'new' } })),
+    ],
+  ]
+
+  it.each(WRITES)('reject: %s is refused, and the database keeps what it had', async (_title, write) => {
+    const { id } = await newUser()
+    const { prisma } = unreachable({ onIntentFailure: 'reject' })
+    await expect(write(prisma, id)).rejects.toMatchObject({ name: 'CacheAsideError', code: 'INTENT_REFUSED' })
+    expect((await world.plain.user.findUnique({ where: { id } }))?.name).toBe('old')
+    // And nothing of it waits for ever: the client goes on.
+    expect(await prisma.user.findUnique({ where: { id } })).toMatchObject({ name: 'old' })
+  })
+
+  it.each(WRITES)('proceed: %s goes on as in standard mode, and an event says so once', async (_title, write) => {
+    const { id } = await newUser()
+    const { prisma } = unreachable()
+    const errors: string[] = []
+    prisma.$cache.on(event => {
+      if (event.type === 'error') errors.push(event.code)
+    })
+    await write(prisma, id)
+    await write(prisma, id)
+    expect((await world.plain.user.findUnique({ where: { id } }))?.name).toBe('new')
+    expect(errors.filter(code => code === 'INTENT_FAILED')).toHaveLength(1)
+  })
+
+  it('models in standard mode are written whatever Redis does', async () => {
+    const { id } = await newUser()
+    const { prisma } = unreachable({
+      consistency: 'standard',
+      onIntentFailure: 'reject',
+      models: { User: true, Post: { consistency: 'strict' } },
+    })
+    await prisma.user.update({ where: { id }, data: { name: 'new' } })
+    await expect(prisma.post.updateMany({ where: { id: -1 }, data: { title: 'x' } })).rejects.toThrow(/onIntentFailure/)
+  })
+})
+
+describe('writeThrough', () => {
+  const through = (options: Partial<CacheAsideOptions> = {}, parts: Partial<Overrides> = {}) =>
+    world.process({ consistency: 'strict', writeThrough: true, ...options }, { parts })
+
+  /** What another process reads, and whether that took a statement. */
+  async function readElsewhere(id: number) {
+    const reader = world.process()
+    // Until the database has said who may read what.
+    await warm(reader, (await newUser()).id)
+    await reader.prisma.user.findUnique({ where: { id: -1 } })
+    let row: unknown
+    const statements = await reader.countSql(async () => {
+      row = await reader.prisma.user.findUnique({ where: { id } })
+    })
+    expect(row).toEqual(await world.plain.user.findUnique({ where: { id } }))
+    return statements === 0 ? 'hit' : 'miss'
+  }
+
+  async function ready(writer: CachedProcess): Promise<CachedProcess> {
+    await warm(writer, (await newUser()).id)
+    return writer
+  }
+
+  type Db = CachedProcess['prisma']
+  const email = () => `${crypto.randomUUID()}@x.org`
+  const STORED: [title: string, write: (db: Db, user: { id: number; email: string }) => Promise<{ id: number }>][] = [
+    ['update by key', async (db, { id }) => db.user.update({ where: { id }, data: { name: 'new' } })],
+    [
+      'update by another unique',
+      async (db, user) => db.user.update({ where: { email: user.email }, data: { name: 'new' } }),
+    ],
+    ['create', async db => db.user.create({ data: { email: email(), name: 'new' } })],
+    [
+      'create with an id',
+      async db => db.user.create({ data: { id: 900_000 + Math.trunc(Math.random() * 90_000), email: email() } }),
+    ],
+    [
+      'upsert that updates',
+      async (db, { id }) => db.user.upsert({ where: { id }, create: { email: email() }, update: { name: 'new' } }),
+    ],
+    [
+      'an update of the e-mail address',
+      async (db, { id }) => db.user.update({ where: { id }, data: { email: email() } }),
+    ],
+  ]
+  it.each(STORED)('%s: the next read of the row, in any process, is a hit', async (_title, write) => {
+    const { prisma } = await ready(through())
+    const { id } = await write(prisma, await newUser())
+    expect(await readElsewhere(id)).toBe('hit')
+  })
+
+  it('(without writeThrough it is a miss)', async () => {
+    const { prisma } = await ready(through({ writeThrough: false }))
+    const { id } = await newUser()
+    await prisma.user.update({ where: { id }, data: { name: 'new' } })
+    expect(await readElsewhere(id)).toBe('miss')
+  })
+
+  const NOT_STORED: [title: string, write: (db: Db, id: number) => Promise<unknown>][] = [
+    ['with select', async (db, id) => db.user.update({ where: { id }, data: { name: 'new' }, select: { name: true } })],
+    ['with omit', async (db, id) => db.user.update({ where: { id }, data: { name: 'new' }, omit: { email: true } })],
+    ['updateMany', async (db, id) => db.user.updateMany({ where: { id }, data: { name: 'new' } })],
+    ['in a batch', async (db, id) => db.$transaction([db.user.update({ where: { id }, data: { name: 'new' } })])],
+    [
+      'in a transaction that is rolled back',
+      async (db, id) =>
+        db
+          .$transaction(async tx => {
+            await tx.user.update({ where: { id }, data: { name: 'new' } })
+            throw new Error('no')
+          })
+          .catch(() => {}),
+    ],
+    [
+      'with a nested write',
+      async (db, id) =>
+        db.user.update({ where: { id }, data: { name: 'new', posts: { create: { title: 't', slug: email() } } } }),
+    ],
+    [
+      'with a query hook behind the cache',
+      async (db, id) =>
+        db
+          .$extends({
+            query: {
+              user: {
+                async update({ args, query }) {
+                  return { ...(await query(args)), name: 'changed' }
+                },
+              },
+            },
+          })
+          .user.update({ where: { id }, data: { name: 'new' } }),
+    ],
+    [
+      'with a computed field in the place of a column',
+      async (db, id) =>
+        db
+          .$extends({ result: { user: { name: { needs: { id: true }, compute: () => 'computed' } } } })
+          .user.update({ where: { id }, data: { name: 'new' } }),
+    ],
+  ]
+  it.each(NOT_STORED)('%s: nothing is stored, and the next read is right', async (_title, write) => {
+    const { prisma } = await ready(through())
+    const { id } = await newUser()
+    await write(prisma, id)
+    expect(await readElsewhere(id)).toBe('miss')
+  })
+
+  it('on a table with an AFTER trigger nothing is stored', async () => {
+    const other = await createWorld()
+    try {
+      await other.plain.$executeRaw`CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN UPDATE "User" SET name = 'by the trigger' WHERE id = NEW.id AND name = 'new'; RETURN NULL; END $$`
+      await other.plain.$executeRaw`CREATE TRIGGER later AFTER UPDATE ON "User" FOR EACH ROW EXECUTE FUNCTION later()`
+      const writer = await ready(other.process({ consistency: 'strict', writeThrough: true }))
+      const { id } = await other.plain.user.create({ data: { email: email() } })
+      await writer.prisma.user.update({ where: { id }, data: { name: 'new' } })
+      expect(await writer.prisma.user.findUnique({ where: { id } })).toMatchObject({ name: 'by the trigger' })
+    } finally {
+      await other.close()
+    }
+  })
+
+  /** Stores what its write has returned, whoever else has written. */
+  class Unguarded extends Store {
+    override async invalidate(...[stale, release]: Parameters<Store['invalidate']>): ReturnType<Store['invalidate']> {
+      const outcome = await super.invalidate(stale, release)
+      const { row } = release ?? {}
+      if (row !== undefined) {
+        const entry = complete(row.entry, { expiresAt: Date.now() + row.ttlMs, loadMs: 0, graceMs: 0 })
+        await world.redis.set(row.key, entry, 'PX', Math.ceil(row.ttlMs))
+      }
+      return outcome
+    }
+  }
+
+  /**
+   * Two writers of one row, each with its own intent. The first has committed, and is held before its release.
+   *
+   * @param second - what the other one does meanwhile
+   */
+  async function afterTwo(FirstStore: typeof Store, second: (db: Db, id: number) => Promise<unknown>) {
+    const { id } = await newUser()
+    const gates = new Gates()
+    // The gate is in front of Prisma for the test, not for the cache.
+    const first = await ready(through({}, { Store: FirstStore, hasHooksBehind: () => false }))
+    const other = await ready(through())
+    const gate = gates.hold('update', 'after')
+    const write = first.prisma.$extends(gates.extension).user.update({ where: { id }, data: { name: 'first' } })
+    const written = write.then(row => row)
+    await gate.arrived
+    await second(other.prisma, id)
+    gate.open()
+    await written
+    return readElsewhere(id)
+  }
+
+  const SECOND: [title: string, write: (db: Db, id: number) => Promise<unknown>][] = [
+    ['by its key', async (db, id) => db.user.update({ where: { id }, data: { name: 'second' } })],
+    ['without its name', async db => db.user.updateMany({ data: { name: 'second' } })],
+    [
+      'in a transaction',
+      async (db, id) => db.$transaction(async tx => tx.user.update({ where: { id }, data: { name: 'second' } })),
+    ],
+    ['by raw SQL', async db => db.$executeRaw`UPDATE "User" SET name = 'second'`],
+  ]
+  it.each(SECOND)(
+    'of two writers, the one that has committed first stores nothing (the other: %s)',
+    async (_title, second) => {
+      expect(await afterTwo(Store, second)).toBe('miss')
+    },
+  )
+
+  it('of two writers, neither stores while the other goes on', async () => {
+    const { id } = await newUser()
+    const gates = new Gates()
+    const [slow, quick] = [await ready(strict({ holdMs: 60_000 })), await ready(through())]
+    const gate = gates.hold('update', 'before')
+    const write = slow.prisma.$extends(gates.extension).user.update({ where: { id }, data: { name: 'slow' } })
+    const written = write.then(row => row)
+    await gate.arrived
+    await quick.prisma.user.update({ where: { id }, data: { name: 'quick' } })
+    expect((await world.keys()).filter(key => key === `User:${id}`)).toEqual([])
+    gate.open()
+    await written
+  })
+
+  it.each(SECOND.slice(0, 1))('(without its guard, the older row is stored)', async (_title, second) => {
+    await expect(afterTwo(Unguarded, second)).rejects.toThrow(/to deeply equal/)
+  })
+
+  it('a writer in standard mode takes its place as well', async () => {
+    const standard = world.process({ consistency: 'standard' })
+    await ready(standard)
+    const outcome = afterTwo(Store, async (_db, id) =>
+      standard.prisma.user.update({ where: { id }, data: { name: 'second' } }),
+    )
+    expect(await outcome).toBe('miss')
   })
 })

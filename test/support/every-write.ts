@@ -496,5 +496,5 @@ export function everyWrite(world: World, ids: () => Seeded, reader: () => Cached
       },
     ],
   ]
-  return { topLevel, nested, raw, transactions, fresh, author }
+  return { topLevel, nested, raw, transactions, author }
 }
