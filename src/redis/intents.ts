@@ -89,7 +89,7 @@ export function intended(reply: unknown): Intended {
 export function releaseOf({ intent, row }: Release, keys: readonly string[], now: number): Command {
   const { holds, member, through } = intent
   const isStored = row !== undefined && through !== undefined
-  const named = isStored ? [...keys, through.guard, through.epoch, row.key] : keys
+  const named = isStored ? [...keys, through.guard, row.key] : keys
   const written = isStored
     ? [
         complete(row.entry, { expiresAt: now + row.ttlMs, loadMs: 0, graceMs: row.graceMs }),

@@ -59,6 +59,14 @@ local function read(hold, member)
   end
   return lines, own
 end
+local function names(lines, keys)
+  for _, line in ipairs(lines) do
+    for _, key in ipairs(keys) do
+      if string.find(' ' .. line[3] .. ' ', ' ' .. key .. ' ', 1, true) then return true end
+    end
+  end
+  return false
+end
 local function write(hold, lines)
   if #lines == 0 then return redis.call('DEL', hold) end
   local last, text = 0, {}
@@ -74,8 +82,8 @@ end`
  * reads go to the database and fill nothing. Once more with the same member prolongs it. Where the intent had been lost
  * meanwhile, what may have been filled is deleted again.
  *
- * For a write-through, a key that every other write to the row deletes gets a token that no load has. The row is stamped with its
- * epoch as it is here.
+ * For a write-through, a key that every other write to the row deletes gets a token that no load has, if no other writer has an intent
+ * there: one that was first may commit last. The row is stamped with its epoch as it is here.
  *
  * KEYS[1..n] holds · KEYS[n+1..] keys to delete; with a token, the guarded key and the row's epoch are the last two, and the epoch is not
  * deleted · ARGV[1] n · ARGV[2] member · ARGV[3] life in ms · ARGV[4] its keys in a line · ARGV[5] token alone (20 bytes), or empty ·
@@ -83,10 +91,11 @@ end`
  */
 export const INTEND = `${LINES}
 local count = tonumber(ARGV[1])
-local isNew = false
+local isNew, isAlone = false, ARGV[5] ~= ''
 for i = 1, count do
   local lines, own = read(KEYS[i], ARGV[2])
   isNew = isNew or not own
+  if isAlone then isAlone = not names(lines, {'*', KEYS[#KEYS], KEYS[#KEYS - 1]}) end
   lines[#lines + 1] = {ARGV[2], now + ARGV[3], ARGV[4]}
   write(KEYS[i], lines)
 end
@@ -94,7 +103,7 @@ if not isNew then return 1 end
 local last = #KEYS
 if ARGV[5] ~= '' then last = last - 1 end
 for i = count + 1, last do redis.call('DEL', KEYS[i]) end
-if ARGV[5] == '' then return 1 end
+if not isAlone then return 1 end
 redis.call('SET', KEYS[last], ARGV[5], 'PX', ARGV[3])
 local epoch = redis.pcall('SET', KEYS[#KEYS], ARGV[6], 'NX', 'GET', 'PX', ARGV[7])
 if type(epoch) == 'table' then return 1 end
@@ -104,30 +113,22 @@ return epoch or ARGV[6]`
  * After the commit: takes the writer's own line off the holds, and deletes what it has made stale, as every write does. So an intent that was
  * lost leaves what a write in standard mode leaves. Lines of other writers stay.
  *
- * A row is stored only if the guarded key still holds the token of this writer's intent, and no line that is left names the row, its
- * epoch or the guarded key: a writer that began later has taken the token away, and one that goes on may commit after this one.
+ * A row is stored only if the guarded key still holds the token of this writer's intent: then no other writer has had an intent there
+ * since, and none has deleted anything.
  *
- * KEYS[1..n] holds · KEYS[n+1..] keys to delete; with an entry, then the guarded key, the row's epoch and the row's key · ARGV[1] n ·
+ * KEYS[1..n] holds · KEYS[n+1..] keys to delete; with an entry, then the guarded key and the row's key · ARGV[1] n ·
  * ARGV[2] member · ARGV[3] entry, or empty · ARGV[4] format and token of the intent (19 bytes) · ARGV[5] TTL in ms · answers 1 if the row was
  * stored, else 0
  */
 export const RELEASE = `${LINES}
 local count, last = tonumber(ARGV[1]), #KEYS
-local isAlone = ARGV[3] ~= ''
-if isAlone then last = last - 3 end
-local names = {'*', KEYS[#KEYS], KEYS[#KEYS - 1], KEYS[#KEYS - 2]}
-for i = 1, count do
-  local lines = read(KEYS[i], ARGV[2])
-  write(KEYS[i], lines)
-  for _, line in ipairs(lines) do
-    local keys = ' ' .. line[3] .. ' '
-    for _, name in ipairs(names) do
-      if string.find(keys, ' ' .. name .. ' ', 1, true) then isAlone = false end
-    end
-  end
+for i = 1, count do write(KEYS[i], (read(KEYS[i], ARGV[2]))) end
+local isStored = ARGV[3] ~= ''
+if isStored then
+  isStored = redis.pcall('GETRANGE', KEYS[last - 1], 1, 19) == ARGV[4]
+  last = last - 2
 end
-isAlone = isAlone and redis.pcall('GETRANGE', KEYS[#KEYS - 2], 1, 19) == ARGV[4]
 for i = count + 1, last do redis.call('DEL', KEYS[i]) end
-if not isAlone then return 0 end
+if not isStored then return 0 end
 redis.call('SET', KEYS[#KEYS], ARGV[3], 'PX', ARGV[5])
 return 1`

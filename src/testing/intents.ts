@@ -13,18 +13,20 @@ export function intend({ keys, argv, call }: Lua): Reply {
   const [, , , , token, newEpoch, epochMs] = argv
   const holds = Number(count)
   const now = timeOf(call)
+  const named = keys.slice(holds)
+  let isAlone = token !== undefined && token.length > 0
+  const guarded = new Set(['*', ...(isAlone ? named.slice(-2).map(String) : [])])
   let isNew = false
   for (const hold of keys.slice(0, holds)) {
     const { lines, isOwn } = linesOf(call, hold, member, now)
     isNew ||= !isOwn
+    if (lines.some(each => each.keys.split(' ').some(key => guarded.has(key)))) isAlone = false
     store(call, hold, [...lines, { member, until: now + Number(lifeMs), keys: line }], now)
   }
   if (!isNew) return 1
-  const named = keys.slice(holds)
-  const hasToken = token !== undefined && token.length > 0
-  const epoch = hasToken ? named.pop() : undefined
+  const epoch = token !== undefined && token.length > 0 ? named.pop() : undefined
   for (const key of named) call('DEL', key)
-  if (!hasToken) return 1
+  if (!isAlone) return 1
   call('SET', named.at(-1), token, 'PX', lifeMs)
   const reply = tried(() => call('SET', epoch, newEpoch, 'NX', 'GET', 'PX', epochMs))
   return reply === undefined ? 1 : (reply ?? (newEpoch as Buffer))
@@ -36,18 +38,11 @@ export function release({ keys, argv, call }: Lua): Reply {
   const holds = Number(count)
   const now = timeOf(call)
   const isStored = entry !== undefined && entry.length > 0
-  const stale = isStored ? keys.slice(holds, -3) : keys.slice(holds)
-  const names = new Set(['*', ...keys.slice(-3).map(String)])
-  let isAlone = isStored
-  for (const hold of keys.slice(0, holds)) {
-    const { lines } = linesOf(call, hold, member, now)
-    store(call, hold, lines, now)
-    if (lines.some(line => line.keys.split(' ').some(key => names.has(key)))) isAlone = false
-  }
-  const held = isAlone ? tried(() => call('GETRANGE', keys.at(-3), '1', '19')) : undefined
-  isAlone &&= held instanceof Buffer && guard !== undefined && held.equals(guard)
+  const stale = isStored ? keys.slice(holds, -2) : keys.slice(holds)
+  for (const hold of keys.slice(0, holds)) store(call, hold, linesOf(call, hold, member, now).lines, now)
+  const held = isStored ? tried(() => call('GETRANGE', keys.at(-2), '1', '19')) : undefined
   for (const key of stale) call('DEL', key)
-  if (!isAlone) return 0
+  if (!(held instanceof Buffer && guard !== undefined && held.equals(guard))) return 0
   call('SET', keys.at(-1), entry, 'PX', ttlMs)
   return 1
 }

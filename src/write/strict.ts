@@ -32,7 +32,8 @@ export class Standing {
     // A statement or a COMMIT may take longer than the life of an intent.
     let left = MOST_RENEWALS
     this.#renewal = setInterval(() => {
-      if (left-- > 0) void context.store.intend(intent)
+      // Without the row: where the intent was lost, another write may have come in between.
+      if (left-- > 0) void context.store.intend({ ...intent, through: undefined })
       else this.leave()
     }, everyMs)
     this.#renewal.unref()

@@ -31,7 +31,10 @@ export const CONTROLS: readonly Control[] = [
   { ...STRICT, without: 'compare', writes: ['A', 'A'], breaks: BACK },
   { ...STRICT, without: 'compare', writes: ['A', 'A'], faults: ['crash'], breaks: STALE },
   { ...STRICT, without: 'release-del', faults: ['intent expiry'], breaks: STALE },
+  // The intent came between the look-up and the token.
+  { ...STRICT, without: 'hold-read-again', faults: ['crash'], breaks: STALE },
   { ...STANDARD, without: 'ticket', mode: 'write-through', writes: ['A', 'A'], breaks: STALE },
+  { ...STANDARD, without: 'alone', mode: 'write-through', writes: ['A', 'A'], faults: ['crash'], breaks: STALE },
   { ...STANDARD, without: 'marks', mode: 'near', loads: [1], breaks: STALE },
 ]
 

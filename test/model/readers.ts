@@ -6,7 +6,7 @@
  * the answer.
  */
 import { floorsOf, type Finding, judge } from './questions.js'
-import { epochOf, serve, store, take } from './redis.js'
+import { epochOf, isIntended, serve, store, take } from './redis.js'
 import {
   IDLE,
   idleReader,
@@ -16,6 +16,7 @@ import {
   QUERYING,
   RESULT,
   type State,
+  TAKEN,
   type Target,
   TARGET_NAMES,
   TARGETS,
@@ -36,8 +37,8 @@ function stepsOf(turn: Turn, at: number): void {
   const sharesLate = scenario.without === 'join-before-query'
   if (step === IDLE && left > 0) {
     for (const wanted of TARGETS) {
-      // A hit changes nothing, and under a hold nothing is filled.
-      if (state.hold === 0 && serve(state, wanted) === undefined) {
+      // A hit changes nothing, and under a hold or an intent nothing is filled.
+      if (state.hold === 0 && !isIntended(state, wanted) && serve(state, wanted) === undefined) {
         go(
           () => `${name} looks up ${TARGET_NAMES[wanted]}: a miss.`,
           next => lookUp(next, at, wanted),
@@ -46,7 +47,9 @@ function stepsOf(turn: Turn, at: number): void {
       const isJoinable = state.readers.some(
         other =>
           other.target === wanted &&
-          (other.step === LOOKED || (sharesLate && other.step >= QUERYING && other.step !== JOINED)),
+          (other.step === LOOKED ||
+            other.step === TAKEN ||
+            (sharesLate && other.step >= QUERYING && other.step !== JOINED)),
       )
       if (!isJoinable) continue
       go(
@@ -60,6 +63,11 @@ function stepsOf(turn: Turn, at: number): void {
     go(
       () => `The reader of ${TARGET_NAMES[target]} takes its tokens.`,
       next => acquire(next, at, turn),
+    )
+  } else if (step === TAKEN) {
+    go(
+      () => `The reader of ${TARGET_NAMES[target]} asks for holds and intents.`,
+      next => askAgain(next, at, turn),
     )
   } else if (step === QUERYING) {
     go(
@@ -84,16 +92,27 @@ function lookUp(next: State, at: number, target: Target): void {
   const reader = readerOf(next, at)
   const stamp = next.tokens[epochOf(target)]
   const token = target === RESULT ? 0 : next.tokens[target]
-  Object.assign(reader, { left: reader.left - 1, step: LOOKED, target, token, stamp, missed: stamp === 0 ? 1 : 0 })
+  const missed = stamp === 0 || (target !== RESULT && token === 0) ? 1 : 0
+  Object.assign(reader, { left: reader.left - 1, step: LOOKED, target, token, stamp, missed })
 }
 
-function acquire(next: State, at: number, { scenario }: Turn): void {
+function acquire(next: State, at: number, turn: Turn): void {
+  const { scenario } = turn
   const reader = readerOf(next, at)
   const { target } = reader
   if (target !== RESULT) reader.token ||= take(next, target, scenario)
   reader.stamp ||= take(next, epochOf(target), scenario)
-  // A hold that came later than the look-up has taken its epochs away; those that it saw prove that nothing more is to be read.
-  const isHeld = reader.missed === 1 && next.hold > 0 && scenario.without !== 'hold-read-again'
+  reader.step = TAKEN
+  // Commands in one piece: only a script of a writer in strict mode matters in between.
+  if (reader.missed === 0 || (scenario.mode !== 'strict' && scenario.mode !== 'write-through')) askAgain(next, at, turn)
+}
+
+function askAgain(next: State, at: number, { scenario }: Turn): void {
+  const reader = readerOf(next, at)
+  const { target } = reader
+  // A hold or an intent that came later than the look-up has taken away what it saw: that proves that nothing more is to be read.
+  const isThere = next.hold > 0 || isIntended(next, target)
+  const isHeld = reader.missed === 1 && isThere && scenario.without !== 'hold-read-again'
   const fills = reader.stamp > 0 && (target === RESULT || reader.token > 0) && !isHeld
   if (!fills) reader.token = reader.stamp = 0
   reader.missed = 0

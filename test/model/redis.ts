@@ -1,5 +1,16 @@
 /** What Redis does. Each function is one command or one script, so it is one step: nothing comes between. */
-import { type Fill, isRow, type Key, KEYS, RESULT, type Row, type Scenario, type State, type Target } from './state.js'
+import {
+  type Fill,
+  isRow,
+  type Key,
+  KEYS,
+  RESULT,
+  type Row,
+  ROWS,
+  type Scenario,
+  type State,
+  type Target,
+} from './state.js'
 
 /** A token that no state has; each step takes at most one per key. */
 const FRESH = 1_000
@@ -23,9 +34,8 @@ function forget(state: State, row: Row): void {
   state.stamps[row] = state.values[row] = state.tickets[row] = 0
 }
 
-/** `SET … NX GET`. 0: an intent is there. */
+/** `SET … NX GET`. */
 export function take(state: State, key: Key, scenario: Scenario): number {
-  if (state.intents[key] > 0) return 0
   if (state.tokens[key] === 0) state.tokens[key] = scenario.without === 'random-tokens' ? 1 : FRESH + key
   return state.tokens[key]
 }
@@ -41,12 +51,20 @@ export function store(state: State, { target, token, stamp, value }: Fill, scena
   state.values[target] = value
 }
 
-/** Puts a writer's intents at keys, and drops what was there. A writer that is alone at its row gets a ticket to store it. */
+/**
+ * Puts a writer's intents on keys, and drops what was there. At its row it leaves a token, which is its ticket to store it, if no other writer has
+ * an intent there.
+ */
 export function intend(state: State, writer: number, keys: number, scenario: Scenario): void {
+  const own = KEYS.filter(key => (keys & (1 << key)) !== 0)
+  if (own.every(key => (state.intents[key] & (1 << writer)) !== 0)) return
   del(state, keys, scenario)
-  for (const key of KEYS) {
-    if ((keys & (1 << key)) === 0) continue
-    if (isRow(key)) state.tickets[key] = state.intents[key] === 0 ? writer + 1 : 0
+  for (const key of own) {
+    const isAlone = state.intents[key] === 0 && state.intents[ROWS] === 0 && state.hold === 0
+    if (isRow(key) && scenario.mode === 'write-through' && (isAlone || scenario.without === 'alone')) {
+      take(state, key, scenario)
+      state.tickets[key] = writer + 1
+    }
     state.intents[key] |= 1 << writer
   }
 }
@@ -61,7 +79,11 @@ export function release(state: State, writer: number, keys: number, scenario: Sc
 /** Intents end at their TTL. */
 export function expire(state: State, writer: number): void {
   for (const key of KEYS) state.intents[key] &= ~(1 << writer)
-  for (const row of [0, 1] as const) if (state.tickets[row] === writer + 1) state.tickets[row] = 0
+}
+
+/** Whether a writer is about to delete what a target would be filled under. */
+export function isIntended(state: State, target: Target): boolean {
+  return state.intents[epochOf(target)] > 0 || (target !== RESULT && state.intents[target] > 0)
 }
 
 /** What a look-up would serve now; undefined: a miss. */

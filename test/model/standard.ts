@@ -27,9 +27,8 @@ export function standardSteps(turn: Turn): void {
 function stepsOf(turn: Turn, at: number): void {
   const { state, scenario, go } = turn
   const writer = writerOf(state, at)
-  const { step, server } = writer
+  const { step } = writer
   const [name, keys] = [nameOf(turn, at), keysOf(scenario, at)]
-  const all = keys | EPOCHS
 
   if (step === BEGINS && scenario.without === 'delete-after-commit') {
     go(
@@ -78,7 +77,31 @@ function stepsOf(turn: Turn, at: number): void {
       },
     )
     loseDel(turn, at)
-  } else if (step === GAVE_UP && scenario.without !== 'hold') {
+  }
+  afterward(turn, at)
+  if (writer.sent > 0) {
+    fault(
+      turn,
+      'late duplicate',
+      () => `${name}: its DEL ${keyText(keys)} comes a second time.`,
+      next => {
+        del(next, keys, scenario)
+        writerOf(next, at).sent = 0
+      },
+    )
+  }
+  if (step === GAVE_UP || step === HELD || step === ENDED) serverSteps(turn, at)
+  crash(turn, at)
+}
+
+/** What a writer does that does not know how its write ended, and what is left to do once its promise has settled: the same in strict mode. */
+export function afterward(turn: Turn, at: number): void {
+  const { state, scenario, go } = turn
+  const writer = writerOf(state, at)
+  const { step, server } = writer
+  const [name, keys] = [nameOf(turn, at), keysOf(scenario, at)]
+  const all = keys | EPOCHS
+  if (step === GAVE_UP && scenario.without !== 'hold') {
     go(
       () => `${name} sets a hold.`,
       next => {
@@ -120,19 +143,6 @@ function stepsOf(turn: Turn, at: number): void {
       },
     )
   }
-  if (writer.sent > 0) {
-    fault(
-      turn,
-      'late duplicate',
-      () => `${name}: its DEL ${keyText(keys)} comes a second time.`,
-      next => {
-        del(next, keys, scenario)
-        writerOf(next, at).sent = 0
-      },
-    )
-  }
-  if (step === GAVE_UP || step === HELD || step === ENDED) serverSteps(turn, at)
-  crash(turn, at)
 }
 
 /** No answer comes. The promise settles, and the keys are in the journal. */
@@ -152,7 +162,7 @@ function loseDel(turn: Turn, at: number): void {
 }
 
 /** A hold lives longer than a write can stay open on the server. */
-function holdSteps({ state, go }: Turn): void {
+export function holdSteps({ state, go }: Turn): void {
   if (state.hold === 0) return
   if (state.writers.some(({ server }, at) => (state.hold & (1 << at)) !== 0 && server === OPEN)) return
   go(

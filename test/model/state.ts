@@ -47,12 +47,13 @@ export const RULES = {
   'random-tokens': 'tokens are counters, which begin anew when their key is gone',
   'join-before-query': 'any load in progress may be joined',
   hold: 'a write of unknown outcome sends its DEL and sets no hold',
-  'hold-read-again': 'the hold is not read again behind an epoch that was missing',
+  'hold-read-again': 'holds and intents are not read again behind the tokens that are taken',
   journal: 'a DEL without an answer is forgotten',
   intent: 'a strict writer puts no intent',
   compare: 'the release takes away the intents of all writers',
   'release-del': 'the release does not delete what is at the key',
-  ticket: 'a write-through is stored by whoever is alone at its release',
+  ticket: 'a write-through is stored although another writer has come in between',
+  alone: 'a write-through is stored although another writer was there first',
   marks: 'a near cache keeps a reply although a change of it was told meanwhile',
 } as const
 export type Rule = keyof typeof RULES
@@ -93,8 +94,11 @@ export interface Writer {
 export type Floors = readonly [number, number, number, number, number, number]
 const NO_FLOORS: Floors = [0, 0, 0, 0, 0, 0]
 
-/** Steps of a reader. A reader that has joined gets the answer of the other one. */
-export const [IDLE, LOOKED, QUERYING, LOADED, JOINED] = [0, 1, 2, 3, 4] as const
+/**
+ * Steps of a reader. A reader that has joined gets the answer of the other one. One that has taken its tokens has not asked yet for holds and intents:
+ * where there are none, both are one step.
+ */
+export const [IDLE, LOOKED, QUERYING, LOADED, JOINED, TAKEN] = [0, 1, 2, 3, 4, 5] as const
 
 export interface Reader {
   left: number
@@ -103,7 +107,7 @@ export interface Reader {
   /** The token of the entry, and the epoch. 0: it fills nothing. */
   token: number
   stamp: number
-  /** Whether the epoch was missing when it looked. */
+  /** Whether a token or the epoch was missing when it looked. */
   missed: number
   value: number
   /** What it may not fall behind: what was acknowledged, invalidated, committed when it joined. */
@@ -146,7 +150,7 @@ export interface State {
   values: [number, number, number]
   /** Of each key: a bit for each writer. */
   intents: [number, number, number, number]
-  /** Of each row: which writer (1, 2) was alone there since its intent. */
+  /** Of each row: the writer (1, 2) whose intent came last, while nothing has deleted what is at the key since. */
   tickets: [number, number]
   /** A bit for each writer. */
   hold: number

@@ -1,18 +1,34 @@
 /**
- * A write in strict mode, AS DESIGNED: the product does not have it yet. Before the commit, the writer puts an intent at each key that it
- * will invalidate: what is there is dropped, reads go to the database, nothing fills. After the commit, one script takes its own intent
- * away and deletes the key. After an unknown outcome the intents stay until their TTL, which is longer than a write can stay open.
+ * A write in strict mode. Before the commit, the writer puts an intent on each key that it will invalidate, and deletes what is there. While it
+ * stands, nothing fills under these keys; what another key has is served, because its stamp is current. After the commit, one script takes
+ * the intent away and deletes the keys. After an unknown outcome there is a hold as in standard mode, and the intents stay until their
+ * TTL, which is longer than a write can stay open.
  *
- * Write-through, as designed as well: the release stores the row that the write returned, if its writer had a ticket: it was alone
- * at the row from its intent to its release. A write that names no rows stores nothing.
+ * Write-through: the release stores the row that the write returned, if its writer's token is still at the row and no other writer goes
+ * on. A write that names no rows stores nothing.
  */
 import { expire, intend, release, take } from './redis.js'
-import { BEGINS, COMMITTED, DONE, ENDED, INTENDED, KEYS, OPEN, type Row, ROWS, type State } from './state.js'
+import {
+  BEGINS,
+  COMMITTED,
+  DONE,
+  ENDED,
+  GAVE_UP,
+  HELD,
+  INTENDED,
+  KEYS,
+  OPEN,
+  type Row,
+  ROWS,
+  type State,
+} from './state.js'
+import { afterward, holdSteps } from './standard.js'
 import { fault, rowsOf, type Turn } from './turn.js'
 import { commits, crash, end, keysOf, keyText, mayComeAgain, nameOf, serverSteps, writerOf } from './writers.js'
 
 export function strictSteps(turn: Turn): void {
   for (let at = 0; at < turn.state.writers.length; at++) stepsOf(turn, at)
+  holdSteps(turn)
 }
 
 function stepsOf(turn: Turn, at: number): void {
@@ -41,7 +57,7 @@ function stepsOf(turn: Turn, at: number): void {
       'unknown outcome',
       () => `${name} waits for its COMMIT in vain, and leaves its intent.`,
       next => {
-        end(next, at, false)
+        writerOf(next, at).step = GAVE_UP
       },
     )
   } else if (step === COMMITTED) {
@@ -74,15 +90,7 @@ function stepsOf(turn: Turn, at: number): void {
     )
   }
 
-  if (writer.journal > 0) {
-    go(
-      () => `${name} replays its journal: it releases ${keyText(keys)}.`,
-      next => {
-        release(next, at, keys, scenario)
-        Object.assign(writerOf(next, at), { journal: 0, isWindowOpen: 0 })
-      },
-    )
-  }
+  afterward(turn, at)
   const hasIntents = KEYS.some(key => (state.intents[key] & (1 << at)) !== 0)
   if (step === ENDED && server !== OPEN && hasIntents) {
     go(
@@ -112,7 +120,7 @@ function stepsOf(turn: Turn, at: number): void {
       )
     }
   }
-  if (step === ENDED) serverSteps(turn, at)
+  if (step === GAVE_UP || step === HELD || step === ENDED) serverSteps(turn, at)
   crash(turn, at)
 }
 
@@ -128,10 +136,11 @@ function putIntents({ scenario }: Turn, next: State, at: number): void {
 function releaseAndStore({ scenario }: Turn, next: State, at: number): void {
   const { stamp, made } = writerOf(next, at)
   const row = rowsOf(scenario, at)[0] as Row
-  const isAlone = scenario.without === 'ticket' ? next.intents[row] === 1 << at : next.tickets[row] === at + 1
+  const hasTicket = scenario.without === 'ticket' || next.tickets[row] === at + 1
   release(next, at, keysOf(scenario, at), scenario)
   writerOf(next, at).stamp = 0
-  if (!isAlone || stamp === 0 || take(next, row, scenario) === 0) return
+  if (!hasTicket || stamp === 0) return
+  take(next, row, scenario)
   next.stamps[row] = stamp
   next.values[row] = made[row]
 }
