@@ -1,6 +1,5 @@
 /** A store that knows the moment between COMMIT and `DEL`: it measures it, and can end the process there. */
 import type { Store } from '../src/redis/store.js'
-import type { Invalidation } from '../src/wire/keys.js'
 
 export interface Moment {
   /** The answer to COMMIT is there, the `DEL` is not sent. */
@@ -12,10 +11,10 @@ export interface Moment {
 /** @param moment - of the write that runs where it is called */
 export function dyingStore(Base: typeof Store, moment: () => Moment): typeof Store {
   return class DyingStore extends Base {
-    override async invalidate(invalidation: Invalidation): Promise<'done' | 'queued'> {
+    override async invalidate(...args: Parameters<Store['invalidate']>): ReturnType<Store['invalidate']> {
       const { begins, ends } = moment()
       begins()
-      const outcome = await super.invalidate(invalidation)
+      const outcome = await super.invalidate(...args)
       if (outcome === 'done') ends()
       return outcome
     }

@@ -156,8 +156,8 @@ export class ClusterStore implements AnyStore {
     return { isSet: replies.every(({ isSet }) => isSet), stamps: replies.map(({ stamps }) => stamps[0]) }
   }
 
-  withdraw(intent: Intent): void {
-    for (const [bucket, store] of this.#stores.entries()) store.withdraw(this.#intentIn(bucket, intent))
+  async withdraw(intent: Intent): Promise<void> {
+    await Promise.all(this.#stores.map((store, bucket) => store.withdraw(this.#intentIn(bucket, intent))))
   }
 
   async invalidate(invalidation: Invalidation, release?: Release): Promise<'done' | 'queued'> {

@@ -41,9 +41,9 @@ export class Invalidations {
   }
 
   /** Ends an intent of a write that was not run. Unless Redis answers, the intent ends by itself. */
-  withdraw(intent: Intent): void {
+  async withdraw(intent: Intent): Promise<void> {
     if (this.#health.responding) {
-      void this.#connection.send([releaseOf({ intent }, [], 0)], this.#options.invalidationDeadlineMs)
+      await this.#connection.send([releaseOf({ intent }, [], 0)], this.#options.invalidationDeadlineMs)
     }
   }
 

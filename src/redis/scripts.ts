@@ -74,7 +74,7 @@ local function write(hold, lines)
     last = math.max(last, line[2])
     text[i] = line[1] .. string.format(' %.0f ', line[2]) .. line[3]
   end
-  redis.call('SET', hold, table.concat(text, '\\n'), 'PX', string.format('%.0f', last - now))
+  return redis.pcall('SET', hold, table.concat(text, '\\n'), 'PX', string.format('%.0f', last - now))
 end`
 
 /**
@@ -97,7 +97,8 @@ for i = 1, count do
   isNew = isNew or not own
   if isAlone then isAlone = not names(lines, {'*', KEYS[#KEYS], KEYS[#KEYS - 1]}) end
   lines[#lines + 1] = {ARGV[2], now + ARGV[3], ARGV[4]}
-  write(KEYS[i], lines)
+  local reply = write(KEYS[i], lines)
+  if reply.err then return reply end
 end
 if not isNew then return 1 end
 local last = #KEYS
@@ -114,7 +115,7 @@ return epoch or ARGV[6]`
  * lost leaves what a write in standard mode leaves. Lines of other writers stay.
  *
  * A row is stored only if the guarded key still holds the token of this writer's intent: then no other writer has had an intent there
- * since, and none has deleted anything.
+ * since, and none has deleted anything. What Redis has no room for is deleted, and a line that can't be written ends by itself.
  *
  * KEYS[1..n] holds · KEYS[n+1..] keys to delete; with an entry, then the guarded key and the row's key · ARGV[1] n ·
  * ARGV[2] member · ARGV[3] entry, or empty · ARGV[4] format and token of the intent (19 bytes) · ARGV[5] TTL in ms · answers 1 if the row was
@@ -122,13 +123,12 @@ return epoch or ARGV[6]`
  */
 export const RELEASE = `${LINES}
 local count, last = tonumber(ARGV[1]), #KEYS
-for i = 1, count do write(KEYS[i], (read(KEYS[i], ARGV[2]))) end
 local isStored = ARGV[3] ~= ''
 if isStored then
   isStored = redis.pcall('GETRANGE', KEYS[last - 1], 1, 19) == ARGV[4]
   last = last - 2
 end
 for i = count + 1, last do redis.call('DEL', KEYS[i]) end
+for i = 1, count do write(KEYS[i], (read(KEYS[i], ARGV[2]))) end
 if not isStored then return 0 end
-redis.call('SET', KEYS[#KEYS], ARGV[3], 'PX', ARGV[5])
-return 1`
+return redis.pcall('SET', KEYS[#KEYS], ARGV[3], 'PX', ARGV[5]).ok and 1 or 0`

@@ -246,8 +246,8 @@ export class Store {
   }
 
   /** Ends an intent of a write that was not run. */
-  withdraw(intent: Intent): void {
-    this.#invalidations.withdraw(intent)
+  withdraw(intent: Intent): Promise<void> {
+    return this.#invalidations.withdraw(intent)
   }
 
   /**

@@ -39,12 +39,14 @@ export function release({ keys, argv, call }: Lua): Reply {
   const now = timeOf(call)
   const isStored = entry !== undefined && entry.length > 0
   const stale = isStored ? keys.slice(holds, -2) : keys.slice(holds)
-  for (const hold of keys.slice(0, holds)) store(call, hold, linesOf(call, hold, member, now).lines, now)
   const held = isStored ? tried(() => call('GETRANGE', keys.at(-2), '1', '19')) : undefined
   for (const key of stale) call('DEL', key)
+  for (const hold of keys.slice(0, holds)) {
+    const { lines } = linesOf(call, hold, member, now)
+    tried(() => store(call, hold, lines, now))
+  }
   if (!(held instanceof Buffer && guard !== undefined && held.equals(guard))) return 0
-  call('SET', keys.at(-1), entry, 'PX', ttlMs)
-  return 1
+  return tried(() => call('SET', keys.at(-1), entry, 'PX', ttlMs)) === undefined ? 0 : 1
 }
 
 /** `redis.pcall`; undefined: an error. */
@@ -76,12 +78,9 @@ function linesOf(call: Lua['call'], hold: Buffer | undefined, member: string, no
   return { lines, isOwn: lines.length < all.length }
 }
 
-function store(call: Lua['call'], hold: Buffer | undefined, lines: readonly Line[], now: number): void {
-  if (lines.length === 0) {
-    call('DEL', hold)
-    return
-  }
+function store(call: Lua['call'], hold: Buffer | undefined, lines: readonly Line[], now: number): Reply {
+  if (lines.length === 0) return call('DEL', hold)
   const last = Math.max(...lines.map(({ until }) => until))
   const text = lines.map(({ member, until, keys }) => `${member} ${until} ${keys}`).join('\n')
-  call('SET', hold, text, 'PX', String(last - now))
+  return call('SET', hold, text, 'PX', String(last - now))
 }

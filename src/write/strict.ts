@@ -45,9 +45,9 @@ export class Standing {
   }
 
   /** The write was not run. */
-  withdraw(): void {
+  withdraw(): Promise<void> {
     this.leave()
-    this.#context.store.withdraw(this.#intent)
+    return this.#context.store.withdraw(this.#intent)
   }
 
   /** What is released with the invalidation of the write. */
@@ -74,7 +74,7 @@ const RENEWALS = 3
 const MOST_RENEWALS = 30
 
 /**
- * Puts an intent at all that a write may make stale. Undefined: in standard mode.
+ * Puts an intent at all that a write may make stale. Undefined: in standard mode, or where the write goes on as in standard mode.
  *
  * @param effects - as far as they are known before the write
  * @param through - what of the result may be stored when the intent is released
@@ -102,13 +102,15 @@ export async function intend(
     failing.add(strict)
     events.emit({ type: 'error', code: 'INTENT_FAILED', message: failedText(strict) })
   }
-  if (!isSet && strict.rejects) {
-    store.withdraw(intent)
+  if (isSet) return new Standing(context, intent, stamps, through, strict.intentMs / RENEWALS)
+  // It may be there in part.
+  void store.withdraw(intent)
+  if (strict.rejects) {
     throw new CacheAsideError(
       'INTENT_REFUSED',
       `The write to ${stale.models.join(', ')} was not run: it is in strict mode, Redis has not acknowledged its intent, and ` +
         `onIntentFailure is 'reject'. Try it again when Redis answers, or set onIntentFailure: 'proceed'.`,
     )
   }
-  return new Standing(context, intent, stamps, through, strict.intentMs / RENEWALS)
+  return undefined
 }

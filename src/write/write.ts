@@ -110,7 +110,10 @@ async function invalidateAfterFailure(
   // A hook behind this one may have failed after the write was done: then the error is about something else.
   if (outcome === 'failed' || hasHooksBehind) addResult(plan, undefined)
   // Nothing reached the database, so nothing is stale. (It may have no connection to spare for loading rows again.)
-  else if (outcome === 'unsent') return standing?.withdraw()
+  else if (outcome === 'unsent') {
+    await standing?.withdraw()
+    return
+  }
   // A refused statement was rolled back. Rows with a name are invalidated anyway: it is one key each. Raw SQL may have committed
   // by itself before it failed.
   else if (operation.model === undefined) addResult(plan, undefined)

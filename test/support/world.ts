@@ -178,7 +178,7 @@ function cachedProcess(
         invalidationDeadlineMs: 5000,
         front: hasFront,
         ...(hasNear && { near: true }),
-        ...(isStrict && { consistency: 'strict', writeThrough: true }),
+        ...(isStrict && !options.near && { consistency: 'strict', writeThrough: true }),
         ...options,
         redis,
       },
