@@ -21,6 +21,18 @@ const OF_READS = [
 
 const WITH_NEAR = ['get-or-set', 'read-your-writes', 'same-answer']
 
+const IN_STRICT_MODE = [
+  'read-your-writes',
+  'same-answer',
+  'prisma-traps',
+  'uniques',
+  'single-load',
+  'regressions',
+  'regressions-of-lists',
+  'cluster-slots',
+  'cluster-changes',
+]
+
 /** Files that take longest: first, or one of two workers would end with them while the other one has nothing to do. */
 const LONGEST = [
   'chaos/chaos',
@@ -87,6 +99,15 @@ export default defineConfig({
           name: 'near',
           include: [...WITH_NEAR.map(name => `test/promises/${name}.test.ts`), 'test/schedules/*.test.ts'],
           env: { NEAR: 'on' },
+        },
+      },
+      {
+        // The same in strict mode with write-through, for what does not count loads.
+        test: {
+          ...common,
+          name: 'strict',
+          include: [...IN_STRICT_MODE.map(name => `test/promises/${name}.test.ts`), 'test/schedules/*.test.ts'],
+          env: { CONSISTENCY: 'strict' },
         },
       },
     ],

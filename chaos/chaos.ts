@@ -22,6 +22,8 @@ const { values } = parseArgs({
     on: { type: 'string', default: 'single' },
     /** For instance `--fault "network: partition"`; more than once for several. */
     fault: { type: 'string', multiple: true },
+    /** All processes write in strict mode, and through. Otherwise one of three does. */
+    strict: { type: 'boolean', default: false },
     /** A guard to be turned off: `journal`, `run_id`, `hold`, `token`, `near`. */
     without: { type: 'string' },
   },
@@ -42,6 +44,7 @@ if (wrong.length > 0 || !(seconds > 0)) {
   process.exit(2)
 }
 
+if (values.strict) process.env['CONSISTENCY'] = 'strict'
 const servers = await startServers()
 console.log(`${servers.chosen[0]}\nseed ${seed}, ${seconds} s, ${values.processes} processes`)
 try {

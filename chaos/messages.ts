@@ -31,6 +31,8 @@ export type ToProcess =
   | { type: 'play'; ground: Ground; writes: number }
   /** Stop, wait until Redis is trusted and owed nothing, read each row once more. */
   | { type: 'rest' }
+  /** From now on, what is invalidated does not reach Redis, or does again. */
+  | { type: 'lose'; isLosing: boolean }
   /** Write one of these rows, and die between its COMMIT and its `DEL`. */
   | { type: 'die'; ground: Ground }
 

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { PrismaClient } from '../generated/prisma/client.js'
-import { HOLD_MS, MODELS, nearOf } from './settings.js'
+import { consistencyOf, HOLD_MS, MODELS, nearOf } from './settings.js'
 import { createExtension } from '../src/extension.js'
 import { Random } from '../test/support/random.js'
 import { type Key, Recorder } from './history.js'
@@ -47,7 +47,14 @@ const base = new PrismaClient({
 })
 const db = base.$extends(
   createExtension<PrismaClient>(
-    { redis, models: MODELS, prefix: orders.prefix, front: slot % 2 === 0, near: nearOf(slot) },
+    {
+      redis,
+      models: MODELS,
+      prefix: orders.prefix,
+      front: slot % 2 === 0,
+      near: nearOf(slot),
+      ...(orders.without === undefined && consistencyOf(slot)),
+    },
     { holdMs: HOLD_MS, ...(orders.without && WITHOUT[orders.without]) },
   ),
 )

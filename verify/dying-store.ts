@@ -4,6 +4,8 @@ import type { Store } from '../src/redis/store.js'
 export interface Moment {
   /** The answer to COMMIT is there, the `DEL` is not sent. */
   readonly begins: () => void
+  /** Whether the `DEL` is lost, without an answer that says so. */
+  readonly isLost: boolean
   /** Redis has acknowledged the `DEL`. */
   readonly ends: () => void
 }
@@ -12,8 +14,9 @@ export interface Moment {
 export function dyingStore(Base: typeof Store, moment: () => Moment): typeof Store {
   return class DyingStore extends Base {
     override async invalidate(...args: Parameters<Store['invalidate']>): ReturnType<Store['invalidate']> {
-      const { begins, ends } = moment()
+      const { begins, ends, isLost } = moment()
       begins()
+      if (isLost) return 'done'
       const outcome = await super.invalidate(...args)
       if (outcome === 'done') ends()
       return outcome

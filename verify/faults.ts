@@ -2,20 +2,43 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FAULT_NAMES, Nemesis, type FaultName as ChaosFault } from '../chaos/nemesis.js'
+import { clientOf } from '../chaos/place.js'
 import type { Stage } from '../chaos/stage.js'
 import type { Ground } from '../chaos/workload.js'
 import type { Random } from '../test/support/random.js'
 
 export const NONE = 'none'
 export const KILLED = 'writer killed between COMMIT and DEL'
-export type FaultName = typeof NONE | typeof KILLED | ChaosFault
+/** Every invalidation that is sent meanwhile: none arrives, and the journal does not know. Only strict mode makes up for that. */
+export const LOST = 'invalidations lost, without a trace'
+/** Entries, epochs and tokens, at any moment. Not holds: those are small, and have a TTL of their own. */
+export const EVICTED = 'entries and epochs evicted'
+export type FaultName = typeof NONE | typeof KILLED | typeof LOST | typeof EVICTED | ChaosFault
 
-export const ALL_FAULTS: readonly FaultName[] = [NONE, KILLED, ...FAULT_NAMES.single]
+export const ALL_FAULTS: readonly FaultName[] = [NONE, KILLED, LOST, EVICTED, ...FAULT_NAMES.single]
+
+/** Faults that take intents and holds with them: then strict mode promises what standard mode does. */
+const INTENTS_LOST: readonly FaultName[] = [
+  'Redis killed, back empty',
+  'Redis killed, back from an old snapshot',
+  'Redis flushed',
+  'Redis evicting',
+]
+
+export function keepsIntents(fault: FaultName): boolean {
+  return !INTENTS_LOST.includes(fault)
+}
+
+/** What is looked at where nothing else is said. */
+export function faultsOf(isStrict: boolean): readonly FaultName[] {
+  return isStrict ? [...FAULTS.slice(0, 2), LOST, ...FAULTS.slice(2)] : FAULTS
+}
 
 /** Of each kind the ones that say most; the others by `--fault`. */
 export const FAULTS: readonly FaultName[] = [
   NONE,
   KILLED,
+  EVICTED,
   'a process killed',
   'database: slow',
   'database: replies lost, then cut',
@@ -47,6 +70,19 @@ export async function killWriter({ stage, random, ground }: Scene): Promise<() =
   return () => stage.replace(slot, random.below(2 ** 31))
 }
 
+async function evict({ address, prefix }: Stage, until: number): Promise<void> {
+  const redis = clientOf(address)
+  try {
+    while (performance.now() < until) {
+      const keys = (await redis.keys(`${prefix}*`)).filter(key => !/@(?:hold|fleet)$/.test(key))
+      if (keys.length > 0) await redis.del(keys)
+      await sleep(30)
+    }
+  } finally {
+    redis.disconnect()
+  }
+}
+
 /** Causes the fault again and again, until the time is over and it has been undone. */
 export async function inject(fault: FaultName, scene: Scene, seconds: number): Promise<void> {
   const until = performance.now() + 1000 * seconds
@@ -54,6 +90,13 @@ export async function inject(fault: FaultName, scene: Scene, seconds: number): P
     await sleep(1000 * seconds)
     return
   }
+  if (fault === LOST) {
+    for (const { process: one } of scene.stage.slots) one.tell({ type: 'lose', isLosing: true })
+    await sleep(1000 * seconds)
+    for (const { process: one } of scene.stage.slots) one.tell({ type: 'lose', isLosing: false })
+    return
+  }
+  if (fault === EVICTED) return evict(scene.stage, until)
   if (fault === KILLED) {
     while (performance.now() < until) {
       await sleep(scene.random.between(200, 800))

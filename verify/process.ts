@@ -27,16 +27,18 @@ const recorder = new Recorder(orders.history)
 const operations = new Operations(recorder)
 const say = (message: FromProcess) => process.send?.(message)
 
-const here: { ground: Ground; writes: number; running: number; isDying: boolean } = {
+const here: { ground: Ground; writes: number; running: number; isDying: boolean; isLosing: boolean } = {
   ground: orders.ground,
   writes: orders.writes,
   running: 0,
   isDying: false,
+  isLosing: false,
 }
 
 function moment() {
   const [op, from] = [operations.writing, now()]
   return {
+    isLost: here.isLosing,
     begins() {
       if (op === undefined || !here.isDying) return
       recorder.write(['dies', op, from])
@@ -139,6 +141,7 @@ async function die({ posts }: Ground): Promise<void> {
 process.on('message', (message: ToProcess) => {
   if (message.type === 'play') Object.assign(here, { ground: message.ground, writes: message.writes })
   if (message.type === 'rest') void rest()
+  if (message.type === 'lose') here.isLosing = message.isLosing
   if (message.type === 'die') void die(message.ground)
 })
 process.on('disconnect', () => process.exit())

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { counter, type Ground } from '../chaos/workload.js'
 import type { Guard } from '../chaos/without.js'
 import { Random } from '../test/support/random.js'
-import { type FaultName, FAULTS, inject, KILLED, killWriter } from './faults.js'
+import { type FaultName, faultsOf, inject, keepsIntents, KILLED, killWriter } from './faults.js'
 import { type Judged, judge, type Owed } from './judge.js'
 import { MODELS, MODES, type ModeName, TTL_MS } from './modes.js'
 
@@ -56,14 +56,11 @@ const ROUND_SECONDS = { least: 1.5, most: 3.5 }
 const REST_SECONDS = 2
 const WARM_UP_SECONDS = 1
 
-export async function run({
-  modes = Object.keys(MODES) as ModeName[],
-  faults = FAULTS,
-  ...plan
-}: Plan): Promise<Round[]> {
+export async function run({ modes = Object.keys(MODES) as ModeName[], ...plan }: Plan): Promise<Round[]> {
   const rounds: Round[] = []
   for (const [index, mode] of modes.entries()) {
     const [part, left] = [plan.seconds / modes.length, plan.seed + 1000 * index]
+    const { faults = faultsOf(MODES[mode].isStrict) } = plan
     rounds.push(...(await runMode(mode, { ...plan, faults, seconds: part, seed: left })))
   }
   return rounds
@@ -139,7 +136,8 @@ async function playRound({ stage, random, mode, fault, writes, seconds, serial, 
     stale.map(({ redisKey, key }) => ({ redisKey, cause: causeOf(keysOf(key, ground), judged) }))
   const stale = causes(compared)
   const staleAfterTtl = after && causes(after)
-  red.push(...redOf({ judged, compared, stale, staleAfterTtl }))
+  const isStrict = MODES[mode].isStrict && keepsIntents(fault)
+  red.push(...redOf({ judged, compared, stale, staleAfterTtl }), ...(isStrict ? redInStrictMode(judged, stale) : []))
   return { mode, fault, judged, compared, stale, staleAfterTtl, red }
 }
 
@@ -209,5 +207,15 @@ function redOf({
       : []),
     ...(compared.unasked.length > 0 ? [`nothing was compared with ${compared.unasked.join(', ')}`] : []),
     ...(staleAfterTtl ?? []).map(({ redisKey }) => `stale for longer than its TTL: ${redisKey}`),
+  ]
+}
+
+/** There no window and no cause explains anything. */
+function redInStrictMode({ below }: Judged, stale: readonly Stale[]): string[] {
+  return [
+    ...(below.length > 0
+      ? [`${below.length} answers in a window that is none, such as ${JSON.stringify(below[0])}`]
+      : []),
+    ...stale.map(({ redisKey, cause }) => `stale although in strict mode: ${redisKey} (${cause ?? 'no cause'})`),
   ]
 }

@@ -180,6 +180,11 @@ export class Effects implements WriteTrace {
     return { holds: this.#models().map(model => model.keys.hold), keys: this.invalidation().keys }
   }
 
+  /** The models whose rows or links are written. */
+  get concernedModels(): string[] {
+    return this.#models().map(({ name }) => name)
+  }
+
   /** Whether nothing but rows of this model is written. */
   isOnlyOf(model: CatalogModel): boolean {
     return this.#changed.size === 1 && this.#changed.has(model) && this.#links.size === 0 && !this.#deleted.has(model)

@@ -88,7 +88,7 @@ export async function intend(
   const { strict, store, fleet, events } = context
   if (strict === undefined) return undefined
   const stale = effects()
-  if (stale.isEmpty || !strict.concerns(stale.models)) return undefined
+  if (stale.isEmpty || !strict.concerns(stale.concernedModels)) return undefined
   const guarded = through?.guardOf(stale)
   const intent: Intent = {
     ...stale.intent(),
@@ -108,7 +108,7 @@ export async function intend(
   if (strict.rejects) {
     throw new CacheAsideError(
       'INTENT_REFUSED',
-      `The write to ${stale.models.join(', ')} was not run: it is in strict mode, Redis has not acknowledged its intent, and ` +
+      `The write to ${stale.concernedModels.join(', ')} was not run: it is in strict mode, Redis has not acknowledged its intent, and ` +
         `onIntentFailure is 'reject'. Try it again when Redis answers, or set onIntentFailure: 'proceed'.`,
     )
   }

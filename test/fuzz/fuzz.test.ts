@@ -111,6 +111,19 @@ describe('programs over processes with near caches', () => {
   }, 120_000)
 })
 
+describe('programs in strict mode', () => {
+  beforeEach(() => void vi.stubEnv('CONSISTENCY', 'strict'))
+  afterEach(() => void vi.unstubAllEnvs())
+
+  it('random programs, of which every writer dies after its COMMIT', async () => {
+    const parts = { Store: NoDrop, holdMs: 20 }
+    const { failure, coverage: _met, ...numbers } = await fuzzed({ seed, seconds: 15 }, parts)
+    console.log(JSON.stringify(numbers))
+    expect(failure && `--strict --seed ${failure.seed} fails: ${failure.message}\n${failure.program}`).toBeUndefined()
+    expect(numbers.hits / numbers.reads).toBeGreaterThan(0.1)
+  }, 120_000)
+})
+
 const PLACES = {
   async 'on a Redis Cluster'() {
     const cluster = await startCluster()

@@ -2,7 +2,7 @@
  * `npm run fuzz -- --seconds N --seed S [--without RULE]`: random programs until the time is up or a cached client answers
  * what Prisma does not; `npm run fuzz -- --rules`: how long each rule of the plan of writes can be left out unnoticed.
  *
- * `--near`: with a near cache in each process. `--feed`: with a change feed, and a client without the cache that writes, too.
+ * `--near`: with a near cache in each process. `--strict`: in strict mode, with write-through. `--feed`: with a change feed, and a client without the cache that writes, too.
  *
  * `--versions`: two versions of a random schema at once on one database and one Redis, pair after pair, as at a deploy;
  * `--without knowledge` and `--without naming` go red.
@@ -50,10 +50,12 @@ const { values } = parseArgs({
     features: { type: 'boolean', default: false },
     feed: { type: 'boolean', default: false },
     near: { type: 'boolean', default: false },
+    strict: { type: 'boolean', default: false },
   },
   allowNegative: true,
 })
 if (values.near) process.env['NEAR'] = 'on'
+if (values.strict) process.env['CONSISTENCY'] = 'strict'
 const seed = Number(values.seed)
 const seconds = Number(values.seconds)
 

@@ -54,6 +54,9 @@ export interface Stage {
 /** `NEAR=on`: every process has a near cache, and is told of a write before it ends. */
 const hasNear = () => process.env['NEAR'] === 'on'
 
+/** `CONSISTENCY=strict`: every process writes in strict mode, and through. */
+const isStrict = () => process.env['CONSISTENCY'] === 'strict'
+
 /** All that there is to cache of a model. */
 export const ALL = { ttl: '1h', negativeTtl: '1h', queries: true, refreshAhead: 30 } as const
 
@@ -89,7 +92,16 @@ export class Processes {
     const front = this.#opened.length % 2 === 0
     const extension = createExtension(
       // What watches the reads is a hook behind the cache.
-      { hooksBehind: 'same-for-all', ...options, ...waits, prefix: this.#prefix, redis, front, near: hasNear() },
+      {
+        hooksBehind: 'same-for-all',
+        ...options,
+        ...waits,
+        prefix: this.#prefix,
+        redis,
+        front,
+        near: hasNear(),
+        ...(isStrict() && { consistency: 'strict', writeThrough: true }),
+      },
       hasNear() ? { ...TOLD, ...this.#parts } : this.#parts,
     )
     const prisma = base.$extends(extension as never) as Cached

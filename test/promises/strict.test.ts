@@ -17,7 +17,7 @@ import { type CachedProcess, createWorld, useWorld } from '../support/world.js'
 const world = useWorld()
 
 /** Short, so that a test can see an intent end. */
-const HOLD_MS = 400
+const HOLD_MS = 200
 
 /** A writer that dies after its commit: nothing that it would send then arrives. */
 class Dies extends Store {

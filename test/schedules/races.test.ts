@@ -12,6 +12,7 @@ import type { FillOptions } from '../../src/redis/ticket.js'
 import { Kind } from '../../src/wire/envelope.js'
 import { EVERY_WRITE, UNNAMED_WRITES } from '../../src/wire/keys.js'
 import { completed } from '../support/completed.js'
+import { itInStandardMode } from '../support/consistency.js'
 import { Gates } from '../support/gates.js'
 import { type CachedProcess, useWorld } from '../support/world.js'
 
@@ -241,11 +242,14 @@ describe('sharing a load', () => {
     return { before: (await before)?.name, after: (await Promise.all(after)).map(user => user?.name), loads: sql }
   }
 
-  it('a shared load never hands a stale value to a reader from after a write; such readers share the next load', async () => {
-    expect(await acrossWrite(guarded)).toEqual({ before: 'v0', after: ['v1', 'v1', 'v1'], loads: 1 })
-  })
+  itInStandardMode(
+    'a shared load never hands a stale value to a reader from after a write; such readers share the next load',
+    async () => {
+      expect(await acrossWrite(guarded)).toEqual({ before: 'v0', after: ['v1', 'v1', 'v1'], loads: 1 })
+    },
+  )
 
-  it('(joining any load in flight, the reader gets the stale value)', async () => {
+  itInStandardMode('(joining any load in flight, the reader gets the stale value)', async () => {
     expect(await acrossWrite({ Flights: JoinAny })).toEqual({ before: 'v0', after: ['v0', 'v0', 'v0'], loads: 0 })
   })
 
@@ -308,7 +312,7 @@ describe('a transaction in flight', () => {
     expect(await inFlight(guarded)).toEqual({ during: ['v0', 'v0'], after: ['v1', 'v1'] })
   })
 
-  it('(with an invalidation before COMMIT, the stale row stays)', async () => {
+  itInStandardMode('(with an invalidation before COMMIT, the stale row stays)', async () => {
     const { after } = await inFlight({ transactionOf: () => undefined })
     expect(after).not.toEqual(['v1', 'v1'])
   })
@@ -401,7 +405,7 @@ describe('a write of unknown outcome, which the server commits later', () => {
     expect(await committedLater(guarded, 'plain')).toEqual({ database: 'v1', cache: 'v1' })
   })
 
-  it('(without the hold, the stale row is served)', async () => {
+  itInStandardMode('(without the hold, the stale row is served)', async () => {
     expect(await committedLater({ Store: NoHold }, 'plain')).toEqual({ database: 'v1', cache: 'v0' })
   })
 
@@ -422,7 +426,7 @@ describe('a write of unknown outcome, which the server commits later', () => {
 })
 
 describe('the oracle of the other tests', () => {
-  it('(the oracle sees a write that invalidates nothing)', async () => {
+  itInStandardMode('(the oracle sees a write that invalidates nothing)', async () => {
     const cached = world.process({}, { parts: { Store: NoDrop } })
     await ready(cached)
     const id = await newUser()

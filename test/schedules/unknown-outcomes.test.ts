@@ -3,6 +3,7 @@
  * of a statement and of COMMIT. Whatever the server makes of it, and whenever: another process reads what the database has.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describeInStandardMode } from '../support/consistency.js'
 import { isDeepStrictEqual } from 'node:util'
 import { Client } from 'pg'
 import type { Overrides } from '../../src/assemble.js'
@@ -205,7 +206,7 @@ describe.each(WRITES)('%s', (_, write, models) => {
 const UNDONE = ['links', 'a nested write', 'a batch']
 const COMMITTED_LATER = WRITES.filter(([name]) => !UNDONE.includes(name))
 
-describe('without a hold', () => {
+describeInStandardMode('without a hold', () => {
   beforeAll(() => void (parts = { Store: NoHold }))
   afterAll(() => void (parts = {}))
 
@@ -221,7 +222,7 @@ describe('without a hold', () => {
   )
 })
 
-describe('without an invalidation after a failure', () => {
+describeInStandardMode('without an invalidation after a failure', () => {
   beforeAll(() => void (parts = { Store: NoDrop }))
   afterAll(() => void (parts = {}))
 

@@ -9,6 +9,7 @@ import type { Overrides } from '../../src/assemble.js'
 import { createExtension } from '../../src/extension.js'
 import type { CacheAsideOptions } from '../../src/index.js'
 import { memoryRedis } from '../../src/testing/index.js'
+import { isStrict } from './consistency.js'
 import { applyMigrations, createDatabase, dropDatabase } from './database.js'
 import { useShared } from './hooks.js'
 import { allHeard, TOLD } from './told.js'
@@ -68,9 +69,6 @@ const hasFront = process.env['FRONT'] !== 'off'
 
 /** `NEAR=on`: every process has a near cache, and is told of a write before it ends. For files that do not count what Redis is asked. */
 const hasNear = process.env['NEAR'] === 'on'
-
-/** `CONSISTENCY=strict`: every process writes in strict mode, and through. */
-const isStrict = process.env['CONSISTENCY'] === 'strict'
 
 /** Each client is another one of the same memory. */
 function inMemory(): () => Redis {
