@@ -5,6 +5,7 @@ import { FAULT_NAMES, Nemesis, type FaultName as ChaosFault } from '../chaos/nem
 import { clientOf } from '../chaos/place.js'
 import type { Stage } from '../chaos/stage.js'
 import type { Ground } from '../chaos/workload.js'
+import type { Fault as ModelFault } from '../test/model/state.js'
 import type { Random } from '../test/support/random.js'
 
 export const NONE = 'none'
@@ -17,16 +18,28 @@ export type FaultName = typeof NONE | typeof KILLED | typeof LOST | typeof EVICT
 
 export const ALL_FAULTS: readonly FaultName[] = [NONE, KILLED, LOST, EVICTED, ...FAULT_NAMES.single]
 
-/** Faults that take intents and holds with them: then strict mode promises what standard mode does. */
-const INTENTS_LOST: readonly FaultName[] = [
-  'Redis killed, back empty',
-  'Redis killed, back from an old snapshot',
-  'Redis flushed',
-  'Redis evicting',
-]
-
-export function keepsIntents(fault: FaultName): boolean {
-  return !INTENTS_LOST.includes(fault)
+/** What each of them is in the model of the protocol (`test/model/state.ts`). */
+export function modelFaultOf(fault: FaultName): ModelFault | 'none' {
+  switch (fault) {
+    case KILLED:
+    case 'a process killed':
+      return 'crash'
+    case LOST:
+      return 'lost DEL'
+    case EVICTED:
+      return 'eviction'
+    case 'database: replies lost, then cut':
+      return 'unknown outcome'
+    // Intents and holds are gone as well.
+    case 'Redis killed, back empty':
+    case 'Redis killed, back from an old snapshot':
+    case 'Redis flushed':
+    case 'Redis evicting':
+      return 'intent expiry'
+    default:
+      // Without an answer of Redis a write in strict mode is refused, and any other is in the journal.
+      return 'none'
+  }
 }
 
 /** What is looked at where nothing else is said. */

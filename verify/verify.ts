@@ -9,6 +9,7 @@ import { recordRun } from '../scripts/runs.js'
 import { startServers } from '../test/support/servers.js'
 import { ALL_FAULTS, type FaultName } from './faults.js'
 import { MODES, type ModeName } from './modes.js'
+import { record } from './recorded.js'
 import { run } from './run.js'
 import { tableOf } from './table.js'
 
@@ -20,6 +21,8 @@ const { values } = parseArgs({
     /** More than once for several. */
     mode: { type: 'string', multiple: true },
     fault: { type: 'string', multiple: true },
+    /** Keeps what was measured for `docs/guarantees.md`. */
+    record: { type: 'boolean', default: false },
     /** A guard to be turned off, as in chaos: `token` goes red. */
     without: { type: 'string' },
   },
@@ -54,12 +57,14 @@ try {
   const red = rounds.flatMap(({ mode, fault, red: why }) => why.map(text => `${mode}, ${fault}: ${text}`))
   for (const why of red) console.log(`RED: ${why}`)
   if (red.length > 0) process.exitCode = 1
+  const command = ['npm run verify --', ...process.argv.slice(2)].join(' ')
+  if (values.record && red.length === 0) await record(rounds, command)
   const sum = (of: (round: (typeof rounds)[number]) => number) => rounds.reduce((total, one) => total + of(one), 0)
   const below = rounds.flatMap(({ judged }) => judged.below)
   const outside = below.filter(({ window }) => window === undefined).length
   const causeless = sum(({ stale }) => stale.filter(({ cause }) => cause === undefined).length)
   await recordRun({
-    command: ['npm run verify --', ...process.argv.slice(2)].join(' '),
+    command,
     seed,
     seconds,
     result: `${red.length === 0 ? 'green' : `RED (${red.length})`}: ${rounds.length} rounds, ${sum(({ judged }) => judged.reads)} reads, ${sum(({ judged }) => judged.hits)} hits, ${sum(({ judged }) => judged.writes)} writes, ${below.length - outside} answers inside a window, ${outside} outside, ${sum(({ stale }) => stale.length)} entries stale at rest, ${causeless} without a cause`,

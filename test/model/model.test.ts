@@ -1,65 +1,13 @@
 /**
- * The protocol, in all orders of its steps within small bounds (`SHORT`). `npm run model` goes further and shows traces. Strict mode and
- * write-through are modelled as designed: the product does not have them yet.
+ * The protocol, in all orders of its steps within small bounds (`SHORT`). `npm run model` goes further and shows traces.
  */
 import { describe, expect, test } from 'vitest'
 import { CONTROLS, runControl } from './controls.js'
+import { CLEAN, EXPECTED, NEVER_INVALIDATED, WINDOW } from './expected.js'
 import { explore, type Verdict } from './explore.js'
 import { ANOMALIES } from './questions.js'
 import { faultSets, runCell, SHORT } from './scenarios.js'
 import { type Fault, type Mode, MODES, RULES, type Rule } from './state.js'
-
-/** Permanently stale, older than an acknowledged write, reads go back. */
-type Line = readonly [Verdict, Verdict, Verdict]
-const CLEAN: Line = ['never', 'never', 'never']
-/** Between a COMMIT and its `DEL`, another read may still get the old row. */
-const WINDOW: Line = ['never', 'never', 'passing']
-/** The same until the near cache has heard of the change. */
-const UNTIL_TOLD: Line = ['never', 'passing', 'passing']
-const BROKEN: Line = ['yes', 'yes', 'yes']
-/** Of a write that was never acknowledged. */
-const NEVER_INVALIDATED: Line = ['yes', 'never', 'yes']
-
-const EXPECTED: Record<Mode, Partial<Record<Fault | 'none', Line>>> = {
-  standard: {
-    none: WINDOW,
-    crash: NEVER_INVALIDATED,
-    'lost DEL': WINDOW,
-    failover: BROKEN,
-    eviction: WINDOW,
-    'late duplicate': WINDOW,
-    'unknown outcome': WINDOW,
-  },
-  strict: {
-    none: CLEAN,
-    crash: CLEAN,
-    'lost DEL': CLEAN,
-    // An intent that is lost leaves what standard mode has.
-    failover: WINDOW,
-    eviction: CLEAN,
-    'intent expiry': WINDOW,
-    'late duplicate': CLEAN,
-    'unknown outcome': CLEAN,
-  },
-  'write-through': {
-    none: CLEAN,
-    crash: CLEAN,
-    'lost DEL': CLEAN,
-    failover: WINDOW,
-    eviction: CLEAN,
-    'intent expiry': WINDOW,
-    'late duplicate': CLEAN,
-    'unknown outcome': CLEAN,
-  },
-  // Evictions and unknown outcomes are left to `npm run model`: they have most states of all.
-  near: {
-    none: UNTIL_TOLD,
-    crash: ['yes', 'passing', 'yes'],
-    'lost DEL': UNTIL_TOLD,
-    failover: BROKEN,
-    'late duplicate': UNTIL_TOLD,
-  },
-}
 
 function lineOf({ verdicts }: { verdicts: Record<(typeof ANOMALIES)[number], Verdict> }): Verdict[] {
   return ANOMALIES.map(anomaly => verdicts[anomaly])

@@ -9,8 +9,6 @@
  *   npm run model -- --mode strict --faults "crash, intent expiry" --trace
  *   npm run model -- --controls                         each rule taken out, which has to be seen
  *   npm run model -- --mode standard --without token --trace
- *
- * Strict mode and write-through are modelled as designed: the product does not have them yet.
  */
 import { parseArgs } from 'node:util'
 import { CONTROLS, type ControlRun, runControl } from './controls.js'
@@ -24,7 +22,6 @@ two readers that share loads or begin their own, a load or two each; each fault 
 What is left out: time (a TTL ends, a fill or a duplicate arrives at any moment; a hold or an intent outlives a write that is open, unless
 "intent expiry" is the fault); creates, deletes, tags, rows by another unique; transactions that resolve and were rolled back; Clusters.
 Redis and Postgres are each atomic: a command, a script, a commit is one step, and all see them in the same order.
-Strict mode and write-through are modelled as designed: the product does not have them yet.
 A near cache is one more process, over writes in standard mode; it may hear of a change at any time (the product: within \`maxStaleMs\`).
 Its lines have one writer and one reader that loads; with --all, two writers.
 
