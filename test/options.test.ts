@@ -49,6 +49,8 @@ describe('options that are right', () => {
       enabled: true,
       includeKeys: false,
       front: true,
+      strictByDefault: false,
+      rejectsWithoutIntent: false,
       deadlineMs: 50,
       invalidationDeadlineMs: 500,
     })
@@ -107,11 +109,11 @@ describe('options as a whole', () => {
     ['x', `cacheAside takes an object, got "x". Write cacheAside({ redis, models: { User: '5m' } }).`],
     [
       { ...OK, tll: 5 },
-      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind, front, probe, waitForLoadMs, near.',
+      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind, front, probe, waitForLoadMs, near, consistency, onIntentFailure, writeThrough.',
     ],
     [
       { ...OK, tll: undefined },
-      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind, front, probe, waitForLoadMs, near.',
+      'there is no option named "tll". There are: redis, models, triggers, ttl, prefix, enabled, includeKeys, log, deadlineMs, invalidationDeadlineMs, hooksBehind, front, probe, waitForLoadMs, near, consistency, onIntentFailure, writeThrough.',
     ],
   ])('that are none, number %#, are refused with what is wrong', (options, text) => expect(message(options)).toBe(text))
 })
@@ -219,7 +221,7 @@ describe('models', () => {
 
   it('with an option that there is not', () => {
     expect(message({ redis, models: { User: { tll: 5 } } })).toBe(
-      'there is no option of models.User named "tll". There are: ttl, negativeTtl, queries, dependsOn, rowSecurity, exclude, maxBytes, jitter, externalWrites, near, refreshAhead, swr, staleIfError.',
+      'there is no option of models.User named "tll". There are: ttl, negativeTtl, queries, dependsOn, rowSecurity, exclude, maxBytes, jitter, externalWrites, near, refreshAhead, swr, staleIfError, consistency, writeThrough.',
     )
   })
 })
@@ -384,6 +386,58 @@ describe('prefix', () => {
 describe('enabled', () => {
   it.each([0, 1, 'true', 'false', {}])('%j is refused', enabled => {
     expect(message({ ...OK, enabled })).toMatch(/^enabled must be true or false, got .*\.$/)
+  })
+})
+
+describe('strict mode', () => {
+  const strict = { ...OK, consistency: 'strict' } as const
+  it.each([
+    [{ consistency: 'eventual' }, "consistency must be 'standard' or 'strict', got \"eventual\"."],
+    [{ models: { User: { consistency: true } } }, "models.User.consistency must be 'standard' or 'strict', got true."],
+    [
+      { consistency: 'strict', onIntentFailure: 'retry' },
+      "onIntentFailure must be 'proceed' or 'reject', got \"retry\".",
+    ],
+    [
+      { onIntentFailure: 'reject' },
+      "onIntentFailure is about strict mode, and no model is in it. Set consistency: 'strict', or remove it.",
+    ],
+    [
+      { writeThrough: true },
+      "writeThrough needs strict mode, which keeps older rows from being stored. Set consistency: 'strict'.",
+    ],
+    [
+      { models: { User: { writeThrough: true } } },
+      "models.User.writeThrough needs strict mode, which keeps older rows from being stored. Set models.User.consistency: 'strict'.",
+    ],
+    [{ consistency: 'strict', writeThrough: 1 }, 'writeThrough must be true or false, got 1.'],
+    [
+      { consistency: 'strict', models: { User: { near: true } } },
+      "models.User can't be strict and near: what a process keeps may be older than a write of another process. Remove near, or set consistency: 'standard' for User.",
+    ],
+    [
+      { consistency: 'strict', near: true },
+      "consistency: 'strict' and near don't go together: what a process keeps may be older than a write of another process. Remove near, or set consistency: 'standard' for the models that are kept.",
+    ],
+  ])('%j is refused', (options, expected) => expect(message({ ...OK, ...options })).toBe(expected))
+
+  it('is for the cache or for a model, which may say otherwise', () => {
+    const of = (options: object, model: string) => check({ ...OK, ...options }).policies.get(model)
+    const models = { User: true, Post: { consistency: 'standard' }, Tag: { writeThrough: false } }
+    const all = { consistency: 'strict', writeThrough: true, models }
+    expect(of(all, 'User')).toMatchObject({ strict: true, writeThrough: true, near: false })
+    expect(of(all, 'Post')).toMatchObject({ strict: false, writeThrough: false })
+    expect(of(all, 'Tag')).toMatchObject({ strict: true, writeThrough: false })
+    expect(of({ models: { User: { consistency: 'strict' }, Post: true } }, 'User')).toMatchObject({ strict: true })
+    expect(of({ models: { User: { consistency: 'strict' }, Post: true } }, 'Post')).toMatchObject({ strict: false })
+    expect(check(strict).rejectsWithoutIntent).toBe(false)
+    expect(check({ ...strict, onIntentFailure: 'reject' }).rejectsWithoutIntent).toBe(true)
+  })
+
+  it('is without a near cache, which other models may have', () => {
+    const models = { User: { consistency: 'strict' }, Post: true }
+    expect(check({ ...OK, models, near: true }).policies.get('User')?.near).toBe(false)
+    expect(check({ ...OK, models, near: true }).policies.get('Post')?.near).toBeUndefined()
   })
 })
 

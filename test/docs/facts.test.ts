@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { GAUGES, INSTRUMENTS } from '../../src/observe/metrics.js'
 import { RULES } from '../../src/plan/effects.js'
+import { type Measured, readHistories, withTables } from '../../verify/recorded.js'
 
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
@@ -21,10 +22,21 @@ it('every code of an error event is explained in docs/operations.md', () => {
 
 it('every option is in docs/options.md', () => {
   const page = read('docs/options.md')
-  const checked = read('src/options.ts').replaceAll(/export interface (?:Query|Probe|Near)Config \{[^}]*\}/g, '')
+  const checked = read('src/options.ts').replaceAll(/export interface (?:Query|Probe|Near|Strict)Config \{[^}]*\}/g, '')
   const options = [...checked.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name as string)
   expect(options.length).toBeGreaterThan(10)
-  const internal = ['policies', 'ttlMs', 'negativeTtlMs', 'queriesTtlMs', 'maxStaleMs', 'swrMs', 'staleIfErrorMs']
+  const internal = [
+    'policies',
+    'ttlMs',
+    'negativeTtlMs',
+    'queriesTtlMs',
+    'maxStaleMs',
+    'swrMs',
+    'staleIfErrorMs',
+    'strict',
+    'strictByDefault',
+    'rejectsWithoutIntent',
+  ]
   expect(
     options.filter(name => !internal.includes(name) && !new RegExp(`\\| \`(models\\.X\\.)?${name}\``).test(page)),
   ).toEqual([])
@@ -78,6 +90,20 @@ it('how soon a write of another process is seen, in docs/guarantees.md, is what 
   const page = read('docs/guarantees.md').replaceAll(/\s+/g, ' ')
   expect(page).toContain(`Of ${writes.toLocaleString('en')} writes, the median was read`)
   expect(page).toContain(`${p50.toFixed(2)} ms after it had resolved, 99 in a hundred within ${p99.toFixed(2)} ms`)
+})
+
+it('what can happen by mode and fault, in docs/guarantees.md, is what the model has to find and what histories have shown', async () => {
+  const page = read('docs/guarantees.md')
+  expect(page).toBe(withTables(page, await readHistories()))
+})
+
+it('in strict mode, over a million reads of real histories, nothing was stale and nothing went back', async () => {
+  const { strict, 'write-through': through, standard } = await readHistories()
+  const [one, other] = [strict as Measured, through as Measured]
+  expect(one.reads + other.reads).toBeGreaterThanOrEqual(1_000_000)
+  for (const { older, wentBack, stale } of [one, other])
+    expect({ older, wentBack, stale }).toEqual({ older: 0, wentBack: 0, stale: 0 })
+  expect((standard as Measured).wentBack).toBeGreaterThan(0)
 })
 
 it('the times in the README are those of docs/benchmarks.json', () => {

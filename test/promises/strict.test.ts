@@ -93,6 +93,23 @@ describe('a writer that dies between COMMIT and DEL leaves nothing stale', () =>
     expect(await oracle.check(reader), 'and the cache is in use again').toBeGreaterThan(0)
   })
 
+  it('a link that raw SQL sets', async () => {
+    const [a, b] = [await newUser(), await newUser()]
+    const followers = async () =>
+      reader.prisma.user.findUnique({ where: { id: b.id }, select: { followers: { select: { id: true } } } })
+    await warm(reader, a.id)
+    expect(await followers()).toEqual({ followers: [] })
+    await reader.flushed()
+    await writer.prisma.$executeRaw`INSERT INTO "_Follows" ("A", "B") VALUES (${b.id}, ${a.id})`
+    const truth = await world.plain.user.findUnique({
+      where: { id: b.id },
+      select: { followers: { select: { id: true } } },
+    })
+    expect(truth?.followers).toHaveLength(1)
+    await intentsEnd()
+    expect(await followers()).toEqual(truth)
+  })
+
   it('(in standard mode, it does)', async () => {
     const { id } = await newUser()
     await warm(reader, id)

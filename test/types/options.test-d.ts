@@ -22,6 +22,15 @@ describe('options', () => {
     cacheAside({ redis, models: { User: { ttl: '5m' }, Post: { ttl: 300, negativeTtl: 0 }, Tag: {} }, ttl: '30s' })
   })
 
+  it('take strict mode, for all, and for a model', () => {
+    cacheAside({ redis, models: { User: true }, consistency: 'strict', onIntentFailure: 'reject', writeThrough: true })
+    cacheAside({ redis, models: { User: { consistency: 'strict', writeThrough: true }, Post: true } })
+    // @ts-expect-error -- no such consistency
+    cacheAside({ redis, models: {}, consistency: 'eventual' })
+    // @ts-expect-error -- no such answer to a failure
+    cacheAside({ redis, models: {}, consistency: 'strict', onIntentFailure: 'retry' })
+  })
+
   it('take a near cache, for all, and for a model or not', () => {
     cacheAside({ redis, models: { User: { near: false }, Post: true }, near: true })
     cacheAside({ redis, models: { User: { near: true } }, near: { max: 10, maxBytes: 1_000_000, maxStaleMs: 500 } })
