@@ -31,6 +31,7 @@ import { type Bytes, type Parts, type ProfiledWork, readParts, writePage } from 
 import { profileOf } from './profiler.js'
 import { keptWhatItMissed, onlyHits, Unproven, warmUp } from './proof.js'
 import { openStage, type Stage } from './stage.js'
+import { costsOfModes } from './strict.js'
 import { stillWarm, writesOfEach } from './writes.js'
 
 const { values } = parseArgs({
@@ -64,6 +65,7 @@ const MEASURES: {
   profile: profilesOfEach,
   misses: missesOfEach,
   stillWarm: () => stillWarm(stage),
+  strict: () => costsOfModes(stage, WRITES),
   writes: () => writesOfEach(stage, SIZES, WRITES),
   advice: () => measureAdvice(stage, SETTINGS),
   heap: () => heldHeap(i => named(OURS).read(works[0] as Work, i), 10_000_000),

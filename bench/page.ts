@@ -87,8 +87,22 @@ export interface Parts {
   readonly cluster?: Part<readonly OnCluster[]>
   /** Of `npm run bench:feed`. */
   readonly feed?: Part<FeedMeasured>
+  readonly strict?: Part<readonly ModeCost[]>
   /** Of `npm run bench:near`. */
   readonly near?: Part<NearMeasured>
+}
+
+/** An update of one row by its key, and an update with a read of the row behind it. Times in µs. */
+export interface ModeCost {
+  readonly name: string
+  /** That Redis is sent for the update, one after the other. */
+  readonly commands: string
+  /** That the database gets for the update and the read. */
+  readonly statements: number
+  readonly p50: number
+  readonly p99: number
+  readonly pairP50: number
+  readonly pairP99: number
 }
 
 /** What the near cache does. */
@@ -214,7 +228,7 @@ export async function writePage(parts: Parts, goals: readonly Goal[]): Promise<v
 }
 
 function pageOf(parts: Parts, goals: readonly Goal[]): string {
-  const { reads, profile, misses, writes, bytes, stillWarm, advice, heap, limit, cluster, feed, near } = parts
+  const { reads, profile, misses, writes, bytes, stillWarm, advice, heap, limit, cluster, feed, near, strict } = parts
   return [
     ...(goals.length === 0
       ? []
@@ -333,6 +347,39 @@ function pageOf(parts: Parts, goals: readonly Goal[]): string {
         ),
       ]),
     ]),
+    ...section('Strict mode', strict, measured => {
+      const [plain] = measured
+      const ms = (us: number) => (us / 1000).toFixed(2)
+      const times = (us: number, beside = us) => `${ms(us)} (${ratio(us, beside)})`
+      return [
+        '`npm run bench -- --only strict`: an update of one row by its key, then an update with a read of that row behind it, in turns. In milliseconds, and as so many times plain Prisma. With `writeThrough` that read is a hit.',
+        table(
+          [
+            '',
+            'sent to Redis for the update',
+            'update, p50',
+            'p99',
+            'update and read, p50',
+            'p99',
+            'statements of both',
+          ],
+          measured.map(cost => [
+            cost.name,
+            cost.commands === ''
+              ? ''
+              : cost.commands
+                  .split(', ')
+                  .map(name => `\`${name}\``)
+                  .join(', '),
+            times(cost.p50, plain?.p50),
+            ms(cost.p99),
+            times(cost.pairP50, plain?.pairP50),
+            ms(cost.pairP99),
+            String(cost.statements),
+          ]),
+        ),
+      ]
+    }),
     ...section('The near cache', near, ({ hits, seen, messages }) => [
       '`npm run bench:near`: hits in the memory of the process, beside those in Redis and those of another in-memory cache.',
       ...hits.flatMap(({ work, measured: all, asked }) => [

@@ -62,7 +62,7 @@ export type CacheEvent =
 
 /**
  * Why a read was a miss. `absent`: nothing was stored. `stale`: a write has invalidated what was stored. `held`: a write of unknown
- * outcome is not settled. `timeout`: Redis has not replied within `deadlineMs`. `unusable`: Redis was not in use. `foreign`: the
+ * outcome is not settled, or one in strict mode has not ended. `timeout`: Redis has not replied within `deadlineMs`. `unusable`: Redis was not in use. `foreign`: the
  * bytes are damaged, or of another version of the schema. `fresh`: the query was told to read the database (`$cached`).
  */
 export interface Missed {

@@ -17,6 +17,7 @@ import {
   textOf,
   verifiedKind,
 } from '../wire/envelope.js'
+import { heldBy, isHeld } from '../wire/intents.js'
 import type { Dependencies } from '../wire/keys.js'
 import type { ResultCodec } from '../wire/results.js'
 import { Packr } from 'msgpackr'
@@ -94,7 +95,8 @@ interface Seen {
 
 async function snapshotOf({ redis, buckets }: Cache, key: string, { epochs, holds }: Dependencies): Promise<Seen> {
   const bucket = buckets.of(key) ?? 0
-  const get = (each: string) => redis.getBuffer(buckets.nameIn(bucket, each))
+  const nameOf = (each: string) => buckets.nameIn(bucket, each)
+  const get = (each: string) => redis.getBuffer(nameOf(each))
   const [entry, leftMs, now, ofEpochs, ofHolds] = await Promise.all([
     redis.getBuffer(key).catch(() => Buffer.alloc(0)),
     redis.pttl(key),
@@ -102,7 +104,8 @@ async function snapshotOf({ redis, buckets }: Cache, key: string, { epochs, hold
     Promise.all(epochs.map(get)),
     Promise.all(holds.map(get)),
   ])
-  return { snapshot: { entry, epochs: ofEpochs, held: ofHolds.some(hold => hold !== null) }, leftMs, now }
+  const held = isHeld(heldBy(ofHolds), key, epochs.map(nameOf))
+  return { snapshot: { entry, epochs: ofEpochs, held }, leftMs, now }
 }
 
 function entryOf(

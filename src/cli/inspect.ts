@@ -77,7 +77,7 @@ function verdictOf(cache: Cache, entry: Entry, differences: readonly Difference[
     case 'loading':
       return 'Not stored, but a read is loading it, or began to: a token stands at its key.'
     case 'held':
-      return `Not served: the outcome of a write to ${modelOf(entry)} is not known, and until its hold ends reads go to the database.`
+      return `Not served: a write to ${modelOf(entry)} has not ended (strict mode), or its outcome is not known: until its hold ends, reads go to the database.`
     case 'foreign':
       return 'Not served: the bytes are damaged, or were written by another version of the schema or for another database.'
     case 'unknown':

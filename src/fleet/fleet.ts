@@ -128,7 +128,7 @@ if reply[1] == 'ours' then
 end
 return reply`
 
-/** Errors of a server that will answer otherwise before long. Those of the client are not the server's, such as that of a Cluster which is down. */
+/** Errors of a server that will answer otherwise before long. Errors of the client, as where a Cluster is down, are no answers. */
 const PASSING = /^(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|BUSY|READONLY|MASTERDOWN|NOREPLICAS|EXECABORT|OOM)$/
 
 interface CheckedIn {
@@ -139,6 +139,7 @@ interface CheckedIn {
   readonly watchedMs: number
   readonly others: readonly { readonly digest: string; readonly alive: boolean }[]
 }
+const REFUSED: CheckedIn = { status: 'refused', owner: '', ageMs: 0, watchedMs: 0, others: [] }
 
 export class Fleet implements FleetView {
   readonly #connection: Connection
@@ -268,12 +269,8 @@ export class Fleet implements FleetView {
     const args = [source, version.digest, ...times, replaces, knowledge, settings ?? '', reports?.id ?? '', ...known]
     const replies = await this.#connection.send([['eval', CHECK_IN, 1, this.#key, ...args]], ms)
     const [reply] = replies ?? []
-    if (reply instanceof Error) {
-      const refusal = refusalOf(reply)
-      return refusal === undefined || PASSING.test(refusal)
-        ? undefined
-        : { status: 'refused', owner: '', ageMs: 0, watchedMs: 0, others: [] }
-    }
+    const refusal = refusalOf(reply)
+    if (refusal !== undefined) return PASSING.test(refusal) ? undefined : REFUSED
     return Array.isArray(reply) ? this.#read(reply) : undefined
   }
 

@@ -470,8 +470,8 @@ const redis: readonly Guard[] = [
     name: 'an error of the client is no refusal',
     without: 'a process that checks in while a Cluster is down does not use it for ten seconds',
     file: 'fleet/fleet.ts',
-    find: 'return refusal === undefined || PASSING.test(refusal)',
-    instead: 'return PASSING.test(refusal ?? String(reply))',
+    find: 'const refusal = refusalOf(reply)',
+    instead: 'const refusal = refusalOf(reply) ?? (reply instanceof Error ? reply.name : undefined)',
     tests: ['promises/cluster.test.ts'],
   },
   {

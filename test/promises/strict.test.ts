@@ -161,6 +161,8 @@ describe('a load that is in progress when the intent comes stores nothing', () =
       }
     }
     const readGates = new Gates()
+    // The epochs are there, so that the reader takes the token of the row alone.
+    await warm(world.process(), (await newUser()).id)
     const reader = world.process({}, { parts: { Store: Waits, holdMs: HOLD_MS } })
     const readDb = reader.prisma.$extends(readGates.extension)
     const gates = new Gates()
