@@ -24,7 +24,7 @@ const { values } = parseArgs({
     fault: { type: 'string', multiple: true },
     /** All processes write in strict mode, and through. Otherwise one of three does. */
     strict: { type: 'boolean', default: false },
-    /** A guard to be turned off: `journal`, `run_id`, `hold`, `token`, `near`. */
+    /** A guard to be turned off: `journal`, `run_id`, `hold`, `token`, `near`, `intent`. */
     without: { type: 'string' },
   },
 })

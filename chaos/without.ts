@@ -8,7 +8,7 @@ import { Store } from '../src/redis/store.js'
 import type { FillOptions } from '../src/redis/ticket.js'
 import type { Invalidation } from '../src/wire/keys.js'
 
-export type Guard = 'journal' | 'run_id' | 'hold' | 'token' | 'near'
+export type Guard = 'journal' | 'run_id' | 'hold' | 'token' | 'near' | 'intent'
 
 /** Invalidations that were not acknowledged are forgotten, and said to be done. */
 class NoJournal extends Health {
@@ -37,6 +37,13 @@ class NoToken extends Store {
   }
 }
 
+/** Writes in strict mode without an intent. */
+class NoIntent extends Store {
+  override async intend(): ReturnType<Store['intend']> {
+    return { isSet: true, stamps: [] }
+  }
+}
+
 /** A near cache that hears nothing of what others have changed. */
 class DeafNearCache extends NearCache {
   protected override changed(): void {}
@@ -47,5 +54,6 @@ export const WITHOUT: Record<Guard, Partial<Overrides>> = {
   run_id: { Connection: AnyServer },
   hold: { Store: NoHold },
   token: { Store: NoToken },
+  intent: { Store: NoIntent },
   near: { nearParts: { NearCache: DeafNearCache } },
 }

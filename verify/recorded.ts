@@ -1,4 +1,7 @@
-/** `--record`: what a run has measured, by mode, is kept in `docs/histories.json` and shown in `docs/guarantees.md`. */
+/**
+ * `--record`: what a run has measured, by mode, is kept in `docs/histories.json` and shown in `docs/guarantees.md`; with `--add`, together with what
+ * is there.
+ */
 import { readFile, writeFile } from 'node:fs/promises'
 import { type Stamp, stampOf } from '../scripts/runs.js'
 import { ANOMALIES } from '../test/model/questions.js'
@@ -26,13 +29,15 @@ export interface Measured extends Stamp {
 
 export type Histories = Readonly<Record<string, Measured>>
 
-export async function record(rounds: readonly Round[], command: string): Promise<void> {
+export async function record(rounds: readonly Round[], command: string, isAdded: boolean): Promise<void> {
   const histories: Record<string, Measured> = { ...(await readHistories()) }
   for (const mode of new Set(rounds.map(round => round.mode))) {
-    histories[mode] = measuredOf(
+    const measured = measuredOf(
       rounds.filter(round => round.mode === mode),
       command,
     )
+    const before = histories[mode]
+    histories[mode] = isAdded && before !== undefined ? both(before, measured) : measured
   }
   await writeFile(NUMBERS, `${JSON.stringify(histories, undefined, 2)}\n`)
   await writeFile(PAGE, withTables(await readFile(PAGE, 'utf8'), histories))
@@ -57,6 +62,22 @@ function measuredOf(rounds: readonly Round[], command: string): Measured {
     worstMs: tenths(below.reduce((most, { ms }) => Math.max(most, ms), 0)),
     stale: sum(({ stale }) => stale.length),
     windowMs: { p50: at(0.5), p99: at(0.99), most: at(1) },
+  }
+}
+
+/** Of windows, the wider ones. */
+function both(one: Measured, other: Measured): Measured {
+  const most = (of: keyof Measured['windowMs']) => Math.max(one.windowMs[of], other.windowMs[of])
+  return {
+    ...other,
+    command: `${one.command}; ${other.command}`,
+    reads: one.reads + other.reads,
+    writes: one.writes + other.writes,
+    older: one.older + other.older,
+    wentBack: one.wentBack + other.wentBack,
+    worstMs: Math.max(one.worstMs, other.worstMs),
+    stale: one.stale + other.stale,
+    windowMs: { p50: most('p50'), p99: most('p99'), most: most('most') },
   }
 }
 

@@ -23,6 +23,7 @@ const { values } = parseArgs({
     fault: { type: 'string', multiple: true },
     /** Keeps what was measured for `docs/guarantees.md`. */
     record: { type: 'boolean', default: false },
+    add: { type: 'boolean', default: false },
     /** A guard to be turned off, as in chaos: `token` goes red. */
     without: { type: 'string' },
   },
@@ -58,7 +59,7 @@ try {
   for (const why of red) console.log(`RED: ${why}`)
   if (red.length > 0) process.exitCode = 1
   const command = ['npm run verify --', ...process.argv.slice(2)].join(' ')
-  if (values.record && red.length === 0) await record(rounds, command)
+  if (values.record && red.length === 0) await record(rounds, command, values.add)
   const sum = (of: (round: (typeof rounds)[number]) => number) => rounds.reduce((total, one) => total + of(one), 0)
   const below = rounds.flatMap(({ judged }) => judged.below)
   const outside = below.filter(({ window }) => window === undefined).length

@@ -1,7 +1,7 @@
 /** A short run of `npm run verify`, and one without a guard, which has to go red: or the green one would say nothing. */
 import { beforeAll, describe, expect, inject, it } from 'vitest'
 import type { Line } from '../../chaos/history.js'
-import { type FaultName, KILLED, NONE } from '../../verify/faults.js'
+import { type FaultName, KILLED, LOST, NONE } from '../../verify/faults.js'
 import { judge } from '../../verify/judge.js'
 import { type ModeName, TTL_MS } from '../../verify/modes.js'
 import { type Round, run } from '../../verify/run.js'
@@ -17,6 +17,8 @@ describe('real histories', () => {
     const plan = { adminUrl, seed: SEED, seconds: 1 }
     of.push(...(await run({ ...plan, modes: ['standard'], faults: [NONE, KILLED] })))
     of.push(...(await run({ ...plan, modes: ['near'], faults: [NONE] })))
+    of.push(...(await run({ ...plan, modes: ['strict'], faults: [KILLED] })))
+    of.push(...(await run({ ...plan, modes: ['write-through'], faults: [LOST] })))
   }, PATIENCE_MS)
   const round = (mode: ModeName, fault: FaultName) => of.find(one => one.mode === mode && one.fault === fault) as Round
 
@@ -47,6 +49,26 @@ describe('real histories', () => {
     expect(staleAfterTtl).toEqual([])
     expect(judged.below.map(({ window }) => window)).toContain('writer killed there')
   })
+
+  it.each([
+    ['strict', KILLED],
+    ['write-through', LOST],
+  ] as const)('%s: %s, and no read is older than a write or goes back, nothing is stale at rest', (mode, fault) => {
+    const { red, judged, stale } = round(mode, fault)
+    expect({ red, below: judged.below, stale }).toEqual({ red: [], below: [], stale: [] })
+    expect(judged.writes).toBeGreaterThan(0)
+    expect(judged.hits).toBeGreaterThan(0)
+  })
+
+  it(
+    'strict, without intents it goes red',
+    async () => {
+      const plan = { adminUrl, seed: SEED, seconds: 3, modes: ['strict'], faults: [LOST], writes: 0.2 } as const
+      const [lost] = await run({ ...plan, without: 'intent' })
+      expect(lost?.red.join()).toContain('stale')
+    },
+    PATIENCE_MS,
+  )
 
   it(
     'without the token of a load it goes red',
