@@ -55,7 +55,8 @@ export async function costsOfModes({ base, redis, prefix }: Stage, plan: Plan): 
 
 /** Commands that Redis is sent, by name: those that a script calls are not. */
 async function commandsOf(redis: Stage['redis'], run: () => Promise<void>): Promise<string> {
-  const monitor = await redis.duplicate().monitor()
+  const copy = redis.duplicate()
+  const monitor = await copy.monitor()
   const sent: string[] = []
   monitor.on('monitor', (_time: string, [name = '']: readonly string[], source: string) => {
     if (source !== 'lua') sent.push(name.toUpperCase())
@@ -68,6 +69,7 @@ async function commandsOf(redis: Stage['redis'], run: () => Promise<void>): Prom
   await redis.echo('the last')
   await seen
   monitor.disconnect()
+  copy.disconnect()
   return sent.filter(name => name !== 'ECHO').join(', ')
 }
 
