@@ -60,7 +60,7 @@ it('commands, bytes and statements of each operation are those that were recorde
       "hit with 50 related rows": "0 SQL, mget/10, 158 bytes",
       "miss by key": "1 SQL, mget/4 set/6 set/6 get/1 eval/6, 420 bytes",
       "miss of the related rows": "2 SQL, mget/10 set/6 set/6 get/1 set/4, 1005 bytes",
-      "no such row": "1 SQL, mget/4 set/6 eval/6, 312 bytes",
+      "no such row": "1 SQL, mget/4 set/6 get/1 eval/6, 323 bytes",
       "no such row, hit": "0 SQL, mget/4, 38 bytes",
       "update by key": "1 SQL, del/2, 16 bytes",
       "update of a related row": "1 SQL, del/3, 36 bytes",
