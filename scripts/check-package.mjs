@@ -13,8 +13,8 @@ const PUBLISHED =
   /^(dist\/(esm|cjs)\/([\w-]+\/)?[\w.-]+\.(js|d\.ts)|dist\/cjs\/package\.json|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/
 
 // What a change may cost. Raise a limit on purpose, in the commit that needs it.
-const MOST_PACKED_BYTES = 392_000
-const MOST_BUNDLED_BYTES = 69_000
+const MOST_PACKED_BYTES = 412_000
+const MOST_BUNDLED_BYTES = 72_500
 const MOST_BUNDLED_TESTING_BYTES = 8_000
 const MOST_BUNDLED_DOOR_BYTES = 2_300
 
