@@ -47,7 +47,7 @@ local function read(hold, member)
   local text = redis.pcall('GET', hold)
   local lines, own = {}, false
   if type(text) ~= 'string' then return lines, own end
-  if text == '1' then
+  if not string.find(text, ' ', 1, true) then
     local left = redis.call('PTTL', hold)
     if left > 0 then lines[1] = {'hold', now + left, '*'} end
   else

@@ -66,7 +66,7 @@ function timeOf(call: Lua['call']): number {
 function linesOf(call: Lua['call'], hold: Buffer | undefined, member: string, now: number) {
   const stored = tried(() => call('GET', hold))
   const text = stored instanceof Buffer ? String(stored) : ''
-  if (text === '1') {
+  if (text !== '' && !text.includes(' ')) {
     const left = Number(call('PTTL', hold))
     return { lines: left > 0 ? [{ member: 'hold', until: now + left, keys: '*' }] : [], isOwn: false }
   }

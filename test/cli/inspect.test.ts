@@ -167,7 +167,9 @@ describe('an entry that is not served', () => {
   it('is held', async () => {
     await readUser()
     await world.redis.set(`${world.prefix}{User}@hold`, 'x', 'PX', 60_000)
-    expect((await lookAt('User:1')).verdict).toMatch(/^Not served: the outcome of a write to User is not known/)
+    expect((await lookAt('User:1')).verdict).toMatch(
+      /^Not served: a write to User has not ended \(strict mode\), or its outcome is not known/,
+    )
   })
 
   it('is damaged', async () => {
