@@ -68,10 +68,10 @@ const common = {
 
 export default defineConfig({
   test: {
-    // Two cores run servers and tests, which often wait: a third worker uses them meanwhile. In processes, although threads start faster: a thread that Node can't clean up (its event
+    // Two cores run servers and tests. In processes, although threads start faster: a thread that Node can't clean up (its event
     // loop still waits for a request that never ends) would keep the whole run from ending.
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     projects: [
       {

@@ -89,7 +89,7 @@ describe('programs over processes with near caches', () => {
   afterEach(() => void vi.unstubAllEnvs())
 
   it('random programs', async () => {
-    const { failure, coverage: _met, ...numbers } = await fuzzed({ seed, seconds: 12 })
+    const { failure, coverage: _met, ...numbers } = await fuzzed({ seed, seconds: 15 })
     console.log(JSON.stringify(numbers))
     expect(failure && `--near --seed ${failure.seed} fails: ${failure.message}\n${failure.program}`).toBeUndefined()
     expect(numbers.near / numbers.reads).toBeGreaterThan(0.1)
@@ -117,7 +117,7 @@ describe('programs in strict mode', () => {
 
   it('random programs, of which every writer dies after its COMMIT', async () => {
     const parts = { Store: NoDrop, holdMs: 20 }
-    const { failure, coverage: _met, ...numbers } = await fuzzed({ seed, seconds: 12 }, parts)
+    const { failure, coverage: _met, ...numbers } = await fuzzed({ seed, seconds: 15 }, parts)
     console.log(JSON.stringify(numbers))
     expect(failure && `--strict --seed ${failure.seed} fails: ${failure.message}\n${failure.program}`).toBeUndefined()
     expect(numbers.hits / numbers.reads).toBeGreaterThan(0.1)
@@ -141,7 +141,7 @@ it.each(Object.entries(PLACES))(
     const { scheme, address, stop } = await open()
     try {
       const redisUrl = `${scheme}://${address?.host}:${address?.port}`
-      const { failure, coverage: _met, ...numbers } = await fuzzed({ seed, seconds: 12 }, {}, redisUrl)
+      const { failure, coverage: _met, ...numbers } = await fuzzed({ seed, seconds: 15 }, {}, redisUrl)
       console.log(JSON.stringify(numbers))
       expect(failure && `--seed ${failure.seed} fails: ${failure.message}\n${failure.program}`).toBeUndefined()
       expect(numbers.hits / numbers.reads).toBeGreaterThan(0.3)
@@ -171,7 +171,7 @@ describe('programs in which a client without the cache writes, too', () => {
   }
 
   it('with a change feed', async () => {
-    const { failure, coverage: _met, ...numbers } = await fuzzedWithFeed(feedOf, { seed, seconds: 12 })
+    const { failure, coverage: _met, ...numbers } = await fuzzedWithFeed(feedOf, { seed, seconds: 15 })
     console.log(JSON.stringify(numbers))
     expect(failure && `--feed --seed ${failure.seed} fails: ${failure.message}\n${failure.program}`).toBeUndefined()
     expect(numbers.hits / numbers.reads).toBeGreaterThan(0.3)
