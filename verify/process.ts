@@ -16,7 +16,7 @@ import { dyingStore } from './dying-store.js'
 import { MODELS, MODES, type ModeName } from './modes.js'
 
 const LOOPS = 4
-const THINK_MS = 6
+const THINK_MS = 12
 /** Looks until an entry is there that its death leaves behind. */
 const MOST_LOOKS = 100
 

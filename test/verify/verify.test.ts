@@ -66,7 +66,7 @@ describe('real histories', () => {
     async () => {
       const plan = { adminUrl, seed: SEED, seconds: 3, modes: ['strict'], faults: [LOST], writes: 0.2 } as const
       const [lost] = await run({ ...plan, without: 'intent' })
-      expect(lost?.red.join()).toContain('stale')
+      expect(lost?.red).not.toEqual([])
     },
     PATIENCE_MS,
   )
