@@ -9,6 +9,7 @@ const OF_READS = [
   'fluent',
   'hooks-behind',
   'queries',
+  'read-your-writes',
   'relations-to-many',
   'relations-to-one',
   'round-trips',
@@ -96,7 +97,7 @@ export default defineConfig({
         test: {
           ...common,
           name: 'near',
-          include: [...WITH_NEAR.map(name => `test/promises/${name}.test.ts`), 'test/schedules/races.test.ts'],
+          include: [...WITH_NEAR.map(name => `test/promises/${name}.test.ts`), 'test/schedules/*.test.ts'],
           env: { NEAR: 'on' },
         },
       },

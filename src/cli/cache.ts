@@ -1,6 +1,7 @@
 /** The cache as the command line sees it: a Redis, the schema, and what the processes under the prefix have told of themselves. */
 import { Cluster, Redis } from 'ioredis'
-import { policyOf, STANDARD } from '../check-options.js'
+import { policyOf } from '../check-options.js'
+import { STANDARD } from '../check-strict.js'
 import { readFleet, type StoredFleet } from '../fleet/stored.js'
 import { ownVersion, type OwnVersion } from '../fleet/versions.js'
 import type { Settings } from '../fleet/settings.js'

@@ -16,6 +16,18 @@ const BROKEN: Line = ['yes', 'yes', 'yes']
 /** Of a write that was never acknowledged. */
 export const NEVER_INVALIDATED: Line = ['yes', 'never', 'yes']
 
+const STRICT = {
+  none: CLEAN,
+  crash: CLEAN,
+  'lost DEL': CLEAN,
+  // An intent that is lost leaves what standard mode has.
+  failover: WINDOW,
+  eviction: CLEAN,
+  'intent expiry': WINDOW,
+  'late duplicate': CLEAN,
+  'unknown outcome': CLEAN,
+}
+
 export const EXPECTED: Readonly<Record<Mode, Partial<Record<Fault | 'none', Line>>>> = {
   standard: {
     none: WINDOW,
@@ -26,27 +38,8 @@ export const EXPECTED: Readonly<Record<Mode, Partial<Record<Fault | 'none', Line
     'late duplicate': WINDOW,
     'unknown outcome': WINDOW,
   },
-  strict: {
-    none: CLEAN,
-    crash: CLEAN,
-    'lost DEL': CLEAN,
-    // An intent that is lost leaves what standard mode has.
-    failover: WINDOW,
-    eviction: CLEAN,
-    'intent expiry': WINDOW,
-    'late duplicate': CLEAN,
-    'unknown outcome': CLEAN,
-  },
-  'write-through': {
-    none: CLEAN,
-    crash: CLEAN,
-    'lost DEL': CLEAN,
-    failover: WINDOW,
-    eviction: CLEAN,
-    'intent expiry': WINDOW,
-    'late duplicate': CLEAN,
-    'unknown outcome': CLEAN,
-  },
+  strict: STRICT,
+  'write-through': STRICT,
   // Evictions and unknown outcomes are left to `npm run model`: they have most states of all.
   near: {
     none: UNTIL_TOLD,

@@ -42,7 +42,7 @@ async function inProcess(orders: TenantOrders): Promise<{ found: number; own: nu
 const WAYS = ['one extension object', 'one extension object each', 'two processes', 'a prefix for each'] as const
 type Way = (typeof WAYS)[number]
 
-const OPERATIONS = 6_000
+const OPERATIONS = 10_000
 const AT_ONCE = 8
 
 class OpenToAll extends Access {
